@@ -1,0 +1,105 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+let package = Package(
+    name: "lightcone",
+    platforms: [.macOS(.v26)],
+    products: [
+        .executable(name: "lightcone", targets: ["lightcone"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(
+            name: "CRE2",
+            cxxSettings: [.unsafeFlags(["-Wall", "-Wextra"])],
+            linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]),
+
+        .target(name: "Causality", swiftSettings: strict),
+        .target(name: "Matching", dependencies: ["CRE2"], swiftSettings: strict),
+        .target(name: "HappensBefore", dependencies: ["Causality"], swiftSettings: strict),
+        .target(name: "Segments", dependencies: ["Causality", "CZlib"], swiftSettings: strict),
+        .target(name: "LogFormats", dependencies: ["Causality", "Matching"], swiftSettings: strict),
+        .target(
+            name: "Querying", dependencies: ["Causality", "HappensBefore", "Matching"],
+            swiftSettings: strict),
+        .target(
+            name: "Exporting", dependencies: ["Causality", "HappensBefore", "Querying"],
+            swiftSettings: strict),
+        .target(
+            name: "Archiving",
+            dependencies: ["Causality", "Segments", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
+        .target(
+            name: "Shipping",
+            dependencies: [
+                "Segments",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Agent",
+            dependencies: [
+                "Causality", "Segments", "LogFormats", "Shipping",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Collector",
+            dependencies: [
+                "Causality", "Segments", "Archiving", "HappensBefore", "Querying", "Exporting",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "lightcone",
+            dependencies: [
+                "Agent", "Archiving", "Causality", "Collector", "Exporting", "HappensBefore",
+                "LogFormats", "Matching", "Querying", "Segments", "Shipping",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+
+        .target(name: "SimulatedHistories", dependencies: ["Causality"], swiftSettings: strict),
+        .testTarget(
+            name: "CausalityTests", dependencies: ["Causality", "SimulatedHistories"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "HappensBeforeTests",
+            dependencies: ["Causality", "HappensBefore", "SimulatedHistories"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SegmentsTests", dependencies: ["Causality", "Segments", "SimulatedHistories"],
+            exclude: ["Golden"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

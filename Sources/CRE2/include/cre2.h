@@ -1,0 +1,33 @@
+// The smallest C face of RE2 that Matching needs: compile, name the groups, search.
+// No C++ exception leaves it: RE2 throws none, and allocation failure ends the process as everywhere in Swift.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cre2_pattern cre2_pattern;
+
+// Compiles `length` bytes. Returns NULL and writes a message of at most `error_capacity` bytes
+// (NUL-terminated) where the pattern is not valid or needs more than `memory_max` bytes.
+cre2_pattern *cre2_compile(
+    const char *pattern, size_t length, int latin1, int64_t memory_max, char *error, size_t error_capacity);
+void cre2_free(cre2_pattern *pattern);
+
+// Number of capturing groups, without the whole match.
+int cre2_group_count(const cre2_pattern *pattern);
+
+// Name of group `index` (1...), or NULL where it has none. Lives as long as the pattern.
+const char *cre2_group_name(const cre2_pattern *pattern, int index);
+
+// Searches text[start, end) for the leftmost match, in time linear in its length. `bounds` gets two
+// offsets for each of the first `group_count` groups (group 0 is the whole match), -1 where a group took no part.
+// Returns 1 where there is a match, else 0.
+int cre2_search(
+    const cre2_pattern *pattern, const char *text, size_t start, size_t end, int64_t *bounds, int group_count);
+
+#ifdef __cplusplus
+}
+#endif

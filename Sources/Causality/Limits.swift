@@ -1,0 +1,16 @@
+/// The limits of what an event may be. What exceeds one is refused by the room that reads it, with a
+/// message that names the limit, the value and the place.
+package enum Limits {
+    /// Bytes of one event as recorded: a log line beyond 1 MiB is a dump, not an event.
+    package static let eventBytesMax = 1 << 20
+    /// Bytes of a process, host, execution or event name, and of an attribute key.
+    package static let nameBytesMax = 256
+    /// Attributes of one event: one column each in a block.
+    package static let attributesMax = 128
+    /// Entries of one vector clock: fits 16 bits where clocks are packed.
+    package static let clockEntriesMax = 65_535
+    /// The highest sequence number: leaves room for sums in 64 bits without overflow.
+    package static let sequenceMax: UInt64 = 1 << 62
+    /// The highest incarnation of a process.
+    package static let incarnationMax: UInt32 = 1 << 30
+}

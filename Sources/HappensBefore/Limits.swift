@@ -1,0 +1,9 @@
+/// The limits of one graph.
+package enum Limits {
+    /// Events of one process in one graph: positions are 32 bits wide.
+    package static let eventsOfProcessMax = Int(UInt32.max)
+    /// Defects of one kind that are listed one by one; the rest are counted. A person reads a few.
+    package static let defectsOfKindMax = 1_000
+    /// Overlapping rows of one process that are remembered for comparison; further ones are counted only.
+    package static let overlapsOfProcessMax = 10_000
+}

@@ -1,0 +1,151 @@
+import Causality
+
+/// A message: the receive could not have happened without the send. Either end may be named by a clock
+/// and yet be missing; the receive is always here.
+package struct MessageEdge: Hashable, Sendable {
+    package let from: EventID
+    package let to: EventID
+    /// False where the send is a ghost.
+    package let fromIsHere: Bool
+}
+
+/// The message edges of a history: recorded causes, and where a source has clocks but no causes the
+/// transitive reduction: at an event whose clock grew, the new entries that no other new one implies.
+package struct MessageEdges: Sendable {
+    /// For each process, its receives in ascending order of position.
+    private var incoming: [[Edge]] = []
+    /// For each process, its sends in ascending order of sequence number.
+    private var outgoing: [[Edge]] = []
+    /// How many edges begin at an event that is here.
+    package private(set) var count = 0
+    /// How many edges begin at a ghost.
+    package private(set) var ghostCount = 0
+
+    struct Edge: Sendable {
+        var sender: UInt32
+        var receiver: UInt32
+        var position: UInt32
+        var sequence: UInt64
+    }
+
+    /// O(clock growth · log n), times the new entries of one event where many come at once.
+    package init(_ history: History) {
+        outgoing = Array(repeating: [], count: history.processes.count)
+        let dependencies = Dependencies(history, in: history.processes.map { 0..<$0.count })
+        for (process, line) in history.processes.enumerated() {
+            var edges: [Edge] = []
+            for position in 0..<line.count {
+                let grown = dependencies.of(process: process, row: position)
+                guard !grown.isEmpty else { continue }
+                let place = EventPosition(process: process, position: position)
+                for key in MessageEdges.sources(of: place, among: grown, in: history) {
+                    let edge = Edge(
+                        sender: UInt32(key.process), receiver: UInt32(process),
+                        position: UInt32(position), sequence: key.sequence)
+                    edges.append(edge)
+                    outgoing[key.process].append(edge)
+                    if history.processes[key.process].position(of: key.sequence) != nil {
+                        count += 1
+                    } else {
+                        ghostCount += 1
+                    }
+                }
+            }
+            incoming.append(edges)
+        }
+        for process in outgoing.indices {
+            outgoing[process].sort {
+                ($0.sequence, $0.receiver, $0.position) < ($1.sequence, $1.receiver, $1.position)
+            }
+        }
+    }
+
+    /// The senders of the messages that arrived at an event: its recorded cause, and each new entry
+    /// that neither the cause nor another new entry implies.
+    private static func sources(
+        of place: EventPosition, among grown: ArraySlice<EventKey>, in history: History
+    ) -> [EventKey] {
+        let cause = history.processes[place.process].cause(at: place.position)
+            .map { EventKey(process: $0.process, sequence: $0.sequence) }
+        if grown.count == 1 { return Array(grown) }
+        var sources: [EventKey] = []
+        for key in Set(grown) {
+            let implied = grown.contains { other in
+                guard other != key, other.process != key.process || other.sequence > key.sequence
+                else { return false }
+                if case .yes = history.knows(other, key) {
+                    // Two that imply each other contradict; both stay.
+                    if other.process != key.process, case .yes = history.knows(key, other) {
+                        return false
+                    }
+                    return true
+                }
+                return false
+            }
+            if !implied || key == cause { sources.append(key) }
+        }
+        return sources.sorted { ($0.process, $0.sequence) < ($1.process, $1.sequence) }
+    }
+
+    /// The messages that arrived at an event. O(log edges).
+    package func arriving(at place: EventPosition, in history: History) -> [MessageEdge] {
+        let edges = incoming[place.process]
+        var index = partitionPoint(count: edges.count) {
+            Int(edges[$0].position) < place.position
+        }
+        var result: [MessageEdge] = []
+        while index < edges.count, Int(edges[index].position) == place.position {
+            result.append(named(edges[index], in: history))
+            index += 1
+        }
+        return result
+    }
+
+    /// The messages that left an event, which may be a ghost. O(log edges).
+    package func leaving(_ event: EventID, in history: History) -> [MessageEdge] {
+        guard let process = history.index(of: event.process) else { return [] }
+        let edges = outgoing[process]
+        var index = partitionPoint(count: edges.count) { edges[$0].sequence < event.sequence }
+        var result: [MessageEdge] = []
+        while index < edges.count, edges[index].sequence == event.sequence {
+            result.append(named(edges[index], in: history))
+            index += 1
+        }
+        return result
+    }
+
+    /// What an event did with messages: as recorded, or where that says nothing, as the edges show.
+    package func kind(of place: EventPosition, in history: History) -> EventKind {
+        let line = history.processes[place.process]
+        guard line.kinds[place.position] == .local else { return line.kinds[place.position] }
+        let edges = incoming[place.process]
+        let index = partitionPoint(count: edges.count) {
+            Int(edges[$0].position) < place.position
+        }
+        if index < edges.count, Int(edges[index].position) == place.position { return .receive }
+        let sequence = line.runs[place.position]
+        let sends = outgoing[place.process]
+        let send = partitionPoint(count: sends.count) { sends[$0].sequence < sequence }
+        return send < sends.count && sends[send].sequence == sequence ? .send : .local
+    }
+
+    /// Calls `body` with every edge, by receiver. Stops where it throws.
+    package func forEach(
+        in history: History, _ body: (MessageEdge) throws -> Void
+    ) rethrows {
+        for edges in incoming {
+            for edge in edges { try body(named(edge, in: history)) }
+        }
+    }
+
+    func outgoing(of process: Int) -> [Edge] { outgoing[process] }
+
+    private func named(_ edge: Edge, in history: History) -> MessageEdge {
+        let source = history.processes[Int(edge.sender)]
+        return MessageEdge(
+            from: EventID(source.id, edge.sequence),
+            to: history.id(
+                EventPosition(process: Int(edge.receiver), position: Int(edge.position))),
+            fromIsHere: source.position(of: edge.sequence) != nil)
+    }
+}

@@ -1,0 +1,58 @@
+/// The sequence numbers of one process that are here, as runs without holes, and their positions
+/// (0, 1, 2 … in ascending order of sequence number).
+struct SequenceRuns: Sendable {
+    private struct Run: Sendable {
+        var sequence: UInt64
+        var position: Int
+    }
+    private var runs: [Run] = []
+    private(set) var count = 0
+
+    /// The last sequence number, 0 where there is none.
+    var last: UInt64 { runs.last.map { $0.sequence + UInt64(count - 1 - $0.position) } ?? 0 }
+
+    /// Adds a sequence number above the last one.
+    mutating func append(_ sequence: UInt64) {
+        precondition(sequence > last, "sequence numbers must ascend")
+        if runs.isEmpty || sequence != last + 1 {
+            runs.append(Run(sequence: sequence, position: count))
+        }
+        count += 1
+    }
+
+    /// The sequence number at `position`. O(log runs).
+    subscript(position: Int) -> UInt64 {
+        precondition(position >= 0 && position < count, "position out of range")
+        let run = runs[partitionPoint(count: runs.count) { runs[$0].position <= position } - 1]
+        return run.sequence + UInt64(position - run.position)
+    }
+
+    /// How many sequence numbers up to and including `sequence` are here: also the position of the
+    /// first one above it. O(log runs).
+    func count(upTo sequence: UInt64) -> Int {
+        let index = partitionPoint(count: runs.count) { runs[$0].sequence <= sequence } - 1
+        guard index >= 0 else { return 0 }
+        let end = index + 1 < runs.count ? runs[index + 1].position : count
+        let length = UInt64(end - runs[index].position)
+        return runs[index].position + Int(min(sequence - runs[index].sequence + 1, length))
+    }
+
+    /// The position of `sequence`, or nil where it is not here. O(log runs).
+    func position(of sequence: UInt64) -> Int? {
+        let position = count(upTo: sequence) - 1
+        return position >= 0 && self[position] == sequence ? position : nil
+    }
+
+    /// The holes from 1 up to `end`, ascending.
+    func holes(upTo end: UInt64) -> [ClosedRange<UInt64>] {
+        var holes: [ClosedRange<UInt64>] = []
+        var next: UInt64 = 1
+        for (index, run) in runs.enumerated() {
+            if run.sequence > next { holes.append(next...(run.sequence - 1)) }
+            let runEnd = index + 1 < runs.count ? runs[index + 1].position : count
+            next = run.sequence + UInt64(runEnd - run.position)
+        }
+        if end >= next { holes.append(next...end) }
+        return holes
+    }
+}

@@ -1,0 +1,45 @@
+/// What the events along one process know of another process: a value that only grows, kept as its steps.
+///
+/// Both look-ups are binary searches: the value at a position, and the first position that reaches a value.
+struct StepFunction: Sendable {
+    private(set) var positions: [UInt32] = []
+    private(set) var values: [UInt64] = []
+
+    var last: UInt64 { values.last ?? 0 }
+    var count: Int { values.count }
+
+    /// Notes that from `position` on the value is `value`. Does nothing where it is not above the last one.
+    /// Positions must not descend.
+    mutating func rise(to value: UInt64, at position: Int) {
+        guard value > last else { return }
+        if let top = positions.last, Int(top) == position {
+            values[values.count - 1] = value
+        } else {
+            positions.append(UInt32(position))
+            values.append(value)
+        }
+    }
+
+    /// The value at `position`. O(log steps).
+    func value(at position: Int) -> UInt64 {
+        let index = partitionPoint(count: positions.count) { Int(positions[$0]) <= position }
+        return index == 0 ? 0 : values[index - 1]
+    }
+
+    /// The first position at which the value is at least `value`, or nil. O(log steps).
+    func firstPosition(reaching value: UInt64) -> Int? {
+        let index = partitionPoint(count: values.count) { values[$0] < value }
+        return index == values.count ? nil : Int(positions[index])
+    }
+}
+
+/// The number of leading indices below `count` for which `holds`; it must hold for a prefix. O(log n).
+func partitionPoint(count: Int, where holds: (Int) -> Bool) -> Int {
+    var low = 0
+    var high = count
+    while low < high {
+        let middle = low + (high - low) / 2
+        if holds(middle) { low = middle + 1 } else { high = middle }
+    }
+    return low
+}

@@ -1,0 +1,129 @@
+import CRE2
+
+/// A regular expression that is matched in time linear in the text: RE2's syntax, so no back-references
+/// and no look-around. `(?<name>…)` names a group, as in JavaScript.
+///
+/// A pattern belongs to whoever holds it; matching is thread-safe.
+package final class Pattern: Sendable {
+    package let source: String
+    /// The name of each group; index 0 is group 1. nil where a group has none.
+    package let groupNames: [String?]
+    private let utf8: Compiled
+    /// The same pattern over bytes, for text that is not valid UTF-8.
+    private let bytes: Compiled
+
+    /// Compiles a pattern. In `multiline` mode `^` and `$` also match at line breaks, as ShiViz has it.
+    package init(_ source: String, multiline: Bool = false) throws(PatternError) {
+        guard source.utf8.count <= Limits.patternBytesMax else {
+            throw PatternError(
+                text: "a pattern of \(source.utf8.count) bytes: expected at most \(Limits.patternBytesMax)")
+        }
+        self.source = source
+        let translated = (multiline ? "(?m)" : "") + Pattern.translate(source)
+        utf8 = try Compiled(translated, latin1: false)
+        bytes = try Compiled(translated, latin1: true)
+        let count = Int(cre2_group_count(utf8.pointer))
+        let pointer = utf8.pointer
+        groupNames = (0..<count).map { index in
+            cre2_group_name(pointer, Int32(index + 1)).map { String(cString: $0) }
+        }
+    }
+
+    /// The leftmost match that begins at or after `start` and ends by `end`: the bounds of the whole match, then of
+    /// each group (nil where it took no part). Text before `start` counts as context of `^`. O(end - start).
+    package func firstMatch(
+        in text: UnsafeRawBufferPointer, from start: Int, to end: Int, isUTF8: Bool
+    ) -> [Range<Int>?]? {
+        precondition(start >= 0 && start <= end && end <= text.count, "range out of bounds")
+        let groups = groupNames.count + 1
+        var bounds = [Int64](repeating: -1, count: groups * 2)
+        let base = text.baseAddress?.assumingMemoryBound(to: CChar.self)
+        let found = withUnsafePointer(to: CChar(0)) { empty in
+            cre2_search(
+                (isUTF8 ? utf8 : bytes).pointer, base ?? empty, start, end, &bounds, Int32(groups))
+        }
+        guard found == 1 else { return nil }
+        return (0..<groups).map { group in
+            bounds[2 * group] < 0 ? nil : Int(bounds[2 * group])..<Int(bounds[2 * group + 1])
+        }
+    }
+
+    /// True where the pattern matches somewhere in `text`. O(n).
+    package func matches(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { bytes in
+            firstMatch(in: UnsafeRawBufferPointer(bytes), from: 0, to: bytes.count, isUTF8: true) != nil
+        }
+    }
+
+    /// Writes `(?<name>` as the `(?P<name>` that every RE2 knows; leaves escapes, classes and look-behind alone.
+    private static func translate(_ source: String) -> String {
+        let bytes = Array(source.utf8)
+        var result: [UInt8] = []
+        var index = 0
+        var isInClass = false
+        while index < bytes.count {
+            let byte = bytes[index]
+            if byte == UInt8(ascii: "\\"), index + 1 < bytes.count {
+                result += [byte, bytes[index + 1]]
+                index += 2
+                continue
+            }
+            if byte == UInt8(ascii: "[") { isInClass = true }
+            if byte == UInt8(ascii: "]") { isInClass = false }
+            result.append(byte)
+            if !isInClass, byte == UInt8(ascii: "("), bytes[index...].starts(with: "(?<".utf8),
+                index + 3 < bytes.count, !"=!".utf8.contains(bytes[index + 3])
+            {
+                result += Array("?P<".utf8)
+                index += 2
+            }
+            index += 1
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+}
+
+/// Why a pattern cannot be used.
+package struct PatternError: Error, CustomStringConvertible {
+    package let text: String
+    package var description: String { text }
+}
+
+package enum Limits {
+    /// Bytes of one pattern: no person writes a longer one.
+    package static let patternBytesMax = 16 * 1024
+    /// Bytes of memory that one compiled pattern and its automata may take; beyond it RE2 falls back to a slower search.
+    static let patternMemoryBytesMax: Int64 = 32 << 20
+}
+
+/// Owns one compiled pattern.
+///
+/// Unchecked because it holds a pointer: RE2's objects are immutable after construction and safe to match
+/// from several threads, and this class frees its own exactly once.
+private final class Compiled: @unchecked Sendable {
+    let pointer: OpaquePointer
+
+    init(_ source: String, latin1: Bool) throws(PatternError) {
+        var message = [CChar](repeating: 0, count: 512)
+        var source = source
+        let compiled = source.withUTF8 { bytes in
+            bytes.withMemoryRebound(to: CChar.self) { characters in
+                withUnsafePointer(to: CChar(0)) { empty in
+                    cre2_compile(
+                        characters.baseAddress ?? empty, characters.count, latin1 ? 1 : 0,
+                        Limits.patternMemoryBytesMax, &message, message.count)
+                }
+            }
+        }
+        guard let compiled else {
+            let text = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            throw PatternError(
+                text: "the pattern is not valid: \(text) (patterns are matched in linear time, so look-around and "
+                    + "back-references are not available)")
+        }
+        pointer = compiled
+    }
+
+    deinit { cre2_free(pointer) }
+}

@@ -1,0 +1,54 @@
+import CZlib
+
+/// CRC-32 as zlib has it. O(n).
+func crc32(_ bytes: some Collection<UInt8>) -> UInt32 {
+    func checksum(_ buffer: UnsafeBufferPointer<UInt8>) -> UInt32 {
+        UInt32(truncatingIfNeeded: CZlib.crc32_z(0, buffer.baseAddress, buffer.count))
+    }
+    return bytes.withContiguousStorageIfAvailable(checksum) ?? Array(bytes).withUnsafeBufferPointer(checksum)
+}
+
+/// How bytes are packed. The numbers are on disk: never renumbered.
+package enum Codec: UInt8, Sendable {
+    case stored = 0
+    /// Deflate in zlib framing (RFC 1950).
+    case zlib = 1
+
+    /// Level 1 packs logs in columns almost as well as 6, in a third of the time.
+    private static let level: Int32 = 1
+
+    /// `bytes` packed the way that takes less room. O(n).
+    static func pack(_ bytes: [UInt8]) -> (Codec, [UInt8]) {
+        guard bytes.count >= 32 else { return (.stored, bytes) }
+        var length = compressBound(uLong(bytes.count))
+        var failed = false
+        let packed = [UInt8](unsafeUninitializedCapacity: Int(length)) { buffer, count in
+            failed = compress2(buffer.baseAddress, &length, bytes, uLong(bytes.count), level) != Z_OK
+            count = failed ? 0 : Int(length)
+        }
+        return failed || packed.count >= bytes.count ? (.stored, bytes) : (.zlib, packed)
+    }
+
+    /// The `rawCount` bytes that were packed; the caller has checked `rawCount` against a limit. O(n).
+    func unpack(_ bytes: [UInt8], rawCount: Int, _ what: String) throws(SegmentError) -> [UInt8] {
+        switch self {
+        case .stored:
+            guard bytes.count == rawCount else {
+                throw .malformed(what: "\(what): expected \(rawCount) bytes, found \(bytes.count)", offset: 0)
+            }
+            return bytes
+        case .zlib:
+            var length = uLongf(rawCount)
+            var status = Z_OK
+            let raw = [UInt8](unsafeUninitializedCapacity: max(rawCount, 1)) { buffer, count in
+                status = uncompress(buffer.baseAddress, &length, bytes, uLong(bytes.count))
+                count = status == Z_OK ? Int(length) : 0
+            }
+            guard status == Z_OK, raw.count == rawCount else {
+                throw .malformed(
+                    what: "\(what): expected \(rawCount) bytes of deflate, found damage (zlib \(status))", offset: 0)
+            }
+            return raw
+        }
+    }
+}

@@ -1,0 +1,204 @@
+import Glibc
+
+/// Where the bytes of a segment are read from.
+package protocol ByteSource: ~Copyable {
+    var byteCount: Int { get }
+    /// Up to `count` bytes from `offset` on; fewer where the source ends.
+    func read(at offset: Int, count: Int) throws(SegmentError) -> [UInt8]
+}
+
+/// Bytes in memory.
+package struct BytesInMemory: ByteSource {
+    let bytes: [UInt8]
+
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    package var byteCount: Int { bytes.count }
+
+    package func read(at offset: Int, count: Int) throws(SegmentError) -> [UInt8] {
+        Array(bytes[min(offset, bytes.count)..<min(offset + count, bytes.count)])
+    }
+}
+
+/// An open file. Closed when it goes out of scope: what must be durable was synced before.
+package struct File: ~Copyable, ByteSource {
+    package let path: String
+    private let descriptor: Int32
+
+    package enum Mode: Sendable {
+        case read
+        /// Creates the file where it does not exist.
+        case write
+        /// Fails where the file exists.
+        case create
+    }
+
+    package init(_ path: String, _ mode: Mode) throws(SegmentError) {
+        let flags =
+            switch mode {
+            case .read: O_RDONLY
+            case .write: O_RDWR | O_CREAT
+            case .create: O_RDWR | O_CREAT | O_EXCL
+            }
+        let descriptor = open(path, flags | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    deinit { _ = Glibc.close(descriptor) }
+
+    /// What the file system says of a file.
+    package struct Status: Hashable, Sendable {
+        package var device: UInt64
+        package var inode: UInt64
+        package var byteCount: Int
+        package var isRegular: Bool
+
+        fileprivate init(_ status: stat) {
+            device = UInt64(status.st_dev)
+            inode = UInt64(status.st_ino)
+            byteCount = Int(status.st_size)
+            isRegular = status.st_mode & S_IFMT == S_IFREG
+        }
+    }
+
+    package func status() throws(SegmentError) -> Status {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", path: path, code: errno) }
+        return Status(status)
+    }
+
+    /// The status of what is at a path now; nil where there is nothing.
+    package static func status(_ path: String) throws(SegmentError) -> Status? {
+        var status = stat()
+        if stat(path, &status) == 0 { return Status(status) }
+        guard errno == ENOENT || errno == ENOTDIR else {
+            throw .system(call: "stat", path: path, code: errno)
+        }
+        return nil
+    }
+
+    package var byteCount: Int { (try? status().byteCount) ?? 0 }
+
+    package func read(at offset: Int, count: Int) throws(SegmentError) -> [UInt8] {
+        var failure: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            filled = 0
+            while filled < count {
+                let got = pread(
+                    descriptor, buffer.baseAddress! + filled, count - filled, off_t(offset + filled))
+                if got < 0, errno == EINTR { continue }
+                if got < 0 { failure = errno }
+                if got <= 0 { break }
+                filled += got
+            }
+        }
+        guard failure == 0 else { throw .system(call: "read", path: path, code: failure) }
+        return bytes
+    }
+
+    /// Writes all of `bytes` at `offset`. Where this throws, some of them may have been written.
+    package func write(_ bytes: [UInt8], at offset: Int) throws(SegmentError) {
+        var done = 0
+        while done < bytes.count {
+            let put = bytes.withUnsafeBytes { buffer in
+                pwrite(descriptor, buffer.baseAddress! + done, bytes.count - done, off_t(offset + done))
+            }
+            if put < 0, errno == EINTR { continue }
+            guard put > 0 else { throw .system(call: "write", path: path, code: errno) }
+            done += put
+        }
+    }
+
+    package func truncate(to byteCount: Int) throws(SegmentError) {
+        guard ftruncate(descriptor, off_t(byteCount)) == 0 else {
+            throw .system(call: "truncate", path: path, code: errno)
+        }
+    }
+
+    /// Returns when what was written is on the device.
+    package func sync() throws(SegmentError) {
+        guard fdatasync(descriptor) == 0 else { throw .system(call: "fsync", path: path, code: errno) }
+    }
+
+    /// Takes the only lock on the file, until it is closed; false where somebody else has it.
+    package func lock() throws(SegmentError) -> Bool {
+        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+        guard errno == EWOULDBLOCK else { throw .system(call: "lock", path: path, code: errno) }
+        return false
+    }
+}
+
+/// Folders.
+package enum Folder {
+    /// Makes a folder and those above it; fine where it exists.
+    package static func make(_ path: String) throws(SegmentError) {
+        if let status = try File.status(path), !status.isRegular { return }
+        let parent = parent(path)
+        if parent != path, !parent.isEmpty { try make(parent) }
+        guard mkdir(path, 0o750) == 0 || errno == EEXIST else {
+            throw .system(call: "mkdir", path: path, code: errno)
+        }
+        if !parent.isEmpty { try sync(parent) }
+    }
+
+    package static func parent(_ path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// Returns when the names in a folder are on the device.
+    package static func sync(_ path: String) throws(SegmentError) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .system(call: "fsync", path: path, code: errno) }
+    }
+
+    /// The names in a folder, sorted; none where it does not exist.
+    package static func names(_ path: String) throws(SegmentError) -> [String] {
+        guard let folder = opendir(path) else {
+            if errno == ENOENT { return [] }
+            throw .system(call: "opendir", path: path, code: errno)
+        }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    package static func remove(file path: String) throws(SegmentError) {
+        guard unlink(path) == 0 || errno == ENOENT else {
+            throw .system(call: "unlink", path: path, code: errno)
+        }
+    }
+
+    /// The paths that match a shell pattern, sorted.
+    package static func matching(_ pattern: String) -> [String] {
+        var found = glob_t()
+        defer { globfree(&found) }
+        guard glob(pattern, 0, nil, &found) == 0 else { return [] }
+        return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
+    }
+}
+
+extension SegmentError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .malformed(let what, let offset): "\(what) (at byte \(offset))"
+        case .system(let call, let path, let code): "cannot \(call) \(path): \(String(cString: strerror(code)))"
+        }
+    }
+
+    /// True where the device has no room left.
+    package var isDiskFull: Bool {
+        if case .system(_, _, let code) = self { return code == ENOSPC || code == EDQUOT }
+        return false
+    }
+}

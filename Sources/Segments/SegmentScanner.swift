@@ -1,0 +1,231 @@
+import Causality
+
+/// A block as it lies in its segment; header and checksums have been checked, its columns not yet decoded.
+package struct StoredBlock: Sendable {
+    /// Where it begins in the segment.
+    package let offset: Int
+    package let header: BlockHeader
+    /// Header and body.
+    package let bytes: [UInt8]
+
+    private var body: [UInt8] { Array(bytes[(bytes.count - header.bodyByteCount)...]) }
+
+    /// The columns of a block of events.
+    package func columns() throws(SegmentError) -> BlockBody {
+        guard let events = header.events else {
+            throw .malformed(what: "expected a block of events, found one of sources", offset: offset)
+        }
+        return try BlockBody(body, count: events.count)
+    }
+
+    /// What ordering needs of a block of events, checked against the header.
+    package func causalColumns() throws(SegmentError) -> CausalColumns {
+        let columns = try columns().causalColumns()
+        guard columns.sequences.first == header.events?.first, columns.sequences.last == header.events?.last else {
+            throw .malformed(what: "the sequence numbers are not those of the block header", offset: offset)
+        }
+        return columns
+    }
+
+    /// The events of a block of events.
+    package func events() throws(SegmentError) -> [Event] {
+        guard let summary = header.events else { return [] }
+        _ = try causalColumns()
+        return try columns().events(of: summary.key.process)
+    }
+
+    /// The checkpoints of a block of sources.
+    package func checkpoints() throws(SegmentError) -> [SourceCheckpoint] {
+        try SourceCheckpoint.decode(body)
+    }
+
+    /// Throws where the block cannot be decoded in full.
+    package func verify() throws(SegmentError) {
+        switch header.kind {
+        case .events: _ = try events()
+        case .sources: _ = try checkpoints()
+        }
+    }
+}
+
+/// Bytes of a segment that cannot be read.
+package struct SegmentDamage: Hashable, Sendable {
+    package let offset: Int
+    package let byteCount: Int
+    package let text: String
+    /// True where nothing intact follows in a segment without a footer: an append that was cut short.
+    package let isTail: Bool
+}
+
+/// Reads a segment block by block, past whatever damage it has. Memory: one block, whatever the segment's size.
+package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
+    package enum Item: Sendable {
+        case block(StoredBlock)
+        case damage(SegmentDamage)
+    }
+
+    private let source: Source
+    private let end: Int
+    /// nil until the first `next()`, and where it is damaged.
+    package private(set) var header: SegmentHeader?
+    /// True once an intact footer was read.
+    package private(set) var isSealed = false
+    /// The end of the last intact block (or header, or footer).
+    package private(set) var intactEnd = 0
+    private var offset = 0
+    /// Where to look for the next block if the one being read turns out to be damaged.
+    private var resumeOffset = 0
+    private var digest: [UInt8]?
+    private var index: [SegmentWriter.IndexEntry] = []
+    private var isWhole = true
+    private var queued: [Item] = []
+
+    /// Scans `source` up to `end`, or all of it.
+    package init(_ source: consuming Source, to end: Int? = nil) {
+        self.end = min(end ?? .max, source.byteCount)
+        self.source = source
+    }
+
+    /// The next block or damage, or nil at the end. Throws only where reading itself fails.
+    package mutating func next() throws(SegmentError) -> Item? {
+        if !queued.isEmpty { return queued.removeFirst() }
+        if offset == 0 {
+            if let damage = try readHeader() { return .damage(damage) }
+        }
+        while offset < end, !isSealed {
+            do {
+                if let block = try readBlock(at: offset) { return admit(block) }
+                try readFooter()
+            } catch .malformed(let what, let place) {
+                return try skip(because: "\(what) (at byte \(offset + place))")
+            }
+        }
+        return nil
+    }
+
+    private mutating func readHeader() throws(SegmentError) -> SegmentDamage? {
+        let bytes = try source.read(at: 0, count: min(SegmentHeader.byteCount, end))
+        do {
+            header = try SegmentHeader(decoding: bytes)
+            digest = SegmentWriter.digest(bytes)
+            offset = SegmentHeader.byteCount
+            intactEnd = offset
+            return nil
+        } catch .malformed(let what, let place) {
+            isWhole = false
+            offset = try nextHeader(after: 0) ?? end
+            return SegmentDamage(
+                offset: 0, byteCount: offset, text: "\(what) (at byte \(place))", isTail: offset == end)
+        }
+    }
+
+    /// The block at `offset`, or nil where a footer begins there.
+    private mutating func readBlock(at offset: Int) throws(SegmentError) -> StoredBlock? {
+        let prefix = try source.read(at: offset, count: min(BlockHeader.prefixByteCount, end - offset))
+        if prefix.starts(with: SegmentFooter.magic) { return nil }
+        let (headerCount, bodyCount) = try BlockHeader.byteCounts(prefix)
+        guard headerCount + bodyCount <= end - offset else {
+            throw .malformed(
+                what: "a block of \(headerCount + bodyCount) bytes: only \(end - offset) are left", offset: 0)
+        }
+        let headerBytes = try source.read(at: offset, count: headerCount)
+        let header = try BlockHeader(decoding: headerBytes)
+        let body = try source.read(at: offset + headerCount, count: bodyCount)
+        // The header tells where the block ends; nothing inside it can be another block.
+        resumeOffset = offset + headerCount + bodyCount
+        guard crc32(body) == header.bodyChecksum else {
+            throw .malformed(what: "block body: the checksum is wrong", offset: headerCount)
+        }
+        return StoredBlock(offset: offset, header: header, bytes: headerBytes + body)
+    }
+
+    private mutating func admit(_ block: StoredBlock) -> Item {
+        let expected = digest
+        digest = SegmentWriter.digest(block.bytes)
+        offset = block.offset + block.bytes.count
+        intactEnd = offset
+        index.append(
+            SegmentWriter.IndexEntry(
+                offset: block.offset, byteCount: block.bytes.count, kind: block.header.kind,
+                events: block.header.events.map { .init(key: $0.key, count: $0.count, first: $0.first, last: $0.last) }))
+        guard let expected, expected != block.header.previousDigest else { return .block(block) }
+        isWhole = false
+        queued.append(.block(block))
+        return .damage(
+            SegmentDamage(
+                offset: block.offset, byteCount: 0,
+                text: "the digest of the block before does not match: a block was taken out or replaced "
+                    + "(at byte \(block.offset))", isTail: false))
+    }
+
+    private mutating func readFooter() throws(SegmentError) {
+        guard end - offset <= Limits.footerBytesMax else {
+            throw .malformed(what: "footer: more than \(Limits.footerBytesMax) bytes", offset: 0)
+        }
+        let bytes = try source.read(at: offset, count: end - offset)
+        if isWhole, let digest {
+            do {
+                try SegmentFooter.check(bytes, at: offset, index: index, digest: digest)
+            } catch .malformed(let what, _) {
+                throw .malformed(what: what, offset: 0)
+            }
+        } else if bytes.count < SegmentFooter.trailerByteCount || !bytes.suffix(4).elementsEqual(SegmentFooter.endMagic) {
+            throw .malformed(what: "footer: cut short", offset: 0)
+        }
+        isSealed = true
+        offset = end
+        intactEnd = end
+    }
+
+    /// Damage at `offset`: goes on at the next block whose header is intact.
+    private mutating func skip(because text: String) throws(SegmentError) -> Item {
+        let start = offset
+        offset = try nextHeader(after: max(start, resumeOffset - 1)) ?? end
+        digest = nil
+        isWhole = false
+        return .damage(
+            SegmentDamage(offset: start, byteCount: offset - start, text: text, isTail: offset == end))
+    }
+
+    /// The next offset above `start` at which a block header is intact, or a footer begins.
+    private func nextHeader(after start: Int) throws(SegmentError) -> Int? {
+        let window = 64 * 1024
+        var position = start + 1
+        while position < end {
+            let bytes = try source.read(at: position, count: min(window + 3, end - position))
+            for index in bytes.indices where bytes[index] == UInt8(ascii: "L") {
+                guard index + 4 <= bytes.count else { break }
+                if bytes[index..<index + 4].elementsEqual(BlockHeader.magic), try hasHeader(at: position + index) {
+                    return position + index
+                }
+                if bytes[index..<index + 4].elementsEqual(SegmentFooter.magic), try hasFooter(at: position + index) {
+                    return position + index
+                }
+            }
+            position += window
+        }
+        return nil
+    }
+
+    private func hasHeader(at offset: Int) throws(SegmentError) -> Bool {
+        do {
+            let prefix = try source.read(at: offset, count: min(BlockHeader.prefixByteCount, end - offset))
+            let (headerCount, _) = try BlockHeader.byteCounts(prefix)
+            let bytes = try source.read(at: offset, count: min(headerCount, end - offset))
+            guard bytes.count == headerCount else { return false }
+            _ = try BlockHeader(decoding: bytes)
+            return true
+        } catch .malformed {
+            return false
+        }
+    }
+
+    private func hasFooter(at offset: Int) throws(SegmentError) -> Bool {
+        guard end - offset >= SegmentFooter.trailerByteCount + 8, end - offset <= Limits.footerBytesMax else {
+            return false
+        }
+        let trailer = try source.read(at: end - SegmentFooter.trailerByteCount, count: SegmentFooter.trailerByteCount)
+        var reader = ByteReader(trailer, from: 4)
+        return try reader.fixed64("footer") == UInt64(offset)
+    }
+}

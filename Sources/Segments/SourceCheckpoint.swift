@@ -1,0 +1,138 @@
+import Causality
+
+/// How far one source was read by the events before it in its segment, and which of its lines were no events.
+///
+/// Committed in the same segment as the events that it covers: after a crash both are there or neither.
+package struct SourceCheckpoint: Hashable, Sendable {
+    /// Where the source was found last.
+    package var path: String
+    package var device: UInt64
+    package var inode: UInt64
+    /// Bytes that were read as events, from the start of the file.
+    package var offset: UInt64
+    /// Lines that begin before `offset`.
+    package var line: UInt64
+    /// The state of a hash over the bytes before `offset`: what tells a file from one that took its name or inode.
+    package var contentHash: [UInt8]
+    /// What the reader of the source's format must remember.
+    package var readerState: [UInt8]
+    /// True where the source will not be read again.
+    package var isFinished: Bool
+    /// Lines since the last checkpoint of the source that could not be read as events; the first are shown.
+    package var unmatchedCount: UInt64
+    package var unmatched: [UnmatchedLine]
+
+    package init(
+        path: String, device: UInt64 = 0, inode: UInt64 = 0, offset: UInt64, line: UInt64,
+        contentHash: [UInt8] = [], readerState: [UInt8] = [], isFinished: Bool,
+        unmatchedCount: UInt64 = 0, unmatched: [UnmatchedLine] = []
+    ) {
+        self.path = path
+        self.device = device
+        self.inode = inode
+        self.offset = offset
+        self.line = line
+        self.contentHash = contentHash
+        self.readerState = readerState
+        self.isFinished = isFinished
+        self.unmatchedCount = unmatchedCount
+        self.unmatched = unmatched
+    }
+}
+
+/// A line that could not be read as an event, or as part of one.
+package struct UnmatchedLine: Hashable, Sendable {
+    /// 1, 2, 3 … in its file.
+    package var line: UInt64
+    /// The execution that it stood in.
+    package var execution: String
+    package var reason: String
+    /// Its beginning, at most `Limits.unmatchedLineBytesMax` bytes.
+    package var text: String
+
+    package init(line: UInt64, execution: String, reason: String, text: String) {
+        self.line = line
+        self.execution = execution
+        self.reason = reason
+        self.text = text
+    }
+}
+
+extension SourceCheckpoint {
+    private static let pathBytesMax = 64 * 1024
+    private static let stateBytesMax = 1 << 20
+
+    /// The body of a block of sources: a codec byte, the raw length, and packed:
+    ///
+    ///     count, (path, device, inode, offset, line, content hash, reader state, flags, unmatched count,
+    ///             count, (line, execution, reason, text)*)*
+    static func encode(_ checkpoints: [SourceCheckpoint]) -> [UInt8] {
+        var raw = ByteWriter()
+        raw.varint(checkpoints.count)
+        for checkpoint in checkpoints {
+            raw.string(checkpoint.path)
+            raw.varint(checkpoint.device)
+            raw.varint(checkpoint.inode)
+            raw.varint(checkpoint.offset)
+            raw.varint(checkpoint.line)
+            raw.varint(checkpoint.contentHash.count)
+            raw.bytes(checkpoint.contentHash)
+            raw.varint(checkpoint.readerState.count)
+            raw.bytes(checkpoint.readerState)
+            raw.byte(checkpoint.isFinished ? 1 : 0)
+            raw.varint(checkpoint.unmatchedCount)
+            raw.varint(checkpoint.unmatched.count)
+            for unmatched in checkpoint.unmatched {
+                raw.varint(unmatched.line)
+                raw.string(unmatched.execution)
+                raw.string(unmatched.reason)
+                raw.string(unmatched.text)
+            }
+        }
+        let (codec, packed) = Codec.pack(raw.bytes)
+        var writer = ByteWriter()
+        writer.byte(codec.rawValue)
+        writer.varint(raw.count)
+        writer.bytes(packed)
+        return writer.bytes
+    }
+
+    static func decode(_ bytes: [UInt8]) throws(SegmentError) -> [SourceCheckpoint] {
+        var outer = ByteReader(bytes)
+        let number = try outer.byte("codec")
+        guard let codec = Codec(rawValue: number) else {
+            throw outer.malformed("codec: \(number) is unknown to this program")
+        }
+        let rawCount = try outer.count(Limits.blockRawBytesMax, "sources")
+        let raw = try codec.unpack(
+            outer.bytes(outer.remaining, "sources"), rawCount: rawCount, "sources")
+        var reader = ByteReader(raw)
+        var checkpoints: [SourceCheckpoint] = []
+        for _ in 0..<(try reader.count(raw.count, "sources")) {
+            checkpoints.append(try SourceCheckpoint(decoding: &reader))
+        }
+        try reader.expectEnd("sources")
+        return checkpoints
+    }
+
+    private init(decoding reader: inout ByteReader) throws(SegmentError) {
+        path = try reader.string(Self.pathBytesMax, "path")
+        device = try reader.varint("device")
+        inode = try reader.varint("inode")
+        offset = try reader.varint("offset")
+        line = try reader.varint("line")
+        contentHash = try reader.bytes(try reader.count(Self.stateBytesMax, "content hash"), "content hash")
+        readerState = try reader.bytes(try reader.count(Self.stateBytesMax, "reader state"), "reader state")
+        isFinished = try reader.byte("flags") & 1 != 0
+        unmatchedCount = try reader.varint("unmatched lines")
+        unmatched = []
+        for _ in 0..<(try reader.count(Limits.unmatchedLinesMax, "unmatched lines")) {
+            unmatched.append(
+                UnmatchedLine(
+                    line: try reader.varint("line number"),
+                    execution: try reader.string(Causality.Limits.nameBytesMax, "execution"),
+                    reason: try reader.string(Self.pathBytesMax, "reason"),
+                    text: try reader.string(Self.pathBytesMax, "text")))
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import Causality
+import SimulatedHistories
+import Testing
+
+@Suite struct VectorClockTests {
+    static func random(_ random: inout SeededGenerator) -> VectorClock {
+        var clock = VectorClock()
+        for name in ["a", "b", "c", "d"] where Bool.random(using: &random) {
+            clock[ProcessID(name: name)] = UInt64.random(in: 0...3, using: &random)
+        }
+        return clock
+    }
+
+    @Test(arguments: 1...200 as ClosedRange<UInt64>)
+    func mergeIsALeastUpperBound(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let (a, b, c) = (Self.random(&random), Self.random(&random), Self.random(&random))
+        func join(_ x: VectorClock, _ y: VectorClock) -> VectorClock {
+            var x = x
+            x.merge(y)
+            return x
+        }
+        #expect(join(a, b) == join(b, a))
+        #expect(join(join(a, b), c) == join(a, join(b, c)))
+        #expect(join(a, a) == a)
+        #expect(join(a, b).covers(a) && join(a, b).covers(b))
+        #expect(!(c.covers(a) && c.covers(b)) || c.covers(join(a, b)))
+    }
+
+    @Test(arguments: 1...200 as ClosedRange<UInt64>)
+    func orderIsAPartialOrder(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let (a, b, c) = (Self.random(&random), Self.random(&random), Self.random(&random))
+        #expect(a.order(relativeTo: a) == .equal)
+        #expect(a.order(relativeTo: b) == b.order(relativeTo: a).reversed)
+        #expect((a.order(relativeTo: b) == .equal) == (a == b))
+        if a.order(relativeTo: b) == .before, b.order(relativeTo: c) == .before {
+            #expect(a.order(relativeTo: c) == .before)
+        }
+    }
+
+    @Test func aMissingEntryIsZero() {
+        let a = ProcessID(name: "A")
+        let b = ProcessID(name: "B")
+        #expect(VectorClock([a: 1]).order(relativeTo: VectorClock([a: 1, b: 1])) == .before)
+        #expect(VectorClock([a: 1, b: 0]) == VectorClock([a: 1]))
+    }
+}
+
+@Suite struct NamesTests {
+    @Test(arguments: ["Miner1", "web-1/api", "10.0.0.1:80", "a#2", "50%", "%3A", "ü x", "#", ":"])
+    func namesSurviveText(name: String) {
+        for incarnation: UInt32 in [1, 2, 77] {
+            let process = ProcessID(name: name, incarnation: incarnation)
+            #expect(ProcessID(text: process.description) == process)
+            let event = EventID(process, 1047)
+            #expect(EventID(text: event.description) == event)
+        }
+    }
+
+    @Test func spelling() {
+        #expect(EventID(ProcessID(name: "web-1/api", incarnation: 2), 7).description == "web-1/api#2:7")
+        #expect(ProcessID(name: "10.0.0.1:80").description == "10.0.0.1%3A80")
+        #expect(EventID(text: "10.0.0.1:80:7") == EventID(ProcessID(name: "10.0.0.1:80"), 7))
+    }
+
+    @Test(arguments: ["", ":", "a", "a:", "a:0", "a:-1", ":5", "a:x", "a:99999999999999999999"])
+    func noEvent(text: String) { #expect(EventID(text: text) == nil) }
+}
+
+@Suite struct WallTimeTests {
+    @Test(arguments: [
+        (0, "1970-01-01T00:00:00Z"), (1_368_784_419_000_000_000, "2013-05-17T09:53:39Z"),
+        (-1, "1969-12-31T23:59:59.999999999Z"), (1_000_000, "1970-01-01T00:00:00.001Z"),
+        (951_782_400_000_000_000, "2000-02-29T00:00:00Z"),
+        (Int64.max, "2262-04-11T23:47:16.854775807Z"),
+        (Int64.min, "1677-09-21T00:12:43.145224192Z"),
+    ])
+    func text(nanoseconds: Int64, text: String) {
+        #expect(WallTime(nanoseconds: nanoseconds).description == text)
+    }
+
+    @Test func fieldsAreChecked() {
+        #expect(WallTime(year: 2000, month: 2, day: 29)?.description == "2000-02-29T00:00:00Z")
+        #expect(WallTime(year: 1900, month: 2, day: 29) == nil)
+        #expect(WallTime(year: 2300, month: 1, day: 1) == nil)
+        #expect(WallTime(year: 2000, month: 13, day: 1) == nil)
+        #expect(WallTime(year: 2000, month: 1, day: 1, hour: 24) == nil)
+    }
+}
