@@ -7,8 +7,7 @@ package struct CausalColumns: Sendable {
     package var kinds: [EventKind] = []
     /// Nanoseconds of wall time; `CausalColumns.noTime` where there is none.
     package var times: [Int64] = []
-    /// False where the stamp is a lower bound.
-    package var complete: [Bool] = []
+    package var stamps: [StampQuality] = []
     /// The processes that the stamps and causes below refer to by index.
     package var processes: [ProcessID] = []
     /// The changes of row r are `changes[changeStarts[r]..<changeStarts[r + 1]]`. One longer than the rows.
@@ -61,7 +60,7 @@ extension CausalColumns {
             sequences.append(event.id.sequence)
             kinds.append(event.kind)
             times.append(event.time?.nanoseconds ?? CausalColumns.noTime)
-            complete.append(event.clockIsComplete)
+            stamps.append(event.stamp)
             if let cause = event.cause {
                 let process = index(of: cause.process, &indexOf)
                 causes.append(RowCause(row: row, process: process, sequence: cause.sequence))

@@ -14,13 +14,12 @@ package struct Event: Hashable, Sendable {
     package var cause: EventID?
     /// What the event has seen, its own sequence number included.
     package var clock: VectorClock
-    /// False where `clock` is only a lower bound of what the event has seen.
-    package var clockIsComplete: Bool
+    package var stamp: StampQuality
 
     package init(
         id: EventID, kind: EventKind = .local, time: WallTime? = nil, name: String = "",
         text: String = "", level: Level? = nil, attributes: [Attribute] = [],
-        cause: EventID? = nil, clock: VectorClock, clockIsComplete: Bool = true
+        cause: EventID? = nil, clock: VectorClock, stamp: StampQuality = .complete
     ) {
         self.id = id
         self.kind = kind
@@ -31,8 +30,18 @@ package struct Event: Hashable, Sendable {
         self.attributes = attributes
         self.cause = cause
         self.clock = clock
-        self.clockIsComplete = clockIsComplete
+        self.stamp = stamp
     }
+}
+
+/// How much an event's clock tells. The numbers are on disk: never renumbered.
+package enum StampQuality: UInt8, Sendable, CaseIterable {
+    /// All that the event has seen.
+    case complete = 0
+    /// At least this much; the rest follows from the causes along the process.
+    case lowerBound = 1
+    /// The source knows nothing of messages: what the event has seen of others cannot be told.
+    case absent = 2
 }
 
 /// What an event did with messages. The numbers are on disk: never renumbered.

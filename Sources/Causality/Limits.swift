@@ -13,4 +13,6 @@ package enum Limits {
     package static let sequenceMax: UInt64 = 1 << 62
     /// The highest incarnation of a process.
     package static let incarnationMax: UInt32 = 1 << 30
+    /// Bytes that are kept of a line that was no event, for a person to recognise it by.
+    package static let unmatchedLineBytesMax = 256
 }

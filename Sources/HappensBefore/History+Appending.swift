@@ -84,7 +84,13 @@ extension History {
         processes[process].runs.append(columns.sequences[row])
         processes[process].times.append(columns.times[row])
         processes[process].kinds.append(columns.kinds[row])
-        if !columns.complete[row] { processes[process].incomplete.append(UInt32(position)) }
+        switch columns.stamps[row] {
+        case .complete: break
+        case .lowerBound: processes[process].incomplete.append(UInt32(position))
+        case .absent:
+            processes[process].incomplete.append(UInt32(position))
+            processes[process].hasClocks = false
+        }
         if processes[process].blockStarts.last?.block != block.id {
             processes[process].blockStarts.append(BlockStart(position: position, block: block.id))
         }

@@ -3,15 +3,38 @@ import Causality
 /// The order of two events as far as the evidence goes.
 package enum EventOrder: Hashable, Sendable {
     case known(CausalOrder)
-    /// What is here decides neither way. Empty gaps: what is here contradicts itself.
-    case unknown([Gap])
+    /// What is here does not decide it.
+    case unknown(Unknown)
+
+    package enum Unknown: Hashable, Sendable {
+        /// Because of what is not here.
+        case lacking([Lack])
+        /// Because each has seen the other, which cannot be.
+        case contradiction
+        /// Because a process is neither here nor cited.
+        case noSuchProcess(ProcessID)
+    }
+}
+
+/// What would have to be here for an exact answer.
+package enum Lack: Hashable, Sendable, CustomStringConvertible {
+    case events(Gap)
+    /// The events of the process are here, and carry no clocks.
+    case clocks(ProcessID)
+
+    package var description: String {
+        switch self {
+        case .events(let gap): "\(gap)"
+        case .clocks(let process): "the events of \(process) carry no clocks"
+        }
+    }
 }
 
 /// Whether one event has seen another.
 enum Knowledge {
     case yes
     case no
-    case unknown(Gap?)
+    case unknown(Lack)
 }
 
 extension History {
@@ -19,24 +42,19 @@ extension History {
     /// O(log n) for events that are here, O(processes · log n) for missing ones.
     package func order(_ a: EventID, _ b: EventID) -> EventOrder {
         guard a != b else { return .known(.equal) }
-        guard let first = key(a), let second = key(b) else { return .unknown([]) }
+        guard let first = key(a) else { return .unknown(.noSuchProcess(a.process)) }
+        guard let second = key(b) else { return .unknown(.noSuchProcess(b.process)) }
         if first.process == second.process {
             return .known(first.sequence < second.sequence ? .before : .after)
         }
         switch (knows(second, first), knows(first, second)) {
-        case (.yes, .yes): return .unknown([])
+        case (.yes, .yes): return .unknown(.contradiction)
         case (.yes, _): return .known(.before)
         case (_, .yes): return .known(.after)
         case (.no, .no): return .known(.concurrent)
-        case (.unknown(let x), .unknown(let y)): return .unknown(distinct([x, y]))
-        case (.unknown(let x), .no), (.no, .unknown(let x)): return .unknown(distinct([x]))
+        case (.unknown(let x), .unknown(let y)): return .unknown(.lacking(x == y ? [x] : [x, y]))
+        case (.unknown(let x), .no), (.no, .unknown(let x)): return .unknown(.lacking([x]))
         }
-    }
-
-    private func distinct(_ gaps: [Gap?]) -> [Gap] {
-        var result: [Gap] = []
-        for case let gap? in gaps where !result.contains(gap) { result.append(gap) }
-        return result
     }
 
     func key(_ id: EventID) -> EventKey? {
@@ -102,33 +120,46 @@ extension History {
         }
     }
 
-    /// The missing events for want of which the knowledge of `e` is not exact.
-    func blame(_ e: EventKey) -> Gap? {
-        let line = processes[e.process]
-        guard let position = line.position(of: e.sequence) else {
-            return line.gaps.first { $0.contains(e.sequence) }
-                ?? Gap(process: line.id, first: e.sequence, last: e.sequence)
-        }
-        var place = EventPosition(process: e.process, position: position)
-        for _ in 0..<eventCount {
-            let line = processes[place.process]
-            if let cause = line.cause(at: place.position) {
-                let source = processes[cause.process]
-                guard let position = source.position(of: cause.sequence) else {
-                    return blame(EventKey(process: cause.process, sequence: cause.sequence))
-                }
-                if source.isUncertain(at: position) {
-                    place = EventPosition(process: cause.process, position: position)
-                    continue
-                }
+    /// For want of what the knowledge of `e`, which is missing or uncertain, is not exact: follows the causes
+    /// back to the first thing that is not here. O(events) at worst.
+    func blame(_ e: EventKey) -> Lack {
+        var key = e
+        for _ in 0...eventCount {
+            let line = processes[key.process]
+            guard let position = line.position(of: key.sequence) else { return .events(gap(at: key)) }
+            guard line.hasClocks else { break }
+            if let cause = uncertainCause(of: line, at: position) {
+                key = cause
+            } else if key.sequence > 1, position == 0 || line.isUncertain(at: position - 1)
+                || line.runs[position - 1] != key.sequence - 1
+            {
+                key.sequence -= 1
+            } else {
+                break
             }
-            let sequence = line.runs[place.position]
-            if sequence > 1, line.position(of: sequence - 1) == nil {
-                return line.gaps.first { $0.contains(sequence - 1) }
-            }
-            guard place.position > 0, line.isUncertain(at: place.position - 1) else { return nil }
-            place.position -= 1
         }
-        return nil
+        return .clocks(processes[key.process].id)
+    }
+
+    /// What the event at `position` has seen at first hand and is missing or uncertain itself.
+    private func uncertainCause(of line: ProcessHistory, at position: Int) -> EventKey? {
+        var sources = line.cause(at: position).map { [EventKey(process: $0.process, sequence: $0.sequence)] } ?? []
+        for (process, steps) in line.stamped {
+            let value = steps.value(at: position)
+            if value > (position == 0 ? 0 : steps.value(at: position - 1)) {
+                sources.append(EventKey(process: process, sequence: value))
+            }
+        }
+        return sources.sorted { ($0.process, $0.sequence) < ($1.process, $1.sequence) }.first { source in
+            let line = processes[source.process]
+            guard let position = line.position(of: source.sequence) else { return true }
+            return line.isUncertain(at: position)
+        }
+    }
+
+    private func gap(at key: EventKey) -> Gap {
+        let line = processes[key.process]
+        return line.gaps.first { $0.contains(key.sequence) }
+            ?? Gap(process: line.id, first: key.sequence, last: key.sequence)
     }
 }

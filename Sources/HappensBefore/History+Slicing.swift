@@ -4,17 +4,17 @@ import Causality
 package struct Slice: Sendable {
     /// Positions, by process index.
     package let ranges: [Range<Int>]
-    /// The gaps that hold, or may hold, events that belong here. Empty: the slice is complete.
-    package let gaps: [Gap]
+    /// For want of what the slice may not be all: empty where it is complete.
+    package let lacks: [Lack]
 
-    package init(ranges: [Range<Int>], gaps: [Gap]) {
+    package init(ranges: [Range<Int>], lacks: [Lack]) {
         self.ranges = ranges
-        self.gaps = gaps
+        self.lacks = lacks
     }
 
     /// How many events are here.
     package var count: Int { ranges.reduce(0) { $0 + $1.count } }
-    package var isComplete: Bool { gaps.isEmpty }
+    package var isComplete: Bool { lacks.isEmpty }
 
     package func contains(_ place: EventPosition) -> Bool {
         ranges[place.process].contains(place.position)
@@ -24,7 +24,7 @@ package struct Slice: Sendable {
 extension History {
     /// Everything that is here, and all gaps.
     package var whole: Slice {
-        Slice(ranges: processes.map { 0..<$0.count }, gaps: gaps)
+        Slice(ranges: processes.map { 0..<$0.count }, lacks: gaps.map { .events($0) })
     }
 
     /// Every gap, process by process.
@@ -51,59 +51,76 @@ extension History {
     /// The causal past of an event, itself left out: a prefix of every process. O(processes · log n).
     package func past(of event: EventID) -> Slice? {
         guard let key = key(event), let seen = seen(by: event) else { return nil }
-        var gaps: [Gap] = []
+        var lacks: [Lack] = []
         let ranges = processes.indices.map { process in
             let line = processes[process]
             let limit = process == key.process ? key.sequence - 1 : seen[process]
-            gaps += line.gaps.filter { $0.first <= limit }
+            lacks += line.gaps.filter { $0.first <= limit }.map { .events($0) }
             return 0..<line.count(upTo: limit)
         }
-        if !isExact(event), let gap = blame(key), !gaps.contains(gap) { gaps.append(gap) }
-        return Slice(ranges: ranges, gaps: gaps)
+        if !isExact(event) {
+            let lack = blame(key)
+            if !lacks.contains(lack) { lacks.append(lack) }
+        }
+        return Slice(ranges: ranges, lacks: lacks)
     }
 
     /// The causal future of an event, itself left out: a suffix of every process. O(processes · log n).
     package func future(of event: EventID) -> Slice? {
         guard let key = key(event) else { return nil }
-        var gaps: [Gap] = []
+        var lacks: [Lack] = []
         let ranges = processes.indices.map { process in
             let line = processes[process]
             var start = firstKnower(of: key, in: process) ?? line.count
             if process == key.process, start < line.count, line.runs[start] == key.sequence {
                 start += 1
             }
-            gaps += line.gaps.filter { mayBeAfter(key, $0, process) }
+            lacks += line.gaps.filter { mayHaveSeen(key, EventKey(process: process, sequence: $0.last)) }
+                .map { .events($0) }
+            // Events that are here and whose knowledge is uncertain may belong to the future too.
+            if start > 0, !line.uncertain.isEmpty {
+                let before = EventKey(process: process, sequence: line.runs[start - 1])
+                if before != key, case .unknown(let lack) = knows(before, key), !lacks.contains(lack) {
+                    lacks.append(lack)
+                }
+            }
             return start..<line.count
         }
-        return Slice(ranges: ranges, gaps: gaps)
+        return Slice(ranges: ranges, lacks: lacks)
     }
 
-    /// What neither could have influenced an event nor been influenced by it. O(processes · log n).
+    /// What certainly neither influenced an event nor was influenced by it: on each process the events between
+    /// what the event knows and what knows the event. O(processes · log n), with uncertain clocks squared.
     package func concurrent(with event: EventID) -> Slice? {
-        guard let key = key(event), let past = past(of: event), let future = future(of: event),
-            let seen = seen(by: event)
-        else { return nil }
-        var gaps = past.gaps.filter { $0.process == event.process && !isExact(event) }
+        guard let key = key(event) else { return nil }
+        var lacks: [Lack] = []
         let ranges = processes.indices.map { process in
             let line = processes[process]
             guard process != key.process else { return 0..<0 }
-            gaps += line.gaps.filter { gap in
-                guard gap.last > seen[process] else { return false }
-                if case .yes = knows(EventKey(process: process, sequence: gap.first), key) {
-                    return false
+            func at(_ position: Int) -> EventKey { EventKey(process: process, sequence: line.runs[position]) }
+            lacks += line.gaps.filter { gap in
+                mayNotHaveSeen(EventKey(process: process, sequence: gap.last), by: key)
+                    && mayNotHaveSeen(key, by: EventKey(process: process, sequence: gap.first))
+            }.map { .events($0) }
+            let start = partitionPoint(count: line.count) { !isNo(knows(key, at($0))) }
+            let end = partitionPoint(count: line.count) { isNo(knows(at($0), key)) }
+            for (e, x) in [(key, start > 0 ? at(start - 1) : nil), (end < line.count ? at(end) : nil, key)] {
+                if let e, let x, case .unknown(let lack) = knows(e, x), !lacks.contains(lack) {
+                    lacks.append(lack)
                 }
-                return true
             }
-            let start = past.ranges[process].upperBound
-            return start..<max(start, future.ranges[process].lowerBound)
+            return start..<max(start, end)
         }
-        return Slice(ranges: ranges, gaps: gaps)
+        return Slice(ranges: ranges, lacks: lacks)
     }
 
-    /// Whether some event of a gap may have seen `event`: if the last cannot have, none has.
-    private func mayBeAfter(_ event: EventKey, _ gap: Gap, _ process: Int) -> Bool {
-        if process == event.process { return gap.last > event.sequence }
-        if case .no = knows(EventKey(process: process, sequence: gap.last), event) { return false }
-        return true
+    private func isNo(_ knowledge: Knowledge) -> Bool {
+        if case .no = knowledge { true } else { false }
+    }
+
+    private func mayHaveSeen(_ x: EventKey, _ e: EventKey) -> Bool { !isNo(knows(e, x)) }
+
+    private func mayNotHaveSeen(_ x: EventKey, by e: EventKey) -> Bool {
+        if case .yes = knows(e, x) { false } else { true }
     }
 }

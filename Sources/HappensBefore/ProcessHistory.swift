@@ -18,6 +18,8 @@ package struct ProcessHistory: Sendable {
     var known: [Int: StepFunction] = [:]
     /// Positions whose own stamp is only a lower bound, ascending.
     var incomplete: [UInt32] = []
+    /// False where some event of the process came without any stamp.
+    package internal(set) var hasClocks = true
     /// Positions whose knowledge is a lower bound even after the causes were followed, ascending.
     var uncertain: [UInt32] = []
     /// Where each block's events begin: ascending positions.

@@ -104,7 +104,7 @@ package struct BlockBody: Sendable {
     package func causalColumns() throws(SegmentError) -> CausalColumns {
         var columns = CausalColumns()
         columns.sequences = try EventColumns.decodeSequence(unpack(.sequence), count: count)
-        (columns.kinds, columns.complete) = try EventColumns.decodeKind(unpack(.kind), count: count)
+        (columns.kinds, columns.stamps) = try EventColumns.decodeKind(unpack(.kind), count: count)
         columns.times = try EventColumns.decodeTime(unpack(.time), count: count)
         columns.processes = try EventColumns.decodeProcesses(unpack(.processes))
         columns.causes = try EventColumns.decodeCause(
@@ -136,7 +136,7 @@ package struct BlockBody: Sendable {
                 id: EventID(process, causal.sequences[row]), kind: causal.kinds[row],
                 time: causal.times[row] == CausalColumns.noTime ? nil : WallTime(nanoseconds: causal.times[row]),
                 name: names[row], text: texts[row], level: levels[row], attributes: attributes[row],
-                clock: clock, clockIsComplete: causal.complete[row])
+                clock: clock, stamp: causal.stamps[row])
             if cause < causal.causes.count, causal.causes[cause].row == row {
                 let named = causal.causes[cause]
                 event.cause = EventID(causal.processes[named.process], named.sequence)

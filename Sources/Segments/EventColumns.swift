@@ -20,7 +20,7 @@ package enum Column: UInt8, Sendable, CaseIterable {
 /// Columns into bytes and back. One home for what each column looks like before compression:
 ///
 ///     sequence  = run count, (distance from the end of the run before, length)*
-///     kind      = bytes: event kind, + 16 where the stamp is a lower bound
+///     kind      = bytes: event kind, + 16 times the stamp's quality
 ///     time      = bytes: 1 where there is a time; then for each of those the difference of differences (zigzag)
 ///     processes = count, (name, incarnation)*              what cause and stamp refer to by index
 ///     cause     = count, (rows since the last one, process, difference to the process's last cause (zigzag))*
@@ -74,23 +74,24 @@ enum EventColumns {
 
     static func kind(_ columns: CausalColumns) -> [UInt8] {
         var writer = ByteWriter()
-        encodeBytes(zip(columns.kinds, columns.complete).map { $0.rawValue | ($1 ? 0 : 16) }, &writer)
+        encodeBytes(zip(columns.kinds, columns.stamps).map { $0.rawValue | $1.rawValue << 4 }, &writer)
         return writer.bytes
     }
 
-    static func decodeKind(_ bytes: [UInt8], count: Int) throws(SegmentError) -> ([EventKind], [Bool]) {
+    static func decodeKind(_ bytes: [UInt8], count: Int) throws(SegmentError) -> ([EventKind], [StampQuality]) {
         var reader = ByteReader(bytes)
         let raw = try decodeBytes(count: count, &reader, "kind column")
         try reader.expectEnd("kind column")
         var kinds: [EventKind] = []
-        kinds.reserveCapacity(count)
+        var stamps: [StampQuality] = []
         for byte in raw {
-            guard let kind = EventKind(rawValue: byte & 15), byte < 32 else {
+            guard let kind = EventKind(rawValue: byte & 15), let stamp = StampQuality(rawValue: byte >> 4) else {
                 throw reader.malformed("kind column: \(byte) is no event kind")
             }
             kinds.append(kind)
+            stamps.append(stamp)
         }
-        return (kinds, raw.map { $0 & 16 == 0 })
+        return (kinds, stamps)
     }
 
     static func time(_ columns: CausalColumns) -> [UInt8] {

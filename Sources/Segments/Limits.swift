@@ -20,6 +20,4 @@ package enum Limits {
     package static let footerBytesMax = 64 << 20
     /// Unmatched lines that one checkpoint shows; further ones are counted.
     package static let unmatchedLinesMax = 100
-    /// Bytes that are shown of one unmatched line.
-    package static let unmatchedLineBytesMax = 256
 }

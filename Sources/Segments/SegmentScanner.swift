@@ -72,6 +72,7 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
     package private(set) var isSealed = false
     /// The end of the last intact block (or header, or footer).
     package private(set) var intactEnd = 0
+    private var isBegun = false
     private var offset = 0
     /// Where to look for the next block if the one being read turns out to be damaged.
     private var resumeOffset = 0
@@ -89,7 +90,8 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
     /// The next block or damage, or nil at the end. Throws only where reading itself fails.
     package mutating func next() throws(SegmentError) -> Item? {
         if !queued.isEmpty { return queued.removeFirst() }
-        if offset == 0 {
+        if !isBegun {
+            isBegun = true
             if let damage = try readHeader() { return .damage(damage) }
         }
         while offset < end, !isSealed {

@@ -66,7 +66,7 @@ package struct SegmentWriter: Sendable {
         let range = times.min().map { WallTime(nanoseconds: $0)...WallTime(nanoseconds: times.max()!) }
         let summary = BlockHeader.Summary(
             key: key, count: events.count, first: events[0].id.sequence, last: events.last!.id.sequence,
-            times: range, isComplete: !causal.complete.contains(false),
+            times: range, isComplete: causal.stamps.allSatisfy { $0 == .complete },
             firstClock: events[0].clock, lastClock: events.last!.clock)
         return seal(.events, body, summary)
     }

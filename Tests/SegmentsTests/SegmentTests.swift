@@ -24,7 +24,7 @@ enum Sample {
                 ]
             }
             if Int.random(in: 0..<4, using: &random) == 0 { event.time = nil }
-            if Int.random(in: 0..<9, using: &random) == 0 { event.clockIsComplete = false }
+            if Int.random(in: 0..<9, using: &random) == 0 { event.stamp = .lowerBound }
             return event
         }
     }
