@@ -166,3 +166,11 @@ private struct StampCursor {
         }
     }
 }
+
+extension History {
+    /// Notes that a process is known to have events up to a sequence number, though they cannot be read.
+    package mutating func expect(_ process: ProcessID, upTo sequence: UInt64) {
+        let index = intern(process)
+        processes[index].citedMax = max(processes[index].citedMax, sequence)
+    }
+}

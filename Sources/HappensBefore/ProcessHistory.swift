@@ -103,6 +103,12 @@ package struct Gap: Hashable, Sendable, CustomStringConvertible {
         first == last ? "\(process) \(first) is missing" : "\(process) \(first)–\(last) are missing"
     }
 
+    package init(process: ProcessID, first: UInt64, last: UInt64) {
+        self.process = process
+        self.first = first
+        self.last = last
+    }
+
     func contains(_ sequence: UInt64) -> Bool { (first...last).contains(sequence) }
 }
 

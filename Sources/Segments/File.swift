@@ -7,16 +7,21 @@ package protocol ByteSource: ~Copyable {
     func read(at offset: Int, count: Int) throws(SegmentError) -> [UInt8]
 }
 
-/// Bytes in memory.
+/// Bytes in memory, which lie at `start` of a segment.
 package struct BytesInMemory: ByteSource {
-    let bytes: [UInt8]
+    private let bytes: [UInt8]
+    private let start: Int
 
-    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+    package init(_ bytes: [UInt8], at start: Int = 0) {
+        self.bytes = bytes
+        self.start = start
+    }
 
-    package var byteCount: Int { bytes.count }
+    package var byteCount: Int { start + bytes.count }
 
     package func read(at offset: Int, count: Int) throws(SegmentError) -> [UInt8] {
-        Array(bytes[min(offset, bytes.count)..<min(offset + count, bytes.count)])
+        let from = max(0, min(offset - start, bytes.count))
+        return Array(bytes[from..<min(from + count, bytes.count)])
     }
 }
 

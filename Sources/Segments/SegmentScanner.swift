@@ -8,6 +8,33 @@ package struct StoredBlock: Sendable {
     /// Header and body.
     package let bytes: [UInt8]
 
+    init(offset: Int, header: BlockHeader, bytes: [UInt8]) {
+        self.offset = offset
+        self.header = header
+        self.bytes = bytes
+    }
+
+    /// A block whose bytes were found at `offset` of a segment; throws where they are not intact.
+    package init(decoding bytes: [UInt8], at offset: Int) throws(SegmentError) {
+        let (headerCount, bodyCount) = try BlockHeader.byteCounts(Array(bytes.prefix(BlockHeader.prefixByteCount)))
+        guard headerCount + bodyCount == bytes.count else {
+            throw .malformed(
+                what: "a block of \(headerCount + bodyCount) bytes: expected \(bytes.count)", offset: offset)
+        }
+        header = try BlockHeader(decoding: Array(bytes[..<headerCount]))
+        guard crc32(bytes[headerCount...]) == header.bodyChecksum else {
+            throw .malformed(what: "block body: the checksum is wrong", offset: offset + headerCount)
+        }
+        self.offset = offset
+        self.bytes = bytes
+    }
+
+    /// The block's header as it stands in the segment.
+    package var headerBytes: [UInt8] { Array(bytes[..<(bytes.count - header.bodyByteCount)]) }
+
+    /// What the next block of the segment says of this one.
+    package var digest: [UInt8] { SegmentWriter.digest(bytes) }
+
     private var body: [UInt8] { Array(bytes[(bytes.count - header.bodyByteCount)...]) }
 
     /// The columns of a block of events.
@@ -85,6 +112,18 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
     package init(_ source: consuming Source, to end: Int? = nil) {
         self.end = min(end ?? .max, source.byteCount)
         self.source = source
+    }
+
+    /// Scans what was appended to a segment at `start`, up to the end of `source`. Whether a footer lists the
+    /// right blocks cannot be told from a part.
+    package init(_ source: consuming Source, appendedAt start: Int, after digest: [UInt8]) {
+        end = source.byteCount
+        self.source = source
+        isBegun = true
+        isWhole = false
+        offset = start
+        intactEnd = start
+        self.digest = digest
     }
 
     /// The next block or damage, or nil at the end. Throws only where reading itself fails.

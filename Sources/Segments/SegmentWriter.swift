@@ -52,7 +52,8 @@ package struct SegmentWriter: Sendable {
         digest = SegmentWriter.digest(bytes)
     }
 
-    static func digest(_ bytes: some Collection<UInt8>) -> [UInt8] { Array(SHA256.digest(bytes).prefix(16)) }
+    /// What the block after `bytes` (a block, or the file header) says of them.
+    package static func digest(_ bytes: some Collection<UInt8>) -> [UInt8] { Array(SHA256.digest(bytes).prefix(16)) }
 
     /// How many blocks were written.
     package var blockCount: Int { index.count }

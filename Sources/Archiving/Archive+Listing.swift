@@ -1,0 +1,138 @@
+import Causality
+import FoundationEssentials
+import GRDB
+import Segments
+
+extension Archive {
+    /// The names of all executions, sorted.
+    package func executions() throws(ArchiveError) -> [String] {
+        try catalogue.read { database in
+            try String.fetchAll(database, sql: "SELECT DISTINCT execution FROM process ORDER BY execution")
+        }
+    }
+
+    /// The blocks of an execution: by creation of their segment, then its id, then offset; an order that does not
+    /// depend on when they arrived.
+    package func blocks(of execution: String) throws(ArchiveError) -> [BlockRecord] {
+        try catalogue.read { database in
+            let rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT block.id, segment.host AS agent, segment.name AS segment, block.offset, block.bytes,
+                        process.host, process.name, process.incarnation, block.events, block.first, block.last
+                    FROM block JOIN process ON process.id = block.process JOIN segment ON segment.id = block.segment
+                    WHERE process.execution = ? ORDER BY segment.created, segment.name, block.offset
+                    """,
+                arguments: [execution])
+            var blocks: [BlockRecord] = []
+            while let row = try rows.next() {
+                guard let host = Identity128(stored: row["agent"]), let segment = Identity128(stored: row["segment"])
+                else { continue }
+                let process = ProcessID(name: row["name"], incarnation: row["incarnation"])
+                blocks.append(
+                    BlockRecord(
+                        id: row["id"], host: host, segment: segment, offset: row["offset"], byteCount: row["bytes"],
+                        key: ProcessKey(execution: execution, host: row["host"], process: process),
+                        count: row["events"], first: UInt64(row["first"] as Int64), last: UInt64(row["last"] as Int64)))
+            }
+            return blocks
+        }
+    }
+
+    /// The lines of an execution's sources that were no events.
+    package func unmatchedLines(of execution: String) throws(ArchiveError) -> [(path: String, line: UnmatchedLine)] {
+        try catalogue.read { database in
+            try Row.fetchAll(
+                database, sql: "SELECT * FROM unmatched WHERE execution = ? ORDER BY path, line", arguments: [execution]
+            ).map { row in
+                (
+                    row["path"],
+                    UnmatchedLine(
+                        line: UInt64(row["line"] as Int64), execution: row["execution"], reason: row["reason"],
+                        text: row["text"])
+                )
+            }
+        }
+    }
+
+    /// Compares files and catalogue: cuts off what was never acknowledged, and tells what is missing. For whoever
+    /// opens the archive to write to it.
+    package func recover() throws(ArchiveError) -> [String] {
+        var warnings: [String] = []
+        let segments = try catalogue.read { database in
+            try Row.fetchAll(database, sql: "SELECT name, host, bytes FROM segment")
+        }
+        for row in segments {
+            guard let name = Identity128(stored: row["name"]), let host = Identity128(stored: row["host"]) else {
+                continue
+            }
+            let expected: Int = row["bytes"]
+            let path = segmentPath(host: host, segment: name)
+            do throws(SegmentError) {
+                guard let status = try File.status(path) else {
+                    warnings.append("\(path) is gone: \(expected) acknowledged bytes are lost")
+                    continue
+                }
+                if status.byteCount < expected {
+                    warnings.append("\(path) has \(status.byteCount) bytes: \(expected) were acknowledged")
+                } else if status.byteCount > expected {
+                    try File(path, .write).truncate(to: expected)
+                }
+            } catch {
+                throw Archive.failure(error)
+            }
+        }
+        return warnings
+    }
+
+    /// Makes the catalogue anew from the segments alone. Returns what could not be read. O(bytes of all segments).
+    @discardableResult
+    package func rebuild() throws(ArchiveError) -> [String] {
+        try catalogue.clear()
+        var problems: [String] = []
+        do {
+            for host in try Folder.names(path + "/segments") where Identity128(hex: host) != nil {
+                let folder = "\(path)/segments/\(host)"
+                for name in try Folder.names(folder) where name.hasSuffix(".lcseg") {
+                    problems += try rebuild(segment: "\(folder)/\(name)")
+                }
+            }
+        } catch let error as SegmentError {
+            throw Archive.failure(error)
+        } catch let error as ArchiveError {
+            throw error
+        } catch {
+            throw .failed("\(error)")
+        }
+        return problems
+    }
+
+    private func rebuild(segment path: String) throws -> [String] {
+        var scanner = SegmentScanner(try File(path, .read))
+        var problems: [String] = []
+        var append: Catalogue.Append?
+        while let item = try scanner.next() {
+            if append == nil, let header = scanner.header {
+                append = Catalogue.Append(
+                    header: header, end: 0, isSealed: false,
+                    digest: SegmentWriter.digest(header.encoded()), blocks: [], unmatched: [])
+            }
+            switch item {
+            case .damage(let damage): problems.append("\(path), byte \(damage.offset): \(damage.text)")
+            case .block(let block):
+                append?.blocks.append(block)
+                append?.digest = block.digest
+                if block.header.kind == .sources, let checkpoints = try? block.checkpoints() {
+                    for checkpoint in checkpoints {
+                        append?.unmatched += checkpoint.unmatched.map { (checkpoint.path, $0) }
+                    }
+                }
+            }
+        }
+        guard var append else { return problems.isEmpty ? [] : problems + ["\(path) is left out"] }
+        append.end = scanner.intactEnd
+        append.isSealed = scanner.isSealed
+        try catalogue.note(append)
+        return problems
+    }
+}

@@ -1,0 +1,267 @@
+import Causality
+import FoundationEssentials
+import GRDB
+import Segments
+import Synchronization
+
+/// Keeps segments, byte for byte as they came, and knows what is in them.
+///
+///     FOLDER/segments/<host id>/<segment id>.lcseg     the segments
+///     FOLDER/catalogue.sqlite                          the catalogue
+///     FOLDER/lock                                      held by the one that writes
+///
+/// Order of durability: bytes are checked, written, synced (a new file's folder too), then noted in the catalogue, then
+/// acknowledged. What is in a file beyond what the catalogue says was never acknowledged, and is overwritten.
+/// Calls block on the disk: never make them on the cooperative pool.
+package final class Archive: Sendable {
+    package let path: String
+    let catalogue: Catalogue
+    /// The segments that are being written to.
+    private let underWay = Mutex<Set<Identity128>>([])
+    private let lock: LockFile?
+
+    package enum Access: Sendable {
+        case readOnly
+        case readWrite
+    }
+
+    /// Opens an archive; for writing, makes it where there is none, and a catalogue from the segments where that is gone.
+    package init(_ path: String, _ access: Access) throws(ArchiveError) {
+        self.path = path
+        let cataloguePath = path + "/catalogue.sqlite"
+        do {
+            let hasCatalogue = try File.status(cataloguePath) != nil
+            switch access {
+            case .readOnly:
+                guard hasCatalogue else {
+                    throw ArchiveError.failed(
+                        "\(path) is no archive: expected a folder that a collector or `lightcone import` made")
+                }
+                lock = nil
+                catalogue = try Catalogue(path: cataloguePath, isReadOnly: true)
+            case .readWrite:
+                try Folder.make(path + "/segments")
+                lock = try LockFile(path + "/lock")
+                catalogue = try Catalogue(path: cataloguePath, isReadOnly: false)
+                if !hasCatalogue { try rebuild() }
+            }
+        } catch let error as ArchiveError {
+            throw error
+        } catch let error as SegmentError {
+            throw Archive.failure(error)
+        } catch {
+            throw .failed("\(error)")
+        }
+    }
+
+    static func failure(_ error: SegmentError) -> ArchiveError {
+        error.isDiskFull ? .full("\(error)") : .failed("\(error)")
+    }
+
+    func segmentPath(host: Identity128, segment: Identity128) -> String {
+        "\(path)/segments/\(host)/\(segment).lcseg"
+    }
+
+    /// How much of a segment is durable here; nil where nothing is.
+    package func state(of segment: Identity128) throws(ArchiveError) -> SegmentState? {
+        try catalogue.read { database in
+            try Row.fetchOne(
+                database, sql: "SELECT host, created, bytes, sealed, digest FROM segment WHERE name = ?",
+                arguments: [Data(segment.bytes)]
+            ).flatMap(SegmentState.init)
+        }
+    }
+
+    /// Appends whole blocks (before the first the file header, after the last perhaps the footer) to a segment at
+    /// `offset`, which must be where it ends. Returns where it ends then, durably. Nothing changes where this throws.
+    /// O(bytes): every block is decoded in full before it is kept.
+    package func append(
+        _ bytes: [UInt8], to segment: Identity128, at offset: Int
+    ) throws(ArchiveError) -> Int {
+        guard underWay.withLock({ $0.insert(segment).inserted }) else { throw .busy }
+        defer { _ = underWay.withLock { $0.remove(segment) } }
+        let state = try state(of: segment)
+        guard offset == state?.byteCount ?? 0, state?.isSealed != true else {
+            throw .wrongOffset(found: offset, expected: state?.byteCount ?? 0)
+        }
+        guard !bytes.isEmpty else { return offset }
+        let header: SegmentHeader
+        if let state {
+            header = SegmentHeader(host: state.host, segment: segment, created: state.created)
+        } else {
+            header = try readHeader(bytes, segment)
+        }
+        let append = try check(bytes, header, at: offset, after: state?.digest)
+        do {
+            try write(bytes, header, at: offset)
+            if append.isSealed { try checkSealed(header) }
+        } catch let error as SegmentError {
+            throw Archive.failure(error)
+        } catch let error as ArchiveError {
+            throw error
+        } catch {
+            throw .failed("\(error)")
+        }
+        try catalogue.note(append)
+        return append.end
+    }
+
+    /// Reads a whole segment back from the disk once, when it is sealed: what is kept is what was sent.
+    private func checkSealed(_ header: SegmentHeader) throws {
+        let path = segmentPath(host: header.host, segment: header.segment)
+        var scanner = SegmentScanner(try File(path, .read))
+        while let item = try scanner.next() {
+            if case .damage(let damage) = item {
+                throw ArchiveError.damaged("\(path), byte \(damage.offset): \(damage.text)")
+            }
+        }
+        guard scanner.isSealed else { throw ArchiveError.damaged("\(path): the footer is not intact") }
+    }
+
+    private func readHeader(_ bytes: [UInt8], _ segment: Identity128) throws(ArchiveError) -> SegmentHeader {
+        do {
+            let header = try SegmentHeader(decoding: Array(bytes.prefix(SegmentHeader.byteCount)))
+            guard header.segment == segment else {
+                throw ArchiveError.damaged("the file header names segment \(header.segment): expected \(segment)")
+            }
+            return header
+        } catch let error as ArchiveError {
+            throw error
+        } catch {
+            throw .damaged("\(error)")
+        }
+    }
+
+    /// Decodes everything that is to be appended.
+    private func check(
+        _ bytes: [UInt8], _ header: SegmentHeader, at offset: Int, after digest: [UInt8]?
+    ) throws(ArchiveError) -> Catalogue.Append {
+        let start = digest == nil ? SegmentHeader.byteCount : offset
+        let digest = digest ?? SegmentWriter.digest(bytes.prefix(SegmentHeader.byteCount))
+        var append = Catalogue.Append(
+            header: header, end: offset + bytes.count, isSealed: false, digest: digest, blocks: [], unmatched: [])
+        var scanner = SegmentScanner(BytesInMemory(bytes, at: offset), appendedAt: start, after: digest)
+        do {
+            while let item = try scanner.next() {
+                switch item {
+                case .damage(let damage):
+                    throw ArchiveError.damaged("segment \(header.segment), byte \(damage.offset): \(damage.text)")
+                case .block(let block):
+                    do {
+                        if block.header.kind == .sources {
+                            for checkpoint in try block.checkpoints() {
+                                append.unmatched += checkpoint.unmatched.map { (checkpoint.path, $0) }
+                            }
+                        } else {
+                            _ = try block.events()
+                        }
+                    } catch {
+                        throw ArchiveError.damaged(
+                            "segment \(header.segment), block at byte \(block.offset): \(error)")
+                    }
+                    append.blocks.append(block)
+                    append.digest = block.digest
+                }
+            }
+        } catch let error as ArchiveError {
+            throw error
+        } catch {
+            throw .failed("\(error)")
+        }
+        append.isSealed = scanner.isSealed
+        return append
+    }
+
+    private func write(_ bytes: [UInt8], _ header: SegmentHeader, at offset: Int) throws(SegmentError) {
+        let path = segmentPath(host: header.host, segment: header.segment)
+        if offset == 0 { try Folder.make(Folder.parent(path)) }
+        let file = try File(path, .write)
+        guard file.byteCount >= offset else {
+            throw .malformed(
+                what: "\(path) has \(file.byteCount) bytes: expected \(offset), which were acknowledged", offset: 0)
+        }
+        do {
+            try file.truncate(to: offset)
+            try file.write(bytes, at: offset)
+            try file.sync()
+        } catch {
+            try? file.truncate(to: offset)
+            throw error
+        }
+        if offset == 0 { try Folder.sync(Folder.parent(path)) }
+    }
+
+    /// The block at a place. Throws `.damaged` where it cannot be read as it was acknowledged.
+    package func read(_ block: BlockRecord) throws(ArchiveError) -> StoredBlock {
+        do {
+            let file = try File(segmentPath(host: block.host, segment: block.segment), .read)
+            let bytes = try file.read(at: block.offset, count: block.byteCount)
+            guard bytes.count == block.byteCount else {
+                throw ArchiveError.damaged(
+                    "\(file.path): expected \(block.byteCount) bytes at \(block.offset), found \(bytes.count)")
+            }
+            return try StoredBlock(decoding: bytes, at: block.offset)
+        } catch let error as ArchiveError {
+            throw error
+        } catch {
+            throw .damaged("segment \(block.segment): \(error)")
+        }
+    }
+}
+
+/// How much of a segment an archive has.
+package struct SegmentState: Sendable {
+    package let host: Identity128
+    package let created: WallTime
+    package let byteCount: Int
+    package let isSealed: Bool
+    let digest: [UInt8]
+
+    init?(_ row: Row) {
+        guard let host = Identity128(stored: row["host"]) else { return nil }
+        self.host = host
+        created = WallTime(nanoseconds: row["created"])
+        byteCount = row["bytes"]
+        isSealed = row["sealed"]
+        digest = [UInt8](row["digest"] as Data)
+    }
+}
+
+/// Where a block of events lies, and what it holds.
+package struct BlockRecord: Sendable {
+    package let id: Int
+    package let host: Identity128
+    package let segment: Identity128
+    package let offset: Int
+    package let byteCount: Int
+    package let key: ProcessKey
+    package let count: Int
+    package let first: UInt64
+    package let last: UInt64
+}
+
+extension Identity128 {
+    init?(stored data: Data) {
+        guard data.count == 16 else { return nil }
+        self.init(hex: data.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined())
+    }
+}
+
+/// Holds a lock as long as it lives.
+private final class LockFile: Sendable {
+    private let file: Mutex<File>
+
+    init(_ path: String) throws(ArchiveError) {
+        do {
+            let file = try File(path, .write)
+            guard try file.lock() else {
+                throw ArchiveError.locked("\(Folder.parent(path)) is in use by another process that writes to it")
+            }
+            self.file = Mutex(file)
+        } catch let error as ArchiveError {
+            throw error
+        } catch {
+            throw .failed("\(error)")
+        }
+    }
+}

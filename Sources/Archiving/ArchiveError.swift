@@ -1,0 +1,23 @@
+/// Why an archive refuses or fails.
+package enum ArchiveError: Error, Sendable, CustomStringConvertible {
+    /// The bytes do not go there: `expected` is where the segment ends durably.
+    case wrongOffset(found: Int, expected: Int)
+    /// Somebody else is writing to the segment.
+    case busy
+    /// The bytes are no intact blocks.
+    case damaged(String)
+    /// The device has no room left.
+    case full(String)
+    /// Somebody else has the archive open for writing.
+    case locked(String)
+    /// The archive itself cannot be read or written.
+    case failed(String)
+
+    package var description: String {
+        switch self {
+        case .wrongOffset(let found, let expected): "wrong offset: expected \(expected), found \(found)"
+        case .busy: "another upload of this segment is under way"
+        case .damaged(let text), .full(let text), .locked(let text), .failed(let text): text
+        }
+    }
+}

@@ -1,0 +1,25 @@
+/// The limits of one collector.
+enum Limits {
+    /// Questions that are answered at the same time; further ones wait.
+    static let questionThreads = 2
+    /// Uploads that are checked and written at the same time.
+    static let uploadThreads = 2
+    /// Questions that may wait; beyond it the collector answers 503, so that one impatient client cannot fill its memory.
+    static let questionsWaitingMax = 64
+    /// Connections at the same time: agents and people.
+    static let connectionsMax = 1_024
+    /// Bytes of one piece of an answer on its way out.
+    static let pieceBytes = 64 * 1024
+    /// Pieces that wait for a slow reader.
+    static let piecesWaitingMax = 16
+    /// Seconds that an answer waits for a reader that takes nothing.
+    static let slowReaderSecondsMax = 60
+    /// Events of one answer where the question names no limit.
+    static let answerEventsMax = 1_000_000
+    /// Graphs that are kept in memory between questions.
+    static let graphsKeptMax = 8
+    /// Seconds after which a client is asked to come again.
+    static let retrySeconds = 1
+    /// The same where the disk is full: somebody has to make room.
+    static let retryFullSeconds = 15
+}

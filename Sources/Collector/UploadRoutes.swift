@@ -1,0 +1,82 @@
+import Archiving
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOPosix
+import Segments
+
+extension HTTPField.Name {
+    static let uploadOffset = HTTPField.Name("Upload-Offset")!
+    static let uploadComplete = HTTPField.Name("Upload-Complete")!
+}
+
+/// `HEAD` and `PATCH /v1/segments/{id}`: an append-only file, replicated by offset.
+struct UploadRoutes: Sendable {
+    let archive: Archive
+    let threads: NIOThreadPool
+    let logger: Logger
+
+    func add(to router: Router<BasicRequestContext>) {
+        router.head("/v1/segments/{id}") { _, context in
+            let state = try await self.state(try Self.segment(context))
+            var headers: HTTPFields = [.uploadOffset: String(state?.byteCount ?? 0), .cacheControl: "no-store"]
+            headers[.uploadComplete] = state?.isSealed == true ? "?1" : "?0"
+            return Response(status: .ok, headers: headers)
+        }
+        router.patch("/v1/segments/{id}") { request, context in
+            try await self.append(request, try Self.segment(context))
+        }
+    }
+
+    private static func segment(_ context: BasicRequestContext) throws -> Identity128 {
+        let text = context.parameters.get("id") ?? ""
+        guard let id = Identity128(hex: text) else {
+            throw Problem(.badRequest, "expected a segment id of 32 lower-case hexadecimal digits")
+        }
+        return id
+    }
+
+    private func state(_ segment: Identity128) async throws -> SegmentState? {
+        try await threads.runIfActive { [archive] in try archive.state(of: segment) }
+    }
+
+    private func append(_ request: Request, _ segment: Identity128) async throws -> Response {
+        guard let text = request.headers[.uploadOffset], let offset = Int(text), offset >= 0 else {
+            throw Problem(.badRequest, "expected a header Upload-Offset with a number of bytes")
+        }
+        if let text = request.headers[.contentLength], let length = Int(text), length > Archiving.Limits.appendBytesMax {
+            throw Problem(
+                .contentTooLarge, "a body of \(length) bytes: expected at most \(Archiving.Limits.appendBytesMax)")
+        }
+        let body = try await request.body.collect(upTo: Archiving.Limits.appendBytesMax)
+        let bytes = Array(body.readableBytesView)
+        do {
+            let end = try await threads.runIfActive { [archive] in
+                try archive.append(bytes, to: segment, at: offset)
+            }
+            return Response(status: .noContent, headers: [.uploadOffset: String(end)])
+        } catch let error as ArchiveError {
+            throw problem(error, segment)
+        }
+    }
+
+    private func problem(_ error: ArchiveError, _ segment: Identity128) -> Problem {
+        switch error {
+        case .wrongOffset(_, let expected):
+            var problem = Problem(.conflict, "\(error)")
+            problem.headers[.uploadOffset] = String(expected)
+            return problem
+        case .damaged(let text):
+            logger.warning("refused damaged bytes", metadata: ["segment": "\(segment)", "reason": "\(text)"])
+            return Problem(.unprocessableContent, text)
+        case .busy:
+            return Problem(.serviceUnavailable, "\(error)", retryAfterSeconds: Limits.retrySeconds)
+        case .full(let text):
+            logger.error("the disk is full", metadata: ["error": "\(text)"])
+            return Problem(.serviceUnavailable, text, retryAfterSeconds: Limits.retryFullSeconds)
+        case .locked(let text), .failed(let text):
+            logger.error("cannot store", metadata: ["segment": "\(segment)", "error": "\(text)"])
+            return Problem(.internalServerError, text)
+        }
+    }
+}

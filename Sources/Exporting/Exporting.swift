@@ -1,0 +1,155 @@
+import Causality
+import HappensBefore
+import Querying
+
+/// What a graph can be written as.
+package enum ExportFormat: String, Sendable, CaseIterable {
+    /// One object: processes, events, message edges.
+    case json
+    /// One event a line, in Lightcone's own schema: `import --format jsonl` reads it back.
+    case ndjson
+    /// Graphviz.
+    case dot
+    /// GraphML, as networkx, Gephi and yEd read it.
+    case graphml
+    /// A Mermaid sequence diagram.
+    case mermaid
+    /// A log that ShiViz reads: pattern, delimiter, events.
+    case shiviz
+    /// Trace Event JSON, which Perfetto and chrome://tracing read.
+    case perfetto
+}
+
+/// The part of the graph that is exported.
+package enum ExportScope: Sendable {
+    case selection(Selection)
+    case pastOf(EventID)
+    case futureOf(EventID)
+}
+
+/// An export as it is asked for.
+package struct ExportQuestion: Sendable {
+    package let format: ExportFormat
+    package let scope: ExportScope
+
+    /// Parameters: `format`, and at most one of `past-of`, `future-of` (events) and `where` (a selection).
+    package init(_ parameters: QuestionParameters) throws(QuestionError) {
+        try parameters.expect(only: ["execution", "limit", "format", "past-of", "future-of", "where"])
+        let name = try parameters.required("format")
+        guard let format = ExportFormat(rawValue: name) else {
+            throw QuestionError(
+                .misuse, "format: expected one of "
+                    + ExportFormat.allCases.map(\.rawValue).joined(separator: ", ") + ", found “\(name)”")
+        }
+        self.format = format
+        let given = ["past-of", "future-of", "where"].filter { !parameters[$0].isEmpty }
+        guard given.count <= 1 else {
+            throw QuestionError(.misuse, "expected at most one of past-of, future-of and a selection")
+        }
+        switch given.first {
+        case "past-of": scope = .pastOf(try parameters.event("past-of"))
+        case "future-of": scope = .futureOf(try parameters.event("future-of"))
+        default: scope = .selection(try parameters.selection("where"))
+        }
+    }
+}
+
+extension Answering {
+    /// Writes a part of the graph in another tool's format. A past and a future hold their event too.
+    package func export(_ question: ExportQuestion) throws -> Answer {
+        let graph = try graph()
+        let (slice, selection) = try part(question.scope, graph)
+        if question.format == .mermaid, let refusal = try tooLarge(slice, selection, graph) { throw refusal }
+        let exported = ExportedGraph(answering: self, graph: graph, slice: slice, selection: selection)
+        let writer: any GraphWriter =
+            switch question.format {
+            case .json: JSONGraphWriter()
+            case .ndjson: NDJSONWriter()
+            case .dot: DotWriter()
+            case .graphml: GraphMLWriter()
+            case .mermaid: MermaidWriter()
+            case .shiviz: ShiVizWriter()
+            case .perfetto: PerfettoWriter()
+            }
+        let notes = slice.isComplete ? [] : ["incomplete, because \(Self.because(slice.lacks))"]
+        return Answer(notes: notes) { emit in try writer.write(exported, emit) }
+    }
+
+    private func part(_ scope: ExportScope, _ graph: ExecutionGraph) throws -> (Slice, Selection) {
+        let history = graph.history
+        switch scope {
+        case .selection(let selection): return (history.whole, selection)
+        case .pastOf(let event), .futureOf(let event):
+            try require(event, graph)
+            let isPast = if case .pastOf = scope { true } else { false }
+            let slice = isPast ? history.past(of: event)! : history.future(of: event)!
+            var ranges = slice.ranges
+            if let place = history.position(of: event) {
+                let range = ranges[place.process]
+                ranges[place.process] =
+                    isPast
+                    ? range.lowerBound..<place.position + 1 : place.position..<max(range.upperBound, place.position + 1)
+            }
+            return (Slice(ranges: ranges, lacks: slice.lacks), .everything)
+        }
+    }
+
+    private func tooLarge(_ slice: Slice, _ selection: Selection, _ graph: ExecutionGraph) throws -> QuestionError? {
+        var total = selection.isEverything ? slice.count : 0
+        if !selection.isEverything { try forEachEvent(of: slice, selection, graph) { _ in total += 1 } }
+        if let limit = options.limit { total = min(total, limit) }
+        guard total > Querying.Limits.mermaidEventsMax else { return nil }
+        return QuestionError(
+            .misuse,
+            "a Mermaid diagram of \(total) events: expected at most \(Querying.Limits.mermaidEventsMax). Choose fewer with a "
+                + "selection, --past-of, --future-of or --limit, or export dot or perfetto, which hold more")
+    }
+}
+
+/// Writes an exported graph in one format, piece by piece.
+protocol GraphWriter {
+    func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws
+}
+
+/// A part of a graph: its events in causal order, and the message edges between them.
+struct ExportedGraph<Store: HistoryStore> {
+    let answering: Answering<Store>
+    let graph: ExecutionGraph
+    let slice: Slice
+    let selection: Selection
+
+    var history: History { graph.history }
+
+    /// The processes of the slice that have events in it.
+    var processes: [ProcessHistory] {
+        zip(history.processes, slice.ranges).filter { !$0.1.isEmpty && selection.mayHold(process: $0.0.id, host: $0.0.host) }
+            .map(\.0).sorted { listingOrder($0.id, $1.id) }
+    }
+
+    func forEachEvent(_ body: (ListedEvent) throws -> Void) throws {
+        try answering.forEachEvent(of: slice, selection, graph, body)
+    }
+
+    /// Calls `body` with each message whose both ends are among `taken`.
+    func forEachEdge(among taken: TakenEvents, _ body: (MessageEdge) throws -> Void) throws {
+        try graph.edges.forEach(in: history) { edge in
+            if edge.fromIsHere, taken.contains(edge.from), taken.contains(edge.to) { try body(edge) }
+        }
+    }
+
+    /// Messages to one of `taken` whose send is a ghost.
+    func forEachGhostEdge(among taken: TakenEvents, _ body: (MessageEdge) throws -> Void) throws {
+        try graph.edges.forEach(in: history) { edge in
+            if !edge.fromIsHere, taken.contains(edge.to) { try body(edge) }
+        }
+    }
+}
+
+/// Which events an export has written. A bit an event would do; a set of sequence numbers a process is simpler.
+struct TakenEvents {
+    private var sequences: [ProcessID: Set<UInt64>] = [:]
+
+    mutating func insert(_ event: EventID) { sequences[event.process, default: []].insert(event.sequence) }
+
+    func contains(_ event: EventID) -> Bool { sequences[event.process]?.contains(event.sequence) ?? false }
+}

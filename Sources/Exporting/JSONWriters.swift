@@ -1,0 +1,188 @@
+import Causality
+import HappensBefore
+import Querying
+
+/// One object: `{"execution", "processes": […], "events": […], "edges": […], "ghosts": […], "ghostEdges": […]}`. `edges`
+/// are the message edges between events that are here; messages of ghosts stand apart.
+struct JSONGraphWriter: GraphWriter {
+    func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
+        var head = JSONWriter()
+        head.object { writer in
+            writer.member("execution", graph.history.execution)
+            writer.member("complete", graph.slice.isComplete)
+            writer.key("processes")
+            writer.array { writer in
+                for line in graph.processes {
+                    writer.object {
+                        $0.member("process", line.id.description)
+                        $0.member("host", line.host)
+                        $0.member("first", line.first)
+                        $0.member("last", line.last)
+                        $0.member("events", line.count)
+                    }
+                }
+            }
+            writer.key("events")
+        }
+        try emit(String(head.text.dropLast()) + "[")
+        var taken = TakenEvents()
+        var separator = "\n"
+        try graph.forEachEvent { listed in
+            taken.insert(listed.event.id)
+            var writer = JSONWriter()
+            listed.write(&writer)
+            try emit(separator + writer.text)
+            separator = ",\n"
+        }
+        try emit("],\"edges\":[")
+        separator = "\n"
+        func emitEdge(_ edge: MessageEdge) throws {
+            let text = JSONWriter.object {
+                $0.member("from", edge.from.description)
+                $0.member("to", edge.to.description)
+            }
+            try emit(separator + text)
+            separator = ",\n"
+        }
+        try graph.forEachEdge(among: taken, emitEdge)
+        try emit("],\"ghostEdges\":[")
+        separator = "\n"
+        var ghosts: [EventID] = []
+        try graph.forEachGhostEdge(among: taken) { edge in
+            ghosts.append(edge.from)
+            try emitEdge(edge)
+        }
+        var tail = JSONWriter()
+        tail.array { for ghost in Set(ghosts.map(\.description)).sorted() { $0.value(ghost) } }
+        try emit("],\"ghosts\":\(tail.text)}\n")
+    }
+}
+
+/// One event a line, as `import --format jsonl` reads it: importing it gives the same graph.
+struct NDJSONWriter: GraphWriter {
+    func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
+        try graph.forEachEvent { listed in
+            let event = listed.event
+            let line = JSONWriter.object { writer in
+                writer.member("execution", graph.history.execution)
+                writer.member("process", event.id.process.description)
+                writer.member("host", listed.host)
+                writer.member("seq", event.id.sequence)
+                writer.member("kind", event.kind.text)
+                if !event.name.isEmpty { writer.member("name", event.name) }
+                writer.member("text", event.text)
+                if let level = event.level { writer.member("level", level.text) }
+                if let time = event.time { writer.member("time", time.description) }
+                if !event.attributes.isEmpty {
+                    writer.key("attributes")
+                    writer.object { writer in
+                        for attribute in event.attributes {
+                            writer.key(attribute.key)
+                            switch attribute.value {
+                            case .text(let text): writer.value(text)
+                            case .json(let json): writer.raw(json)
+                            }
+                        }
+                    }
+                }
+                if let cause = event.cause { writer.member("cause", cause.description) }
+                if event.stamp == .complete { writer.member("clock", event.clock.entries) }
+            }
+            try emit(line + "\n")
+        }
+    }
+}
+
+/// Trace Event JSON: a process each host, a thread (track) each process, an `X` slice each event, and a flow arrow each
+/// message (arrows join slices). Wall time in µs; where a source has none, or it runs backwards on a track or against
+/// a message, the slice is moved to just after what it follows, for Perfetto places by time alone: such slices say so.
+struct PerfettoWriter: GraphWriter {
+    private static let sliceNanoseconds: Int64 = 1_000
+
+    func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
+        let lines = graph.processes
+        let hosts = Array(Set(lines.map(\.host))).sorted()
+        let hostNumber = Dictionary(uniqueKeysWithValues: hosts.enumerated().map { ($1, $0 + 1) })
+        let track = Dictionary(uniqueKeysWithValues: lines.enumerated().map { ($1.id, $0 + 1) })
+        var separator = "\n"
+        func item(_ body: (inout JSONWriter) -> Void) throws {
+            try emit(separator + JSONWriter.object(body))
+            separator = ",\n"
+        }
+        func name(_ kind: String, _ text: String, pid: Int, tid: Int) throws {
+            try item {
+                $0.member("ph", "M")
+                $0.member("name", kind)
+                $0.member("pid", pid)
+                $0.member("tid", tid)
+                $0.key("args")
+                $0.object { $0.member("name", text) }
+            }
+        }
+        try emit("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[")
+        for host in hosts { try name("process_name", host, pid: hostNumber[host]!, tid: 0) }
+        for line in lines {
+            try name("thread_name", line.id.description, pid: hostNumber[line.host]!, tid: track[line.id]!)
+        }
+        var placed: [EventID: Int64] = [:]
+        var next: [ProcessID: Int64] = [:]
+        var flow = 0
+        try graph.forEachEvent { listed in
+            let event = listed.event
+            let sources = listed.arriving.filter { placed[$0.from] != nil }
+            let earliest = ([next[event.id.process] ?? .min] + sources.map { placed[$0.from]! + Self.sliceNanoseconds }).max()!
+            let stated = event.time?.nanoseconds
+            let time = max(stated ?? max(earliest, 0), earliest)
+            placed[event.id] = time
+            next[event.id.process] = time &+ Self.sliceNanoseconds
+            let (pid, tid) = (hostNumber[listed.host] ?? 0, track[event.id.process] ?? 0)
+            try item {
+                $0.member("ph", "X")
+                $0.member("cat", listed.kind.text)
+                $0.member("name", event.name.isEmpty ? String(event.text.prefix(80)) : event.name)
+                $0.key("ts")
+                $0.raw(Self.microseconds(time))
+                $0.key("dur")
+                $0.raw(Self.microseconds(Self.sliceNanoseconds))
+                $0.member("pid", pid)
+                $0.member("tid", tid)
+                $0.key("args")
+                $0.object {
+                    $0.member("id", event.id.description)
+                    $0.member("text", event.text)
+                    $0.member("clock", event.clock.entries)
+                    if stated != time { $0.member("wallTime", event.time?.description) }
+                }
+            }
+            for edge in sources {
+                flow += 1
+                let from = edge.from.process
+                let host = graph.history.processes[graph.history.index(of: from)!].host
+                for (phase, time, pid, tid) in [
+                    ("s", placed[edge.from]!, hostNumber[host]!, track[from]!), ("f", time, pid, tid),
+                ] {
+                    try item {
+                        $0.member("ph", phase)
+                        $0.member("id", flow)
+                        $0.member("cat", "message")
+                        $0.member("name", "message")
+                        $0.key("ts")
+                        $0.raw(Self.microseconds(time))
+                        $0.member("pid", pid)
+                        $0.member("tid", tid)
+                        if phase == "f" { $0.member("bp", "e") }
+                    }
+                }
+            }
+        }
+        try emit("]}\n")
+    }
+
+    /// Microseconds with three digits after the point.
+    private static func microseconds(_ nanoseconds: Int64) -> String {
+        let magnitude = nanoseconds.magnitude
+        let fraction = String(magnitude % 1000)
+        return (nanoseconds < 0 ? "-" : "") + "\(magnitude / 1000)."
+            + String(repeating: "0", count: 3 - fraction.count) + fraction
+    }
+}

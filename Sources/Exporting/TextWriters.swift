@@ -1,0 +1,183 @@
+import Causality
+import HappensBefore
+import Querying
+
+/// Graphviz: a cluster each process, its events in a column; message edges as arrows, ghosts dashed.
+struct DotWriter: GraphWriter {
+    func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
+        try emit("digraph lightcone {\n  rankdir=TB;\n  node [shape=box, fontname=\"sans-serif\", fontsize=10];\n")
+        var taken = TakenEvents()
+        var last: [ProcessID: EventID] = [:]
+        var clusters: [ProcessID: Int] = [:]
+        for (index, line) in graph.processes.enumerated() { clusters[line.id] = index }
+        try graph.forEachEvent { listed in
+            let event = listed.event
+            taken.insert(event.id)
+            let cluster = clusters[event.id.process] ?? clusters.count
+            let label = "\(event.id)\n\(String(event.text.prefix(60)))"
+            try emit(
+                "  subgraph cluster_\(cluster) { label=\(quote("\(event.id.process)")); "
+                    + "\(quote("\(event.id)")) [label=\(quote(label))]; }\n")
+            if let before = last[event.id.process] {
+                try emit("  \(quote("\(before)")) -> \(quote("\(event.id)")) [style=dotted, arrowhead=none, weight=10];\n")
+            }
+            last[event.id.process] = event.id
+        }
+        try graph.forEachEdge(among: taken) { edge in
+            try emit("  \(quote("\(edge.from)")) -> \(quote("\(edge.to)")) [color=blue];\n")
+        }
+        try graph.forEachGhostEdge(among: taken) { edge in
+            try emit("  \(quote("\(edge.from)")) [style=dashed, label=\(quote("\(edge.from)\n(missing)"))];\n")
+            try emit("  \(quote("\(edge.from)")) -> \(quote("\(edge.to)")) [style=dashed];\n")
+        }
+        try emit("}\n")
+    }
+
+    private func quote(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7f: result += " "
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
+
+/// GraphML with a node each event and an edge each message: the nodes and edges of the JSON export.
+struct GraphMLWriter: GraphWriter {
+    func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
+        try emit(
+            """
+            <?xml version="1.0" encoding="UTF-8"?>
+            <graphml xmlns="http://graphml.graphdrawing.org/xmlns">
+              <key id="process" for="node" attr.name="process" attr.type="string"/>
+              <key id="host" for="node" attr.name="host" attr.type="string"/>
+              <key id="seq" for="node" attr.name="seq" attr.type="long"/>
+              <key id="kind" for="node" attr.name="kind" attr.type="string"/>
+              <key id="name" for="node" attr.name="name" attr.type="string"/>
+              <key id="text" for="node" attr.name="text" attr.type="string"/>
+              <key id="level" for="node" attr.name="level" attr.type="string"/>
+              <key id="time" for="node" attr.name="time" attr.type="string"/>
+              <key id="clock" for="node" attr.name="clock" attr.type="string"/>
+              <graph id="\(escape(graph.history.execution))" edgedefault="directed">
+
+            """)
+        var taken = TakenEvents()
+        try graph.forEachEvent { listed in
+            let event = listed.event
+            taken.insert(event.id)
+            let clock = event.clock.entries.sorted { listingOrder($0.key, $1.key) }
+                .map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+            var values: [(String, String)] = [
+                ("process", "\(event.id.process)"), ("host", listed.host), ("seq", "\(event.id.sequence)"),
+                ("kind", listed.kind.text), ("name", event.name), ("text", event.text), ("clock", clock),
+            ]
+            if let level = event.level { values.append(("level", level.text)) }
+            if let time = event.time { values.append(("time", time.description)) }
+            let data = values.map { "<data key=\"\($0.0)\">\(escape($0.1))</data>" }.joined()
+            try emit("    <node id=\"\(escape("\(event.id)"))\">\(data)</node>\n")
+        }
+        try graph.forEachEdge(among: taken) { edge in
+            try emit("    <edge source=\"\(escape("\(edge.from)"))\" target=\"\(escape("\(edge.to)"))\"/>\n")
+        }
+        try emit("  </graph>\n</graphml>\n")
+    }
+
+    /// XML 1.0 cannot hold most control characters, even escaped: they become U+FFFD.
+    private func escape(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            case "\n": result += "&#10;"
+            case "\r": result += "&#13;"
+            case "\t": result += "&#9;"
+            case _ where scalar.value < 0x20 || scalar.value == 0xfffe || scalar.value == 0xffff:
+                result.unicodeScalars.append("\u{fffd}")
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}
+
+/// A Mermaid sequence diagram: a participant each process, an arrow each message, a note each other event.
+struct MermaidWriter: GraphWriter {
+    func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
+        try emit("sequenceDiagram\n")
+        var names: [ProcessID: String] = [:]
+        for (index, line) in graph.processes.enumerated() {
+            names[line.id] = "p\(index)"
+            try emit("  participant p\(index) as \(escape("\(line.id)"))\n")
+        }
+        var taken = TakenEvents()
+        try graph.forEachEvent { listed in
+            let event = listed.event
+            taken.insert(event.id)
+            guard let to = names[event.id.process] else { return }
+            let label = escape("\(event.id.sequence): \(event.text.prefix(60))")
+            let arriving = listed.arriving.filter { taken.contains($0.from) }
+            for edge in arriving {
+                try emit("  \(names[edge.from.process]!)->>\(to): \(escape("\(edge.from.sequence) →")) \(label)\n")
+            }
+            if arriving.isEmpty { try emit("  Note over \(to): \(label)\n") }
+        }
+    }
+
+    private func escape(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "#", ";", "<", ">", "\"", "&", "%", "{", "}", ":", "`", "\\": result += "#\(scalar.value);"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7f: result += " "
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}
+
+/// A log for ShiViz: its pattern, an empty delimiter, and the events. A text of several lines is written on one, its
+/// line breaks as `\n`; white space in a process's name as `%20` and the like.
+struct ShiVizWriter: GraphWriter {
+    func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
+        try emit("(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)\n\n")
+        try graph.forEachEvent { listed in
+            let event = listed.event
+            var clock = JSONWriter()
+            clock.object { writer in
+                for (process, sequence) in event.clock.entries.sorted(by: { listingOrder($0.key, $1.key) }) {
+                    writer.member(name(process), sequence)
+                }
+            }
+            let text = event.text.isEmpty ? event.name : event.text
+            try emit("\(name(event.id.process)) \(clock.text)\n\(oneLine(text))\n")
+        }
+    }
+
+    /// The raw name where it is the first incarnation and free of white space: what other tools call the process.
+    private func name(_ process: ProcessID) -> String {
+        let raw = process.incarnation == 1 ? process.name : process.description
+        return PercentEscaping.escape(raw) { $0 <= 0x20 || $0 == 0x7f }
+    }
+
+    private func oneLine(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\n", "\u{85}", "\u{2028}", "\u{2029}": result += "\\n"
+            case "\r": result += "\\r"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}

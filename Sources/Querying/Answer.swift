@@ -1,0 +1,213 @@
+import Causality
+import HappensBefore
+
+/// An answer on its way to who asked. What is known before its text is in the fields; the text follows piece by
+/// piece, so that memory does not grow with the answer.
+package struct Answer {
+    /// What a person must know to read the text rightly: what is incomplete, and why.
+    package var notes: [String]
+    /// False where the answer is no, or nothing; nil where only the text tells: none is no.
+    package var isYes: Bool?
+    /// Calls its argument with each piece of the text, line breaks included.
+    package var write: (_ emit: (String) throws -> Void) throws -> Void
+
+    package init(
+        notes: [String] = [], isYes: Bool? = true, write: @escaping ((String) throws -> Void) throws -> Void
+    ) {
+        self.notes = notes
+        self.isYes = isYes
+        self.write = write
+    }
+
+    /// An answer of few lines.
+    package init(notes: [String] = [], isYes: Bool? = true, _ lines: [String]) {
+        self.init(notes: notes, isYes: isYes) { emit in for line in lines { try emit(line + "\n") } }
+    }
+}
+
+/// Answers questions from one store. `graph` gives the graph of an execution: a collector keeps them.
+package struct Answering<Store: HistoryStore> {
+    package let store: Store
+    package let options: Question.Options
+    let loadGraph: (String) throws -> ExecutionGraph
+
+    package init(
+        _ store: Store, _ options: Question.Options,
+        graph: ((String) throws -> ExecutionGraph)? = nil
+    ) {
+        self.store = store
+        self.options = options
+        loadGraph = graph ?? { try ExecutionGraph.load($0, from: store) }
+    }
+
+    /// The execution that is meant.
+    package func execution() throws -> String {
+        let names = try store.executions()
+        if let name = options.execution {
+            guard names.contains(name) else {
+                throw QuestionError(.notFound, "no execution “\(name)” here: there is \(Self.listed(names))")
+            }
+            return name
+        }
+        if names.contains(ProcessKey.executionDefault) { return ProcessKey.executionDefault }
+        guard names.count == 1 else {
+            throw QuestionError(
+                names.isEmpty ? .notFound : .misuse,
+                names.isEmpty ? "nothing is here yet" : "name one with --execution: there is \(Self.listed(names))")
+        }
+        return names[0]
+    }
+
+    private static func listed(_ names: [String]) -> String {
+        names.isEmpty
+            ? "none" : names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", … (\(names.count))" : "")
+    }
+
+    package func graph() throws -> ExecutionGraph { try loadGraph(execution()) }
+
+    package func answer(_ question: Question) throws -> Answer {
+        if case .executions = question { return try executions() }
+        let graph = try graph()
+        switch question {
+        case .executions: return try executions()
+        case .processes(let ghosts): return processes(graph, ghosts: ghosts)
+        case .gaps: return gaps(graph)
+        case .defects: return try defects(graph)
+        case .timeline(let selection, let processes, let hosts):
+            return try timeline(graph, selection, processes, hosts)
+        case .show(let event): return try show(event, graph)
+        case .order(let a, let b): return try order(a, b, graph)
+        case .slice(let kind, let event, let selection, let countOnly):
+            return try slice(kind, event, selection, countOnly, graph)
+        case .path(let a, let b): return try path(a, b, graph)
+        case .cut(let event): return try cut(event, graph)
+        case .cutAt(let time): return cut(at: time, graph)
+        case .view(let name, let at): return try view(name, at, graph)
+        }
+    }
+
+    /// Throws where the process of an event is neither here nor cited.
+    package func require(_ event: EventID, _ graph: ExecutionGraph) throws {
+        guard graph.history.index(of: event.process) != nil else {
+            throw QuestionError(
+                .notFound,
+                "no process “\(event.process)” in execution “\(graph.history.execution)” (lightcone processes lists them)")
+        }
+    }
+
+    func lineLimit<T>(_ items: [T]) -> [T] { options.limit.map { Array(items.prefix($0)) } ?? items }
+
+    private func executions() throws -> Answer {
+        let lines = try lineLimit(store.executions()).map { name in
+            let history = try loadGraph(name).history
+            let present = history.processes.count { $0.count > 0 }
+            if options.isJSON {
+                return JSONWriter.object {
+                    $0.member("name", name)
+                    $0.member("processes", present)
+                    $0.member("events", history.eventCount)
+                }
+            }
+            return "\(printable(name))  \(count(present, "process", "processes"))  "
+                + count(history.eventCount, "event", "events")
+        }
+        return Answer(isYes: nil, lines)
+    }
+
+    private func processes(_ graph: ExecutionGraph, ghosts: Bool) -> Answer {
+        let history = graph.history
+        let present = history.processes.filter { ghosts || $0.count > 0 }
+            .sorted { listingOrder($0.id, $1.id) }
+        let absent = ghosts ? 0 : history.processes.count { $0.count == 0 }
+        let lines = lineLimit(present).map { line in
+            if options.isJSON {
+                return JSONWriter.object {
+                    $0.member("process", line.id.description)
+                    $0.member("host", line.host.isEmpty ? nil : line.host)
+                    $0.member("execution", history.execution)
+                    $0.key("first")
+                    if line.count > 0 { $0.value(line.first) } else { $0.null() }
+                    $0.key("last")
+                    if line.count > 0 { $0.value(line.last) } else { $0.null() }
+                    $0.member("events", line.count)
+                    $0.member("gaps", line.gaps.count)
+                }
+            }
+            let range = line.count > 0 ? "\(line.first)–\(line.last)" : "none here"
+            let host = line.host.isEmpty ? "unknown host" : "on \(printable(line.host))"
+            return "\(printable("\(line.id)"))  \(host)  \(range)  "
+                + "\(count(line.count, "event", "events"))  \(count(line.gaps.count, "gap", "gaps"))"
+        }
+        let notes =
+            absent == 0
+            ? [] : ["\(count(absent, "more process is", "more processes are")) cited and not here: see --ghosts and gaps"]
+        return Answer(notes: notes, isYes: nil, lines)
+    }
+
+    private func gaps(_ graph: ExecutionGraph) -> Answer {
+        let history = graph.history
+        let lines = lineLimit(history.gaps.sorted { ($0.process.description, $0.first) < ($1.process.description, $1.first) })
+            .map { gap in
+                let line = history.processes[history.index(of: gap.process)!]
+                let reason =
+                    line.count == 0
+                    ? "cited, and nothing of the process is here"
+                    : gap.first > line.last
+                        ? "cited, beyond the last event here"
+                        : gap.last < line.first ? "before the first event here" : "between events that are here"
+                if options.isJSON {
+                    return JSONWriter.object {
+                        $0.member("process", gap.process.description)
+                        $0.member("first", gap.first)
+                        $0.member("last", gap.last)
+                        $0.member("missing", gap.last - gap.first + 1)
+                        $0.member("execution", history.execution)
+                        $0.member("reason", reason)
+                    }
+                }
+                return "\(printable("\(gap)")) (\(reason))"
+            }
+        return Answer(isYes: nil, lines)
+    }
+
+    private func defects(_ graph: ExecutionGraph) throws -> Answer {
+        let lines = try lineLimit(graph.defects(store)).map { defect in
+            if options.isJSON {
+                return JSONWriter.object {
+                    $0.member("kind", defect.kind.rawValue)
+                    $0.member("events", defect.events.map(\.description))
+                    $0.member("text", defect.text)
+                    $0.member("note", defect.kind.isNote)
+                }
+            }
+            return "\(defect.kind.isNote ? "note" : "defect")  \(defect.kind.rawValue)  \(printable(defect.text))"
+        }
+        return Answer(isYes: nil, lines)
+    }
+}
+
+/// `1 event`, `2 events`.
+package func count(_ number: Int, _ one: String, _ many: String) -> String {
+    "\(number) \(number == 1 ? one : many)"
+}
+
+/// Text from events as it may go to a terminal: control characters, and those that reverse the direction of
+/// writing, are shown by their numbers.
+package func printable(_ text: String) -> String {
+    func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value) || (0x202a...0x202e).contains(scalar.value)
+            || (0x2066...0x2069).contains(scalar.value)
+    }
+    guard text.unicodeScalars.contains(where: isHarmful) else { return text }
+    var result = ""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\n": result += "\\n"
+        case "\t": result += "\\t"
+        case "\r": result += "\\r"
+        case _ where isHarmful(scalar): result += "\\u{\(String(scalar.value, radix: 16))}"
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+    return result
+}

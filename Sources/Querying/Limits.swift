@@ -1,0 +1,13 @@
+/// The limits of one question.
+package enum Limits {
+    /// Bytes of a selection: what a person types, with room.
+    package static let selectionBytesMax = 16 * 1024
+    /// Parentheses and negations inside each other in a selection: bounds the parser's stack.
+    package static let selectionDepthMax = 100
+    /// Blocks that an answer keeps decoded: one for each process that it is listing from.
+    package static let openBlocksMax = 256
+    /// Events of a Mermaid diagram: browsers give up on larger ones.
+    package static let mermaidEventsMax = 200
+    /// Depth of JSON that is passed on as it is.
+    package static let jsonDepthMax = 64
+}

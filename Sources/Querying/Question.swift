@@ -1,0 +1,204 @@
+import Causality
+import HappensBefore
+
+/// A question to a store of histories. The command line and the HTTP API both build it from a verb and
+/// named parameters, so they cannot differ.
+package enum Question: Sendable {
+    case executions
+    case processes(ghosts: Bool)
+    case gaps
+    case defects
+    case timeline(Selection, processes: [ProcessID], hosts: [String])
+    case show(EventID)
+    case order(EventID, EventID)
+    case slice(SliceKind, of: EventID, Selection, countOnly: Bool)
+    case path(EventID, EventID)
+    case cut(of: EventID)
+    case cutAt(WallTime)
+    case view(String, at: EventID?)
+
+    package enum SliceKind: String, Sendable {
+        case past, future, concurrent
+    }
+
+    /// How it is asked.
+    package struct Options: Sendable {
+        /// The execution; nil means `main`, or the only one.
+        package var execution: String?
+        /// At most so many events or lines.
+        package var limit: Int?
+        /// The same, set by who answers and not by who asks: reaching it is told in the answer.
+        package var imposedLimit: Int?
+        /// JSON instead of text for people.
+        package var isJSON: Bool
+
+        package init(execution: String? = nil, limit: Int? = nil, isJSON: Bool = false) {
+            self.execution = execution
+            self.limit = limit
+            self.isJSON = isJSON
+        }
+    }
+
+    /// True where the JSON answer is an object a line.
+    package var isList: Bool {
+        switch self {
+        case .executions, .processes, .gaps, .defects, .timeline: true
+        case .slice(_, of: _, _, let countOnly): !countOnly
+        case .show, .order, .path, .cut, .cutAt, .view: false
+        }
+    }
+
+    /// The verbs, which are also the paths below `/v1/`.
+    package static let verbs = [
+        "executions", "processes", "gaps", "defects", "timeline", "show", "order", "past", "future",
+        "concurrent", "path", "cut", "view",
+    ]
+}
+
+/// Why a question cannot be asked or answered.
+package struct QuestionError: Error, CustomStringConvertible {
+    package enum Kind: Sendable {
+        /// The question itself is wrong.
+        case misuse
+        /// What it asks about is not here.
+        case notFound
+    }
+    package let kind: Kind
+    package let text: String
+    package var description: String { text }
+
+    package init(_ kind: Kind, _ text: String) {
+        self.kind = kind
+        self.text = text
+    }
+}
+
+/// Named parameters of a question: repeated ones in order.
+package struct QuestionParameters: Sendable {
+    private var values: [String: [String]]
+
+    package init(_ values: [String: [String]] = [:]) { self.values = values }
+
+    package subscript(name: String) -> [String] {
+        get { values[name] ?? [] }
+        set { values[name] = newValue.isEmpty ? nil : newValue }
+    }
+
+    /// All of them, sorted by name.
+    package var all: [(name: String, value: String)] {
+        values.sorted { $0.key < $1.key }.flatMap { entry in entry.value.map { (entry.key, $0) } }
+    }
+
+    package func one(_ name: String) throws(QuestionError) -> String? {
+        guard self[name].count <= 1 else { throw QuestionError(.misuse, "\(name) is given \(self[name].count) times") }
+        return self[name].first
+    }
+
+    package func required(_ name: String) throws(QuestionError) -> String {
+        guard let value = try one(name) else { throw QuestionError(.misuse, "\(name) is missing") }
+        return value
+    }
+
+    package func event(_ name: String) throws(QuestionError) -> EventID {
+        let text = try required(name)
+        guard let event = EventID(text: text) else {
+            throw QuestionError(.misuse, "\(name): expected an event such as web-1/api:1047, found “\(text)”")
+        }
+        return event
+    }
+
+    package func flag(_ name: String) throws(QuestionError) -> Bool {
+        switch try one(name) {
+        case nil, "false": return false
+        case "true", "": return true
+        case let text?: throw QuestionError(.misuse, "\(name): expected true or false, found “\(text)”")
+        }
+    }
+
+    package func selection(_ name: String) throws(QuestionError) -> Selection {
+        guard let text = try one(name) else { return .everything }
+        do {
+            return try Selection(text)
+        } catch {
+            throw QuestionError(.misuse, "\(error)")
+        }
+    }
+
+    package func time(_ name: String) throws(QuestionError) -> WallTime? {
+        guard let text = try one(name) else { return nil }
+        guard let time = WallTime(text: text) else {
+            throw QuestionError(.misuse, "\(name): expected a time such as 2026-11-23T10:20:30Z, found “\(text)”")
+        }
+        return time
+    }
+
+    package func limit() throws(QuestionError) -> Int? {
+        guard let text = try one("limit") else { return nil }
+        guard let limit = Int(text), limit > 0 else {
+            throw QuestionError(.misuse, "limit: expected a number from 1, found “\(text)”")
+        }
+        return limit
+    }
+
+    /// Throws where a parameter is none of `known`: a misspelt one must not be ignored.
+    package func expect(only known: [String]) throws(QuestionError) {
+        for name in values.keys.sorted() where !known.contains(name) {
+            throw QuestionError(.misuse, "\(name): expected one of \(known.joined(separator: ", "))")
+        }
+    }
+}
+
+extension Question {
+    /// The question with this verb. Parameters: `where` (a selection), `process` and `host` (repeated), `event`,
+    /// `a`, `b`, `at`, `of`, `count`, `ghosts`; and for all of them `execution` and `limit`.
+    package init(_ verb: String, _ parameters: QuestionParameters) throws(QuestionError) {
+        let common = ["execution", "limit"]
+        switch verb {
+        case "executions":
+            try parameters.expect(only: common)
+            self = .executions
+        case "processes":
+            try parameters.expect(only: common + ["ghosts"])
+            self = .processes(ghosts: try parameters.flag("ghosts"))
+        case "gaps":
+            try parameters.expect(only: common)
+            self = .gaps
+        case "defects":
+            try parameters.expect(only: common)
+            self = .defects
+        case "timeline":
+            try parameters.expect(only: common + ["where", "process", "host"])
+            self = .timeline(
+                try parameters.selection("where"), processes: parameters["process"].map { ProcessID(text: $0) },
+                hosts: parameters["host"])
+        case "show":
+            try parameters.expect(only: common + ["event"])
+            self = .show(try parameters.event("event"))
+        case "order":
+            try parameters.expect(only: common + ["a", "b"])
+            self = .order(try parameters.event("a"), try parameters.event("b"))
+        case "past", "future", "concurrent":
+            try parameters.expect(only: common + ["event", "where", "count"])
+            self = .slice(
+                SliceKind(rawValue: verb)!, of: try parameters.event("event"), try parameters.selection("where"),
+                countOnly: try parameters.flag("count"))
+        case "path":
+            try parameters.expect(only: common + ["a", "b"])
+            self = .path(try parameters.event("a"), try parameters.event("b"))
+        case "cut":
+            try parameters.expect(only: common + ["event", "at"])
+            switch (try parameters.one("event"), try parameters.time("at")) {
+            case (.some, nil): self = .cut(of: try parameters.event("event"))
+            case (nil, let time?): self = .cutAt(time)
+            default: throw QuestionError(.misuse, "cut: expected either an event or a time")
+            }
+        case "view":
+            try parameters.expect(only: common + ["of", "at"])
+            let at = try parameters.one("at") == nil ? nil : try parameters.event("at")
+            self = .view(try parameters.required("of"), at: at)
+        default:
+            throw QuestionError(
+                .misuse, "“\(verb)” is no question: expected one of \(Self.verbs.joined(separator: ", "))")
+        }
+    }
+}

@@ -1,0 +1,150 @@
+import Causality
+import HappensBefore
+import Matching
+
+/// Which events are meant: a condition on one event, written `{ process = "web-1/api" && level >= warn }`.
+package struct Selection: Sendable {
+    let condition: Condition
+    /// As it was written.
+    package let text: String
+
+    indirect enum Condition: Sendable {
+        case always
+        case compare(Field, Comparison, Literal)
+        case not(Condition)
+        case and(Condition, Condition)
+        case or(Condition, Condition)
+    }
+
+    enum Field: Hashable, Sendable {
+        case process, host, kind, name, text, level, time, seq
+        case attribute(String)
+    }
+
+    enum Comparison: Sendable {
+        case equal, notEqual, greater, greaterOrEqual, less, lessOrEqual
+        case matches, doesNotMatch
+    }
+
+    enum Literal: Sendable {
+        case text(String)
+        case number(Double, String)
+        case level(Level)
+        case time(WallTime)
+        case pattern(Pattern)
+    }
+
+    /// Every event.
+    package static let everything = Selection(condition: .always, text: "")
+
+    package var isEverything: Bool {
+        if case .always = condition { true } else { false }
+    }
+
+    /// True where the selection holds for an event; `kind` as the graph shows it. O(selection · text).
+    package func holds(for event: Event, host: String, kind: EventKind) -> Bool {
+        condition.holds { field, comparison, literal in
+            comparison.holds(field.value(event, host: host, kind: kind), literal)
+        }!
+    }
+
+    /// False where no event of a process can satisfy the selection.
+    package func mayHold(process: ProcessID, host: String) -> Bool {
+        condition.holds { field, comparison, literal in
+            switch field {
+            case .process: comparison.holds(.text(process.description), literal)
+            case .host: comparison.holds(.text(host), literal)
+            default: nil
+            }
+        } ?? true
+    }
+}
+
+extension Selection.Condition {
+    /// Three-valued: nil where the comparisons that are known do not decide.
+    func holds(_ compare: (Selection.Field, Selection.Comparison, Selection.Literal) -> Bool?) -> Bool? {
+        switch self {
+        case .always: return true
+        case .compare(let field, let comparison, let literal): return compare(field, comparison, literal)
+        case .not(let inner): return inner.holds(compare).map { !$0 }
+        case .and(let a, let b):
+            let first = a.holds(compare)
+            if first == false { return false }
+            let second = b.holds(compare)
+            if second == false { return false }
+            return first == true && second == true ? true : nil
+        case .or(let a, let b):
+            let first = a.holds(compare)
+            if first == true { return true }
+            let second = b.holds(compare)
+            if second == true { return true }
+            return first == false && second == false ? false : nil
+        }
+    }
+}
+
+extension Selection.Field {
+    enum Value {
+        case nothing
+        case text(String)
+        case sequence(UInt64)
+        case level(Level)
+        case time(WallTime)
+    }
+
+    func value(_ event: Event, host: String, kind: EventKind) -> Value {
+        switch self {
+        case .process: .text(event.id.process.description)
+        case .host: .text(host)
+        case .kind: .text(kind.text)
+        case .name: .text(event.name)
+        case .text: .text(event.text)
+        case .level: event.level.map { .level($0) } ?? .nothing
+        case .time: event.time.map { .time($0) } ?? .nothing
+        case .seq: .sequence(event.id.sequence)
+        case .attribute(let key):
+            event.attributes.last { $0.key == key }.map { .text($0.value.text) } ?? .nothing
+        }
+    }
+}
+
+extension Selection.Comparison {
+    /// Compares. What an event does not have equals nothing and is neither less nor greater.
+    func holds(_ value: Selection.Field.Value, _ literal: Selection.Literal) -> Bool {
+        switch self {
+        case .notEqual: return !Selection.Comparison.equal.holds(value, literal)
+        case .doesNotMatch: return !Selection.Comparison.matches.holds(value, literal)
+        case .matches:
+            guard case .pattern(let pattern) = literal else { return false }
+            switch value {
+            case .nothing: return false
+            case .text(let text): return pattern.matches(text)
+            case .sequence(let sequence): return pattern.matches(String(sequence))
+            case .level(let level): return pattern.matches(level.text)
+            case .time(let time): return pattern.matches(time.description)
+            }
+        default: break
+        }
+        switch (value, literal) {
+        case (.text(let text), .text(let other)): return holds(text, other)
+        case (.text(let text), .number(let number, let spelled)):
+            if let parsed = Double(text) { return holds(parsed, number) }
+            return self == .equal && text == spelled
+        case (.sequence(let sequence), .number(let number, _)): return holds(Double(sequence), number)
+        case (.level(let level), .level(let other)): return holds(level.rawValue, other.rawValue)
+        case (.time(let time), .time(let other)): return holds(time, other)
+        default: return false
+        }
+    }
+
+    private func holds<T: Comparable>(_ a: T, _ b: T) -> Bool {
+        switch self {
+        case .equal: a == b
+        case .greater: a > b
+        case .greaterOrEqual: a >= b
+        case .less: a < b
+        case .lessOrEqual: a <= b
+        case .notEqual, .matches, .doesNotMatch: false
+        }
+    }
+}
