@@ -61,6 +61,7 @@ let package = Package(
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
@@ -100,6 +101,9 @@ let package = Package(
         .testTarget(
             name: "SegmentsTests", dependencies: ["Causality", "Segments", "SimulatedHistories"],
             exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(
+            name: "LogFormatsTests", dependencies: ["Causality", "LogFormats", "Matching"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -270,3 +270,19 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
         return try reader.fixed64("footer") == UInt64(offset)
     }
 }
+
+/// Where things lie in a segment, without decoding them.
+package enum SegmentLayout {
+    /// Bytes of the block at `offset`, or of the footer, which reaches to `end`.
+    package static func byteCount(
+        _ source: borrowing some ByteSource & ~Copyable, at offset: Int, end: Int
+    ) throws(SegmentError) -> Int {
+        let prefix = try source.read(at: offset, count: BlockHeader.prefixByteCount)
+        if prefix.starts(with: SegmentFooter.magic) { return end - offset }
+        let (header, body) = try BlockHeader.byteCounts(prefix)
+        guard header + body <= end - offset else {
+            throw .malformed(what: "a block of \(header + body) bytes: only \(end - offset) are left", offset: offset)
+        }
+        return header + body
+    }
+}

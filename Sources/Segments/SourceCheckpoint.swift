@@ -4,8 +4,10 @@ import Causality
 ///
 /// Committed in the same segment as the events that it covers: after a crash both are there or neither.
 package struct SourceCheckpoint: Hashable, Sendable {
-    /// Where the source was found last.
+    /// Where the source was found first.
     package var path: String
+    /// 1, 2, 3 … among the files that were found at this path one after another.
+    package var generation: UInt64
     package var device: UInt64
     package var inode: UInt64
     /// Bytes that were read as events, from the start of the file.
@@ -23,11 +25,12 @@ package struct SourceCheckpoint: Hashable, Sendable {
     package var unmatched: [UnmatchedLine]
 
     package init(
-        path: String, device: UInt64 = 0, inode: UInt64 = 0, offset: UInt64, line: UInt64,
+        path: String, generation: UInt64 = 1, device: UInt64 = 0, inode: UInt64 = 0, offset: UInt64, line: UInt64,
         contentHash: [UInt8] = [], readerState: [UInt8] = [], isFinished: Bool,
         unmatchedCount: UInt64 = 0, unmatched: [UnmatchedLine] = []
     ) {
         self.path = path
+        self.generation = generation
         self.device = device
         self.inode = inode
         self.offset = offset
@@ -46,13 +49,14 @@ extension SourceCheckpoint {
 
     /// The body of a block of sources: a codec byte, the raw length, and packed:
     ///
-    ///     count, (path, device, inode, offset, line, content hash, reader state, flags, unmatched count,
+    ///     count, (path, generation, device, inode, offset, line, content hash, reader state, flags, unmatched count,
     ///             count, (line, execution, reason, text)*)*
     static func encode(_ checkpoints: [SourceCheckpoint]) -> [UInt8] {
         var raw = ByteWriter()
         raw.varint(checkpoints.count)
         for checkpoint in checkpoints {
             raw.string(checkpoint.path)
+            raw.varint(checkpoint.generation)
             raw.varint(checkpoint.device)
             raw.varint(checkpoint.inode)
             raw.varint(checkpoint.offset)
@@ -99,6 +103,7 @@ extension SourceCheckpoint {
 
     private init(decoding reader: inout ByteReader) throws(SegmentError) {
         path = try reader.string(Self.pathBytesMax, "path")
+        generation = try reader.varint("generation")
         device = try reader.varint("device")
         inode = try reader.varint("inode")
         offset = try reader.varint("offset")

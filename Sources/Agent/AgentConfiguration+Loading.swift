@@ -1,0 +1,221 @@
+import Configuration
+import LogFormats
+import Segments
+import Yams
+
+/// What the command line says of an agent: each value that is given goes before the environment and the file.
+package struct AgentFlags: Sendable {
+    package var collector: String?
+    package var host: String?
+    package var spool: String?
+    package var execution: String?
+    /// `FORMAT:PATH`
+    package var follow: [String] = []
+
+    package init() {}
+}
+
+extension AgentConfiguration {
+    /// The keys of a configuration file, and what they mean.
+    ///
+    ///     collector: http://127.0.0.1:4780     # where to ship to
+    ///     host: web-1                          # the name of this machine
+    ///     spool: /var/lib/lightcone/spool      # what the collector does not have yet
+    ///     execution: main                      # of logs that name none
+    ///     follow: [govector:/var/log/a/*.log, access:/var/log/access.log]
+    ///     formats:                             # formats with settings, by a name of your own
+    ///       access: {format: regex, pattern: '…', delimiter: '…', execution: …}
+    ///       events: {format: jsonl, fields: 'process=host,clock=vc,text=msg'}
+    ///     commitMilliseconds: 100
+    ///     segmentBytesMax: 67108864
+    ///     segmentSecondsMax: 600
+    ///     spoolBytesMax: 10737418240
+    private static let keys = [
+        "collector", "host", "spool", "execution", "follow", "formats", "commitMilliseconds",
+        "segmentBytesMax", "segmentSecondsMax", "spoolBytesMax",
+    ]
+    private static let formatKeys = ["format", "pattern", "delimiter", "fields", "execution"]
+
+    /// Reads a configuration: flags, then the environment (`LIGHTCONE_HOST` and so on), then the file, then defaults.
+    package static func load(
+        file: String?, flags: AgentFlags, environment: [String: String]
+    ) async throws -> AgentConfiguration {
+        var providers: [any ConfigProvider] = [
+            EnvironmentVariablesProvider(environmentVariables: environment)
+                .mapKeys { key in AbsoluteConfigKey(["lightcone"] + key.components, context: key.context) }
+        ]
+        var formatNames: [String] = []
+        if let file {
+            formatNames = try checkKeys(file)
+            do {
+                providers.append(try await FileProvider<YAMLSnapshot>(filePath: .init(file)))
+            } catch {
+                throw AgentError("\(file): \(error)")
+            }
+        }
+        let reader = ConfigReader(providers: providers)
+        func required(_ flag: String?, _ key: ConfigKey, _ hint: String) throws -> String {
+            guard let value = flag ?? reader.string(forKey: key) else {
+                throw AgentError("\(key) is missing: give \(hint), LIGHTCONE_\(key.description.uppercased()), or \(key): in the file")
+            }
+            return value
+        }
+        let execution = flags.execution ?? reader.string(forKey: "execution") ?? "main"
+        let specifications = flags.follow.isEmpty ? reader.stringArray(forKey: "follow") ?? [] : flags.follow
+        var configuration = AgentConfiguration(
+            collector: try required(flags.collector, "collector", "--collector URL"),
+            host: try required(flags.host, "host", "--host NAME"),
+            spool: try required(flags.spool, "spool", "--spool DIR"),
+            follow: try specifications.map { text in
+                try follow(text, reader, formatNames: formatNames, execution: execution)
+            })
+        func number(_ key: ConfigKey, _ value: inout Int) throws {
+            guard let text = reader.string(forKey: key) ?? reader.int(forKey: key).map(String.init) else { return }
+            guard let number = Int(text) else { throw AgentError("\(key): expected a whole number, found “\(text)”") }
+            value = number
+        }
+        try number("commitMilliseconds", &configuration.commitMilliseconds)
+        try number("segmentBytesMax", &configuration.segmentBytesMax)
+        try number("segmentSecondsMax", &configuration.segmentSecondsMax)
+        try number("spoolBytesMax", &configuration.spoolBytesMax)
+        try configuration.check()
+        return configuration
+    }
+
+    private static func follow(
+        _ text: String, _ reader: ConfigReader, formatNames: [String], execution: String
+    ) throws -> Follow {
+        guard let colon = text.firstIndex(of: ":"), text.index(after: colon) != text.endIndex else {
+            throw AgentError("follow: expected FORMAT:PATH such as govector:/var/log/a.log, found “\(text)”")
+        }
+        let name = String(text[..<colon])
+        let path = String(text[text.index(after: colon)...])
+        guard formatNames.contains(name) else {
+            return Follow(format: try format(name, nil, nil, nil, known: formatNames), path: path, execution: execution)
+        }
+        func setting(_ key: String) -> String? {
+            reader.string(forKey: ConfigKey(["formats", name, key]))
+        }
+        guard let kind = setting("format") else { throw AgentError("formats.\(name): format is missing") }
+        return Follow(
+            format: try format(kind, setting("pattern"), setting("delimiter"), setting("fields"), known: []),
+            path: path, execution: setting("execution") ?? execution)
+    }
+
+    /// A format by its name and settings.
+    package static func format(
+        _ name: String, _ pattern: String?, _ delimiter: String?, _ fields: String?, known: [String]
+    ) throws(AgentError) -> LogFormat {
+        if name != "regex", pattern != nil || delimiter != nil {
+            throw AgentError("pattern and delimiter belong to the format regex, not to \(name)")
+        }
+        if name != "jsonl", fields != nil { throw AgentError("fields belong to the format jsonl, not to \(name)") }
+        switch name {
+        case "govector": return .govector
+        case "shiviz": return .shiviz
+        case "text": return .text
+        case "jsonl": return .jsonl(fields: try fields.map(parseFields))
+        case "regex":
+            guard let pattern else { throw AgentError("the format regex needs a pattern") }
+            return .regex(pattern: pattern, delimiter: delimiter)
+        default:
+            let all = ["govector", "regex", "shiviz", "jsonl", "text"] + known
+            throw AgentError(
+                "no format “\(name)”: expected one of \(all.joined(separator: ", "))\(suggestion(name, all))")
+        }
+    }
+
+    /// `process=host,clock=vc` as a map from our names to theirs.
+    private static func parseFields(_ text: String) throws(AgentError) -> [String: String] {
+        var fields: [String: String] = [:]
+        for part in text.split(separator: ",") {
+            let sides = part.split(separator: "=", maxSplits: 1).map { $0.filter { $0 != " " } }
+            guard sides.count == 2, !sides[0].isEmpty, !sides[1].isEmpty else {
+                throw AgentError("fields: expected OURS=THEIRS,… such as process=host,clock=vc, found “\(part)”")
+            }
+            fields[sides[0]] = sides[1]
+        }
+        return fields
+    }
+
+    /// Checks the keys of a file, and returns the names under `formats`. Errors name the line.
+    private static func checkKeys(_ path: String) throws -> [String] {
+        let text: String
+        do {
+            let file = try File(path, .read)
+            text = String(decoding: try file.read(at: 0, count: min(file.byteCount, 1 << 20)), as: UTF8.self)
+        } catch {
+            throw AgentError("\(error)")
+        }
+        let root: Node?
+        do {
+            root = try Yams.compose(yaml: text)
+        } catch {
+            throw AgentError("\(path): \(error)")
+        }
+        guard let root else { throw AgentError("\(path) is empty") }
+        guard let mapping = root.mapping else {
+            throw AgentError("\(path), line \(root.mark?.line ?? 1): expected keys and values")
+        }
+        var names: [String] = []
+        for (key, value) in mapping {
+            try check(key, among: keys, path)
+            if key.string == "formats" {
+                guard let formats = value.mapping else {
+                    throw AgentError("\(path), line \(value.mark?.line ?? 1): formats: expected names, and keys below each")
+                }
+                for (name, settings) in formats {
+                    names.append(name.string ?? "")
+                    guard let settings = settings.mapping else {
+                        throw AgentError("\(path), line \(name.mark?.line ?? 1): expected keys such as format and pattern")
+                    }
+                    for (key, _) in settings { try check(key, among: formatKeys, path) }
+                }
+            } else if key.string == "follow" {
+                guard value.sequence != nil else {
+                    throw AgentError("\(path), line \(key.mark?.line ?? 1): follow: expected a list of FORMAT:PATH")
+                }
+            } else if key.string?.hasSuffix("Max") == true || key.string == "commitMilliseconds" {
+                guard value.int != nil else {
+                    throw AgentError(
+                        "\(path), line \(value.mark?.line ?? 1): \(key.string ?? ""): expected a whole number, found "
+                            + "“\(value.string ?? "")”")
+                }
+            } else if value.scalar == nil {
+                throw AgentError("\(path), line \(value.mark?.line ?? 1): \(key.string ?? ""): expected one value")
+            }
+        }
+        return names
+    }
+
+    private static func check(_ key: Node, among known: [String], _ path: String) throws(AgentError) {
+        let name = key.string ?? ""
+        guard !known.contains(name) else { return }
+        throw AgentError(
+            "\(path), line \(key.mark?.line ?? 1): no key “\(name)”: expected one of "
+                + "\(known.joined(separator: ", "))\(suggestion(name, known))")
+    }
+
+    /// `, perhaps “x”` where a known name is near.
+    private static func suggestion(_ name: String, _ known: [String]) -> String {
+        let nearest = known.map { ($0, distance(name.lowercased(), $0.lowercased())) }.min { $0.1 < $1.1 }
+        guard let nearest, nearest.1 <= max(2, name.count / 3) else { return "" }
+        return ", perhaps “\(nearest.0)”"
+    }
+
+    /// Levenshtein's distance.
+    private static func distance(_ a: String, _ b: String) -> Int {
+        let b = Array(b)
+        var row = Array(0...b.count)
+        for (i, x) in a.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for (j, y) in b.enumerated() {
+                let cost = x == y ? diagonal : min(diagonal, row[j], row[j + 1]) + 1
+                diagonal = row[j + 1]
+                row[j + 1] = cost
+            }
+        }
+        return row[b.count]
+    }
+}

@@ -1,0 +1,60 @@
+import Causality
+import FoundationEssentials
+import Logging
+import ServiceLifecycle
+import Shipping
+import UnixSignals
+
+/// The service on each host: sources → segments → shipping.
+package struct AgentService: Sendable {
+    private let configuration: AgentConfiguration
+    private let logger: Logger
+
+    package init(_ configuration: AgentConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Runs until the process is asked to stop (SIGTERM, SIGINT): then input stops, the open segment is sealed, and
+    /// what can be shipped within `Limits.drainSecondsMax` is.
+    package func run() async throws {
+        try configuration.check()
+        let recorder = try SourceRecorder(configuration, logger: logger)
+        let shipper = Shipper(
+            index: recorder.index, transport: HTTPTransport(collector: configuration.collector), logger: logger)
+        logger.notice(
+            "recording",
+            metadata: [
+                "host": "\(configuration.host)", "spool": "\(configuration.spool)",
+                "collector": "\(configuration.collector)", "follow": "\(configuration.follow.map(\.path))",
+            ])
+        // Shut down from the last to the first: the recorder seals before the shipper ends.
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [shipper, Recording(recorder: recorder)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+        logger.notice("stopped")
+    }
+}
+
+/// Drives the recorder.
+private struct Recording: Service {
+    let recorder: SourceRecorder
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                let hasRead = await recorder.tick(.now())
+                if !hasRead { try? await Task.sleep(for: .milliseconds(Limits.pollMilliseconds)) }
+            }
+        }
+        await recorder.drain(.now())
+    }
+}
+
+extension WallTime {
+    static func now() -> WallTime {
+        WallTime(nanoseconds: Int64(Date().timeIntervalSince1970 * 1e9))
+    }
+}

@@ -1,0 +1,31 @@
+/// The limits of one agent.
+enum Limits {
+    /// Milliseconds between two looks at the followed files while they are quiet.
+    static let pollMilliseconds = 50
+    /// Milliseconds between two looks for new files, and for files that were renamed or cut.
+    static let discoverMilliseconds = 500
+    /// Bytes that are read from one file at a time, so that a large one does not starve the others.
+    static let readBytesMax = 1 << 20
+    /// Bytes of events, as they were estimated, after which a commit does not wait for its time.
+    static let commitBytesMax = 4 << 20
+    /// Seconds without growth after which a record that only lacks its successor counts as whole.
+    static let recordSecondsMax = 1.0
+    /// Seconds without growth after which a file that was renamed away or deleted counts as finished.
+    static let renamedSecondsMax = 2.0
+    /// Bytes at the start of a file that tell it from others.
+    static let fingerprintBytesMax: UInt64 = 64 * 1024
+    /// Bytes at the start of a file that are compared each time it grows.
+    static let headBytesMax = 256
+    /// Files that are open at the same time.
+    static let filesMax = 1_000
+    /// Finished sources that checkpoints still name, so that they are not read again.
+    static let finishedSourcesMax = 1_000
+    /// Unmatched lines that the log shows of one source.
+    static let unmatchedLoggedMax = 10
+    /// Milliseconds after which a shipper looks again, though nothing woke it.
+    static let shipPollMilliseconds = 100
+    /// Seconds for which the agent goes on shipping when it was asked to stop.
+    static let drainSecondsMax = 10
+    /// Seconds after which a segment that was refused is tried again.
+    static let refusedSecondsMax = 600
+}

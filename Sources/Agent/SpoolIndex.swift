@@ -1,0 +1,47 @@
+import Segments
+import Synchronization
+
+/// What the recorder has made durable and the shipper has not yet had acknowledged.
+final class SpoolIndex: Sendable {
+    struct Entry: Sendable {
+        let id: Identity128
+        let path: String
+        /// Bytes up to the end of the last commit, or of the footer.
+        var durableByteCount: Int
+        var isSealed: Bool
+        /// Bytes that the collector has; nil until it was asked.
+        var acknowledged: Int?
+        /// True where the collector will not take it for now.
+        var isRefused = false
+
+        var isShipped: Bool { acknowledged == durableByteCount }
+    }
+
+    private let entries = Mutex<[Entry]>([])
+
+    /// The segments, oldest first.
+    var all: [Entry] { entries.withLock { $0 } }
+
+    /// Bytes of all segments that are still here.
+    var byteCount: Int { entries.withLock { $0.reduce(0) { $0 + $1.durableByteCount } } }
+
+    /// True where everything durable is acknowledged.
+    var isDrained: Bool { entries.withLock { $0.allSatisfy { $0.isShipped } } }
+
+    func add(_ entry: Entry) { entries.withLock { $0.append(entry) } }
+
+    func update(_ id: Identity128, _ change: (inout Entry) -> Void) {
+        entries.withLock { entries in
+            if let index = entries.firstIndex(where: { $0.id == id }) { change(&entries[index]) }
+        }
+    }
+
+    func remove(_ id: Identity128) { entries.withLock { $0.removeAll { $0.id == id } } }
+
+    /// The oldest segment that has something to ship.
+    var next: Entry? { entries.withLock { $0.first { !$0.isShipped && !$0.isRefused } } }
+
+    /// Segments that nobody needs any more: sealed, acknowledged to their end, and not the last one, which holds the
+    /// checkpoints of all sources.
+    var disposable: [Entry] { entries.withLock { $0.dropLast().filter { $0.isSealed && $0.isShipped } } }
+}

@@ -1,0 +1,41 @@
+import Causality
+
+/// How a log is written.
+package enum LogFormat: Sendable, Hashable {
+    /// GoVector: `PID {clock}`, then the message, up to the next such line.
+    case govector
+    /// A pattern with the named groups host, clock and event, as in ShiViz; the matches of
+    /// `delimiter` separate executions, which its group trace names.
+    case regex(pattern: String, delimiter: String?)
+    /// A file whose first two lines are the pattern and the delimiter (or blank), then as `regex`.
+    case shiviz
+    /// One JSON object a line. `fields` names for each of our words (process, host, execution,
+    /// kind, name, text, level, time, seq, clock, cause, or an attribute) the key that the log has
+    /// for it; without it, Lightcone's own keys, or those of the DistributedClocks tracing library.
+    case jsonl(fields: [String: String]?)
+    /// Plain lines, without clocks.
+    case text
+}
+
+/// What a log holds, in file order.
+package enum LogItem: Sendable, Hashable {
+    /// An event, and where its process stands.
+    case event(key: ProcessKey, event: Event)
+    /// A line that is no event and no part of one.
+    case unmatched(UnmatchedLine)
+}
+
+/// Why a log cannot be read as asked: a bad pattern or field map, or a stored state that is not
+/// ours.
+package struct LogFormatError: Error, Hashable, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// Why a record is no event: the reason that its lines are reported with.
+struct RecordDefect: Error {
+    let reason: String
+
+    init(_ reason: String) { self.reason = reason }
+}

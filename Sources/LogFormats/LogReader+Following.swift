@@ -1,0 +1,10 @@
+extension LogReader {
+    /// True where a record is whole only when the next one begins: a reader that follows a growing file must decide
+    /// itself when to wait no longer.
+    package var needsSuccessor: Bool {
+        if case .govector = format { true } else { false }
+    }
+
+    /// Goes on with the next of several files that are one log, as rotation makes them: lines count from 1 again.
+    package mutating func startNextFile() { lineCount = 0 }
+}

@@ -1,0 +1,269 @@
+import Causality
+import Matching
+
+/// Reads a log as events, from whatever pieces of it there are.
+///
+/// The items do not depend on where the pieces end, nor on a restart between them (`storedState`).
+/// A line of more than `eventBytesMax` bytes is reported as unmatched and passed over, so at most
+/// twice as many bytes are ever waited for.
+package struct LogReader: Sendable {
+    /// What a log itself does not say.
+    package struct Options: Sendable {
+        /// The execution of events whose log names none; 1 to 256 bytes.
+        package var execution: String
+        /// The host of all events; nil where it is what the log says, or else the process's name.
+        package var host: String?
+        /// The process of a log of plain lines; 1 to 256 bytes.
+        package var textProcess: String
+
+        package init(
+            execution: String = ProcessKey.executionDefault, host: String? = nil,
+            textProcess: String = "log"
+        ) {
+            self.execution = execution
+            self.host = host
+            self.textProcess = textProcess
+        }
+    }
+
+    let format: LogFormat
+    let options: Options
+    /// Lines consumed so far.
+    package internal(set) var lineCount: UInt64 = 0
+    var executions: Executions
+    /// True within a line that was too long, up to its line break.
+    var isInsideLongLine = false
+    /// The highest sequence number of each process whose lines may carry none.
+    var sequences: [ProcessInExecution: UInt64] = [:]
+    /// What `regex` matches with; for `shiviz` nil until the header was read.
+    var regex: RegexReading?
+    /// How `jsonl` names things; nil where the line tells.
+    var fields: FieldMap?
+    /// The header of a `shiviz` file, once it was read.
+    var header: ShiVizHeader?
+    /// How many of the bytes to come were seen before and hold nothing that can be consumed. Not
+    /// part of the stored state: it only saves work.
+    var waitingBytes = 0
+
+    /// A reader at the beginning of a log.
+    ///
+    /// Throws where a pattern is not valid or lacks a group, where a field map lacks the process or
+    /// names an empty key, and where an option is empty or too long.
+    package init(_ format: LogFormat, _ options: Options) throws(LogFormatError) {
+        self.format = format
+        self.options = options
+        executions = Executions(name: options.execution)
+        do throws(RecordDefect) {
+            try EventLimits.checkName(options.execution, "an execution name")
+            try EventLimits.checkName(options.textProcess, "a process name")
+            if let host = options.host { try EventLimits.checkName(host, "a host name") }
+        } catch {
+            throw LogFormatError(error.reason)
+        }
+        switch format {
+        case .regex(let pattern, let delimiter):
+            regex = try RegexReading(pattern, delimiter: delimiter)
+        case .jsonl(let fields?): self.fields = try FieldMap(fields)
+        case .govector, .shiviz, .jsonl, .text: break
+        }
+    }
+
+    /// Reads as many whole records as `bytes` holds, and calls `body` with each item in file order.
+    ///
+    /// O(n) in the bytes, apart from looking again at those that were not consumed before.
+    ///
+    /// - Parameters:
+    ///   - bytes: The bytes of the log that were not yet consumed, with more after them.
+    ///   - isFinal: True where no more will come: then everything is consumed.
+    /// - Returns: How many bytes were consumed: the next call passes the others again.
+    package mutating func read(_ bytes: [UInt8], isFinal: Bool, _ body: (LogItem) -> Void) -> Int {
+        let seen = waitingBytes <= bytes.count ? waitingBytes : 0
+        waitingBytes = 0
+        if seen > 0, !isFinal, bytes.count <= Causality.Limits.eventBytesMax,
+            Bytes.newline(bytes, in: seen..<bytes.count) == nil
+        {
+            waitingBytes = bytes.count
+            return 0
+        }
+        var position = 0
+        while position < bytes.count {
+            let end = min(bytes.count - position, Limits.windowBytesMax) + position
+            let isLast = end == bytes.count
+            let next = readWindow(bytes, position..<end, isFinal: isFinal && isLast, body)
+            defer { position = next }
+            if isLast || next == position { break }
+        }
+        if !isFinal { waitingBytes = bytes.count - position }
+        return position
+    }
+
+    /// Reads what can be read of `window`, and returns where the bytes begin that are to be passed
+    /// again.
+    private mutating func readWindow(
+        _ bytes: [UInt8], _ window: Range<Int>, isFinal: Bool, _ body: (LogItem) -> Void
+    ) -> Int {
+        var position = window.lowerBound
+        while position < window.upperBound {
+            if isInsideLongLine {
+                guard let end = Bytes.newline(bytes, in: position..<window.upperBound)
+                else { return window.upperBound }
+                isInsideLongLine = false
+                position = end + 1
+                continue
+            }
+            let (end, isLongNext) = LogReader.ordinaryLines(
+                bytes, position..<window.upperBound, isFinal: isFinal)
+            let isLast = isLongNext || (isFinal && end == window.upperBound)
+            let next = readLines(bytes, position..<end, isFinal: isLast, body)
+            guard isLongNext else { return next }
+            lineCount += 1
+            emit(
+                "a line of more than \(Causality.Limits.eventBytesMax) bytes: expected at most that",
+                bytes,
+                end..<window.upperBound, line: lineCount, body)
+            isInsideLongLine = true
+            position = end
+        }
+        return position
+    }
+
+    /// Where the whole lines from the beginning of `range` end, and whether a line follows that is
+    /// too long.
+    private static func ordinaryLines(
+        _ bytes: [UInt8], _ range: Range<Int>, isFinal: Bool
+    ) -> (end: Int, isLongNext: Bool) {
+        var start = range.lowerBound
+        while let end = Bytes.newline(bytes, in: start..<range.upperBound) {
+            if end - start > Causality.Limits.eventBytesMax { return (start, true) }
+            start = end + 1
+        }
+        if range.upperBound - start > Causality.Limits.eventBytesMax { return (start, true) }
+        return (isFinal ? range.upperBound : start, false)
+    }
+
+    /// Reads whole lines. With `isFinal`, no record goes on behind them.
+    private mutating func readLines(
+        _ bytes: [UInt8], _ range: Range<Int>, isFinal: Bool, _ body: (LogItem) -> Void
+    ) -> Int {
+        switch format {
+        case .govector: return readGoVector(bytes, range, isFinal: isFinal, body)
+        case .regex: return readRegex(bytes, range, isFinal: isFinal, body)
+        case .shiviz: return readShiViz(bytes, range, isFinal: isFinal, body)
+        case .jsonl, .text:
+            return forEachLine(bytes, range) { reader, line in
+                reader.lineCount += 1
+                if Bytes.isBlank(bytes, line) { return }
+                do throws(RecordDefect) {
+                    body(try reader.item(bytes, line))
+                } catch {
+                    reader.report(error.reason, bytes, line, line: reader.lineCount, body)
+                }
+            }
+        }
+    }
+
+    private mutating func item(_ bytes: [UInt8], _ line: Range<Int>) throws(RecordDefect) -> LogItem
+    {
+        if case .text = format { return try textItem(bytes, line) }
+        return try jsonItem(Array(bytes[line]))
+    }
+
+    /// Calls `body` with each line of `range`, without its line break; returns the end of `range`.
+    mutating func forEachLine(
+        _ bytes: [UInt8], _ range: Range<Int>, _ body: (inout LogReader, Range<Int>) -> Void
+    ) -> Int {
+        var start = range.lowerBound
+        while start < range.upperBound {
+            let end =
+                Bytes.newline(bytes, in: start..<range.upperBound).map { $0 + 1 }
+                ?? range.upperBound
+            body(&self, Bytes.withoutLineBreak(bytes, start..<end))
+            start = end
+        }
+        return range.upperBound
+    }
+
+    /// Hands over a line that is no event; nothing where it is blank.
+    mutating func report(
+        _ reason: String, _ bytes: [UInt8], _ range: Range<Int>, line: UInt64,
+        _ body: (LogItem) -> Void
+    ) {
+        if !Bytes.isBlank(bytes, range) { emit(reason, bytes, range, line: line, body) }
+    }
+
+    private mutating func emit(
+        _ reason: String, _ bytes: [UInt8], _ range: Range<Int>, line: UInt64,
+        _ body: (LogItem) -> Void
+    ) {
+        body(
+            .unmatched(
+                UnmatchedLine(
+                    line: line, execution: executions.use(), reason: reason,
+                    text: Bytes.lineStart(bytes, range))))
+    }
+
+    /// Begins the execution that a separating line names, or the one that is meant where none is
+    /// named.
+    mutating func enterExecution(
+        _ name: String, _ bytes: [UInt8], _ range: Range<Int>, line: UInt64,
+        _ body: (LogItem) -> Void
+    ) {
+        let name = name.isEmpty ? options.execution : name
+        // Leaves room for a number behind the name.
+        let kept = Bytes.cut(name, Causality.Limits.nameBytesMax - 21)
+        executions.enter(kept)
+        guard kept != name else { return }
+        report(
+            "an execution name of \(name.utf8.count) bytes, which is cut: expected at most "
+                + "\(Causality.Limits.nameBytesMax - 21)", bytes, range, line: line, body)
+    }
+}
+
+/// A process and the execution that it belongs to.
+struct ProcessInExecution: Hashable, Sendable {
+    var execution: String
+    var process: ProcessID
+}
+
+extension LogReader {
+    /// An event whose record carries a clock, in the current execution.
+    mutating func tracedItem(
+        process name: String, clock members: [JSONMember], text: String, level: Level?,
+        time: WallTime?,
+        attributes: [Attribute] = []
+    ) throws(RecordDefect) -> LogItem {
+        try executions.check()
+        let process = ProcessID(name: name)
+        try EventLimits.checkName(name, "a process name")
+        let clock = try ClockText.clock(members, of: process)
+        let event = Event(
+            id: EventID(process, clock[process]), time: time, text: text, level: level,
+            attributes: attributes,
+            clock: clock)
+        let key = ProcessKey(
+            execution: executions.current, host: options.host ?? name, process: process)
+        try EventLimits.check(key, event)
+        _ = executions.use()
+        return .event(key: key, event: event)
+    }
+
+    /// The next sequence number of a process, or `given`; remembers the highest, while there is
+    /// room.
+    mutating func sequence(
+        of process: ProcessInExecution, given: UInt64?
+    ) throws(RecordDefect) -> UInt64 {
+        let last = sequences[process]
+        let hasRoom = last != nil || sequences.count < Limits.processesMax
+        guard hasRoom || given != nil else {
+            throw RecordDefect(
+                "of one process too many: expected at most \(Limits.processesMax) in a file")
+        }
+        let sequence = given ?? (last ?? 0) + 1
+        guard sequence <= Causality.Limits.sequenceMax else {
+            throw RecordDefect(
+                "the sequence number \(sequence): expected at most \(Causality.Limits.sequenceMax)")
+        }
+        if hasRoom { sequences[process] = max(last ?? 0, sequence) }
+        return sequence
+    }
+}

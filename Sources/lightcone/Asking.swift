@@ -1,0 +1,138 @@
+import Archiving
+import ArgumentParser
+import AsyncHTTPClient
+import Causality
+import Collector
+import Exporting
+import FoundationEssentials
+import NIOCore
+import NIOHTTP1
+import Querying
+
+/// What all questions have in common.
+struct AskOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "A collector's data folder, a folder that import made, or a collector's URL (default: $LIGHTCONE_SOURCE).",
+            valueName: "dir|url"))
+    var source: String?
+
+    @Option(help: "The execution that is meant (default: main, or the only one).")
+    var execution: String?
+
+    @Flag(help: "One JSON object; for lists one object a line.")
+    var json = false
+
+    @Option(help: "At most so many events or lines.")
+    var limit: Int?
+
+    mutating func validate() throws {
+        if let limit, limit < 1 { throw ValidationError("--limit: expected a number from 1, found \(limit)") }
+    }
+
+    private func place() throws -> String {
+        if let source { return source }
+        if let source = ProcessInfo.processInfo.environment["LIGHTCONE_SOURCE"], !source.isEmpty { return source }
+        throw QuestionError(.misuse, "where to ask? give --source DIR|URL, or set LIGHTCONE_SOURCE")
+    }
+
+    /// Asks a question, writes the answer, and ends with the exit code that it means.
+    func ask(_ verb: String, _ parameters: QuestionParameters = QuestionParameters()) async throws {
+        // A question that cannot be asked is told before anything is opened.
+        let question = try Question(verb, parameters)
+        try await answer(verb, parameters) { try $0.answer(question) }
+    }
+
+    /// The same for an export; `output` is a file, or nil for standard output.
+    func export(_ parameters: QuestionParameters, to output: String?) async throws {
+        let question = try ExportQuestion(parameters)
+        if let output { try Terminal.redirect(to: output) }
+        try await answer("export", parameters) { try $0.export(question) }
+    }
+
+    private func answer(
+        _ verb: String, _ parameters: QuestionParameters, _ local: (Answering<ArchiveStore>) throws -> Answer
+    ) async throws {
+        let source = try place()
+        if source.hasPrefix("http://") || source.hasPrefix("https://") {
+            var parameters = parameters
+            if let execution { parameters["execution"] = [execution] }
+            if let limit { parameters["limit"] = [String(limit)] }
+            return try await RemoteSource(url: source).ask(verb, parameters, isJSON: json)
+        }
+        let store = ArchiveStore(try Archive(source, .readOnly))
+        let answer = try local(
+            store.answering(Question.Options(execution: execution, limit: limit, isJSON: json)))
+        for note in answer.notes { Terminal.note(note) }
+        var isEmpty = true
+        try answer.write { text in
+            isEmpty = false
+            Terminal.write(text)
+        }
+        Terminal.flush()
+        if !(answer.isYes ?? !isEmpty) { throw Ended(exit: .no) }
+    }
+}
+
+/// A collector that is asked over HTTP. It answers with the bytes that a local source would give.
+struct RemoteSource {
+    let url: String
+
+    func ask(_ verb: String, _ parameters: QuestionParameters, isJSON: Bool) async throws {
+        let query = parameters.all.map { "\(escape($0.name))=\(escape($0.value))" }.joined(separator: "&")
+        let base = url.hasSuffix("/") ? String(url.dropLast()) : url
+        var request = HTTPClientRequest(url: "\(base)/v1/\(verb)\(query.isEmpty ? "" : "?")\(query)")
+        request.headers.add(name: "Accept", value: isJSON ? "application/json" : "text/plain")
+        let response = try await HTTPClient.shared.execute(request, timeout: .hours(1))
+        guard response.status == .ok else { throw try await failure(response) }
+        for note in response.headers["Lightcone-Note"] {
+            Terminal.note(PercentEscaping.unescape(note[...]))
+        }
+        var isEmpty = true
+        for try await piece in response.body {
+            isEmpty = isEmpty && piece.readableBytes == 0
+            Terminal.write(String(buffer: piece))
+        }
+        Terminal.flush()
+        switch response.headers.first(name: "Lightcone-Answer") {
+        case "yes": break
+        case "no": throw Ended(exit: .no)
+        default: if isEmpty { throw Ended(exit: .no) }
+        }
+    }
+
+    private func escape(_ text: String) -> String {
+        PercentEscaping.escape(text) { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                false
+            default: true
+            }
+        }
+    }
+
+    private struct ProblemText: Decodable { var detail: String }
+
+    private func failure(_ response: HTTPClientResponse) async throws -> any Error {
+        let body = try await response.body.collect(upTo: 1 << 20)
+        let problem = try? JSONDecoder().decode(ProblemText.self, from: Data(buffer: body))
+        let text = problem?.detail ?? "\(url) answered with status \(response.status.code)"
+        switch response.status.code {
+        case 404: return QuestionError(.notFound, text)
+        case 400: return QuestionError(.misuse, text)
+        default: return CommandFailure("\(url): \(text)")
+        }
+    }
+}
+
+extension Data {
+    fileprivate init(buffer: ByteBuffer) { self.init(buffer.readableBytesView) }
+}
+
+/// Why a command failed, where the error itself does not say enough.
+struct CommandFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}

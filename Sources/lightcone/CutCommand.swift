@@ -1,0 +1,28 @@
+import ArgumentParser
+import Querying
+
+struct CutCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cut",
+        abstract: "Tells how far each process had come: at an event, or at a time by the wall clocks.",
+        discussion: """
+            Example:
+              lightcone cut --source shop --at 2026-11-23T10:20:30Z
+            """)
+
+    @Argument(help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"))
+    var event: String?
+
+    @Option(help: "A time, RFC 3339, instead of an event.")
+    var at: String?
+
+
+    @OptionGroup var options: AskOptions
+
+    func run() async throws {
+        var parameters = QuestionParameters()
+        if let event { parameters["event"] = [event] }
+        if let at { parameters["at"] = [at] }
+        try await options.ask("cut", parameters)
+    }
+}

@@ -1,0 +1,169 @@
+import Agent
+import Archiving
+import ArgumentParser
+import Causality
+import Collector
+import FoundationEssentials
+import HappensBefore
+import LogFormats
+import Querying
+import Segments
+
+struct ImportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Reads logs into a folder that can be asked.",
+        discussion: """
+            The folder is made where there is none. The same file imported twice adds nothing. Lines that are no events are \
+            counted and shown, and stay listed under `lightcone defects`.
+
+            Example:
+              lightcone import --into shop --format govector web.log api.log db.log
+              lightcone import --into akka --format regex --pattern '(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)' merged.log
+            """)
+
+    @Option(help: ArgumentHelp("The folder.", valueName: "dir"), completion: .directory)
+    var into: String
+
+    @Option(help: "govector, regex, shiviz, jsonl or text.", completion: .list(["govector", "regex", "shiviz", "jsonl", "text"]))
+    var format: String
+
+    @Option(help: ArgumentHelp("regex: how a record looks, with groups host, clock and event.", valueName: "rx"))
+    var pattern: String?
+
+    @Option(help: ArgumentHelp("regex: what separates executions, with a group trace.", valueName: "rx"))
+    var delimiter: String?
+
+    @Option(help: ArgumentHelp("jsonl: what our fields are called, process=host,clock=vc,text=msg.", valueName: "map"))
+    var fields: String?
+
+    @Option(help: "The execution of logs that name none.")
+    var execution = ProcessKey.executionDefault
+
+    @Option(help: "The host of all events (default: as the log says, or the name of the process).")
+    var host: String?
+
+    @Flag(help: "One JSON object.")
+    var json = false
+
+    @Argument(help: "Log files.", completion: .file())
+    var files: [String]
+
+    func run() throws {
+        let format: LogFormat
+        do {
+            format = try AgentConfiguration.format(self.format, pattern, delimiter, fields, known: [])
+            _ = try LogReader(format, LogReader.Options(execution: execution, host: host))
+        } catch {
+            throw QuestionError(.misuse, "\(error)")
+        }
+        for file in files {
+            guard let status = try File.status(file) else { throw CommandFailure("no file \(file)") }
+            guard status.isRegular else { throw CommandFailure("\(file) is no regular file") }
+        }
+        let archive = try Archive(into, .readWrite)
+        _ = try archive.recover()
+        var results: [LogImport.Result] = []
+        for file in files {
+            results.append(
+                try LogImport(
+                    archive: archive, path: file, format: format, execution: execution, host: host,
+                    settings: [self.format, pattern ?? "", delimiter ?? "", fields ?? "", execution, host ?? ""]
+                ).run())
+        }
+        try report(results, archive)
+    }
+
+    private func report(_ results: [LogImport.Result], _ archive: Archive) throws {
+        let store = ArchiveStore(archive)
+        for result in results where result.isKnown {
+            Terminal.note("\(result.path) was imported before: nothing added")
+        }
+        for result in results {
+            for line in result.unmatched {
+                Terminal.note("\(result.path), line \(line.line): \(line.reason): \(printable(line.text))")
+            }
+            if result.unmatchedCount > result.unmatched.count {
+                Terminal.note("\(result.path): \(result.unmatchedCount - result.unmatched.count) more lines are no events (lightcone defects)")
+            }
+        }
+        let known = try store.executions()
+        var names: [String] = []
+        for name in results.flatMap(\.executions) where !names.contains(name) { names.append(name) }
+        let summaries = try names.map { try summary($0, known.contains($0), store, archive) }
+        if json {
+            var writer = JSONWriter()
+            writer.object { writer in
+                writer.key("executions")
+                writer.array { writer in for summary in summaries { summary.write(&writer) } }
+                writer.key("files")
+                writer.array { writer in
+                    for result in results {
+                        writer.object {
+                            $0.member("path", result.path)
+                            $0.member("added", !result.isKnown)
+                            $0.member("events", result.eventCount)
+                            $0.member("unmatchedLines", result.unmatchedCount)
+                        }
+                    }
+                }
+            }
+            Terminal.write(writer.text + "\n")
+        } else {
+            for summary in summaries { Terminal.write(summary.line + "\n") }
+        }
+        Terminal.flush()
+        if summaries.allSatisfy({ $0.events == 0 }) { throw Ended(exit: .no) }
+    }
+
+    private func summary(
+        _ name: String, _ isKnown: Bool, _ store: ArchiveStore, _ archive: Archive
+    ) throws -> ExecutionSummary {
+        var summary = ExecutionSummary(name: name)
+        summary.unmatchedLines = try archive.unmatchedLines(of: name).count
+        guard isKnown else { return summary }
+        let graph = try store.graph(of: name)
+        let defects = try graph.defects(store)
+        summary.processes = graph.history.processes.count { $0.count > 0 }
+        summary.events = graph.history.eventCount
+        summary.messageEdges = graph.edges.count
+        summary.defects = defects.count { !$0.kind.isNote && $0.kind != .unmatchedLine }
+        summary.notes = defects.count { $0.kind.isNote }
+        summary.gaps = graph.history.gaps.count
+        return summary
+    }
+}
+
+/// What an execution holds after an import.
+private struct ExecutionSummary {
+    var name: String
+    var processes = 0
+    var events = 0
+    var messageEdges = 0
+    var unmatchedLines = 0
+    var defects = 0
+    var notes = 0
+    var gaps = 0
+
+    func write(_ writer: inout JSONWriter) {
+        writer.object {
+            $0.member("name", name)
+            $0.member("processes", processes)
+            $0.member("events", events)
+            $0.member("messageEdges", messageEdges)
+            $0.member("unmatchedLines", unmatchedLines)
+            $0.member("defects", defects)
+            $0.member("gaps", gaps)
+            $0.member("notes", notes)
+        }
+    }
+
+    var line: String {
+        [
+            printable(name), count(processes, "process", "processes"), count(events, "event", "events"),
+            count(messageEdges, "message edge", "message edges"),
+            count(unmatchedLines, "unmatched line", "unmatched lines"), count(defects, "defect", "defects"),
+            count(gaps, "gap", "gaps"), count(notes, "note", "notes"),
+        ].joined(separator: "  ")
+    }
+}

@@ -1,0 +1,84 @@
+import ArgumentParser
+import Glibc
+import Querying
+
+/// The command line: one file a subcommand.
+struct Lightcone: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lightcone",
+        abstract: "Collects causal logs and answers what happened before what.",
+        discussion: """
+            In a distributed system there is no single timeline. Lightcone orders events by their vector clocks only, \
+            answers exactly where the evidence suffices, and says “unknown, because …” where it does not.
+
+            Exit codes: 0 yes; 1 no, or nothing found; 2 misuse; 3 failure.
+
+            Example:
+              lightcone import --into shop --format govector web.log api.log db.log
+              lightcone order --source shop api:7 db:3
+            """,
+        version: "0.1.0",
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Collecting", subcommands: [AgentCommand.self, CollectorCommand.self, ImportCommand.self]),
+            CommandGroup(
+                name: "Asking",
+                subcommands: [
+                    ExecutionsCommand.self, ProcessesCommand.self, GapsCommand.self, DefectsCommand.self,
+                    TimelineCommand.self, ShowCommand.self, OrderCommand.self, PastCommand.self, FutureCommand.self,
+                    ConcurrentCommand.self, PathCommand.self, CutCommand.self, ViewCommand.self, ExportCommand.self,
+                ]),
+            CommandGroup(
+                name: "Looking after", subcommands: [SegmentCommand.self, CatalogueCommand.self, DemoCommand.self]),
+        ])
+}
+
+/// What a command's end means to the shell.
+enum Exit: Int32 {
+    case yes = 0
+    case no = 1
+    case misuse = 2
+    case failure = 3
+}
+
+/// Ends a command that has said everything already.
+struct Ended: Error {
+    let exit: Exit
+}
+
+@main
+enum Main {
+    static func main() async {
+        do {
+            var command = try Lightcone.parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let ended as Ended {
+            exit(ended.exit.rawValue)
+        } catch let error as QuestionError {
+            Terminal.complain("\(error)")
+            exit((error.kind == .misuse ? Exit.misuse : Exit.no).rawValue)
+        } catch {
+            finish(error)
+        }
+    }
+
+    /// Help and versions go to standard output; misuse and failures to standard error.
+    private static func finish(_ error: any Error) -> Never {
+        let code = Lightcone.exitCode(for: error)
+        let message = Lightcone.fullMessage(for: error)
+        if code == .success {
+            Terminal.write(message.isEmpty ? "" : message + "\n")
+            exit(Exit.yes.rawValue)
+        }
+        if code == .validationFailure {
+            Terminal.note(message)
+            exit(Exit.misuse.rawValue)
+        }
+        Terminal.complain("\(error)")
+        exit(Exit.failure.rawValue)
+    }
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+import Querying
+
+struct PastCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "past",
+        abstract: "Lists what could have caused an event.",
+        discussion: """
+            Example:
+              lightcone past --source shop api:7 --count
+            """)
+
+    @Argument(help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"))
+    var event: String
+
+    @Argument(help: ArgumentHelp("Which of them.", valueName: "selection"))
+    var selection: String?
+
+    @Flag(help: "Only how many there are, and whether that is all.")
+    var count = false
+
+
+    @OptionGroup var options: AskOptions
+
+    func run() async throws {
+        var parameters = QuestionParameters()
+        parameters["event"] = [event]
+        if let selection { parameters["where"] = [selection] }
+        if count { parameters["count"] = ["true"] }
+        try await options.ask("past", parameters)
+    }
+}

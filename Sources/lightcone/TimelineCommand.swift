@@ -1,0 +1,32 @@
+import ArgumentParser
+import Querying
+
+struct TimelineCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "timeline",
+        abstract: "Lists events in causal order, one a line.",
+        discussion: """
+            Example:
+              lightcone timeline --source shop '{ level >= warn && text =~ "timeout" }'
+            """)
+
+    @Argument(help: ArgumentHelp("Which events, such as { process = \"web-1/api\" }.", valueName: "selection"))
+    var selection: String?
+
+    @Option(help: "Only this process; may be repeated.")
+    var process: [String] = []
+
+    @Option(help: "Only this host; may be repeated.")
+    var host: [String] = []
+
+
+    @OptionGroup var options: AskOptions
+
+    func run() async throws {
+        var parameters = QuestionParameters()
+        if let selection { parameters["where"] = [selection] }
+        parameters["process"] = process
+        parameters["host"] = host
+        try await options.ask("timeline", parameters)
+    }
+}
