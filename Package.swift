@@ -10,11 +10,13 @@ let package = Package(
     name: "lightcone",
     platforms: [.macOS(.v26)],
     products: [
-        .executable(name: "lightcone", targets: ["lightcone"])
+        .executable(name: "lightcone", targets: ["lightcone"]),
+        .executable(name: "lightcone-bench", targets: ["Benchmarks"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -35,7 +37,8 @@ let package = Package(
         .target(name: "Matching", dependencies: ["CRE2"], swiftSettings: strict),
         .target(name: "HappensBefore", dependencies: ["Causality"], swiftSettings: strict),
         .target(name: "Segments", dependencies: ["Causality", "CZlib"], swiftSettings: strict),
-        .target(name: "LogFormats", dependencies: ["Causality", "Matching"], swiftSettings: strict),
+        .target(
+            name: "LogFormats", dependencies: ["Causality", "Matching"], swiftSettings: strict),
         .target(
             name: "Querying", dependencies: ["Causality", "HappensBefore", "Matching"],
             swiftSettings: strict),
@@ -90,6 +93,12 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: [
+                "Causality", "CZlib", "HappensBefore", "Segments", "SimulatedHistories",
+            ],
+            swiftSettings: strict),
         .target(name: "SimulatedHistories", dependencies: ["Causality"], swiftSettings: strict),
         .testTarget(
             name: "CausalityTests", dependencies: ["Causality", "SimulatedHistories"],

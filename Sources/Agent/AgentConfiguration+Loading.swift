@@ -42,7 +42,9 @@ extension AgentConfiguration {
     ) async throws -> AgentConfiguration {
         var providers: [any ConfigProvider] = [
             EnvironmentVariablesProvider(environmentVariables: environment)
-                .mapKeys { key in AbsoluteConfigKey(["lightcone"] + key.components, context: key.context) }
+                .mapKeys { key in
+                    AbsoluteConfigKey(["lightcone"] + key.components, context: key.context)
+                }
         ]
         var formatNames: [String] = []
         if let file {
@@ -56,12 +58,15 @@ extension AgentConfiguration {
         let reader = ConfigReader(providers: providers)
         func required(_ flag: String?, _ key: ConfigKey, _ hint: String) throws -> String {
             guard let value = flag ?? reader.string(forKey: key) else {
-                throw AgentError("\(key) is missing: give \(hint), LIGHTCONE_\(key.description.uppercased()), or \(key): in the file")
+                throw AgentError(
+                    "\(key) is missing: give \(hint), LIGHTCONE_\(key.description.uppercased()), or \(key): in the file"
+                )
             }
             return value
         }
         let execution = flags.execution ?? reader.string(forKey: "execution") ?? "main"
-        let specifications = flags.follow.isEmpty ? reader.stringArray(forKey: "follow") ?? [] : flags.follow
+        let specifications =
+            flags.follow.isEmpty ? reader.stringArray(forKey: "follow") ?? [] : flags.follow
         var configuration = AgentConfiguration(
             collector: try required(flags.collector, "collector", "--collector URL"),
             host: try required(flags.host, "host", "--host NAME"),
@@ -70,8 +75,11 @@ extension AgentConfiguration {
                 try follow(text, reader, formatNames: formatNames, execution: execution)
             })
         func number(_ key: ConfigKey, _ value: inout Int) throws {
-            guard let text = reader.string(forKey: key) ?? reader.int(forKey: key).map(String.init) else { return }
-            guard let number = Int(text) else { throw AgentError("\(key): expected a whole number, found “\(text)”") }
+            guard let text = reader.string(forKey: key) ?? reader.int(forKey: key).map(String.init)
+            else { return }
+            guard let number = Int(text) else {
+                throw AgentError("\(key): expected a whole number, found “\(text)”")
+            }
             value = number
         }
         try number("commitMilliseconds", &configuration.commitMilliseconds)
@@ -86,19 +94,25 @@ extension AgentConfiguration {
         _ text: String, _ reader: ConfigReader, formatNames: [String], execution: String
     ) throws -> Follow {
         guard let colon = text.firstIndex(of: ":"), text.index(after: colon) != text.endIndex else {
-            throw AgentError("follow: expected FORMAT:PATH such as govector:/var/log/a.log, found “\(text)”")
+            throw AgentError(
+                "follow: expected FORMAT:PATH such as govector:/var/log/a.log, found “\(text)”")
         }
         let name = String(text[..<colon])
         let path = String(text[text.index(after: colon)...])
         guard formatNames.contains(name) else {
-            return Follow(format: try format(name, nil, nil, nil, known: formatNames), path: path, execution: execution)
+            return Follow(
+                format: try format(name, nil, nil, nil, known: formatNames), path: path,
+                execution: execution)
         }
         func setting(_ key: String) -> String? {
             reader.string(forKey: ConfigKey(["formats", name, key]))
         }
-        guard let kind = setting("format") else { throw AgentError("formats.\(name): format is missing") }
+        guard let kind = setting("format") else {
+            throw AgentError("formats.\(name): format is missing")
+        }
         return Follow(
-            format: try format(kind, setting("pattern"), setting("delimiter"), setting("fields"), known: []),
+            format: try format(
+                kind, setting("pattern"), setting("delimiter"), setting("fields"), known: []),
             path: path, execution: setting("execution") ?? execution)
     }
 
@@ -109,7 +123,9 @@ extension AgentConfiguration {
         if name != "regex", pattern != nil || delimiter != nil {
             throw AgentError("pattern and delimiter belong to the format regex, not to \(name)")
         }
-        if name != "jsonl", fields != nil { throw AgentError("fields belong to the format jsonl, not to \(name)") }
+        if name != "jsonl", fields != nil {
+            throw AgentError("fields belong to the format jsonl, not to \(name)")
+        }
         switch name {
         case "govector": return .govector
         case "shiviz": return .shiviz
@@ -121,7 +137,8 @@ extension AgentConfiguration {
         default:
             let all = ["govector", "regex", "shiviz", "jsonl", "text"] + known
             throw AgentError(
-                "no format “\(name)”: expected one of \(all.joined(separator: ", "))\(suggestion(name, all))")
+                "no format “\(name)”: expected one of \(all.joined(separator: ", "))\(suggestion(name, all))"
+            )
         }
     }
 
@@ -131,7 +148,8 @@ extension AgentConfiguration {
         for part in text.split(separator: ",") {
             let sides = part.split(separator: "=", maxSplits: 1).map { $0.filter { $0 != " " } }
             guard sides.count == 2, !sides[0].isEmpty, !sides[1].isEmpty else {
-                throw AgentError("fields: expected OURS=THEIRS,… such as process=host,clock=vc, found “\(part)”")
+                throw AgentError(
+                    "fields: expected OURS=THEIRS,… such as process=host,clock=vc, found “\(part)”")
             }
             fields[sides[0]] = sides[1]
         }
@@ -143,7 +161,8 @@ extension AgentConfiguration {
         let text: String
         do {
             let file = try File(path, .read)
-            text = String(decoding: try file.read(at: 0, count: min(file.byteCount, 1 << 20)), as: UTF8.self)
+            text = String(
+                decoding: try file.read(at: 0, count: min(file.byteCount, 1 << 20)), as: UTF8.self)
         } catch {
             throw AgentError("\(error)")
         }
@@ -162,18 +181,24 @@ extension AgentConfiguration {
             try check(key, among: keys, path)
             if key.string == "formats" {
                 guard let formats = value.mapping else {
-                    throw AgentError("\(path), line \(value.mark?.line ?? 1): formats: expected names, and keys below each")
+                    throw AgentError(
+                        "\(path), line \(value.mark?.line ?? 1): formats: expected names, and keys below each"
+                    )
                 }
                 for (name, settings) in formats {
                     names.append(name.string ?? "")
                     guard let settings = settings.mapping else {
-                        throw AgentError("\(path), line \(name.mark?.line ?? 1): expected keys such as format and pattern")
+                        throw AgentError(
+                            "\(path), line \(name.mark?.line ?? 1): expected keys such as format and pattern"
+                        )
                     }
                     for (key, _) in settings { try check(key, among: formatKeys, path) }
                 }
             } else if key.string == "follow" {
                 guard value.sequence != nil else {
-                    throw AgentError("\(path), line \(key.mark?.line ?? 1): follow: expected a list of FORMAT:PATH")
+                    throw AgentError(
+                        "\(path), line \(key.mark?.line ?? 1): follow: expected a list of FORMAT:PATH"
+                    )
                 }
             } else if key.string?.hasSuffix("Max") == true || key.string == "commitMilliseconds" {
                 guard value.int != nil else {
@@ -182,13 +207,16 @@ extension AgentConfiguration {
                             + "“\(value.string ?? "")”")
                 }
             } else if value.scalar == nil {
-                throw AgentError("\(path), line \(value.mark?.line ?? 1): \(key.string ?? ""): expected one value")
+                throw AgentError(
+                    "\(path), line \(value.mark?.line ?? 1): \(key.string ?? ""): expected one value"
+                )
             }
         }
         return names
     }
 
-    private static func check(_ key: Node, among known: [String], _ path: String) throws(AgentError) {
+    private static func check(_ key: Node, among known: [String], _ path: String) throws(AgentError)
+    {
         let name = key.string ?? ""
         guard !known.contains(name) else { return }
         throw AgentError(
@@ -198,7 +226,9 @@ extension AgentConfiguration {
 
     /// `, perhaps “x”` where a known name is near.
     private static func suggestion(_ name: String, _ known: [String]) -> String {
-        let nearest = known.map { ($0, distance(name.lowercased(), $0.lowercased())) }.min { $0.1 < $1.1 }
+        let nearest = known.map { ($0, distance(name.lowercased(), $0.lowercased())) }.min {
+            $0.1 < $1.1
+        }
         guard let nearest, nearest.1 <= max(2, name.count / 3) else { return "" }
         return ", perhaps “\(nearest.0)”"
     }

@@ -43,7 +43,8 @@ package struct AgentConfiguration: Sendable {
     /// Throws where a value cannot be used.
     package func check() throws(AgentError) {
         guard collector.hasPrefix("http://") || collector.hasPrefix("https://") else {
-            throw AgentError("collector: expected a URL such as http://127.0.0.1:4780, found “\(collector)”")
+            throw AgentError(
+                "collector: expected a URL such as http://127.0.0.1:4780, found “\(collector)”")
         }
         guard !host.isEmpty, host.utf8.count <= Causality.Limits.nameBytesMax else {
             throw AgentError("host: expected a name of 1 to \(Causality.Limits.nameBytesMax) bytes")
@@ -56,7 +57,8 @@ package struct AgentConfiguration: Sendable {
             ("segmentSecondsMax", segmentSecondsMax, 1...86_400),
             ("spoolBytesMax", spoolBytesMax, 1 << 20...1 << 50),
         ] where !range.contains(value) {
-            throw AgentError("\(name): expected \(range.lowerBound) to \(range.upperBound), found \(value)")
+            throw AgentError(
+                "\(name): expected \(range.lowerBound) to \(range.upperBound), found \(value)")
         }
         for follow in follow { _ = try reader(for: follow, path: follow.path) }
     }
@@ -67,7 +69,8 @@ package struct AgentConfiguration: Sendable {
         do {
             return try LogReader(
                 follow.format,
-                LogReader.Options(execution: follow.execution, host: host, textProcess: "\(host)/\(name)"))
+                LogReader.Options(
+                    execution: follow.execution, host: host, textProcess: "\(host)/\(name)"))
         } catch {
             throw AgentError("follow \(follow.path): \(error)")
         }

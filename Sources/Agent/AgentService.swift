@@ -21,12 +21,14 @@ package struct AgentService: Sendable {
         try configuration.check()
         let recorder = try SourceRecorder(configuration, logger: logger)
         let shipper = Shipper(
-            index: recorder.index, transport: HTTPTransport(collector: configuration.collector), logger: logger)
+            index: recorder.index, transport: HTTPTransport(collector: configuration.collector),
+            logger: logger)
         logger.notice(
             "recording",
             metadata: [
                 "host": "\(configuration.host)", "spool": "\(configuration.spool)",
-                "collector": "\(configuration.collector)", "follow": "\(configuration.follow.map(\.path))",
+                "collector": "\(configuration.collector)",
+                "follow": "\(configuration.follow.map(\.path))",
             ])
         // Shut down from the last to the first: the recorder seals before the shipper ends.
         let group = ServiceGroup(

@@ -85,7 +85,8 @@ final class FollowedFile {
 
     /// A record that lacks only its successor to be whole counts as whole after a time without growth.
     func settle(nowSeconds: Double, _ body: (ProcessKey, Event) -> Void) {
-        guard reader.needsSuccessor, !pending.isEmpty, nowSeconds - grewSeconds >= Limits.recordSecondsMax,
+        guard reader.needsSuccessor, !pending.isEmpty,
+            nowSeconds - grewSeconds >= Limits.recordSecondsMax,
             let newline = pending.lastIndex(of: UInt8(ascii: "\n")),
             pending.count(where: { $0 == UInt8(ascii: "\n") }) >= 2
         else { return }
@@ -130,8 +131,10 @@ final class FollowedFile {
     /// How far the file was read.
     var checkpointNow: SourceCheckpoint {
         SourceCheckpoint(
-            path: path, generation: generation, device: device, inode: inode, offset: offset, line: reader.lineCount,
-            contentHash: fingerprint.stored(), readerState: reader.storedState(), isFinished: isFinished,
+            path: path, generation: generation, device: device, inode: inode, offset: offset,
+            line: reader.lineCount,
+            contentHash: fingerprint.stored(), readerState: reader.storedState(),
+            isFinished: isFinished,
             unmatchedCount: unmatchedCount, unmatched: unmatched)
     }
 
@@ -152,7 +155,8 @@ final class FollowedFile {
         guard file.byteCount >= Int(clamping: checkpoint.offset) else { return false }
         let expected = try SHA256(restoring: checkpoint.contentHash)
         var found = SHA256()
-        found.update(try file.read(at: 0, count: Int(min(checkpoint.offset, Limits.fingerprintBytesMax))))
+        found.update(
+            try file.read(at: 0, count: Int(min(checkpoint.offset, Limits.fingerprintBytesMax))))
         return found == expected
     }
 }

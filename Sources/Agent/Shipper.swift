@@ -64,7 +64,10 @@ struct Shipper: Service {
             }
         }
         let left = index.all.reduce(0) { $0 + $1.durableByteCount - ($1.acknowledged ?? 0) }
-        if left > 0 { logger.warning("stopping: the spool keeps what was not shipped", metadata: ["bytes": "\(left)"]) }
+        if left > 0 {
+            logger.warning(
+                "stopping: the spool keeps what was not shipped", metadata: ["bytes": "\(left)"])
+        }
     }
 
     /// One request for a segment: asks where to go on, or ships a piece.
@@ -91,7 +94,9 @@ struct Shipper: Service {
     private func goOn(_ entry: SpoolIndex.Entry, from offset: Int) throws(ShippingError) {
         guard offset <= entry.durableByteCount else {
             throw .refused(
-                status: 409, "it has \(offset) bytes of a segment of \(entry.durableByteCount): is this a restored spool?")
+                status: 409,
+                "it has \(offset) bytes of a segment of \(entry.durableByteCount): is this a restored spool?"
+            )
         }
         index.update(entry.id) { $0.acknowledged = offset }
     }
@@ -103,7 +108,8 @@ struct Shipper: Service {
                 index.remove(entry.id)
                 logger.info("shipped and deleted", metadata: ["segment": "\(entry.id)"])
             } catch {
-                logger.error("cannot delete", metadata: ["segment": "\(entry.path)", "error": "\(error)"])
+                logger.error(
+                    "cannot delete", metadata: ["segment": "\(entry.path)", "error": "\(error)"])
                 return
             }
         }

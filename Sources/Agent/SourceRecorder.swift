@@ -35,7 +35,9 @@ actor SourceRecorder {
     init(_ configuration: AgentConfiguration, logger: Logger) throws {
         self.configuration = configuration
         self.logger = logger
-        spool = try Spool(configuration.spool) { logger.warning("spool", metadata: ["what": "\($0)"]) }
+        spool = try Spool(configuration.spool) {
+            logger.warning("spool", metadata: ["what": "\($0)"])
+        }
         index = spool.index
     }
 
@@ -49,7 +51,8 @@ actor SourceRecorder {
         let hasRead = mayRead() && readAll(seconds)
         let age = batch.beganSeconds.map { seconds - $0 } ?? 0
         if !batch.isEmpty,
-            batch.byteCount >= Limits.commitBytesMax || age >= Double(configuration.commitMilliseconds) / 1000 || age < 0
+            batch.byteCount >= Limits.commitBytesMax
+                || age >= Double(configuration.commitMilliseconds) / 1000 || age < 0
         {
             commit(now)
         }
@@ -77,7 +80,9 @@ actor SourceRecorder {
         if isFull != isHeld {
             isHeld = isFull
             if isFull {
-                logger.warning("the spool is full: not reading on until the collector takes some", metadata: ["bytes": "\(used)"])
+                logger.warning(
+                    "the spool is full: not reading on until the collector takes some",
+                    metadata: ["bytes": "\(used)"])
             } else {
                 logger.notice("reading on", metadata: ["bytes": "\(used)"])
             }
@@ -96,7 +101,9 @@ actor SourceRecorder {
                     source.settle(nowSeconds: seconds) { batch.add($0, $1) }
                     if source.isQuiet(nowSeconds: seconds) {
                         source.finish { batch.add($0, $1) }
-                        logger.info("finished", metadata: ["file": "\(source.path)", "bytes": "\(source.offset)"])
+                        logger.info(
+                            "finished",
+                            metadata: ["file": "\(source.path)", "bytes": "\(source.offset)"])
                     }
                 }
             } catch {
@@ -115,12 +122,18 @@ actor SourceRecorder {
         for line in checkpoint.unmatched.prefix(Limits.unmatchedLoggedMax) {
             logger.warning(
                 "a line is no event",
-                metadata: ["file": "\(checkpoint.path)", "line": "\(line.line)", "why": "\(line.reason)", "text": "\(line.text)"])
+                metadata: [
+                    "file": "\(checkpoint.path)", "line": "\(line.line)", "why": "\(line.reason)",
+                    "text": "\(line.text)",
+                ])
         }
-        if let index = batch.checkpoints.firstIndex(where: { Spool.SourceKey($0) == Spool.SourceKey(checkpoint) }) {
+        if let index = batch.checkpoints.firstIndex(where: {
+            Spool.SourceKey($0) == Spool.SourceKey(checkpoint)
+        }) {
             let before = batch.checkpoints[index]
             checkpoint.unmatchedCount += before.unmatchedCount
-            checkpoint.unmatched = Array((before.unmatched + checkpoint.unmatched).prefix(Segments.Limits.unmatchedLinesMax))
+            checkpoint.unmatched = Array(
+                (before.unmatched + checkpoint.unmatched).prefix(Segments.Limits.unmatchedLinesMax))
             batch.checkpoints[index] = checkpoint
         } else {
             batch.checkpoints.append(checkpoint)
@@ -186,7 +199,8 @@ extension SourceRecorder {
         guard !sources.contains(where: { $0.key == key || $0.path == path }) else { return }
         let known = checkpoint(key)
         if let known {
-            let isSame = try status.byteCount >= Int(clamping: known.offset)
+            let isSame =
+                try status.byteCount >= Int(clamping: known.offset)
                 && (known.isFinished && status.byteCount == Int(clamping: known.offset)
                     || FollowedFile.isContinued(known, at: path))
             if isSame {
@@ -195,7 +209,9 @@ extension SourceRecorder {
             }
         }
         if let before = unfinished(path), try resumeElsewhere(before, follow, seconds) { return }
-        if try configuration.follow[follow].isPattern && isCopy(path, status.byteCount, follow) { return }
+        if try configuration.follow[follow].isPattern && isCopy(path, status.byteCount, follow) {
+            return
+        }
         guard sources.count < Limits.filesMax else {
             throw AgentError("more than \(Limits.filesMax) files: this one is not followed")
         }
@@ -207,7 +223,8 @@ extension SourceRecorder {
         }
         sources.append(
             try FollowedFile(
-                path, openedAt: path, generation: (predecessor?.generation ?? 0) + 1, follow: follow, reader: reader,
+                path, openedAt: path, generation: (predecessor?.generation ?? 0) + 1,
+                follow: follow, reader: reader,
                 from: nil, nowSeconds: seconds))
         logger.info("following", metadata: ["file": "\(path)"])
     }
@@ -231,11 +248,15 @@ extension SourceRecorder {
         latest(path).flatMap { $0.isFinished ? nil : $0 }
     }
 
-    private func resume(_ checkpoint: SourceCheckpoint, at place: String, _ follow: Int, _ seconds: Double) throws {
-        var reader = try configuration.reader(for: configuration.follow[follow], path: checkpoint.path)
+    private func resume(
+        _ checkpoint: SourceCheckpoint, at place: String, _ follow: Int, _ seconds: Double
+    ) throws {
+        var reader = try configuration.reader(
+            for: configuration.follow[follow], path: checkpoint.path)
         try reader.restore(checkpoint.readerState)
         let source = try FollowedFile(
-            checkpoint.path, openedAt: place, generation: checkpoint.generation, follow: follow, reader: reader,
+            checkpoint.path, openedAt: place, generation: checkpoint.generation, follow: follow,
+            reader: reader,
             from: checkpoint, nowSeconds: seconds)
         if place != checkpoint.path { source.lostNameSeconds = seconds }
         sources.append(source)
@@ -244,7 +265,9 @@ extension SourceRecorder {
 
     /// The rest of a file whose name means another one now: it was renamed, or copied and cut. False where it is gone,
     /// and its rest with it.
-    private func resumeElsewhere(_ before: SourceCheckpoint, _ follow: Int, _ seconds: Double) throws -> Bool {
+    private func resumeElsewhere(_ before: SourceCheckpoint, _ follow: Int, _ seconds: Double)
+        throws -> Bool
+    {
         let place = try elsewhere(before)
         let isMoved = try place.map { try File.status($0)?.inode != before.inode } ?? true
         if isMoved {
@@ -275,7 +298,8 @@ extension SourceRecorder {
             let place = folder == "/" ? "/\(candidate)" : "\(folder)/\(candidate)"
             guard let status = try? File.status(place), status.isRegular,
                 status.byteCount >= Int(clamping: checkpoint.offset), checkpoint.offset > 0,
-                !sources.contains(where: { $0.inode == status.inode && $0.device == status.device }),
+                !sources.contains(where: { $0.inode == status.inode && $0.device == status.device }
+                ),
                 (try? FollowedFile.isContinued(checkpoint, at: place)) == true
             else { continue }
             let key = Spool.SourceKey(device: status.device, inode: status.inode)
@@ -305,7 +329,9 @@ extension SourceRecorder {
         for source in sources where source.follow == follow && !source.head.isEmpty {
             guard let original = try? File(source.path, .read) else { continue }
             let count = min(byteCount, original.byteCount, Int(Limits.fingerprintBytesMax))
-            guard count > 0, try file.read(at: 0, count: count) == original.read(at: 0, count: count) else {
+            guard count > 0,
+                try file.read(at: 0, count: count) == original.read(at: 0, count: count)
+            else {
                 continue
             }
             if reported.insert("copy \(path)").inserted {

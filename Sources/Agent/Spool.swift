@@ -48,16 +48,21 @@ struct Spool: ~Copyable {
         let lock = try File(path + "/lock", .write)
         guard try lock.lock() else { throw AgentError("\(path) is in use by another agent") }
         let host = try Spool.hostIdentity(path + "/host-id")
-        var found: [(created: WallTime, entry: SpoolIndex.Entry, checkpoints: [SourceCheckpoint])] = []
+        var found: [(created: WallTime, entry: SpoolIndex.Entry, checkpoints: [SourceCheckpoint])] =
+            []
         for name in try Folder.names(folder) where name.hasSuffix(".lcseg") {
-            if let recovered = try Spool.recover("\(folder)/\(name)", warn) { found.append(recovered) }
+            if let recovered = try Spool.recover("\(folder)/\(name)", warn) {
+                found.append(recovered)
+            }
         }
         found.sort { ($0.created, $0.entry.path) < ($1.created, $1.entry.path) }
         let index = SpoolIndex()
         var checkpoints: [SourceKey: SourceCheckpoint] = [:]
         for segment in found {
             index.add(segment.entry)
-            for checkpoint in segment.checkpoints { checkpoints[SourceKey(checkpoint)] = checkpoint }
+            for checkpoint in segment.checkpoints {
+                checkpoints[SourceKey(checkpoint)] = checkpoint
+            }
         }
         self.folder = folder
         self.lock = lock
@@ -111,7 +116,10 @@ struct Spool: ~Copyable {
         if scanner.isSealed {
             end = size
         } else {
-            if size > end { warn("\(path): \(size - end) bytes after the last commit are cut off and read again") }
+            if size > end {
+                warn(
+                    "\(path): \(size - end) bytes after the last commit are cut off and read again")
+            }
             let file = try File(path, .write)
             try file.truncate(to: end)
             let footer = writer.footer()
@@ -119,7 +127,8 @@ struct Spool: ~Copyable {
             try file.sync()
             end += footer.count
         }
-        let entry = SpoolIndex.Entry(id: header.segment, path: path, durableByteCount: end, isSealed: true)
+        let entry = SpoolIndex.Entry(
+            id: header.segment, path: path, durableByteCount: end, isSealed: true)
         return (header.created, entry, checkpoints)
     }
 
@@ -134,8 +143,12 @@ struct Spool: ~Copyable {
         var bytes: [UInt8] = []
         for (key, all) in events.sorted(by: { listingOrder($0.key.process, $1.key.process) }) {
             let sorted = all.enumerated()
-                .sorted { ($0.element.id.sequence, $0.offset) < ($1.element.id.sequence, $1.offset) }.map(\.element)
-            for run in SegmentWriter.split(sorted) { bytes += segment.writer.block(Array(run), of: key) }
+                .sorted {
+                    ($0.element.id.sequence, $0.offset) < ($1.element.id.sequence, $1.offset)
+                }.map(\.element)
+            for run in SegmentWriter.split(sorted) {
+                bytes += segment.writer.block(Array(run), of: key)
+            }
         }
         bytes += segment.writer.block(sources)
         do {
@@ -182,7 +195,10 @@ struct Spool: ~Copyable {
             try? Folder.remove(file: path)
             throw error
         }
-        index.add(.init(id: id, path: path, durableByteCount: bytes.count, isSealed: false, acknowledged: 0))
+        index.add(
+            .init(
+                id: id, path: path, durableByteCount: bytes.count, isSealed: false, acknowledged: 0)
+        )
     }
 
     private mutating func forgetFinished() {
@@ -198,7 +214,8 @@ struct Spool: ~Copyable {
     ) throws(SegmentError) {
         guard var segment = open.take() else { return }
         let age = Double(now.nanoseconds) / 1e9 - segment.beganSeconds
-        let isDue = segment.committed.byteCount >= bytesMax || (segment.hasEvents && age >= secondsMax)
+        let isDue =
+            segment.committed.byteCount >= bytesMax || (segment.hasEvents && age >= secondsMax)
         guard isDue || always else {
             open = consume segment
             return

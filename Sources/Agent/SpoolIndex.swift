@@ -43,5 +43,7 @@ final class SpoolIndex: Sendable {
 
     /// Segments that nobody needs any more: sealed, acknowledged to their end, and not the last one, which holds the
     /// checkpoints of all sources.
-    var disposable: [Entry] { entries.withLock { $0.dropLast().filter { $0.isSealed && $0.isShipped } } }
+    var disposable: [Entry] {
+        entries.withLock { $0.dropLast().filter { $0.isSealed && $0.isShipped } }
+    }
 }

@@ -7,7 +7,8 @@ extension Archive {
     /// The names of all executions, sorted.
     package func executions() throws(ArchiveError) -> [String] {
         try catalogue.read { database in
-            try String.fetchAll(database, sql: "SELECT DISTINCT execution FROM process ORDER BY execution")
+            try String.fetchAll(
+                database, sql: "SELECT DISTINCT execution FROM process ORDER BY execution")
         }
     }
 
@@ -26,29 +27,36 @@ extension Archive {
                 arguments: [execution])
             var blocks: [BlockRecord] = []
             while let row = try rows.next() {
-                guard let host = Identity128(stored: row["agent"]), let segment = Identity128(stored: row["segment"])
+                guard let host = Identity128(stored: row["agent"]),
+                    let segment = Identity128(stored: row["segment"])
                 else { continue }
                 let process = ProcessID(name: row["name"], incarnation: row["incarnation"])
                 blocks.append(
                     BlockRecord(
-                        id: row["id"], host: host, segment: segment, offset: row["offset"], byteCount: row["bytes"],
+                        id: row["id"], host: host, segment: segment, offset: row["offset"],
+                        byteCount: row["bytes"],
                         key: ProcessKey(execution: execution, host: row["host"], process: process),
-                        count: row["events"], first: UInt64(row["first"] as Int64), last: UInt64(row["last"] as Int64)))
+                        count: row["events"], first: UInt64(row["first"] as Int64),
+                        last: UInt64(row["last"] as Int64)))
             }
             return blocks
         }
     }
 
     /// The lines of an execution's sources that were no events.
-    package func unmatchedLines(of execution: String) throws(ArchiveError) -> [(path: String, line: UnmatchedLine)] {
+    package func unmatchedLines(of execution: String) throws(ArchiveError) -> [(
+        path: String, line: UnmatchedLine
+    )] {
         try catalogue.read { database in
             try Row.fetchAll(
-                database, sql: "SELECT * FROM unmatched WHERE execution = ? ORDER BY path, line", arguments: [execution]
+                database, sql: "SELECT * FROM unmatched WHERE execution = ? ORDER BY path, line",
+                arguments: [execution]
             ).map { row in
                 (
                     row["path"],
                     UnmatchedLine(
-                        line: UInt64(row["line"] as Int64), execution: row["execution"], reason: row["reason"],
+                        line: UInt64(row["line"] as Int64), execution: row["execution"],
+                        reason: row["reason"],
                         text: row["text"])
                 )
             }
@@ -63,7 +71,9 @@ extension Archive {
             try Row.fetchAll(database, sql: "SELECT name, host, bytes FROM segment")
         }
         for row in segments {
-            guard let name = Identity128(stored: row["name"]), let host = Identity128(stored: row["host"]) else {
+            guard let name = Identity128(stored: row["name"]),
+                let host = Identity128(stored: row["host"])
+            else {
                 continue
             }
             let expected: Int = row["bytes"]
@@ -74,7 +84,8 @@ extension Archive {
                     continue
                 }
                 if status.byteCount < expected {
-                    warnings.append("\(path) has \(status.byteCount) bytes: \(expected) were acknowledged")
+                    warnings.append(
+                        "\(path) has \(status.byteCount) bytes: \(expected) were acknowledged")
                 } else if status.byteCount > expected {
                     try File(path, .write).truncate(to: expected)
                 }
@@ -118,7 +129,8 @@ extension Archive {
                     digest: SegmentWriter.digest(header.encoded()), blocks: [], unmatched: [])
             }
             switch item {
-            case .damage(let damage): problems.append("\(path), byte \(damage.offset): \(damage.text)")
+            case .damage(let damage):
+                problems.append("\(path), byte \(damage.offset): \(damage.text)")
             case .block(let block):
                 append?.blocks.append(block)
                 append?.digest = block.digest

@@ -35,7 +35,8 @@ package final class Archive: Sendable {
             case .readOnly:
                 guard hasCatalogue else {
                     throw ArchiveError.failed(
-                        "\(path) is no archive: expected a folder that a collector or `lightcone import` made")
+                        "\(path) is no archive: expected a folder that a collector or `lightcone import` made"
+                    )
                 }
                 lock = nil
                 catalogue = try Catalogue(path: cataloguePath, isReadOnly: true)
@@ -66,7 +67,8 @@ package final class Archive: Sendable {
     package func state(of segment: Identity128) throws(ArchiveError) -> SegmentState? {
         try catalogue.read { database in
             try Row.fetchOne(
-                database, sql: "SELECT host, created, bytes, sealed, digest FROM segment WHERE name = ?",
+                database,
+                sql: "SELECT host, created, bytes, sealed, digest FROM segment WHERE name = ?",
                 arguments: [Data(segment.bytes)]
             ).flatMap(SegmentState.init)
         }
@@ -115,14 +117,19 @@ package final class Archive: Sendable {
                 throw ArchiveError.damaged("\(path), byte \(damage.offset): \(damage.text)")
             }
         }
-        guard scanner.isSealed else { throw ArchiveError.damaged("\(path): the footer is not intact") }
+        guard scanner.isSealed else {
+            throw ArchiveError.damaged("\(path): the footer is not intact")
+        }
     }
 
-    private func readHeader(_ bytes: [UInt8], _ segment: Identity128) throws(ArchiveError) -> SegmentHeader {
+    private func readHeader(_ bytes: [UInt8], _ segment: Identity128) throws(ArchiveError)
+        -> SegmentHeader
+    {
         do {
             let header = try SegmentHeader(decoding: Array(bytes.prefix(SegmentHeader.byteCount)))
             guard header.segment == segment else {
-                throw ArchiveError.damaged("the file header names segment \(header.segment): expected \(segment)")
+                throw ArchiveError.damaged(
+                    "the file header names segment \(header.segment): expected \(segment)")
             }
             return header
         } catch let error as ArchiveError {
@@ -139,18 +146,23 @@ package final class Archive: Sendable {
         let start = digest == nil ? SegmentHeader.byteCount : offset
         let digest = digest ?? SegmentWriter.digest(bytes.prefix(SegmentHeader.byteCount))
         var append = Catalogue.Append(
-            header: header, end: offset + bytes.count, isSealed: false, digest: digest, blocks: [], unmatched: [])
-        var scanner = SegmentScanner(BytesInMemory(bytes, at: offset), appendedAt: start, after: digest)
+            header: header, end: offset + bytes.count, isSealed: false, digest: digest, blocks: [],
+            unmatched: [])
+        var scanner = SegmentScanner(
+            BytesInMemory(bytes, at: offset), appendedAt: start, after: digest)
         do {
             while let item = try scanner.next() {
                 switch item {
                 case .damage(let damage):
-                    throw ArchiveError.damaged("segment \(header.segment), byte \(damage.offset): \(damage.text)")
+                    throw ArchiveError.damaged(
+                        "segment \(header.segment), byte \(damage.offset): \(damage.text)")
                 case .block(let block):
                     do {
                         if block.header.kind == .sources {
                             for checkpoint in try block.checkpoints() {
-                                append.unmatched += checkpoint.unmatched.map { (checkpoint.path, $0) }
+                                append.unmatched += checkpoint.unmatched.map {
+                                    (checkpoint.path, $0)
+                                }
                             }
                         } else {
                             _ = try block.events()
@@ -172,13 +184,17 @@ package final class Archive: Sendable {
         return append
     }
 
-    private func write(_ bytes: [UInt8], _ header: SegmentHeader, at offset: Int) throws(SegmentError) {
+    private func write(_ bytes: [UInt8], _ header: SegmentHeader, at offset: Int)
+        throws(SegmentError)
+    {
         let path = segmentPath(host: header.host, segment: header.segment)
         if offset == 0 { try Folder.make(Folder.parent(path)) }
         let file = try File(path, .write)
         guard file.byteCount >= offset else {
             throw .malformed(
-                what: "\(path) has \(file.byteCount) bytes: expected \(offset), which were acknowledged", offset: 0)
+                what:
+                    "\(path) has \(file.byteCount) bytes: expected \(offset), which were acknowledged",
+                offset: 0)
         }
         do {
             try file.truncate(to: offset)
@@ -198,7 +214,8 @@ package final class Archive: Sendable {
             let bytes = try file.read(at: block.offset, count: block.byteCount)
             guard bytes.count == block.byteCount else {
                 throw ArchiveError.damaged(
-                    "\(file.path): expected \(block.byteCount) bytes at \(block.offset), found \(bytes.count)")
+                    "\(file.path): expected \(block.byteCount) bytes at \(block.offset), found \(bytes.count)"
+                )
             }
             return try StoredBlock(decoding: bytes, at: block.offset)
         } catch let error as ArchiveError {
@@ -243,7 +260,8 @@ package struct BlockRecord: Sendable {
 extension Identity128 {
     init?(stored data: Data) {
         guard data.count == 16 else { return nil }
-        self.init(hex: data.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined())
+        self.init(
+            hex: data.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined())
     }
 }
 
@@ -255,7 +273,8 @@ private final class LockFile: Sendable {
         do {
             let file = try File(path, .write)
             guard try file.lock() else {
-                throw ArchiveError.locked("\(Folder.parent(path)) is in use by another process that writes to it")
+                throw ArchiveError.locked(
+                    "\(Folder.parent(path)) is in use by another process that writes to it")
             }
             self.file = Mutex(file)
         } catch let error as ArchiveError {

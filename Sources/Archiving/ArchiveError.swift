@@ -15,7 +15,8 @@ package enum ArchiveError: Error, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .wrongOffset(let found, let expected): "wrong offset: expected \(expected), found \(found)"
+        case .wrongOffset(let found, let expected):
+            "wrong offset: expected \(expected), found \(found)"
         case .busy: "another upload of this segment is under way"
         case .damaged(let text), .full(let text), .locked(let text), .failed(let text): text
         }

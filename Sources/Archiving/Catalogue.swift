@@ -30,10 +30,13 @@ struct Catalogue: Sendable {
                 database = try DatabasePool(path: path, configuration: configuration)
                 try database.write { try Catalogue.migrate($0) }
             }
-            let version = try database.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+            let version = try database.read {
+                try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0
+            }
             guard version == Self.schemaVersion else {
                 throw ArchiveError.failed(
-                    "\(path) is a catalogue of version \(version): this program reads version \(Self.schemaVersion)")
+                    "\(path) is a catalogue of version \(version): this program reads version \(Self.schemaVersion)"
+                )
             }
         } catch let error as ArchiveError {
             throw error
@@ -99,7 +102,8 @@ struct Catalogue: Sendable {
                     """,
                 arguments: [
                     Data(append.header.segment.bytes), Data(append.header.host.bytes),
-                    append.header.created.nanoseconds, append.end, append.isSealed, Data(append.digest),
+                    append.header.created.nanoseconds, append.end, append.isSealed,
+                    Data(append.digest),
                 ])
             guard
                 let segment = try Int64.fetchOne(
@@ -112,7 +116,10 @@ struct Catalogue: Sendable {
             for (path, line) in append.unmatched.prefix(Limits.unmatchedOfSegmentMax) {
                 try database.execute(
                     sql: "INSERT INTO unmatched VALUES (?, ?, ?, ?, ?, ?)",
-                    arguments: [segment, path, Int64(clamping: line.line), line.execution, line.reason, line.text])
+                    arguments: [
+                        segment, path, Int64(clamping: line.line), line.execution, line.reason,
+                        line.text,
+                    ])
             }
         }
     }
@@ -121,12 +128,17 @@ struct Catalogue: Sendable {
         _ block: StoredBlock, _ events: BlockHeader.Summary, _ segment: Int64, _ database: Database
     ) throws {
         let key = events.key
-        let identity: StatementArguments = [key.execution, key.host, key.process.name, key.process.incarnation]
+        let identity: StatementArguments = [
+            key.execution, key.host, key.process.name, key.process.incarnation,
+        ]
         try database.execute(
-            sql: "INSERT INTO process (execution, host, name, incarnation) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            sql:
+                "INSERT INTO process (execution, host, name, incarnation) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             arguments: identity)
         let process = try Int64.fetchOne(
-            database, sql: "SELECT id FROM process WHERE execution = ? AND host = ? AND name = ? AND incarnation = ?",
+            database,
+            sql:
+                "SELECT id FROM process WHERE execution = ? AND host = ? AND name = ? AND incarnation = ?",
             arguments: identity)
         try database.execute(
             sql: """
@@ -134,8 +146,10 @@ struct Catalogue: Sendable {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                segment, block.offset, block.bytes.count, process, events.count, Int64(events.first),
-                Int64(events.last), events.times?.lowerBound.nanoseconds, events.times?.upperBound.nanoseconds,
+                segment, block.offset, block.bytes.count, process, events.count,
+                Int64(events.first),
+                Int64(events.last), events.times?.lowerBound.nanoseconds,
+                events.times?.upperBound.nanoseconds,
                 Data(block.headerBytes),
             ])
     }

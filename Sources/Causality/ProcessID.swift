@@ -16,7 +16,9 @@ package struct ProcessID: Hashable, Sendable {
 extension ProcessID: CustomStringConvertible {
     /// The process as text, unambiguous: `ProcessID(text:)` gives it back.
     package var description: String {
-        let plain = !name.utf8.contains { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "#") || $0 == UInt8(ascii: ":") }
+        let plain = !name.utf8.contains {
+            $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "#") || $0 == UInt8(ascii: ":")
+        }
         let escaped = plain ? name : PercentEscaping.escape(name) { "%#:".utf8.contains($0) }
         return incarnation == 1 ? escaped : "\(escaped)#\(incarnation)"
     }

@@ -3,7 +3,8 @@ extension WallTime {
     /// `2026-11-23 10:20:30.5+01:00`. Without a zone it is UTC. nil for anything else.
     package init?(text: some StringProtocol) {
         var scanner = DigitScanner(Array(text.utf8))
-        guard let year = scanner.digits(4...4), scanner.take("-"), let month = scanner.digits(2...2),
+        guard let year = scanner.digits(4...4), scanner.take("-"),
+            let month = scanner.digits(2...2),
             scanner.take("-"), let day = scanner.digits(2...2)
         else { return nil }
         var (hour, minute, second, nanosecond, offset) = (0, 0, 0, 0, 0)

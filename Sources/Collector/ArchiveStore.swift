@@ -25,7 +25,9 @@ package final class ArchiveStore: HistoryStore {
     }
 
     private func stored(_ block: Int) throws -> StoredBlock {
-        guard let record = records.withLock({ $0[block] }) else { throw DamagedBlock("block \(block) is not listed") }
+        guard let record = records.withLock({ $0[block] }) else {
+            throw DamagedBlock("block \(block) is not listed")
+        }
         do {
             return try archive.read(record)
         } catch {

@@ -18,17 +18,23 @@ package struct CollectorService: Sendable {
         package var isInsecureAllowed: Bool
 
         package init(data: String, listen: String, isInsecureAllowed: Bool) throws(CollectorError) {
-            guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]),
+            guard let colon = listen.lastIndex(of: ":"),
+                let port = Int(listen[listen.index(after: colon)...]),
                 (0...65_535).contains(port), colon != listen.startIndex
-            else { throw CollectorError("listen: expected HOST:PORT such as 127.0.0.1:4780, found “\(listen)”") }
+            else {
+                throw CollectorError(
+                    "listen: expected HOST:PORT such as 127.0.0.1:4780, found “\(listen)”")
+            }
             self.data = data
-            listenHost = String(listen[..<colon].drop { $0 == "[" }.reversed().drop { $0 == "]" }.reversed())
+            listenHost = String(
+                listen[..<colon].drop { $0 == "[" }.reversed().drop { $0 == "]" }.reversed())
             listenPort = port
             self.isInsecureAllowed = isInsecureAllowed
             guard isLoopback || isInsecureAllowed else {
                 throw CollectorError(
                     "\(listenHost) is reachable from other machines, and there is no TLS and no authentication yet: "
-                        + "listen on 127.0.0.1, or say --insecure if the network keeps strangers out")
+                        + "listen on 127.0.0.1, or say --insecure if the network keeps strangers out"
+                )
             }
         }
 
@@ -62,13 +68,18 @@ package struct CollectorService: Sendable {
         let application = Application(
             router: router,
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.listenHost, port: configuration.listenPort), serverName: "lightcone",
+                address: .hostname(configuration.listenHost, port: configuration.listenPort),
+                serverName: "lightcone",
                 availableConnectionsDelegate: MaximumAvailableConnections(Limits.connectionsMax)),
             onServerRunning: { [logger] channel in
                 let port = channel.localAddress?.port ?? 0
                 let host = channel.localAddress?.ipAddress ?? "?"
                 logger.notice(
-                    "collecting", metadata: ["data": "\(data)", "listen": "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"])
+                    "collecting",
+                    metadata: [
+                        "data": "\(data)",
+                        "listen": "http://\(host.contains(":") ? "[\(host)]" : host):\(port)",
+                    ])
             },
             logger: logger)
         do {
@@ -93,7 +104,8 @@ package struct CollectorService: Sendable {
                 _ = try await uploads.runIfActive { try archive.executions() }
                 return "ready\n"
             } catch {
-                throw Problem(.serviceUnavailable, "\(error)", retryAfterSeconds: Limits.retrySeconds)
+                throw Problem(
+                    .serviceUnavailable, "\(error)", retryAfterSeconds: Limits.retrySeconds)
             }
         }
         UploadRoutes(archive: archive, threads: uploads, logger: logger).add(to: router)

@@ -23,7 +23,9 @@ struct Problem: Error {
         }
         var headers = headers
         headers[.contentType] = "application/problem+json"
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(string: body + "\n")))
+        return Response(
+            status: status, headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(string: body + "\n")))
     }
 }
 
@@ -56,7 +58,8 @@ struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
                 }
             return Problem(error.status, detail).response
         } catch {
-            context.logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            context.logger.error(
+                "request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
             return Problem(.internalServerError, "\(error)").response
         }
     }

@@ -32,7 +32,8 @@ struct QuestionRoutes: Sendable {
                 let question = try Question(verb, parameters)
                 let options = try Self.options(request, parameters)
                 let isList = question.isList
-                return try await respond(options.isJSON ? (isList ? .lines : .json) : .text) { [store] in
+                return try await respond(options.isJSON ? (isList ? .lines : .json) : .text) {
+                    [store] in
                     try store.answering(options).answer(question)
                 }
             }
@@ -83,7 +84,9 @@ struct QuestionRoutes: Sendable {
         }
     }
 
-    private func respond(_ type: MediaType, _ answer: @escaping @Sendable () throws -> Answer) async throws -> Response {
+    private func respond(_ type: MediaType, _ answer: @escaping @Sendable () throws -> Answer)
+        async throws -> Response
+    {
         guard waiting.enter() else {
             throw Problem(
                 .serviceUnavailable, "\(Limits.questionsWaitingMax) questions are waiting already",
@@ -97,7 +100,9 @@ struct QuestionRoutes: Sendable {
         var headers: HTTPFields = [.contentType: type.rawValue, .cacheControl: "no-store"]
         headers[.lightconeAnswer] = head.isYes.map { $0 ? "yes" : "no" } ?? "text"
         for note in head.notes.prefix(10) {
-            let escaped = PercentEscaping.escape(String(note.prefix(2000))) { $0 <= 0x20 || $0 >= 0x7f || $0 == 0x25 }
+            let escaped = PercentEscaping.escape(String(note.prefix(2000))) {
+                $0 <= 0x20 || $0 >= 0x7f || $0 == 0x25
+            }
             headers.append(HTTPField(name: .lightconeNote, value: escaped))
         }
         return Response(status: .ok, headers: headers, body: stream.body)

@@ -19,7 +19,9 @@ struct UploadRoutes: Sendable {
     func add(to router: Router<BasicRequestContext>) {
         router.head("/v1/segments/{id}") { _, context in
             let state = try await self.state(try Self.segment(context))
-            var headers: HTTPFields = [.uploadOffset: String(state?.byteCount ?? 0), .cacheControl: "no-store"]
+            var headers: HTTPFields = [
+                .uploadOffset: String(state?.byteCount ?? 0), .cacheControl: "no-store",
+            ]
             headers[.uploadComplete] = state?.isSealed == true ? "?1" : "?0"
             return Response(status: .ok, headers: headers)
         }
@@ -44,9 +46,12 @@ struct UploadRoutes: Sendable {
         guard let text = request.headers[.uploadOffset], let offset = Int(text), offset >= 0 else {
             throw Problem(.badRequest, "expected a header Upload-Offset with a number of bytes")
         }
-        if let text = request.headers[.contentLength], let length = Int(text), length > Archiving.Limits.appendBytesMax {
+        if let text = request.headers[.contentLength], let length = Int(text),
+            length > Archiving.Limits.appendBytesMax
+        {
             throw Problem(
-                .contentTooLarge, "a body of \(length) bytes: expected at most \(Archiving.Limits.appendBytesMax)")
+                .contentTooLarge,
+                "a body of \(length) bytes: expected at most \(Archiving.Limits.appendBytesMax)")
         }
         let body = try await request.body.collect(upTo: Archiving.Limits.appendBytesMax)
         let bytes = Array(body.readableBytesView)
@@ -67,7 +72,8 @@ struct UploadRoutes: Sendable {
             problem.headers[.uploadOffset] = String(expected)
             return problem
         case .damaged(let text):
-            logger.warning("refused damaged bytes", metadata: ["segment": "\(segment)", "reason": "\(text)"])
+            logger.warning(
+                "refused damaged bytes", metadata: ["segment": "\(segment)", "reason": "\(text)"])
             return Problem(.unprocessableContent, text)
         case .busy:
             return Problem(.serviceUnavailable, "\(error)", retryAfterSeconds: Limits.retrySeconds)

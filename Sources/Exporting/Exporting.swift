@@ -34,17 +34,22 @@ package struct ExportQuestion: Sendable {
 
     /// Parameters: `format`, and at most one of `past-of`, `future-of` (events) and `where` (a selection).
     package init(_ parameters: QuestionParameters) throws(QuestionError) {
-        try parameters.expect(only: ["execution", "limit", "format", "past-of", "future-of", "where"])
+        try parameters.expect(only: [
+            "execution", "limit", "format", "past-of", "future-of", "where",
+        ])
         let name = try parameters.required("format")
         guard let format = ExportFormat(rawValue: name) else {
             throw QuestionError(
-                .misuse, "format: expected one of "
-                    + ExportFormat.allCases.map(\.rawValue).joined(separator: ", ") + ", found “\(name)”")
+                .misuse,
+                "format: expected one of "
+                    + ExportFormat.allCases.map(\.rawValue).joined(separator: ", ")
+                    + ", found “\(name)”")
         }
         self.format = format
         let given = ["past-of", "future-of", "where"].filter { !parameters[$0].isEmpty }
         guard given.count <= 1 else {
-            throw QuestionError(.misuse, "expected at most one of past-of, future-of and a selection")
+            throw QuestionError(
+                .misuse, "expected at most one of past-of, future-of and a selection")
         }
         switch given.first {
         case "past-of": scope = .pastOf(try parameters.event("past-of"))
@@ -59,8 +64,11 @@ extension Answering {
     package func export(_ question: ExportQuestion) throws -> Answer {
         let graph = try graph()
         let (slice, selection) = try part(question.scope, graph)
-        if question.format == .mermaid, let refusal = try tooLarge(slice, selection, graph) { throw refusal }
-        let exported = ExportedGraph(answering: self, graph: graph, slice: slice, selection: selection)
+        if question.format == .mermaid, let refusal = try tooLarge(slice, selection, graph) {
+            throw refusal
+        }
+        let exported = ExportedGraph(
+            answering: self, graph: graph, slice: slice, selection: selection)
         let writer: any GraphWriter =
             switch question.format {
             case .json: JSONGraphWriter()
@@ -88,21 +96,27 @@ extension Answering {
                 let range = ranges[place.process]
                 ranges[place.process] =
                     isPast
-                    ? range.lowerBound..<place.position + 1 : place.position..<max(range.upperBound, place.position + 1)
+                    ? range.lowerBound..<place.position + 1
+                    : place.position..<max(range.upperBound, place.position + 1)
             }
             return (Slice(ranges: ranges, lacks: slice.lacks), .everything)
         }
     }
 
-    private func tooLarge(_ slice: Slice, _ selection: Selection, _ graph: ExecutionGraph) throws -> QuestionError? {
+    private func tooLarge(_ slice: Slice, _ selection: Selection, _ graph: ExecutionGraph) throws
+        -> QuestionError?
+    {
         var total = selection.isEverything ? slice.count : 0
-        if !selection.isEverything { try forEachEvent(of: slice, selection, graph) { _ in total += 1 } }
+        if !selection.isEverything {
+            try forEachEvent(of: slice, selection, graph) { _ in total += 1 }
+        }
         if let limit = options.limit { total = min(total, limit) }
         guard total > Querying.Limits.mermaidEventsMax else { return nil }
         return QuestionError(
             .misuse,
             "a Mermaid diagram of \(total) events: expected at most \(Querying.Limits.mermaidEventsMax). Choose fewer with a "
-                + "selection, --past-of, --future-of or --limit, or export dot or perfetto, which hold more")
+                + "selection, --past-of, --future-of or --limit, or export dot or perfetto, which hold more"
+        )
     }
 }
 
@@ -122,8 +136,10 @@ struct ExportedGraph<Store: HistoryStore> {
 
     /// The processes of the slice that have events in it.
     var processes: [ProcessHistory] {
-        zip(history.processes, slice.ranges).filter { !$0.1.isEmpty && selection.mayHold(process: $0.0.id, host: $0.0.host) }
-            .map(\.0).sorted { listingOrder($0.id, $1.id) }
+        zip(history.processes, slice.ranges).filter {
+            !$0.1.isEmpty && selection.mayHold(process: $0.0.id, host: $0.0.host)
+        }
+        .map(\.0).sorted { listingOrder($0.id, $1.id) }
     }
 
     func forEachEvent(_ body: (ListedEvent) throws -> Void) throws {
@@ -133,7 +149,9 @@ struct ExportedGraph<Store: HistoryStore> {
     /// Calls `body` with each message whose both ends are among `taken`.
     func forEachEdge(among taken: TakenEvents, _ body: (MessageEdge) throws -> Void) throws {
         try graph.edges.forEach(in: history) { edge in
-            if edge.fromIsHere, taken.contains(edge.from), taken.contains(edge.to) { try body(edge) }
+            if edge.fromIsHere, taken.contains(edge.from), taken.contains(edge.to) {
+                try body(edge)
+            }
         }
     }
 
@@ -149,7 +167,11 @@ struct ExportedGraph<Store: HistoryStore> {
 struct TakenEvents {
     private var sequences: [ProcessID: Set<UInt64>] = [:]
 
-    mutating func insert(_ event: EventID) { sequences[event.process, default: []].insert(event.sequence) }
+    mutating func insert(_ event: EventID) {
+        sequences[event.process, default: []].insert(event.sequence)
+    }
 
-    func contains(_ event: EventID) -> Bool { sequences[event.process]?.contains(event.sequence) ?? false }
+    func contains(_ event: EventID) -> Bool {
+        sequences[event.process]?.contains(event.sequence) ?? false
+    }
 }

@@ -122,7 +122,9 @@ struct PerfettoWriter: GraphWriter {
         try emit("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[")
         for host in hosts { try name("process_name", host, pid: hostNumber[host]!, tid: 0) }
         for line in lines {
-            try name("thread_name", line.id.description, pid: hostNumber[line.host]!, tid: track[line.id]!)
+            try name(
+                "thread_name", line.id.description, pid: hostNumber[line.host]!,
+                tid: track[line.id]!)
         }
         var placed: [EventID: Int64] = [:]
         var next: [ProcessID: Int64] = [:]
@@ -130,7 +132,9 @@ struct PerfettoWriter: GraphWriter {
         try graph.forEachEvent { listed in
             let event = listed.event
             let sources = listed.arriving.filter { placed[$0.from] != nil }
-            let earliest = ([next[event.id.process] ?? .min] + sources.map { placed[$0.from]! + Self.sliceNanoseconds }).max()!
+            let earliest =
+                ([next[event.id.process] ?? .min]
+                + sources.map { placed[$0.from]! + Self.sliceNanoseconds }).max()!
             let stated = event.time?.nanoseconds
             let time = max(stated ?? max(earliest, 0), earliest)
             placed[event.id] = time
@@ -159,7 +163,8 @@ struct PerfettoWriter: GraphWriter {
                 let from = edge.from.process
                 let host = graph.history.processes[graph.history.index(of: from)!].host
                 for (phase, time, pid, tid) in [
-                    ("s", placed[edge.from]!, hostNumber[host]!, track[from]!), ("f", time, pid, tid),
+                    ("s", placed[edge.from]!, hostNumber[host]!, track[from]!),
+                    ("f", time, pid, tid),
                 ] {
                     try item {
                         $0.member("ph", phase)

@@ -5,7 +5,9 @@ import Querying
 /// Graphviz: a cluster each process, its events in a column; message edges as arrows, ghosts dashed.
 struct DotWriter: GraphWriter {
     func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
-        try emit("digraph lightcone {\n  rankdir=TB;\n  node [shape=box, fontname=\"sans-serif\", fontsize=10];\n")
+        try emit(
+            "digraph lightcone {\n  rankdir=TB;\n  node [shape=box, fontname=\"sans-serif\", fontsize=10];\n"
+        )
         var taken = TakenEvents()
         var last: [ProcessID: EventID] = [:]
         var clusters: [ProcessID: Int] = [:]
@@ -19,7 +21,9 @@ struct DotWriter: GraphWriter {
                 "  subgraph cluster_\(cluster) { label=\(quote("\(event.id.process)")); "
                     + "\(quote("\(event.id)")) [label=\(quote(label))]; }\n")
             if let before = last[event.id.process] {
-                try emit("  \(quote("\(before)")) -> \(quote("\(event.id)")) [style=dotted, arrowhead=none, weight=10];\n")
+                try emit(
+                    "  \(quote("\(before)")) -> \(quote("\(event.id)")) [style=dotted, arrowhead=none, weight=10];\n"
+                )
             }
             last[event.id.process] = event.id
         }
@@ -27,7 +31,9 @@ struct DotWriter: GraphWriter {
             try emit("  \(quote("\(edge.from)")) -> \(quote("\(edge.to)")) [color=blue];\n")
         }
         try graph.forEachGhostEdge(among: taken) { edge in
-            try emit("  \(quote("\(edge.from)")) [style=dashed, label=\(quote("\(edge.from)\n(missing)"))];\n")
+            try emit(
+                "  \(quote("\(edge.from)")) [style=dashed, label=\(quote("\(edge.from)\n(missing)"))];\n"
+            )
             try emit("  \(quote("\(edge.from)")) -> \(quote("\(edge.to)")) [style=dashed];\n")
         }
         try emit("}\n")
@@ -74,8 +80,10 @@ struct GraphMLWriter: GraphWriter {
             let clock = event.clock.entries.sorted { listingOrder($0.key, $1.key) }
                 .map { "\($0.key)=\($0.value)" }.joined(separator: " ")
             var values: [(String, String)] = [
-                ("process", "\(event.id.process)"), ("host", listed.host), ("seq", "\(event.id.sequence)"),
-                ("kind", listed.kind.text), ("name", event.name), ("text", event.text), ("clock", clock),
+                ("process", "\(event.id.process)"), ("host", listed.host),
+                ("seq", "\(event.id.sequence)"),
+                ("kind", listed.kind.text), ("name", event.name), ("text", event.text),
+                ("clock", clock),
             ]
             if let level = event.level { values.append(("level", level.text)) }
             if let time = event.time { values.append(("time", time.description)) }
@@ -83,7 +91,9 @@ struct GraphMLWriter: GraphWriter {
             try emit("    <node id=\"\(escape("\(event.id)"))\">\(data)</node>\n")
         }
         try graph.forEachEdge(among: taken) { edge in
-            try emit("    <edge source=\"\(escape("\(edge.from)"))\" target=\"\(escape("\(edge.to)"))\"/>\n")
+            try emit(
+                "    <edge source=\"\(escape("\(edge.from)"))\" target=\"\(escape("\(edge.to)"))\"/>\n"
+            )
         }
         try emit("  </graph>\n</graphml>\n")
     }
@@ -126,7 +136,9 @@ struct MermaidWriter: GraphWriter {
             let label = escape("\(event.id.sequence): \(event.text.prefix(60))")
             let arriving = listed.arriving.filter { taken.contains($0.from) }
             for edge in arriving {
-                try emit("  \(names[edge.from.process]!)->>\(to): \(escape("\(edge.from.sequence) →")) \(label)\n")
+                try emit(
+                    "  \(names[edge.from.process]!)->>\(to): \(escape("\(edge.from.sequence) →")) \(label)\n"
+                )
             }
             if arriving.isEmpty { try emit("  Note over \(to): \(label)\n") }
         }
@@ -136,7 +148,8 @@ struct MermaidWriter: GraphWriter {
         var result = ""
         for scalar in text.unicodeScalars {
             switch scalar {
-            case "#", ";", "<", ">", "\"", "&", "%", "{", "}", ":", "`", "\\": result += "#\(scalar.value);"
+            case "#", ";", "<", ">", "\"", "&", "%", "{", "}", ":", "`", "\\":
+                result += "#\(scalar.value);"
             case _ where scalar.value < 0x20 || scalar.value == 0x7f: result += " "
             default: result.unicodeScalars.append(scalar)
             }
@@ -154,7 +167,9 @@ struct ShiVizWriter: GraphWriter {
             let event = listed.event
             var clock = JSONWriter()
             clock.object { writer in
-                for (process, sequence) in event.clock.entries.sorted(by: { listingOrder($0.key, $1.key) }) {
+                for (process, sequence) in event.clock.entries.sorted(by: {
+                    listingOrder($0.key, $1.key)
+                }) {
                     writer.member(name(process), sequence)
                 }
             }

@@ -46,7 +46,9 @@ extension History {
 
         var rows: [(sequence: UInt64, block: Int, row: Int)] = []
         for (index, block) in blocks.enumerated() {
-            for (row, sequence) in block.columns.sequences.enumerated() { rows.append((sequence, index, row)) }
+            for (row, sequence) in block.columns.sequences.enumerated() {
+                rows.append((sequence, index, row))
+            }
             noteHoles(of: block, in: process)
         }
         rows.sort { ($0.sequence, $0.block) < ($1.sequence, $1.block) }
@@ -58,7 +60,9 @@ extension History {
             if sequence == processes[process].last {
                 if processes[process].overlaps.count < Limits.overlapsOfProcessMax {
                     processes[process].overlaps.append(
-                        Overlap(sequence: sequence, kept: blocks[before!.block].id, other: blocks[index].id))
+                        Overlap(
+                            sequence: sequence, kept: blocks[before!.block].id,
+                            other: blocks[index].id))
                 }
                 continue
             }
@@ -101,7 +105,8 @@ extension History {
                 know(other, 0, at: position, in: process)
             }
         } else {
-            for change in columns.changes[columns.changeStarts[row]..<columns.changeStarts[row + 1]] {
+            for change in columns.changes[columns.changeStarts[row]..<columns.changeStarts[row + 1]]
+            {
                 know(cursor.indexes[change.process], change.value, at: position, in: process)
             }
         }

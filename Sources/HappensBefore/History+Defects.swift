@@ -29,14 +29,17 @@ extension History {
             events.append(event)
         }
         let text = claims.map { "\($0.event) has seen \($0.seen)" }.joined(separator: ", ")
-        return Defect(.cycle, events, "\(text): a causal cycle, which no order of events can satisfy")
+        return Defect(
+            .cycle, events, "\(text): a causal cycle, which no order of events can satisfy")
     }
 
     private func regressions(_ process: Int) -> [Defect] {
         processes[process].regressions.map { regression in
             let event = id(EventPosition(process: process, position: Int(regression.position)))
             let before = id(EventPosition(process: process, position: Int(regression.position) - 1))
-            let now = regression.to == 0 ? "does not know it at all" : "knows it up to \(regression.to) only"
+            let now =
+                regression.to == 0
+                ? "does not know it at all" : "knows it up to \(regression.to) only"
             return Defect(
                 .clockBackwards, [event, before],
                 "the clock runs backwards: \(before) had seen \(processes[regression.process].id) up to "
@@ -76,7 +79,9 @@ extension History {
             return causes.first { $0.process == process && $0.sequence == cited.sequence }
                 .map { id(EventPosition(process: other, position: Int($0.position))) }
         }.first
-        let known = line.count == 0 ? "no event of \(line.id) is here" : "\(line.id) ends at \(line.last) here"
+        let known =
+            line.count == 0
+            ? "no event of \(line.id) is here" : "\(line.id) ends at \(line.last) here"
         return Defect(
             .ghost, [id(cited)] + (citing.map { [$0] } ?? []),
             "\(citing.map(\.description) ?? "a clock") has seen \(id(cited)), but \(known)")
@@ -87,7 +92,9 @@ extension History {
         var before: [Defect] = []
         var lost: [Defect] = []
         edges.forEach(in: self) { edge in
-            guard let send = position(of: edge.from), let receive = position(of: edge.to) else { return }
+            guard let send = position(of: edge.from), let receive = position(of: edge.to) else {
+                return
+            }
             let isRecorded =
                 processes[receive.process].cause(at: receive.position).map {
                     $0.process == send.process && $0.sequence == edge.from.sequence
@@ -98,7 +105,8 @@ extension History {
                     before.append(
                         Defect(
                             .receiveBeforeSend, [edge.to, edge.from],
-                            "\(edge.to) is a receive from \(edge.from), but \(edge.from) has already seen it"))
+                            "\(edge.to) is a receive from \(edge.from), but \(edge.from) has already seen it"
+                        ))
                 }
             } else if isRecorded, processes[send.process].kinds[send.position] == .receive {
                 if before.count < Limits.defectsOfKindMax {
@@ -148,11 +156,14 @@ extension History {
             }
         }
         guard let first else { return nil }
-        let events = [first.back, first.from].map { id(EventPosition(process: process, position: $0)) }
+        let events = [first.back, first.from].map {
+            id(EventPosition(process: process, position: $0))
+        }
         return Defect(
             .wallClockBackwards, events,
             "the wall clock of \(line.id) runs backwards at \(count) event\(count == 1 ? "" : "s"), first at "
-                + "\(events[0]), by at most \(duration(most)); the causal order does not depend on it")
+                + "\(events[0]), by at most \(duration(most)); the causal order does not depend on it"
+        )
     }
 
     private func wallClockDisagreements(at edges: MessageEdges) -> [Defect] {
@@ -163,7 +174,8 @@ extension History {
                 let received = processes[receive.process].time(at: receive.position),
                 received < sent
             else { return }
-            let by = sent.nanoseconds.subtractingReportingOverflow(received.nanoseconds).partialValue
+            let by = sent.nanoseconds.subtractingReportingOverflow(received.nanoseconds)
+                .partialValue
             let pair = [send.process, receive.process]
             if let known = pairs[pair] {
                 pairs[pair] = (known.edge, known.count + 1, max(known.most, by))

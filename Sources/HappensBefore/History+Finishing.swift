@@ -52,13 +52,16 @@ extension History {
 
     /// Whether the event at `position` can be accounted for by its predecessor and `sources`: its predecessor is
     /// here and exact, the first event of a restart names where it goes on from, and a receive its sender.
-    private func isContinued(_ line: ProcessHistory, at position: Int, from sources: [EventKey]) -> Bool {
+    private func isContinued(_ line: ProcessHistory, at position: Int, from sources: [EventKey])
+        -> Bool
+    {
         guard line.hasClocks else { return false }
         if line.kinds[position] == .receive, sources.isEmpty { return false }
         guard position > 0 else {
             return line.first == 1 && (line.id.incarnation == 1 || !sources.isEmpty)
         }
-        return line.runs[position] == line.runs[position - 1] + 1 && !line.isUncertain(at: position - 1)
+        return line.runs[position] == line.runs[position - 1] + 1
+            && !line.isUncertain(at: position - 1)
     }
 
     /// The event at `place` knows what an event that it has seen knew; false where that is not all here.

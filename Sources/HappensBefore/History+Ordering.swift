@@ -126,12 +126,15 @@ extension History {
         var key = e
         for _ in 0...eventCount {
             let line = processes[key.process]
-            guard let position = line.position(of: key.sequence) else { return .events(gap(at: key)) }
+            guard let position = line.position(of: key.sequence) else {
+                return .events(gap(at: key))
+            }
             guard line.hasClocks else { break }
             if let cause = uncertainCause(of: line, at: position) {
                 key = cause
-            } else if key.sequence > 1, position == 0 || line.isUncertain(at: position - 1)
-                || line.runs[position - 1] != key.sequence - 1
+            } else if key.sequence > 1,
+                position == 0 || line.isUncertain(at: position - 1)
+                    || line.runs[position - 1] != key.sequence - 1
             {
                 key.sequence -= 1
             } else {
@@ -143,14 +146,17 @@ extension History {
 
     /// What the event at `position` has seen at first hand and is missing or uncertain itself.
     private func uncertainCause(of line: ProcessHistory, at position: Int) -> EventKey? {
-        var sources = line.cause(at: position).map { [EventKey(process: $0.process, sequence: $0.sequence)] } ?? []
+        var sources =
+            line.cause(at: position).map { [EventKey(process: $0.process, sequence: $0.sequence)] }
+            ?? []
         for (process, steps) in line.stamped {
             let value = steps.value(at: position)
             if value > (position == 0 ? 0 : steps.value(at: position - 1)) {
                 sources.append(EventKey(process: process, sequence: value))
             }
         }
-        return sources.sorted { ($0.process, $0.sequence) < ($1.process, $1.sequence) }.first { source in
+        return sources.sorted { ($0.process, $0.sequence) < ($1.process, $1.sequence) }.first {
+            source in
             let line = processes[source.process]
             guard let position = line.position(of: source.sequence) else { return true }
             return line.isUncertain(at: position)

@@ -75,12 +75,16 @@ extension History {
             if process == key.process, start < line.count, line.runs[start] == key.sequence {
                 start += 1
             }
-            lacks += line.gaps.filter { mayHaveSeen(key, EventKey(process: process, sequence: $0.last)) }
-                .map { .events($0) }
+            lacks += line.gaps.filter {
+                mayHaveSeen(key, EventKey(process: process, sequence: $0.last))
+            }
+            .map { .events($0) }
             // Events that are here and whose knowledge is uncertain may belong to the future too.
             if start > 0, !line.uncertain.isEmpty {
                 let before = EventKey(process: process, sequence: line.runs[start - 1])
-                if before != key, case .unknown(let lack) = knows(before, key), !lacks.contains(lack) {
+                if before != key, case .unknown(let lack) = knows(before, key),
+                    !lacks.contains(lack)
+                {
                     lacks.append(lack)
                 }
             }
@@ -97,14 +101,18 @@ extension History {
         let ranges = processes.indices.map { process in
             let line = processes[process]
             guard process != key.process else { return 0..<0 }
-            func at(_ position: Int) -> EventKey { EventKey(process: process, sequence: line.runs[position]) }
+            func at(_ position: Int) -> EventKey {
+                EventKey(process: process, sequence: line.runs[position])
+            }
             lacks += line.gaps.filter { gap in
                 mayNotHaveSeen(EventKey(process: process, sequence: gap.last), by: key)
                     && mayNotHaveSeen(key, by: EventKey(process: process, sequence: gap.first))
             }.map { .events($0) }
             let start = partitionPoint(count: line.count) { !isNo(knows(key, at($0))) }
             let end = partitionPoint(count: line.count) { isNo(knows(at($0), key)) }
-            for (e, x) in [(key, start > 0 ? at(start - 1) : nil), (end < line.count ? at(end) : nil, key)] {
+            for (e, x) in [
+                (key, start > 0 ? at(start - 1) : nil), (end < line.count ? at(end) : nil, key),
+            ] {
                 if let e, let x, case .unknown(let lack) = knows(e, x), !lacks.contains(lack) {
                     lacks.append(lack)
                 }

@@ -25,7 +25,8 @@ extension MessageEdges {
                     index += 1
                     let receiver = Int(edge.receiver)
                     let sequence = history.processes[receiver].runs[Int(edge.position)]
-                    guard sequence < min(reached[receiver] ?? .max, next[receiver]?.sequence ?? .max)
+                    guard
+                        sequence < min(reached[receiver] ?? .max, next[receiver]?.sequence ?? .max)
                     else { continue }
                     steps.append((edge, step))
                     next[receiver] = (sequence, steps.count - 1)

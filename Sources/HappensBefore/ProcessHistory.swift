@@ -62,12 +62,16 @@ package struct ProcessHistory: Sendable {
 
     /// The block that holds the event at `position`, as it was named to `History.append`.
     package func block(at position: Int) -> Int {
-        blockStarts[partitionPoint(count: blockStarts.count) { blockStarts[$0].position <= position } - 1].block
+        blockStarts[
+            partitionPoint(count: blockStarts.count) { blockStarts[$0].position <= position } - 1
+        ].block
     }
 
     /// What is missing: holes, and what is cited beyond the last event.
     package var gaps: [Gap] {
-        runs.holes(upTo: max(last, citedMax)).map { Gap(process: id, first: $0.lowerBound, last: $0.upperBound) }
+        runs.holes(upTo: max(last, citedMax)).map {
+            Gap(process: id, first: $0.lowerBound, last: $0.upperBound)
+        }
     }
 
     func isUncertain(at position: Int) -> Bool {

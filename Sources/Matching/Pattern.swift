@@ -16,7 +16,9 @@ package final class Pattern: Sendable {
     package init(_ source: String, multiline: Bool = false) throws(PatternError) {
         guard source.utf8.count <= Limits.patternBytesMax else {
             throw PatternError(
-                text: "a pattern of \(source.utf8.count) bytes: expected at most \(Limits.patternBytesMax)")
+                text:
+                    "a pattern of \(source.utf8.count) bytes: expected at most \(Limits.patternBytesMax)"
+            )
         }
         self.source = source
         let translated = (multiline ? "(?m)" : "") + Pattern.translate(source)
@@ -52,7 +54,8 @@ package final class Pattern: Sendable {
     package func matches(_ text: String) -> Bool {
         var text = text
         return text.withUTF8 { bytes in
-            firstMatch(in: UnsafeRawBufferPointer(bytes), from: 0, to: bytes.count, isUTF8: true) != nil
+            firstMatch(in: UnsafeRawBufferPointer(bytes), from: 0, to: bytes.count, isUTF8: true)
+                != nil
         }
     }
 
@@ -117,9 +120,11 @@ private final class Compiled: @unchecked Sendable {
             }
         }
         guard let compiled else {
-            let text = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let text = String(
+                decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             throw PatternError(
-                text: "the pattern is not valid: \(text) (patterns are matched in linear time, so look-around and "
+                text:
+                    "the pattern is not valid: \(text) (patterns are matched in linear time, so look-around and "
                     + "back-references are not available)")
         }
         pointer = compiled

@@ -12,7 +12,8 @@ package struct Answer {
     package var write: (_ emit: (String) throws -> Void) throws -> Void
 
     package init(
-        notes: [String] = [], isYes: Bool? = true, write: @escaping ((String) throws -> Void) throws -> Void
+        notes: [String] = [], isYes: Bool? = true,
+        write: @escaping ((String) throws -> Void) throws -> Void
     ) {
         self.notes = notes
         self.isYes = isYes
@@ -21,7 +22,8 @@ package struct Answer {
 
     /// An answer of few lines.
     package init(notes: [String] = [], isYes: Bool? = true, _ lines: [String]) {
-        self.init(notes: notes, isYes: isYes) { emit in for line in lines { try emit(line + "\n") } }
+        self.init(notes: notes, isYes: isYes) { emit in for line in lines { try emit(line + "\n") }
+        }
     }
 }
 
@@ -45,7 +47,8 @@ package struct Answering<Store: HistoryStore> {
         let names = try store.executions()
         if let name = options.execution {
             guard names.contains(name) else {
-                throw QuestionError(.notFound, "no execution “\(name)” here: there is \(Self.listed(names))")
+                throw QuestionError(
+                    .notFound, "no execution “\(name)” here: there is \(Self.listed(names))")
             }
             return name
         }
@@ -53,14 +56,18 @@ package struct Answering<Store: HistoryStore> {
         guard names.count == 1 else {
             throw QuestionError(
                 names.isEmpty ? .notFound : .misuse,
-                names.isEmpty ? "nothing is here yet" : "name one with --execution: there is \(Self.listed(names))")
+                names.isEmpty
+                    ? "nothing is here yet"
+                    : "name one with --execution: there is \(Self.listed(names))")
         }
         return names[0]
     }
 
     private static func listed(_ names: [String]) -> String {
         names.isEmpty
-            ? "none" : names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", … (\(names.count))" : "")
+            ? "none"
+            : names.prefix(20).joined(separator: ", ")
+                + (names.count > 20 ? ", … (\(names.count))" : "")
     }
 
     package func graph() throws -> ExecutionGraph { try loadGraph(execution()) }
@@ -91,11 +98,14 @@ package struct Answering<Store: HistoryStore> {
         guard graph.history.index(of: event.process) != nil else {
             throw QuestionError(
                 .notFound,
-                "no process “\(event.process)” in execution “\(graph.history.execution)” (lightcone processes lists them)")
+                "no process “\(event.process)” in execution “\(graph.history.execution)” (lightcone processes lists them)"
+            )
         }
     }
 
-    func lineLimit<T>(_ items: [T]) -> [T] { options.limit.map { Array(items.prefix($0)) } ?? items }
+    func lineLimit<T>(_ items: [T]) -> [T] {
+        options.limit.map { Array(items.prefix($0)) } ?? items
+    }
 
     private func executions() throws -> Answer {
         let lines = try lineLimit(store.executions()).map { name in
@@ -140,33 +150,41 @@ package struct Answering<Store: HistoryStore> {
         }
         let notes =
             absent == 0
-            ? [] : ["\(count(absent, "more process is", "more processes are")) cited and not here: see --ghosts and gaps"]
+            ? []
+            : [
+                "\(count(absent, "more process is", "more processes are")) cited and not here: see --ghosts and gaps"
+            ]
         return Answer(notes: notes, isYes: nil, lines)
     }
 
     private func gaps(_ graph: ExecutionGraph) -> Answer {
         let history = graph.history
-        let lines = lineLimit(history.gaps.sorted { ($0.process.description, $0.first) < ($1.process.description, $1.first) })
-            .map { gap in
-                let line = history.processes[history.index(of: gap.process)!]
-                let reason =
-                    line.count == 0
-                    ? "cited, and nothing of the process is here"
-                    : gap.first > line.last
-                        ? "cited, beyond the last event here"
-                        : gap.last < line.first ? "before the first event here" : "between events that are here"
-                if options.isJSON {
-                    return JSONWriter.object {
-                        $0.member("process", gap.process.description)
-                        $0.member("first", gap.first)
-                        $0.member("last", gap.last)
-                        $0.member("missing", gap.last - gap.first + 1)
-                        $0.member("execution", history.execution)
-                        $0.member("reason", reason)
-                    }
-                }
-                return "\(printable("\(gap)")) (\(reason))"
+        let lines = lineLimit(
+            history.gaps.sorted {
+                ($0.process.description, $0.first) < ($1.process.description, $1.first)
             }
+        )
+        .map { gap in
+            let line = history.processes[history.index(of: gap.process)!]
+            let reason =
+                line.count == 0
+                ? "cited, and nothing of the process is here"
+                : gap.first > line.last
+                    ? "cited, beyond the last event here"
+                    : gap.last < line.first
+                        ? "before the first event here" : "between events that are here"
+            if options.isJSON {
+                return JSONWriter.object {
+                    $0.member("process", gap.process.description)
+                    $0.member("first", gap.first)
+                    $0.member("last", gap.last)
+                    $0.member("missing", gap.last - gap.first + 1)
+                    $0.member("execution", history.execution)
+                    $0.member("reason", reason)
+                }
+            }
+            return "\(printable("\(gap)")) (\(reason))"
+        }
         return Answer(isYes: nil, lines)
     }
 
@@ -180,7 +198,8 @@ package struct Answering<Store: HistoryStore> {
                     $0.member("note", defect.kind.isNote)
                 }
             }
-            return "\(defect.kind.isNote ? "note" : "defect")  \(defect.kind.rawValue)  \(printable(defect.text))"
+            return
+                "\(defect.kind.isNote ? "note" : "defect")  \(defect.kind.rawValue)  \(printable(defect.text))"
         }
         return Answer(isYes: nil, lines)
     }
@@ -195,7 +214,8 @@ package func count(_ number: Int, _ one: String, _ many: String) -> String {
 /// writing, are shown by their numbers.
 package func printable(_ text: String) -> String {
     func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value) || (0x202a...0x202e).contains(scalar.value)
+        scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
+            || (0x202a...0x202e).contains(scalar.value)
             || (0x2066...0x2069).contains(scalar.value)
     }
     guard text.unicodeScalars.contains(where: isHarmful) else { return text }

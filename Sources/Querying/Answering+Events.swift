@@ -7,24 +7,30 @@ extension Answering {
     ) throws -> Answer {
         let history = graph.history
         for process in processes where history.index(of: process) == nil {
-            throw QuestionError(.notFound, "no process “\(process)” in execution “\(history.execution)”")
+            throw QuestionError(
+                .notFound, "no process “\(process)” in execution “\(history.execution)”")
         }
         for host in hosts where !history.processes.contains(where: { $0.host == host }) {
             throw QuestionError(.notFound, "no host “\(host)” in execution “\(history.execution)”")
         }
         let ranges = history.processes.map { line in
             let isMeant =
-                (processes.isEmpty && hosts.isEmpty) || processes.contains(line.id) || hosts.contains(line.host)
+                (processes.isEmpty && hosts.isEmpty) || processes.contains(line.id)
+                || hosts.contains(line.host)
             return isMeant ? 0..<line.count : 0..<0
         }
         let lacks = zip(history.processes, ranges).flatMap { line, range in
             range.isEmpty && line.count > 0 ? [] : line.gaps.map { Lack.events($0) }
         }
         let isAll = processes.isEmpty && hosts.isEmpty
-        let shown = isAll ? lacks : lacks.filter { lack in
-            guard case .events(let gap) = lack, let index = history.index(of: gap.process) else { return true }
-            return !ranges[index].isEmpty
-        }
+        let shown =
+            isAll
+            ? lacks
+            : lacks.filter { lack in
+                guard case .events(let gap) = lack, let index = history.index(of: gap.process)
+                else { return true }
+                return !ranges[index].isEmpty
+            }
         return listing(Slice(ranges: ranges, lacks: shown), selection, graph)
     }
 
@@ -34,13 +40,15 @@ extension Answering {
         guard let place = history.position(of: id) else { return missing(id, graph) }
         var reader = EventReader(store)
         guard let event = try reader.event(at: place, of: history) else {
-            throw QuestionError(.notFound, "\(id) is in a block that cannot be read (lightcone defects)")
+            throw QuestionError(
+                .notFound, "\(id) is in a block that cannot be read (lightcone defects)")
         }
         let edges = graph.edges
         let arriving = edges.arriving(at: place, in: history)
         let leaving = edges.leaving(id, in: history)
         let listed = ListedEvent(
-            event: event, host: history.processes[place.process].host, kind: edges.kind(of: place, in: history),
+            event: event, host: history.processes[place.process].host,
+            kind: edges.kind(of: place, in: history),
             arriving: arriving)
         let isExact = history.isExact(id)
         if options.isJSON {
@@ -64,7 +72,9 @@ extension Answering {
         lines += event.attributes.map { "attribute  \($0.key) = \($0.value.text)" }
         lines += event.clock.entries.sorted { listingOrder($0.key, $1.key) }
             .map { "clock      \($0.key) = \($0.value)" }
-        if !isExact { lines.append("clock      (a lower bound: what the event has seen is not known exactly)") }
+        if !isExact {
+            lines.append("clock      (a lower bound: what the event has seen is not known exactly)")
+        }
         lines += arriving.map { "cause      \($0.from)\($0.fromIsHere ? "" : " (missing)")" }
         lines += leaving.map { "effect     \($0.to)" }
         return Answer(lines.map(printable))
@@ -81,22 +91,26 @@ extension Answering {
             ? "\(id) is known to exist and is not here (a ghost)"
             : "\(id) is not here, and nothing that is here cites it: \(line.id) is known up to \(max(line.last, line.gaps.last?.last ?? 0))"
         if options.isJSON {
-            return Answer(isYes: false, [
-                JSONWriter.object { writer in
-                    writer.key("event")
-                    writer.null()
-                    writer.member("id", id.description)
-                    writer.member("ghost", isCited)
-                    writer.member("effects", effects.map(\.to.description))
-                    writer.member("text", state)
-                }
-            ])
+            return Answer(
+                isYes: false,
+                [
+                    JSONWriter.object { writer in
+                        writer.key("event")
+                        writer.null()
+                        writer.member("id", id.description)
+                        writer.member("ghost", isCited)
+                        writer.member("effects", effects.map(\.to.description))
+                        writer.member("text", state)
+                    }
+                ])
         }
-        return Answer(isYes: false, ([state] + effects.map { "effect     \($0.to)" }).map(printable))
+        return Answer(
+            isYes: false, ([state] + effects.map { "effect     \($0.to)" }).map(printable))
     }
 
     func slice(
-        _ kind: Question.SliceKind, _ event: EventID, _ selection: Selection, _ countOnly: Bool, _ graph: ExecutionGraph
+        _ kind: Question.SliceKind, _ event: EventID, _ selection: Selection, _ countOnly: Bool,
+        _ graph: ExecutionGraph
     ) throws -> Answer {
         try require(event, graph)
         let history = graph.history

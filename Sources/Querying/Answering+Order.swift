@@ -9,14 +9,16 @@ extension Answering {
         let (word, because) = (Self.word(order), explain(order, a, b, graph.history))
         let isKnown = if case .known = order { true } else { false }
         if options.isJSON {
-            return Answer(isYes: isKnown, [
-                JSONWriter.object {
-                    $0.member("a", a.description)
-                    $0.member("b", b.description)
-                    $0.member("order", word)
-                    $0.member("because", because)
-                }
-            ])
+            return Answer(
+                isYes: isKnown,
+                [
+                    JSONWriter.object {
+                        $0.member("a", a.description)
+                        $0.member("b", b.description)
+                        $0.member("order", word)
+                        $0.member("because", because)
+                    }
+                ])
         }
         return Answer(isYes: isKnown, [printable("\(word), because \(because)")])
     }
@@ -28,12 +30,16 @@ extension Answering {
         }
     }
 
-    private func explain(_ order: EventOrder, _ a: EventID, _ b: EventID, _ history: History) -> String {
+    private func explain(_ order: EventOrder, _ a: EventID, _ b: EventID, _ history: History)
+        -> String
+    {
         switch order {
         case .known(.equal): return "they are the same event"
         case .known(.before): return seen(by: b, a, history)
         case .known(.after): return seen(by: a, b, history)
-        case .known(.concurrent): return "neither has seen the other: \(limit(a, b, history)), and \(limit(b, a, history))"
+        case .known(.concurrent):
+            return
+                "neither has seen the other: \(limit(a, b, history)), and \(limit(b, a, history))"
         case .unknown(.lacking(let lacks)): return Self.because(lacks)
         case .unknown(.noSuchProcess(let process)): return "no process \(process) is here or cited"
         case .unknown(.contradiction):
@@ -42,8 +48,11 @@ extension Answering {
     }
 
     private func seen(by event: EventID, _ earlier: EventID, _ history: History) -> String {
-        if event.process == earlier.process { return "both are of \(event.process), where \(earlier.sequence) comes first" }
-        return "\(event) has seen \(earlier.process) up to \(bound(event, of: earlier.process, history))"
+        if event.process == earlier.process {
+            return "both are of \(event.process), where \(earlier.sequence) comes first"
+        }
+        return
+            "\(event) has seen \(earlier.process) up to \(bound(event, of: earlier.process, history))"
     }
 
     private func limit(_ event: EventID, _ other: EventID, _ history: History) -> String {
@@ -54,7 +63,9 @@ extension Answering {
     }
 
     private func bound(_ event: EventID, of process: ProcessID, _ history: History) -> UInt64 {
-        guard let seen = history.seen(by: event), let index = history.index(of: process) else { return 0 }
+        guard let seen = history.seen(by: event), let index = history.index(of: process) else {
+            return 0
+        }
         return seen[index]
     }
 
@@ -82,29 +93,37 @@ extension Answering {
                 ])
             }
             guard !path.isEmpty else {
-                return Answer([printable("\(a) and \(b) are of one process: no message was needed")])
+                return Answer([printable("\(a) and \(b) are of one process: no message was needed")]
+                )
             }
-            return Answer(path.map { printable("\($0.from) → \($0.to)\($0.fromIsHere ? "" : "  (the send is missing)")") })
+            return Answer(
+                path.map {
+                    printable(
+                        "\($0.from) → \($0.to)\($0.fromIsHere ? "" : "  (the send is missing)")")
+                })
         }
         let order = history.order(a, b)
         let reason =
             switch order {
             case .known(.before): "\(a) is before \(b), but the messages between them are not here"
-            default: "no chain of messages leads from \(a) to \(b): their order is \(Self.word(order)), because "
-                + explain(order, a, b, history)
+            default:
+                "no chain of messages leads from \(a) to \(b): their order is \(Self.word(order)), because "
+                    + explain(order, a, b, history)
             }
         if options.isJSON {
-            return Answer(isYes: false, [
-                JSONWriter.object {
-                    $0.member("a", a.description)
-                    $0.member("b", b.description)
-                    $0.key("messages")
-                    $0.null()
-                    $0.key("path")
-                    $0.null()
-                    $0.member("because", reason)
-                }
-            ])
+            return Answer(
+                isYes: false,
+                [
+                    JSONWriter.object {
+                        $0.member("a", a.description)
+                        $0.member("b", b.description)
+                        $0.key("messages")
+                        $0.null()
+                        $0.key("path")
+                        $0.null()
+                        $0.member("because", reason)
+                    }
+                ])
         }
         return Answer(isYes: false, [printable(reason)])
     }
@@ -125,27 +144,36 @@ extension Answering {
         return self.cut(cut, history, violations: history.violations(of: cut), lacks: [])
     }
 
-    private func cut(_ cut: Cut, _ history: History, violations: [CutViolation], lacks: [Lack]) -> Answer {
+    private func cut(_ cut: Cut, _ history: History, violations: [CutViolation], lacks: [Lack])
+        -> Answer
+    {
         let named = named(cut, history)
         let isConsistent = violations.isEmpty
-        let greatest = isConsistent ? nil : self.named(history.greatestConsistent(inside: cut), history)
-        let reasons = violations.map { "\($0.inside) is inside and has seen \($0.outside), which is not" }
+        let greatest =
+            isConsistent ? nil : self.named(history.greatestConsistent(inside: cut), history)
+        let reasons = violations.map {
+            "\($0.inside) is inside and has seen \($0.outside), which is not"
+        }
         if options.isJSON {
-            return Answer(isYes: isConsistent, [
-                JSONWriter.object {
-                    $0.member("cut", named)
-                    $0.member("consistent", isConsistent)
-                    $0.member("because", reasons)
-                    if let greatest { $0.member("greatestConsistent", greatest) }
-                    $0.member("complete", lacks.isEmpty)
-                }
-            ])
+            return Answer(
+                isYes: isConsistent,
+                [
+                    JSONWriter.object {
+                        $0.member("cut", named)
+                        $0.member("consistent", isConsistent)
+                        $0.member("because", reasons)
+                        if let greatest { $0.member("greatestConsistent", greatest) }
+                        $0.member("complete", lacks.isEmpty)
+                    }
+                ])
         }
         var lines = named.sorted { listingOrder($0.key, $1.key) }.map { "\($0.key)  \($0.value)" }
         lines.append(isConsistent ? "consistent" : "not consistent:")
         lines += reasons.prefix(5).map { "  \($0)" }
         if let greatest {
-            let text = greatest.sorted { listingOrder($0.key, $1.key) }.map { "\($0.key) \($0.value)" }
+            let text = greatest.sorted { listingOrder($0.key, $1.key) }.map {
+                "\($0.key) \($0.value)"
+            }
             lines.append("the greatest consistent cut inside it: \(text.joined(separator: ", "))")
         }
         let notes = lacks.isEmpty ? [] : ["incomplete, because \(Self.because(lacks))"]
@@ -153,23 +181,28 @@ extension Answering {
     }
 
     private func named(_ cut: Cut, _ history: History) -> [ProcessID: UInt64] {
-        Dictionary(uniqueKeysWithValues: zip(history.processes.map(\.id), cut.sequences)).filter { $0.value > 0 }
+        Dictionary(uniqueKeysWithValues: zip(history.processes.map(\.id), cut.sequences)).filter {
+            $0.value > 0
+        }
     }
-
 
     /// What a host or process did, and what it had seen of every other process, now or at an event of its own.
     func view(_ name: String, _ at: EventID?, _ graph: ExecutionGraph) throws -> Answer {
         let history = graph.history
         let id = ProcessID(text: name)
-        var members = history.processes.indices.filter { history.processes[$0].host == name && history.processes[$0].count > 0 }
+        var members = history.processes.indices.filter {
+            history.processes[$0].host == name && history.processes[$0].count > 0
+        }
         if let index = history.index(of: id) { members = [index] }
         guard !members.isEmpty else {
-            throw QuestionError(.notFound, "no host or process “\(name)” in execution “\(history.execution)”")
+            throw QuestionError(
+                .notFound, "no host or process “\(name)” in execution “\(history.execution)”")
         }
         var ends = history.processes.map { $0.last }
         if let at {
             try require(at, graph)
-            guard let seen = history.seen(by: at), let index = history.index(of: at.process), members.contains(index)
+            guard let seen = history.seen(by: at), let index = history.index(of: at.process),
+                members.contains(index)
             else { throw QuestionError(.misuse, "at: expected an event of \(name), found \(at)") }
             // Of the host's other processes, what the event had seen.
             for member in members { ends[member] = seen[member] }
@@ -180,8 +213,12 @@ extension Answering {
             let last = EventID(history.processes[member].id, ends[member])
             let known = history.seen(by: last)!
             for index in seen.indices { seen[index] = max(seen[index], known[index]) }
-            lacks += history.processes[member].gaps.filter { $0.first <= ends[member] }.map { .events($0) }
-            if history.position(of: last) != nil, !history.isExact(last) { lacks.append(.clocks(last.process)) }
+            lacks += history.processes[member].gaps.filter { $0.first <= ends[member] }.map {
+                .events($0)
+            }
+            if history.position(of: last) != nil, !history.isExact(last) {
+                lacks.append(.clocks(last.process))
+            }
         }
         let ranges = history.processes.indices.map { index in
             members.contains(index) ? 0..<history.processes[index].count(upTo: ends[index]) : 0..<0
@@ -194,7 +231,9 @@ extension Answering {
         let listing = listing(slice, .everything, graph)
         return Answer(notes: Self.notes(slice), isYes: true) { emit in
             try listing.write(emit)
-            try emit(others.isEmpty ? "had seen nothing of other processes\n" : "had seen of other processes:\n")
+            try emit(
+                others.isEmpty
+                    ? "had seen nothing of other processes\n" : "had seen of other processes:\n")
             for (process, sequence) in others.sorted(by: { listingOrder($0.key, $1.key) }) {
                 try emit(printable("  \(process) up to \(sequence)") + "\n")
             }
@@ -203,7 +242,8 @@ extension Answering {
 
     /// One object whose list of events is written piece by piece.
     private func viewJSON(
-        _ name: String, _ at: EventID?, _ slice: Slice, _ others: [ProcessID: UInt64], _ graph: ExecutionGraph
+        _ name: String, _ at: EventID?, _ slice: Slice, _ others: [ProcessID: UInt64],
+        _ graph: ExecutionGraph
     ) -> Answer {
         Answer(isYes: true) { emit in
             var head = JSONWriter()
@@ -229,5 +269,7 @@ extension Answering {
 }
 
 extension Gap {
-    init(_ event: EventID) { self.init(process: event.process, first: event.sequence, last: event.sequence) }
+    init(_ event: EventID) {
+        self.init(process: event.process, first: event.sequence, last: event.sequence)
+    }
 }

@@ -50,7 +50,10 @@ package struct ListedEvent: Sendable {
         var parts = ["\(event.id)"]
         if let time = event.time { parts.append(time.description) }
         if !arriving.isEmpty {
-            parts.append("← " + arriving.map { $0.fromIsHere ? "\($0.from)" : "\($0.from) (missing)" }.joined(separator: ", "))
+            parts.append(
+                "← "
+                    + arriving.map { $0.fromIsHere ? "\($0.from)" : "\($0.from) (missing)" }.joined(
+                        separator: ", "))
         } else if kind == .send {
             parts.append("→")
         }
@@ -66,7 +69,8 @@ extension Answering {
     /// imposed limit was reached and there are more.
     @discardableResult
     package func forEachEvent(
-        of slice: Slice, _ selection: Selection, _ graph: ExecutionGraph, _ body: (ListedEvent) throws -> Void
+        of slice: Slice, _ selection: Selection, _ graph: ExecutionGraph,
+        _ body: (ListedEvent) throws -> Void
     ) throws -> Bool {
         let history = graph.history
         let edges = graph.edges
@@ -82,7 +86,9 @@ extension Answering {
             if let limit = options.imposedLimit, taken == limit { return true }
             taken += 1
             try body(
-                ListedEvent(event: event, host: host, kind: kind, arriving: edges.arriving(at: place, in: history)))
+                ListedEvent(
+                    event: event, host: host, kind: kind,
+                    arriving: edges.arriving(at: place, in: history)))
         }
         return false
     }
@@ -100,8 +106,11 @@ extension Answering {
                 }
             }
             if isStopped {
-                let text = "stopped after \(options.imposedLimit ?? 0) events: there are more, give a limit or ask for less"
-                try emit((options.isJSON ? JSONWriter.object { $0.member("stopped", text) } : text) + "\n")
+                let text =
+                    "stopped after \(options.imposedLimit ?? 0) events: there are more, give a limit or ask for less"
+                try emit(
+                    (options.isJSON ? JSONWriter.object { $0.member("stopped", text) } : text)
+                        + "\n")
             }
         }
     }

@@ -41,24 +41,30 @@ package final class ExecutionGraph: Sendable {
             let ascending = group.sorted { $0.first < $1.first }
             var isAppended = true
             for summary in ascending where isAppended {
-                guard let block = try read(summary, from: store, &history, &damage) else { continue }
+                guard let block = try read(summary, from: store, &history, &damage) else {
+                    continue
+                }
                 isAppended = history.append(block)
             }
             guard !isAppended else { continue }
             var all: [HistoryBlock] = []
             for summary in blocks where summary.key.process == process {
-                if let block = try read(summary, from: store, &history, &damage) { all.append(block) }
+                if let block = try read(summary, from: store, &history, &damage) {
+                    all.append(block)
+                }
             }
             history.rebuild(process, from: all)
         }
         history.finish()
         return ExecutionGraph(
-            history: history, damage: damage.reduce(into: []) { if !$0.contains($1) { $0.append($1) } },
+            history: history,
+            damage: damage.reduce(into: []) { if !$0.contains($1) { $0.append($1) } },
             loaded: Set(blocks.map(\.id)))
     }
 
     private static func read(
-        _ summary: BlockSummary, from store: some HistoryStore, _ history: inout History, _ damage: inout [Defect]
+        _ summary: BlockSummary, from store: some HistoryStore, _ history: inout History,
+        _ damage: inout [Defect]
     ) throws -> HistoryBlock? {
         do {
             return HistoryBlock(
@@ -71,7 +77,8 @@ package final class ExecutionGraph: Sendable {
             damage.append(
                 Defect(
                     .damagedBlock, range,
-                    "\(summary.count) events from \(range[0]) to \(range[1]) cannot be read: \(error)"))
+                    "\(summary.count) events from \(range[0]) to \(range[1]) cannot be read: \(error)"
+                ))
             return nil
         }
     }

@@ -29,7 +29,8 @@ package struct JSONWriter {
     package mutating func object(_ body: (inout JSONWriter) -> Void) { nest("{", "}", body) }
     package mutating func array(_ body: (inout JSONWriter) -> Void) { nest("[", "]", body) }
 
-    private mutating func nest(_ open: String, _ close: String, _ body: (inout JSONWriter) -> Void) {
+    private mutating func nest(_ open: String, _ close: String, _ body: (inout JSONWriter) -> Void)
+    {
         separate()
         text += open
         isFirst = true
@@ -93,7 +94,9 @@ package struct JSONWriter {
     /// Appends a JSON string. Control characters are escaped, everything else is UTF-8 as it is.
     private static func quote(_ string: String, _ text: inout String) {
         text += "\""
-        let needsEscape = string.utf8.contains { $0 < 0x20 || $0 == 0x22 || $0 == 0x5c || $0 == 0x7f }
+        let needsEscape = string.utf8.contains {
+            $0 < 0x20 || $0 == 0x22 || $0 == 0x5c || $0 == 0x7f
+        }
         if !needsEscape {
             text += string
         } else {
@@ -135,20 +138,27 @@ enum JSONSyntax {
         }
 
         mutating func space() {
-            while index < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[index]) { index += 1 }
+            while index < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[index]) {
+                index += 1
+            }
         }
 
         mutating func value(depth: Int) -> Bool {
             guard depth < Limits.jsonDepthMax else { return false }
             space()
             defer { space() }
-            if take("{") { return list("}") { $0.space(); return $0.string() && $0.colon() && $0.value(depth: depth + 1) } }
+            if take("{") {
+                return list("}") {
+                    $0.space(); return $0.string() && $0.colon() && $0.value(depth: depth + 1)
+                }
+            }
             if take("[") { return list("]") { $0.value(depth: depth + 1) } }
             if index < bytes.count, bytes[index] == 0x22 { return string() }
             return word("true") || word("false") || word("null") || number()
         }
 
-        private mutating func list(_ close: Unicode.Scalar, _ item: (inout Checker) -> Bool) -> Bool {
+        private mutating func list(_ close: Unicode.Scalar, _ item: (inout Checker) -> Bool) -> Bool
+        {
             space()
             if take(close) { return true }
             while item(&self) {

@@ -90,7 +90,9 @@ package struct QuestionParameters: Sendable {
     }
 
     package func one(_ name: String) throws(QuestionError) -> String? {
-        guard self[name].count <= 1 else { throw QuestionError(.misuse, "\(name) is given \(self[name].count) times") }
+        guard self[name].count <= 1 else {
+            throw QuestionError(.misuse, "\(name) is given \(self[name].count) times")
+        }
         return self[name].first
     }
 
@@ -102,7 +104,8 @@ package struct QuestionParameters: Sendable {
     package func event(_ name: String) throws(QuestionError) -> EventID {
         let text = try required(name)
         guard let event = EventID(text: text) else {
-            throw QuestionError(.misuse, "\(name): expected an event such as web-1/api:1047, found “\(text)”")
+            throw QuestionError(
+                .misuse, "\(name): expected an event such as web-1/api:1047, found “\(text)”")
         }
         return event
     }
@@ -111,7 +114,8 @@ package struct QuestionParameters: Sendable {
         switch try one(name) {
         case nil, "false": return false
         case "true", "": return true
-        case let text?: throw QuestionError(.misuse, "\(name): expected true or false, found “\(text)”")
+        case let text?:
+            throw QuestionError(.misuse, "\(name): expected true or false, found “\(text)”")
         }
     }
 
@@ -127,7 +131,8 @@ package struct QuestionParameters: Sendable {
     package func time(_ name: String) throws(QuestionError) -> WallTime? {
         guard let text = try one(name) else { return nil }
         guard let time = WallTime(text: text) else {
-            throw QuestionError(.misuse, "\(name): expected a time such as 2026-11-23T10:20:30Z, found “\(text)”")
+            throw QuestionError(
+                .misuse, "\(name): expected a time such as 2026-11-23T10:20:30Z, found “\(text)”")
         }
         return time
     }
@@ -143,7 +148,8 @@ package struct QuestionParameters: Sendable {
     /// Throws where a parameter is none of `known`: a misspelt one must not be ignored.
     package func expect(only known: [String]) throws(QuestionError) {
         for name in values.keys.sorted() where !known.contains(name) {
-            throw QuestionError(.misuse, "\(name): expected one of \(known.joined(separator: ", "))")
+            throw QuestionError(
+                .misuse, "\(name): expected one of \(known.joined(separator: ", "))")
         }
     }
 }
@@ -169,7 +175,8 @@ extension Question {
         case "timeline":
             try parameters.expect(only: common + ["where", "process", "host"])
             self = .timeline(
-                try parameters.selection("where"), processes: parameters["process"].map { ProcessID(text: $0) },
+                try parameters.selection("where"),
+                processes: parameters["process"].map { ProcessID(text: $0) },
                 hosts: parameters["host"])
         case "show":
             try parameters.expect(only: common + ["event"])
@@ -180,7 +187,8 @@ extension Question {
         case "past", "future", "concurrent":
             try parameters.expect(only: common + ["event", "where", "count"])
             self = .slice(
-                SliceKind(rawValue: verb)!, of: try parameters.event("event"), try parameters.selection("where"),
+                SliceKind(rawValue: verb)!, of: try parameters.event("event"),
+                try parameters.selection("where"),
                 countOnly: try parameters.flag("count"))
         case "path":
             try parameters.expect(only: common + ["a", "b"])
@@ -198,7 +206,8 @@ extension Question {
             self = .view(try parameters.required("of"), at: at)
         default:
             throw QuestionError(
-                .misuse, "“\(verb)” is no question: expected one of \(Self.verbs.joined(separator: ", "))")
+                .misuse,
+                "“\(verb)” is no question: expected one of \(Self.verbs.joined(separator: ", "))")
         }
     }
 }

@@ -17,7 +17,8 @@ package struct SelectionError: Error, CustomStringConvertible {
     /// The message, and the selection with a mark below the column.
     package var description: String {
         let shown = source.map { $0.isNewline || $0 == "\t" ? " " : $0 }
-        return "column \(column): \(text)\n  \(String(shown))\n  \(String(repeating: " ", count: column - 1))^"
+        return
+            "column \(column): \(text)\n  \(String(shown))\n  \(String(repeating: " ", count: column - 1))^"
     }
 }
 
@@ -94,16 +95,20 @@ private struct SelectionParser {
                 }
                 at += 1
                 tokens.append((.string(text), column))
-            } else if let symbol = Self.symbols.first(where: { characters[at...].starts(with: $0) }) {
+            } else if let symbol = Self.symbols.first(where: { characters[at...].starts(with: $0) })
+            {
                 tokens.append((.symbol(symbol), column))
                 at += symbol.count
             } else {
                 let start = at
-                while at < characters.count, !characters[at].isWhitespace, !"\"'&|!=~<>(){}".contains(characters[at]) {
+                while at < characters.count, !characters[at].isWhitespace,
+                    !"\"'&|!=~<>(){}".contains(characters[at])
+                {
                     at += 1
                 }
                 guard at > start else {
-                    throw SelectionError("“\(character)” means nothing here", column: column, in: source)
+                    throw SelectionError(
+                        "“\(character)” means nothing here", column: column, in: source)
                 }
                 tokens.append((.word(String(characters[start..<at])), column))
             }
@@ -112,7 +117,9 @@ private struct SelectionParser {
     }
 
     /// Longer ones first.
-    private static let symbols = ["&&", "||", "!=", "!~", "=~", ">=", "<=", "==", "=", ">", "<", "!", "(", ")", "{", "}"]
+    private static let symbols = [
+        "&&", "||", "!=", "!~", "=~", ">=", "<=", "==", "=", ">", "<", "!", "(", ")", "{", "}",
+    ]
 
     private var current: Token { tokens[index].token }
 
@@ -131,7 +138,9 @@ private struct SelectionParser {
         var condition = Selection.Condition.always
         if current != .end, current != .symbol("}") { condition = try or(depth: 0) }
         if isBraced, !take("}") { throw error("expected “}”, found \(current.text)") }
-        guard current == .end else { throw error("expected “&&”, “||” or the end, found \(current.text)") }
+        guard current == .end else {
+            throw error("expected “&&”, “||” or the end, found \(current.text)")
+        }
         return condition
     }
 
@@ -192,7 +201,8 @@ private struct SelectionParser {
     }
 
     private static let comparisons: [String: Selection.Comparison] = [
-        "=": .equal, "==": .equal, "!=": .notEqual, ">": .greater, ">=": .greaterOrEqual, "<": .less,
+        "=": .equal, "==": .equal, "!=": .notEqual, ">": .greater, ">=": .greaterOrEqual,
+        "<": .less,
         "<=": .lessOrEqual, "=~": .matches, "!~": .doesNotMatch,
     ]
 
@@ -216,7 +226,9 @@ private struct SelectionParser {
         switch field {
         case .level:
             guard let level = Level(text: text) else {
-                throw error("expected a level (\(Level.allCases.map(\.text).joined(separator: ", "))), found “\(text)”")
+                throw error(
+                    "expected a level (\(Level.allCases.map(\.text).joined(separator: ", "))), found “\(text)”"
+                )
             }
             return .level(level)
         case .time:
@@ -230,7 +242,9 @@ private struct SelectionParser {
             }
             return .text(text)
         case .seq:
-            guard let number = Double(text) else { throw error("expected a number, found “\(text)”") }
+            guard let number = Double(text) else {
+                throw error("expected a number, found “\(text)”")
+            }
             return .number(number, text)
         case .process, .host, .name, .text: return .text(text)
         case .attribute:

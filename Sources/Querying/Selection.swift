@@ -62,10 +62,13 @@ package struct Selection: Sendable {
 
 extension Selection.Condition {
     /// Three-valued: nil where the comparisons that are known do not decide.
-    func holds(_ compare: (Selection.Field, Selection.Comparison, Selection.Literal) -> Bool?) -> Bool? {
+    func holds(_ compare: (Selection.Field, Selection.Comparison, Selection.Literal) -> Bool?)
+        -> Bool?
+    {
         switch self {
         case .always: return true
-        case .compare(let field, let comparison, let literal): return compare(field, comparison, literal)
+        case .compare(let field, let comparison, let literal):
+            return compare(field, comparison, literal)
         case .not(let inner): return inner.holds(compare).map { !$0 }
         case .and(let a, let b):
             let first = a.holds(compare)
@@ -130,7 +133,8 @@ extension Selection.Comparison {
         case (.text(let text), .number(let number, let spelled)):
             if let parsed = Double(text) { return holds(parsed, number) }
             return self == .equal && text == spelled
-        case (.sequence(let sequence), .number(let number, _)): return holds(Double(sequence), number)
+        case (.sequence(let sequence), .number(let number, _)):
+            return holds(Double(sequence), number)
         case (.level(let level), .level(let other)): return holds(level.rawValue, other.rawValue)
         case (.time(let time), .time(let other)): return holds(time, other)
         default: return false

@@ -58,7 +58,10 @@ package struct BlockBody: Sendable {
         var reader = ByteReader(bytes)
         var entries: [Entry] = []
         var total = 0
-        for _ in 0..<(try reader.count(Limits.blockEventsMax * Causality.Limits.attributesMax, "columns")) {
+        for _
+            in 0..<(try reader.count(
+                Limits.blockEventsMax * Causality.Limits.attributesMax, "columns"))
+        {
             let number = try reader.byte("column")
             guard let column = Column(rawValue: number) else {
                 throw reader.malformed("column: \(number) is unknown to this program")
@@ -74,7 +77,9 @@ package struct BlockBody: Sendable {
                 throw reader.malformed("columns of more than \(Limits.blockRawBytesMax) bytes")
             }
             entries.append(
-                Entry(column: column, codec: codec, rawCount: rawCount, start: 0, storedCount: storedCount))
+                Entry(
+                    column: column, codec: codec, rawCount: rawCount, start: 0,
+                    storedCount: storedCount))
         }
         for index in entries.indices {
             entries[index].start = reader.offset
@@ -95,7 +100,8 @@ package struct BlockBody: Sendable {
     private func unpack(_ column: Column) throws(SegmentError) -> [UInt8] {
         let matching = entries.filter { $0.column == column }
         guard matching.count == 1 else {
-            throw .malformed(what: "expected one \(column) column, found \(matching.count)", offset: 0)
+            throw .malformed(
+                what: "expected one \(column) column, found \(matching.count)", offset: 0)
         }
         return try unpack(matching[0])
     }
@@ -120,7 +126,9 @@ package struct BlockBody: Sendable {
         let texts = try EventColumns.decodeStrings(unpack(.text), count: count, "text column")
         let levels = try EventColumns.decodeLevel(unpack(.level), count: count)
         var attributeColumns: [[UInt8]] = []
-        for entry in entries where entry.column == .attribute { attributeColumns.append(try unpack(entry)) }
+        for entry in entries where entry.column == .attribute {
+            attributeColumns.append(try unpack(entry))
+        }
         let attributes = try EventColumns.decodeAttributes(
             shape: unpack(.shape), columns: attributeColumns, count: count)
         var clock = VectorClock()
@@ -134,7 +142,8 @@ package struct BlockBody: Sendable {
             clock[process] = causal.sequences[row]
             var event = Event(
                 id: EventID(process, causal.sequences[row]), kind: causal.kinds[row],
-                time: causal.times[row] == CausalColumns.noTime ? nil : WallTime(nanoseconds: causal.times[row]),
+                time: causal.times[row] == CausalColumns.noTime
+                    ? nil : WallTime(nanoseconds: causal.times[row]),
                 name: names[row], text: texts[row], level: levels[row], attributes: attributes[row],
                 clock: clock, stamp: causal.stamps[row])
             if cause < causal.causes.count, causal.causes[cause].row == row {

@@ -47,7 +47,8 @@ package struct BlockHeader: Hashable, Sendable {
     }
 
     init(
-        kind: BlockKind, bodyByteCount: Int, previousDigest: [UInt8], bodyChecksum: UInt32, events: Summary?
+        kind: BlockKind, bodyByteCount: Int, previousDigest: [UInt8], bodyChecksum: UInt32,
+        events: Summary?
     ) {
         self.kind = kind
         self.bodyByteCount = bodyByteCount
@@ -89,7 +90,9 @@ package struct BlockHeader: Hashable, Sendable {
         return writer.bytes
     }
 
-    private static func encodeClocks(_ first: VectorClock, _ last: VectorClock, _ writer: inout ByteWriter) {
+    private static func encodeClocks(
+        _ first: VectorClock, _ last: VectorClock, _ writer: inout ByteWriter
+    ) {
         let processes = Set(first.entries.keys).union(last.entries.keys).sorted(by: listingOrder)
         writer.varint(processes.count)
         for process in processes {
@@ -110,11 +113,15 @@ package struct BlockHeader: Hashable, Sendable {
         let body = Int(try reader.fixed32("block header"))
         guard header >= prefixByteCount + 25, header <= Limits.blockHeaderBytesMax else {
             throw .malformed(
-                what: "block header: expected at most \(Limits.blockHeaderBytesMax) bytes, found \(header)", offset: 4)
+                what:
+                    "block header: expected at most \(Limits.blockHeaderBytesMax) bytes, found \(header)",
+                offset: 4)
         }
         guard body <= Limits.blockRawBytesMax else {
             throw .malformed(
-                what: "block body: expected at most \(Limits.blockRawBytesMax) bytes, found \(body)", offset: 8)
+                what:
+                    "block body: expected at most \(Limits.blockRawBytesMax) bytes, found \(body)",
+                offset: 8)
         }
         return (header, body)
     }
@@ -154,7 +161,8 @@ extension BlockHeader.Summary {
         guard count >= 1, (1...Causality.Limits.sequenceMax).contains(first),
             span <= Causality.Limits.sequenceMax - first, span >= UInt64(count - 1)
         else {
-            throw reader.malformed("\(count) events from sequence number \(first) over \(span): not possible")
+            throw reader.malformed(
+                "\(count) events from sequence number \(first) over \(span): not possible")
         }
         last = first + span
         let flags = try reader.byte("flags")
@@ -163,7 +171,9 @@ extension BlockHeader.Summary {
         if flags & 1 != 0 {
             let least = try reader.zigzag("least time")
             let greatest = try reader.zigzag("greatest time")
-            guard least <= greatest else { throw reader.malformed("times: the least is after the greatest") }
+            guard least <= greatest else {
+                throw reader.malformed("times: the least is after the greatest")
+            }
             times = WallTime(nanoseconds: least)...WallTime(nanoseconds: greatest)
         } else {
             times = nil
@@ -182,7 +192,9 @@ extension ProcessID {
     init(decoding reader: inout ByteReader) throws(SegmentError) {
         let name = try reader.string(Causality.Limits.nameBytesMax, "process name")
         let incarnation = try reader.count(Int(Causality.Limits.incarnationMax), "incarnation")
-        guard incarnation >= 1 else { throw reader.malformed("incarnation: expected 1 or more, found 0") }
+        guard incarnation >= 1 else {
+            throw reader.malformed("incarnation: expected 1 or more, found 0")
+        }
         self.init(name: name, incarnation: UInt32(incarnation))
     }
 }

@@ -8,7 +8,8 @@ struct ByteReader {
         source = bytes
         self.offset = offset
         self.end = end ?? bytes.count
-        precondition(offset >= 0 && offset <= self.end && self.end <= bytes.count, "range out of bounds")
+        precondition(
+            offset >= 0 && offset <= self.end && self.end <= bytes.count, "range out of bounds")
     }
 
     var remaining: Int { end - offset }
@@ -47,7 +48,9 @@ struct ByteReader {
         while true {
             guard offset < end else { throw malformed("\(what): a varint runs past the end") }
             let byte = source[offset]
-            guard shift < 63 || byte <= 1 else { throw malformed("\(what): a varint of more than 64 bits") }
+            guard shift < 63 || byte <= 1 else {
+                throw malformed("\(what): a varint of more than 64 bits")
+            }
             offset += 1
             value |= UInt64(byte & 0x7f) << shift
             if byte < 0x80 { return value }
@@ -115,7 +118,9 @@ struct ByteWriter {
     mutating func fixed64(_ value: UInt64) { fixed(value, 8) }
 
     private mutating func fixed(_ value: UInt64, _ width: Int) {
-        for index in 0..<width { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * UInt64(index)))) }
+        for index in 0..<width {
+            bytes.append(UInt8(truncatingIfNeeded: value >> (8 * UInt64(index))))
+        }
     }
 
     mutating func varint(_ value: UInt64) {
@@ -129,7 +134,9 @@ struct ByteWriter {
 
     mutating func varint(_ value: Int) { varint(UInt64(value)) }
 
-    mutating func zigzag(_ value: Int64) { varint(UInt64(bitPattern: (value << 1) ^ (value >> 63))) }
+    mutating func zigzag(_ value: Int64) {
+        varint(UInt64(bitPattern: (value << 1) ^ (value >> 63)))
+    }
 
     mutating func bytes(_ other: some Sequence<UInt8>) { bytes.append(contentsOf: other) }
 

@@ -5,7 +5,8 @@ func crc32(_ bytes: some Collection<UInt8>) -> UInt32 {
     func checksum(_ buffer: UnsafeBufferPointer<UInt8>) -> UInt32 {
         UInt32(truncatingIfNeeded: CZlib.crc32_z(0, buffer.baseAddress, buffer.count))
     }
-    return bytes.withContiguousStorageIfAvailable(checksum) ?? Array(bytes).withUnsafeBufferPointer(checksum)
+    return bytes.withContiguousStorageIfAvailable(checksum)
+        ?? Array(bytes).withUnsafeBufferPointer(checksum)
 }
 
 /// How bytes are packed. The numbers are on disk: never renumbered.
@@ -23,7 +24,8 @@ package enum Codec: UInt8, Sendable {
         var length = compressBound(uLong(bytes.count))
         var failed = false
         let packed = [UInt8](unsafeUninitializedCapacity: Int(length)) { buffer, count in
-            failed = compress2(buffer.baseAddress, &length, bytes, uLong(bytes.count), level) != Z_OK
+            failed =
+                compress2(buffer.baseAddress, &length, bytes, uLong(bytes.count), level) != Z_OK
             count = failed ? 0 : Int(length)
         }
         return failed || packed.count >= bytes.count ? (.stored, bytes) : (.zlib, packed)
@@ -34,7 +36,8 @@ package enum Codec: UInt8, Sendable {
         switch self {
         case .stored:
             guard bytes.count == rawCount else {
-                throw .malformed(what: "\(what): expected \(rawCount) bytes, found \(bytes.count)", offset: 0)
+                throw .malformed(
+                    what: "\(what): expected \(rawCount) bytes, found \(bytes.count)", offset: 0)
             }
             return bytes
         case .zlib:
@@ -46,7 +49,9 @@ package enum Codec: UInt8, Sendable {
             }
             guard status == Z_OK, raw.count == rawCount else {
                 throw .malformed(
-                    what: "\(what): expected \(rawCount) bytes of deflate, found damage (zlib \(status))", offset: 0)
+                    what:
+                        "\(what): expected \(rawCount) bytes of deflate, found damage (zlib \(status))",
+                    offset: 0)
             }
             return raw
         }

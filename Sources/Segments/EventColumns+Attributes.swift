@@ -7,7 +7,9 @@ extension EventColumns {
         return writer.bytes
     }
 
-    static func decodeStrings(_ bytes: [UInt8], count: Int, _ what: String) throws(SegmentError) -> [String] {
+    static func decodeStrings(_ bytes: [UInt8], count: Int, _ what: String) throws(SegmentError)
+        -> [String]
+    {
         var reader = ByteReader(bytes)
         let texts = try StringColumn.decode(count: count, &reader, what)
         try reader.expectEnd(what)
@@ -27,7 +29,9 @@ extension EventColumns {
         var levels: [Level?] = []
         for byte in raw {
             let level = Level(rawValue: byte)
-            guard byte == 0 || level != nil else { throw reader.malformed("level column: \(byte) is no level") }
+            guard byte == 0 || level != nil else {
+                throw reader.malformed("level column: \(byte) is no level")
+            }
             levels.append(level)
         }
         return levels
@@ -101,7 +105,9 @@ extension EventColumns {
             try reader.expectEnd("attribute column")
             values[key] = zip(isJSON, texts).map { $0 == 0 ? .text($1) : .json($1) }
         }
-        guard values.count == counts.count else { throw reader.malformed("an attribute column is missing") }
+        guard values.count == counts.count else {
+            throw reader.malformed("an attribute column is missing")
+        }
         var next: [String: Int] = [:]
         return rows.map { shape in
             shapes[shape].map { key in

@@ -59,7 +59,8 @@ enum EventColumns {
         for _ in 0..<(try reader.count(count, "sequence runs")) {
             let distance = try reader.varint("sequence run")
             let length = try reader.count(count - sequences.count, "sequence run")
-            guard distance <= Causality.Limits.sequenceMax, end + distance <= Causality.Limits.sequenceMax,
+            guard distance <= Causality.Limits.sequenceMax,
+                end + distance <= Causality.Limits.sequenceMax,
                 length >= 1, end + distance >= 1
             else { throw reader.malformed("a sequence run is out of range") }
             for index in 0..<UInt64(length) { sequences.append(end + distance + index) }
@@ -74,18 +75,23 @@ enum EventColumns {
 
     static func kind(_ columns: CausalColumns) -> [UInt8] {
         var writer = ByteWriter()
-        encodeBytes(zip(columns.kinds, columns.stamps).map { $0.rawValue | $1.rawValue << 4 }, &writer)
+        encodeBytes(
+            zip(columns.kinds, columns.stamps).map { $0.rawValue | $1.rawValue << 4 }, &writer)
         return writer.bytes
     }
 
-    static func decodeKind(_ bytes: [UInt8], count: Int) throws(SegmentError) -> ([EventKind], [StampQuality]) {
+    static func decodeKind(_ bytes: [UInt8], count: Int) throws(SegmentError) -> (
+        [EventKind], [StampQuality]
+    ) {
         var reader = ByteReader(bytes)
         let raw = try decodeBytes(count: count, &reader, "kind column")
         try reader.expectEnd("kind column")
         var kinds: [EventKind] = []
         var stamps: [StampQuality] = []
         for byte in raw {
-            guard let kind = EventKind(rawValue: byte & 15), let stamp = StampQuality(rawValue: byte >> 4) else {
+            guard let kind = EventKind(rawValue: byte & 15),
+                let stamp = StampQuality(rawValue: byte >> 4)
+            else {
                 throw reader.malformed("kind column: \(byte) is no event kind")
             }
             kinds.append(kind)
@@ -159,7 +165,9 @@ enum EventColumns {
         return writer.bytes
     }
 
-    static func decodeCause(_ bytes: [UInt8], count: Int, processes: Int) throws(SegmentError) -> [RowCause] {
+    static func decodeCause(_ bytes: [UInt8], count: Int, processes: Int) throws(SegmentError)
+        -> [RowCause]
+    {
         var reader = ByteReader(bytes)
         var causes: [RowCause] = []
         var row = 0
@@ -167,7 +175,9 @@ enum EventColumns {
         for index in 0..<(try reader.count(count, "cause column")) {
             let step = try reader.count(count, "cause column")
             row += step
-            guard row < count, index == 0 || step > 0 else { throw reader.malformed("cause column: no such row") }
+            guard row < count, index == 0 || step > 0 else {
+                throw reader.malformed("cause column: no such row")
+            }
             let process = try processIndex(&reader, processes, "cause column")
             let sequence = last[process] &+ UInt64(bitPattern: try reader.zigzag("cause column"))
             guard (1...Causality.Limits.sequenceMax).contains(sequence) else {
@@ -204,7 +214,8 @@ enum EventColumns {
         for _ in 0..<count {
             for _ in 0..<(try reader.count(processes, "stamp column")) {
                 let process = try processIndex(&reader, processes, "stamp column")
-                let value = current[process] &+ UInt64(bitPattern: try reader.zigzag("stamp column"))
+                let value =
+                    current[process] &+ UInt64(bitPattern: try reader.zigzag("stamp column"))
                 guard value <= Causality.Limits.sequenceMax else {
                     throw reader.malformed("stamp column: \(value) is no sequence number")
                 }
@@ -219,7 +230,9 @@ enum EventColumns {
     private static func processIndex(
         _ reader: inout ByteReader, _ count: Int, _ what: String
     ) throws(SegmentError) -> Int {
-        guard count > 0 else { throw reader.malformed("\(what): refers to a process, and none is named") }
+        guard count > 0 else {
+            throw reader.malformed("\(what): refers to a process, and none is named")
+        }
         return try reader.count(count - 1, what)
     }
 

@@ -70,7 +70,9 @@ package struct File: ~Copyable, ByteSource {
 
     package func status() throws(SegmentError) -> Status {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .system(call: "fstat", path: path, code: errno) }
+        guard fstat(descriptor, &status) == 0 else {
+            throw .system(call: "fstat", path: path, code: errno)
+        }
         return Status(status)
     }
 
@@ -92,7 +94,8 @@ package struct File: ~Copyable, ByteSource {
             filled = 0
             while filled < count {
                 let got = pread(
-                    descriptor, buffer.baseAddress! + filled, count - filled, off_t(offset + filled))
+                    descriptor, buffer.baseAddress! + filled, count - filled, off_t(offset + filled)
+                )
                 if got < 0, errno == EINTR { continue }
                 if got < 0 { failure = errno }
                 if got <= 0 { break }
@@ -108,7 +111,9 @@ package struct File: ~Copyable, ByteSource {
         var done = 0
         while done < bytes.count {
             let put = bytes.withUnsafeBytes { buffer in
-                pwrite(descriptor, buffer.baseAddress! + done, bytes.count - done, off_t(offset + done))
+                pwrite(
+                    descriptor, buffer.baseAddress! + done, bytes.count - done, off_t(offset + done)
+                )
             }
             if put < 0, errno == EINTR { continue }
             guard put > 0 else { throw .system(call: "write", path: path, code: errno) }
@@ -124,7 +129,9 @@ package struct File: ~Copyable, ByteSource {
 
     /// Returns when what was written is on the device.
     package func sync() throws(SegmentError) {
-        guard fdatasync(descriptor) == 0 else { throw .system(call: "fsync", path: path, code: errno) }
+        guard fdatasync(descriptor) == 0 else {
+            throw .system(call: "fsync", path: path, code: errno)
+        }
     }
 
     /// Takes the only lock on the file, until it is closed; false where somebody else has it.
@@ -189,7 +196,9 @@ package enum Folder {
         var found = glob_t()
         defer { globfree(&found) }
         guard glob(pattern, 0, nil, &found) == 0 else { return [] }
-        return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
+        return (0..<Int(found.gl_pathc)).compactMap {
+            found.gl_pathv[$0].map { String(cString: $0) }
+        }
     }
 }
 
@@ -197,7 +206,8 @@ extension SegmentError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .malformed(let what, let offset): "\(what) (at byte \(offset))"
-        case .system(let call, let path, let code): "cannot \(call) \(path): \(String(cString: strerror(code)))"
+        case .system(let call, let path, let code):
+            "cannot \(call) \(path): \(String(cString: strerror(code)))"
         }
     }
 

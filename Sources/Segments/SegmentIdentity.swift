@@ -23,7 +23,8 @@ package struct Identity128: Hashable, Sendable, CustomStringConvertible {
         guard digits.count == 32 else { return nil }
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: 32, by: 2) {
-            guard let high = Self.value(digits[index]), let low = Self.value(digits[index + 1]) else { return nil }
+            guard let high = Self.value(digits[index]), let low = Self.value(digits[index + 1])
+            else { return nil }
             bytes.append(high << 4 | low)
         }
         self.bytes = bytes
@@ -39,6 +40,7 @@ package struct Identity128: Hashable, Sendable, CustomStringConvertible {
 
     package var description: String {
         let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return String(
+            decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

@@ -16,14 +16,17 @@ package struct StoredBlock: Sendable {
 
     /// A block whose bytes were found at `offset` of a segment; throws where they are not intact.
     package init(decoding bytes: [UInt8], at offset: Int) throws(SegmentError) {
-        let (headerCount, bodyCount) = try BlockHeader.byteCounts(Array(bytes.prefix(BlockHeader.prefixByteCount)))
+        let (headerCount, bodyCount) = try BlockHeader.byteCounts(
+            Array(bytes.prefix(BlockHeader.prefixByteCount)))
         guard headerCount + bodyCount == bytes.count else {
             throw .malformed(
-                what: "a block of \(headerCount + bodyCount) bytes: expected \(bytes.count)", offset: offset)
+                what: "a block of \(headerCount + bodyCount) bytes: expected \(bytes.count)",
+                offset: offset)
         }
         header = try BlockHeader(decoding: Array(bytes[..<headerCount]))
         guard crc32(bytes[headerCount...]) == header.bodyChecksum else {
-            throw .malformed(what: "block body: the checksum is wrong", offset: offset + headerCount)
+            throw .malformed(
+                what: "block body: the checksum is wrong", offset: offset + headerCount)
         }
         self.offset = offset
         self.bytes = bytes
@@ -40,7 +43,8 @@ package struct StoredBlock: Sendable {
     /// The columns of a block of events.
     package func columns() throws(SegmentError) -> BlockBody {
         guard let events = header.events else {
-            throw .malformed(what: "expected a block of events, found one of sources", offset: offset)
+            throw .malformed(
+                what: "expected a block of events, found one of sources", offset: offset)
         }
         return try BlockBody(body, count: events.count)
     }
@@ -48,8 +52,11 @@ package struct StoredBlock: Sendable {
     /// What ordering needs of a block of events, checked against the header.
     package func causalColumns() throws(SegmentError) -> CausalColumns {
         let columns = try columns().causalColumns()
-        guard columns.sequences.first == header.events?.first, columns.sequences.last == header.events?.last else {
-            throw .malformed(what: "the sequence numbers are not those of the block header", offset: offset)
+        guard columns.sequences.first == header.events?.first,
+            columns.sequences.last == header.events?.last
+        else {
+            throw .malformed(
+                what: "the sequence numbers are not those of the block header", offset: offset)
         }
         return columns
     }
@@ -156,18 +163,21 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
             isWhole = false
             offset = try nextHeader(after: 0) ?? end
             return SegmentDamage(
-                offset: 0, byteCount: offset, text: "\(what) (at byte \(place))", isTail: offset == end)
+                offset: 0, byteCount: offset, text: "\(what) (at byte \(place))",
+                isTail: offset == end)
         }
     }
 
     /// The block at `offset`, or nil where a footer begins there.
     private mutating func readBlock(at offset: Int) throws(SegmentError) -> StoredBlock? {
-        let prefix = try source.read(at: offset, count: min(BlockHeader.prefixByteCount, end - offset))
+        let prefix = try source.read(
+            at: offset, count: min(BlockHeader.prefixByteCount, end - offset))
         if prefix.starts(with: SegmentFooter.magic) { return nil }
         let (headerCount, bodyCount) = try BlockHeader.byteCounts(prefix)
         guard headerCount + bodyCount <= end - offset else {
             throw .malformed(
-                what: "a block of \(headerCount + bodyCount) bytes: only \(end - offset) are left", offset: 0)
+                what: "a block of \(headerCount + bodyCount) bytes: only \(end - offset) are left",
+                offset: 0)
         }
         let headerBytes = try source.read(at: offset, count: headerCount)
         let header = try BlockHeader(decoding: headerBytes)
@@ -188,14 +198,17 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
         index.append(
             SegmentWriter.IndexEntry(
                 offset: block.offset, byteCount: block.bytes.count, kind: block.header.kind,
-                events: block.header.events.map { .init(key: $0.key, count: $0.count, first: $0.first, last: $0.last) }))
+                events: block.header.events.map {
+                    .init(key: $0.key, count: $0.count, first: $0.first, last: $0.last)
+                }))
         guard let expected, expected != block.header.previousDigest else { return .block(block) }
         isWhole = false
         queued.append(.block(block))
         return .damage(
             SegmentDamage(
                 offset: block.offset, byteCount: 0,
-                text: "the digest of the block before does not match: a block was taken out or replaced "
+                text:
+                    "the digest of the block before does not match: a block was taken out or replaced "
                     + "(at byte \(block.offset))", isTail: false))
     }
 
@@ -210,7 +223,9 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
             } catch .malformed(let what, _) {
                 throw .malformed(what: what, offset: 0)
             }
-        } else if bytes.count < SegmentFooter.trailerByteCount || !bytes.suffix(4).elementsEqual(SegmentFooter.endMagic) {
+        } else if bytes.count < SegmentFooter.trailerByteCount
+            || !bytes.suffix(4).elementsEqual(SegmentFooter.endMagic)
+        {
             throw .malformed(what: "footer: cut short", offset: 0)
         }
         isSealed = true
@@ -225,7 +240,8 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
         digest = nil
         isWhole = false
         return .damage(
-            SegmentDamage(offset: start, byteCount: offset - start, text: text, isTail: offset == end))
+            SegmentDamage(
+                offset: start, byteCount: offset - start, text: text, isTail: offset == end))
     }
 
     /// The next offset above `start` at which a block header is intact, or a footer begins.
@@ -236,10 +252,14 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
             let bytes = try source.read(at: position, count: min(window + 3, end - position))
             for index in bytes.indices where bytes[index] == UInt8(ascii: "L") {
                 guard index + 4 <= bytes.count else { break }
-                if bytes[index..<index + 4].elementsEqual(BlockHeader.magic), try hasHeader(at: position + index) {
+                if bytes[index..<index + 4].elementsEqual(BlockHeader.magic),
+                    try hasHeader(at: position + index)
+                {
                     return position + index
                 }
-                if bytes[index..<index + 4].elementsEqual(SegmentFooter.magic), try hasFooter(at: position + index) {
+                if bytes[index..<index + 4].elementsEqual(SegmentFooter.magic),
+                    try hasFooter(at: position + index)
+                {
                     return position + index
                 }
             }
@@ -250,7 +270,8 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
 
     private func hasHeader(at offset: Int) throws(SegmentError) -> Bool {
         do {
-            let prefix = try source.read(at: offset, count: min(BlockHeader.prefixByteCount, end - offset))
+            let prefix = try source.read(
+                at: offset, count: min(BlockHeader.prefixByteCount, end - offset))
             let (headerCount, _) = try BlockHeader.byteCounts(prefix)
             let bytes = try source.read(at: offset, count: min(headerCount, end - offset))
             guard bytes.count == headerCount else { return false }
@@ -262,10 +283,13 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
     }
 
     private func hasFooter(at offset: Int) throws(SegmentError) -> Bool {
-        guard end - offset >= SegmentFooter.trailerByteCount + 8, end - offset <= Limits.footerBytesMax else {
+        guard end - offset >= SegmentFooter.trailerByteCount + 8,
+            end - offset <= Limits.footerBytesMax
+        else {
             return false
         }
-        let trailer = try source.read(at: end - SegmentFooter.trailerByteCount, count: SegmentFooter.trailerByteCount)
+        let trailer = try source.read(
+            at: end - SegmentFooter.trailerByteCount, count: SegmentFooter.trailerByteCount)
         var reader = ByteReader(trailer, from: 4)
         return try reader.fixed64("footer") == UInt64(offset)
     }
@@ -281,7 +305,9 @@ package enum SegmentLayout {
         if prefix.starts(with: SegmentFooter.magic) { return end - offset }
         let (header, body) = try BlockHeader.byteCounts(prefix)
         guard header + body <= end - offset else {
-            throw .malformed(what: "a block of \(header + body) bytes: only \(end - offset) are left", offset: offset)
+            throw .malformed(
+                what: "a block of \(header + body) bytes: only \(end - offset) are left",
+                offset: offset)
         }
         return header + body
     }

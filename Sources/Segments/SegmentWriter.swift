@@ -53,7 +53,9 @@ package struct SegmentWriter: Sendable {
     }
 
     /// What the block after `bytes` (a block, or the file header) says of them.
-    package static func digest(_ bytes: some Collection<UInt8>) -> [UInt8] { Array(SHA256.digest(bytes).prefix(16)) }
+    package static func digest(_ bytes: some Collection<UInt8>) -> [UInt8] {
+        Array(SHA256.digest(bytes).prefix(16))
+    }
 
     /// How many blocks were written.
     package var blockCount: Int { index.count }
@@ -61,12 +63,17 @@ package struct SegmentWriter: Sendable {
     /// The next block: events of one process, ascending strictly by sequence number, at most
     /// `Limits.blockEventsMax` of them and `Limits.blockBytesMax` bytes (`split` sees to that).
     package mutating func block(_ events: [Event], of key: ProcessKey) -> [UInt8] {
-        precondition(!events.isEmpty && events.count <= Limits.blockEventsMax, "a block has 1 to 8,192 events")
+        precondition(
+            !events.isEmpty && events.count <= Limits.blockEventsMax,
+            "a block has 1 to 8,192 events")
         let (body, causal) = BlockBody.encode(events)
         let times = causal.times.filter { $0 != CausalColumns.noTime }
-        let range = times.min().map { WallTime(nanoseconds: $0)...WallTime(nanoseconds: times.max()!) }
+        let range = times.min().map {
+            WallTime(nanoseconds: $0)...WallTime(nanoseconds: times.max()!)
+        }
         let summary = BlockHeader.Summary(
-            key: key, count: events.count, first: events[0].id.sequence, last: events.last!.id.sequence,
+            key: key, count: events.count, first: events[0].id.sequence,
+            last: events.last!.id.sequence,
             times: range, isComplete: causal.stamps.allSatisfy { $0 == .complete },
             firstClock: events[0].clock, lastClock: events.last!.clock)
         return seal(.events, body, summary)
@@ -77,9 +84,12 @@ package struct SegmentWriter: Sendable {
         seal(.sources, SourceCheckpoint.encode(checkpoints), nil)
     }
 
-    private mutating func seal(_ kind: BlockKind, _ body: [UInt8], _ events: BlockHeader.Summary?) -> [UInt8] {
+    private mutating func seal(_ kind: BlockKind, _ body: [UInt8], _ events: BlockHeader.Summary?)
+        -> [UInt8]
+    {
         let header = BlockHeader(
-            kind: kind, bodyByteCount: body.count, previousDigest: digest, bodyChecksum: crc32(body),
+            kind: kind, bodyByteCount: body.count, previousDigest: digest,
+            bodyChecksum: crc32(body),
             events: events)
         let bytes = header.encoded() + body
         note(header, bytes)
@@ -114,7 +124,8 @@ package struct SegmentWriter: Sendable {
             let size = byteEstimate(event)
             let isRepeated = index > start && events[index - 1].id.sequence >= event.id.sequence
             if index > start,
-                index - start == Limits.blockEventsMax || bytes + size > Limits.blockBytesMax || isRepeated
+                index - start == Limits.blockEventsMax || bytes + size > Limits.blockBytesMax
+                    || isRepeated
             {
                 runs.append(events[start..<index])
                 start = index
@@ -128,7 +139,8 @@ package struct SegmentWriter: Sendable {
 
     /// About the bytes of an event before compression.
     package static func byteEstimate(_ event: Event) -> Int {
-        var bytes = 16 + event.name.utf8.count + event.text.utf8.count + 4 * event.clock.entries.count
+        var bytes =
+            16 + event.name.utf8.count + event.text.utf8.count + 4 * event.clock.entries.count
         for attribute in event.attributes {
             bytes += attribute.key.utf8.count + attribute.value.text.utf8.count + 4
         }
@@ -194,12 +206,14 @@ struct SegmentFooter: Hashable, Sendable {
         let end = bytes.count - trailerByteCount
         var trailer = ByteReader(bytes, from: end)
         guard try trailer.fixed32("footer") == crc32(bytes[..<end]),
-            try trailer.fixed64("footer") == UInt64(offset), try trailer.bytes(4, "footer") == endMagic
+            try trailer.fixed64("footer") == UInt64(offset),
+            try trailer.bytes(4, "footer") == endMagic
         else {
             throw .malformed(what: "footer: the checksum is wrong", offset: offset)
         }
         guard SegmentFooter(index: index, digest: digest).encoded(at: offset) == bytes else {
-            throw .malformed(what: "footer: it does not list the blocks that are here", offset: offset)
+            throw .malformed(
+                what: "footer: it does not list the blocks that are here", offset: offset)
         }
     }
 }

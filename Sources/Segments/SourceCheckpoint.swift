@@ -25,7 +25,8 @@ package struct SourceCheckpoint: Hashable, Sendable {
     package var unmatched: [UnmatchedLine]
 
     package init(
-        path: String, generation: UInt64 = 1, device: UInt64 = 0, inode: UInt64 = 0, offset: UInt64, line: UInt64,
+        path: String, generation: UInt64 = 1, device: UInt64 = 0, inode: UInt64 = 0, offset: UInt64,
+        line: UInt64,
         contentHash: [UInt8] = [], readerState: [UInt8] = [], isFinished: Bool,
         unmatchedCount: UInt64 = 0, unmatched: [UnmatchedLine] = []
     ) {
@@ -108,8 +109,10 @@ extension SourceCheckpoint {
         inode = try reader.varint("inode")
         offset = try reader.varint("offset")
         line = try reader.varint("line")
-        contentHash = try reader.bytes(try reader.count(Self.stateBytesMax, "content hash"), "content hash")
-        readerState = try reader.bytes(try reader.count(Self.stateBytesMax, "reader state"), "reader state")
+        contentHash = try reader.bytes(
+            try reader.count(Self.stateBytesMax, "content hash"), "content hash")
+        readerState = try reader.bytes(
+            try reader.count(Self.stateBytesMax, "reader state"), "reader state")
         isFinished = try reader.byte("flags") & 1 != 0
         unmatchedCount = try reader.varint("unmatched lines")
         unmatched = []

@@ -52,7 +52,9 @@ enum StringColumn {
     }
 
     /// The texts of `count` rows; `count` has been checked against a limit.
-    static func decode(count: Int, _ reader: inout ByteReader, _ what: String) throws(SegmentError) -> [String] {
+    static func decode(count: Int, _ reader: inout ByteReader, _ what: String) throws(SegmentError)
+        -> [String]
+    {
         let mode = try reader.byte(what)
         switch mode {
         case 0:
@@ -74,7 +76,9 @@ enum StringColumn {
     }
 
     /// A small dictionary must not grow into gigabytes of text.
-    private static func charge(_ bytes: Int, times: Int, _ what: String, _ reader: ByteReader) throws(SegmentError) {
+    private static func charge(_ bytes: Int, times: Int, _ what: String, _ reader: ByteReader)
+        throws(SegmentError)
+    {
         guard bytes * times <= Limits.blockEventsMax * 1024 + Limits.blockRawBytesMax * 4 else {
             throw reader.malformed("\(what): the texts take more than a block may hold")
         }
@@ -159,7 +163,9 @@ enum StringColumn {
                 } else {
                     index = templates.count
                     // A few rows of each template at least, or the split only costs.
-                    guard templates.count < 16 || templates.count <= texts.count / 4 else { return nil }
+                    guard templates.count < 16 || templates.count <= texts.count / 4 else {
+                        return nil
+                    }
                     indexOf[template] = index
                     templates.append(String(decoding: template, as: UTF8.self))
                     variables.append(Array(repeating: [], count: values.count))

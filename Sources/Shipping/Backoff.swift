@@ -12,7 +12,8 @@ package struct Backoff: Sendable {
     package mutating func next(
         retryAfterSeconds: Int?, using random: inout some RandomNumberGenerator
     ) -> Int {
-        let jittered = Int.random(in: Limits.retryMillisecondsMin / 2...ceilingMilliseconds, using: &random)
+        let jittered = Int.random(
+            in: Limits.retryMillisecondsMin / 2...ceilingMilliseconds, using: &random)
         ceilingMilliseconds = min(2 * ceilingMilliseconds, Limits.retryMillisecondsMax)
         return max(jittered, min(retryAfterSeconds ?? 0, 3600) * 1000)
     }

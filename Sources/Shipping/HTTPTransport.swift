@@ -46,8 +46,12 @@ package struct HTTPTransport: Transport {
     }
 
     private func offset(_ response: HTTPClientResponse) throws(ShippingError) -> Int {
-        guard let text = response.headers.first(name: "Upload-Offset"), let offset = Int(text), offset >= 0 else {
-            throw .refused(status: response.status.code, "the answer has no Upload-Offset: is this a collector?")
+        guard let text = response.headers.first(name: "Upload-Offset"), let offset = Int(text),
+            offset >= 0
+        else {
+            throw .refused(
+                status: response.status.code,
+                "the answer has no Upload-Offset: is this a collector?")
         }
         return offset
     }
@@ -57,7 +61,8 @@ package struct HTTPTransport: Transport {
         let text = body.map { String(buffer: $0) } ?? ""
         switch response.status.code {
         case 409:
-            guard let expected = response.headers.first(name: "Upload-Offset").flatMap({ Int($0) }) else {
+            guard let expected = response.headers.first(name: "Upload-Offset").flatMap({ Int($0) })
+            else {
                 return .refused(status: 409, text)
             }
             return .wrongOffset(expected: expected)

@@ -5,7 +5,8 @@ package protocol Transport: Sendable {
     /// How many bytes of a segment are durable there.
     func offset(of segment: Identity128) async throws(ShippingError) -> Int
     /// Appends whole blocks at `offset`; returns how many bytes are durable then.
-    func append(_ bytes: [UInt8], to segment: Identity128, at offset: Int) async throws(ShippingError) -> Int
+    func append(_ bytes: [UInt8], to segment: Identity128, at offset: Int)
+        async throws(ShippingError) -> Int
 }
 
 /// Why bytes were not acknowledged.

@@ -6,7 +6,8 @@ import Logging
 struct AgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "agent",
-        abstract: "Follows logs on this machine, keeps their events in segments, and ships these to a collector.",
+        abstract:
+            "Follows logs on this machine, keeps their events in segments, and ships these to a collector.",
         discussion: """
             Settings: flags, then the environment (LIGHTCONE_COLLECTOR, LIGHTCONE_HOST, LIGHTCONE_SPOOL …), then the file of \
             --config. FORMAT is govector, shiviz, jsonl, text, or a name under formats: in the file. SIGTERM: what is there \
@@ -32,7 +33,10 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(help: "The execution of logs that name none (default: main).")
     var execution: String?
 
-    @Option(help: ArgumentHelp("A log to follow; may be repeated. The path may be a pattern such as '*.log'.", valueName: "format:path"))
+    @Option(
+        help: ArgumentHelp(
+            "A log to follow; may be repeated. The path may be a pattern such as '*.log'.",
+            valueName: "format:path"))
     var follow: [String] = []
 
     @Flag(help: "Only checks the configuration.")
@@ -58,7 +62,8 @@ struct AgentCommand: AsyncParsableCommand {
         }
         let logger = try makeLogger("lightcone.agent", logLevel)
         if check {
-            Terminal.write("the configuration is in order: \(configuration.follow.count) to follow\n")
+            Terminal.write(
+                "the configuration is in order: \(configuration.follow.count) to follow\n")
             Terminal.flush()
             return
         }
@@ -70,7 +75,8 @@ struct AgentCommand: AsyncParsableCommand {
 func makeLogger(_ label: String, _ level: String) throws -> Logger {
     guard let level = Logger.Level(rawValue: level) else {
         throw ValidationError(
-            "--log-level: expected one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")), found “\(level)”")
+            "--log-level: expected one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")), found “\(level)”"
+        )
     }
     var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = level

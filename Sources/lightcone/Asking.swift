@@ -27,12 +27,16 @@ struct AskOptions: ParsableArguments {
     var limit: Int?
 
     mutating func validate() throws {
-        if let limit, limit < 1 { throw ValidationError("--limit: expected a number from 1, found \(limit)") }
+        if let limit, limit < 1 {
+            throw ValidationError("--limit: expected a number from 1, found \(limit)")
+        }
     }
 
     private func place() throws -> String {
         if let source { return source }
-        if let source = ProcessInfo.processInfo.environment["LIGHTCONE_SOURCE"], !source.isEmpty { return source }
+        if let source = ProcessInfo.processInfo.environment["LIGHTCONE_SOURCE"], !source.isEmpty {
+            return source
+        }
         throw QuestionError(.misuse, "where to ask? give --source DIR|URL, or set LIGHTCONE_SOURCE")
     }
 
@@ -51,7 +55,8 @@ struct AskOptions: ParsableArguments {
     }
 
     private func answer(
-        _ verb: String, _ parameters: QuestionParameters, _ local: (Answering<ArchiveStore>) throws -> Answer
+        _ verb: String, _ parameters: QuestionParameters,
+        _ local: (Answering<ArchiveStore>) throws -> Answer
     ) async throws {
         let source = try place()
         if source.hasPrefix("http://") || source.hasPrefix("https://") {
@@ -79,9 +84,11 @@ struct RemoteSource {
     let url: String
 
     func ask(_ verb: String, _ parameters: QuestionParameters, isJSON: Bool) async throws {
-        let query = parameters.all.map { "\(escape($0.name))=\(escape($0.value))" }.joined(separator: "&")
+        let query = parameters.all.map { "\(escape($0.name))=\(escape($0.value))" }.joined(
+            separator: "&")
         let base = url.hasSuffix("/") ? String(url.dropLast()) : url
-        var request = HTTPClientRequest(url: "\(base)/v1/\(verb)\(query.isEmpty ? "" : "?")\(query)")
+        var request = HTTPClientRequest(
+            url: "\(base)/v1/\(verb)\(query.isEmpty ? "" : "?")\(query)")
         request.headers.add(name: "Accept", value: isJSON ? "application/json" : "text/plain")
         let response = try await HTTPClient.shared.execute(request, timeout: .hours(1))
         guard response.status == .ok else { throw try await failure(response) }
@@ -105,7 +112,8 @@ struct RemoteSource {
         PercentEscaping.escape(text) { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+                UInt8(ascii: "."):
                 false
             default: true
             }

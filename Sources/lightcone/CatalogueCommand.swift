@@ -3,24 +3,30 @@ import ArgumentParser
 
 struct CatalogueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "catalogue", abstract: "Looks after the catalogue of an archive.", subcommands: [Rebuild.self])
+        commandName: "catalogue", abstract: "Looks after the catalogue of an archive.",
+        subcommands: [Rebuild.self])
 
     struct Rebuild: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Makes the catalogue anew from the segments alone. The collector must be stopped.",
+            abstract:
+                "Makes the catalogue anew from the segments alone. The collector must be stopped.",
             discussion: """
                 Example:
                   lightcone catalogue rebuild --data /var/lib/lightcone/data
                 """)
 
-        @Option(help: "A collector's data folder, or a folder that import made.", completion: .directory)
+        @Option(
+            help: "A collector's data folder, or a folder that import made.", completion: .directory
+        )
         var data: String
 
         func run() throws {
             let archive = try Archive(data, .readWrite)
             let problems = try archive.rebuild()
             for problem in problems { Terminal.note(problem) }
-            let blocks = try archive.executions().reduce(0) { $0 + (try archive.blocks(of: $1).count) }
+            let blocks = try archive.executions().reduce(0) {
+                $0 + (try archive.blocks(of: $1).count)
+            }
             Terminal.write("\(blocks) blocks of events\n")
             Terminal.flush()
             if !problems.isEmpty { throw Ended(exit: .no) }

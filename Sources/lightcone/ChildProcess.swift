@@ -6,18 +6,28 @@ final class ChildProcess {
     private var status: Int32?
 
     /// Starts it; standard error goes to the file `errors`, or where ours goes.
-    init(_ arguments: [String], output: String?, errors: String?, inheritsOutput: Bool = false) throws {
+    init(_ arguments: [String], output: String?, errors: String?, inheritsOutput: Bool = false)
+        throws
+    {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        if !inheritsOutput { posix_spawn_file_actions_addopen(&actions, 1, output ?? "/dev/null", O_WRONLY | O_CREAT, 0o640) }
-        if let errors { posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_TRUNC, 0o640) }
+        if !inheritsOutput {
+            posix_spawn_file_actions_addopen(
+                &actions, 1, output ?? "/dev/null", O_WRONLY | O_CREAT, 0o640)
+        }
+        if let errors {
+            posix_spawn_file_actions_addopen(
+                &actions, 2, errors, O_WRONLY | O_CREAT | O_TRUNC, 0o640)
+        }
         let words = (["lightcone"] + arguments).map { strdup($0) }
         defer { for word in words { free(word) } }
         var pid: pid_t = 0
         let result = posix_spawn(&pid, "/proc/self/exe", &actions, nil, words + [nil], environ)
-        guard result == 0 else { throw CommandFailure("cannot start lightcone: \(String(cString: strerror(result)))") }
+        guard result == 0 else {
+            throw CommandFailure("cannot start lightcone: \(String(cString: strerror(result)))")
+        }
         self.pid = pid
     }
 

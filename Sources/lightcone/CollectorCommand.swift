@@ -16,10 +16,15 @@ struct CollectorCommand: AsyncParsableCommand {
     @Option(help: "The folder for the segments and their catalogue.", completion: .directory)
     var data: String
 
-    @Option(help: ArgumentHelp("Where to listen; port 0 lets the machine choose.", valueName: "host:port"))
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen; port 0 lets the machine choose.", valueName: "host:port"))
     var listen = "127.0.0.1:4780"
 
-    @Flag(help: "Allows to listen beyond this machine, though there is no TLS and no authentication yet.")
+    @Flag(
+        help:
+            "Allows to listen beyond this machine, though there is no TLS and no authentication yet."
+    )
     var insecure = false
 
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
@@ -34,6 +39,8 @@ struct CollectorCommand: AsyncParsableCommand {
             Terminal.complain("\(error)")
             throw Ended(exit: .misuse)
         }
-        try await CollectorService(configuration, logger: makeLogger("lightcone.collector", logLevel)).run()
+        try await CollectorService(
+            configuration, logger: makeLogger("lightcone.collector", logLevel)
+        ).run()
     }
 }

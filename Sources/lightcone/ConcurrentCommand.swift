@@ -19,7 +19,6 @@ struct ConcurrentCommand: AsyncParsableCommand {
     @Flag(help: "Only how many there are, and whether that is all.")
     var count = false
 
-
     @OptionGroup var options: AskOptions
 
     func run() async throws {

@@ -4,7 +4,8 @@ import Querying
 struct CutCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cut",
-        abstract: "Tells how far each process had come: at an event, or at a time by the wall clocks.",
+        abstract:
+            "Tells how far each process had come: at an event, or at a time by the wall clocks.",
         discussion: """
             Example:
               lightcone cut --source shop --at 2026-11-23T10:20:30Z
@@ -15,7 +16,6 @@ struct CutCommand: AsyncParsableCommand {
 
     @Option(help: "A time, RFC 3339, instead of an event.")
     var at: String?
-
 
     @OptionGroup var options: AskOptions
 

@@ -10,7 +10,6 @@ struct DefectsCommand: AsyncParsableCommand {
               lightcone defects --source shop
             """)
 
-
     @OptionGroup var options: AskOptions
 
     func run() async throws {

@@ -9,7 +9,8 @@ import Segments
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Shows the whole journey: three agents, a collector, questions and an export, with real processes.",
+        abstract:
+            "Shows the whole journey: three agents, a collector, questions and an export, with real processes.",
         discussion: """
             Nothing outside the folder is touched, and nothing listens beyond this machine.
 
@@ -31,7 +32,8 @@ struct DemoCommand: AsyncParsableCommand {
     private static func temporaryFolder() throws -> String {
         var template = Array("/tmp/lightcone-demo-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
-            throw CommandFailure("cannot make a folder under /tmp: \(String(cString: strerror(errno)))")
+            throw CommandFailure(
+                "cannot make a folder under /tmp: \(String(cString: strerror(errno)))")
         }
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
@@ -49,7 +51,9 @@ private final class Demo {
         let shop = try Shop(folder: folder + "/logs")
         try shop.write()
 
-        say("A collector, and an agent on each of two machines. The third, warehouse, is out of reach for now.")
+        say(
+            "A collector, and an agent on each of two machines. The third, warehouse, is out of reach for now."
+        )
         let collector = try start(
             "collector", ["collector", "--data", folder + "/data", "--listen", "127.0.0.1:0"])
         let url = try await address(of: collector)
@@ -62,13 +66,13 @@ private final class Demo {
         try await show(["order", "web:2", "orders:3"], url)
         try await show(["order", "web:3", "orders:2"], url)
         say("… and “unknown” where it does not: the log of warehouse is missing.")
-        try await show(["order", "warehouse:2", "web:4"], url)
+        try await show(["order", "web:2", "warehouse:1"], url)
         try await show(["gaps"], url)
 
         say("Now the agent of warehouse gets through.")
         try startAgent("warehouse", url)
         try await waitFor(url, events: shop.count(of: ["web", "orders", "warehouse"]))
-        try await show(["order", "warehouse:2", "web:4"], url)
+        try await show(["order", "web:2", "warehouse:1"], url)
         try await show(["path", "web:2", "web:5"], url)
         try await show(["past", "warehouse:3", "--count"], url)
         say("The graph for other tools: \(folder)/shop.dot and \(folder)/shop.perfetto.json")
@@ -108,7 +112,8 @@ private final class Demo {
     private func show(_ arguments: [String], _ url: String) async throws {
         Terminal.write("$ lightcone \(arguments.joined(separator: " "))\n")
         Terminal.flush()
-        let process = try ChildProcess(arguments + ["--source", url], output: nil, errors: nil, inheritsOutput: true)
+        let process = try ChildProcess(
+            arguments + ["--source", url], output: nil, errors: nil, inheritsOutput: true)
         _ = process.wait()
     }
 
@@ -118,7 +123,10 @@ private final class Demo {
             let log = (try? Self.text("\(folder)/collector.log")) ?? ""
             if let range = log.range(of: "listen=http://") {
                 let rest = log[range.upperBound...]
-                return "http://" + rest.prefix { !$0.isWhitespace && $0 != "]" || $0 == "]" && rest.first == "[" }
+                return "http://"
+                    + rest.prefix {
+                        !$0.isWhitespace && $0 != "]" || $0 == "]" && rest.first == "["
+                    }
             }
             guard collector.isRunning else { throw CommandFailure("the collector ended:\n\(log)") }
             try await Task.sleep(for: .milliseconds(50))
@@ -135,7 +143,11 @@ private final class Demo {
     private func waitFor(_ url: String, events: Int) async throws {
         for _ in 0..<300 {
             let store = ArchiveStore(try Archive(folder + "/data", .readOnly))
-            if try store.executions().contains("main"), try store.graph(of: "main").history.eventCount >= events { return }
+            if try store.executions().contains("main"),
+                try store.graph(of: "main").history.eventCount >= events
+            {
+                return
+            }
             try await Task.sleep(for: .milliseconds(100))
         }
         throw CommandFailure("the events did not arrive within 30 s: see \(folder)/*.log")
@@ -147,24 +159,26 @@ private final class Shop {
     private let folder: String
     private var clocks: [String: VectorClock] = [:]
     private var lines: [String: [String]] = [:]
-    /// Seconds by which each machine's wall clock is wrong.
-    private let skew = ["web": 0.0, "orders": -42.0, "warehouse": 7.5]
-    private var seconds = 1_700_000_000.0
+    /// Milliseconds by which each machine's wall clock is wrong.
+    private let skew: [String: Int64] = ["web": 0, "orders": -42_000, "warehouse": 7_500]
+    private var milliseconds: Int64 = 1_700_000_000_000
 
     init(folder: String) throws { self.folder = folder }
 
     func count(of hosts: [String]) -> Int { hosts.reduce(0) { $0 + (lines[$1]?.count ?? 0) } }
 
-    private func event(_ host: String, _ text: String, from clock: VectorClock? = nil) -> VectorClock {
+    private func event(_ host: String, _ text: String, from clock: VectorClock? = nil)
+        -> VectorClock
+    {
         let process = ProcessID(name: host)
         var mine = clocks[host] ?? VectorClock()
         if let clock { mine.merge(clock) }
         mine[process] += 1
         clocks[host] = mine
-        seconds += 0.25
+        milliseconds += 250
         let entries = mine.entries.sorted { listingOrder($0.key, $1.key) }
             .map { "\"\($0.key.name)\":\($0.value)" }.joined(separator: ", ")
-        let time = Int64((seconds + (skew[host] ?? 0)) * 1e9)
+        let time = (milliseconds + (skew[host] ?? 0)) * 1_000_000
         lines[host, default: []].append("\(time) \(host) {\(entries)}\n\(text)\n")
         return mine
     }
@@ -179,7 +193,8 @@ private final class Shop {
         _ = event("warehouse", "WARNING stock of lamps is low")
         let reserved = event("warehouse", "INFO reserved 2 x lamp: to orders", from: reserve)
         _ = event("web", "DEBUG health check")
-        let done = event("orders", "INFO reservation confirmed by warehouse: to web", from: reserved)
+        let done = event(
+            "orders", "INFO reservation confirmed by warehouse: to web", from: reserved)
         _ = event("web", "INFO 201 Created", from: done)
         for (host, lines) in lines {
             let path = "\(folder)/\(host).log"

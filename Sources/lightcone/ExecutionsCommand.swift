@@ -10,7 +10,6 @@ struct ExecutionsCommand: AsyncParsableCommand {
               lightcone executions --source shop
             """)
 
-
     @OptionGroup var options: AskOptions
 
     func run() async throws {

@@ -15,7 +15,9 @@ struct ExportCommand: AsyncParsableCommand {
               lightcone export --source shop --format dot --past-of api:7 -o past.dot
             """)
 
-    @Option(help: "json, ndjson, dot, graphml, mermaid, shiviz or perfetto.", completion: .list(ExportFormat.allCases.map(\.rawValue)))
+    @Option(
+        help: "json, ndjson, dot, graphml, mermaid, shiviz or perfetto.",
+        completion: .list(ExportFormat.allCases.map(\.rawValue)))
     var format: String
 
     @Option(help: "Only this event and what could have caused it.")
@@ -27,7 +29,9 @@ struct ExportCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("Only these events.", valueName: "selection"))
     var selection: String?
 
-    @Option(name: [.short, .long], help: "The file to write (default: standard output).", completion: .file())
+    @Option(
+        name: [.short, .long], help: "The file to write (default: standard output).",
+        completion: .file())
     var output: String?
 
     @OptionGroup var options: AskOptions

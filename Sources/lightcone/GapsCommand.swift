@@ -10,7 +10,6 @@ struct GapsCommand: AsyncParsableCommand {
               lightcone gaps --source shop
             """)
 
-
     @OptionGroup var options: AskOptions
 
     func run() async throws {

@@ -25,16 +25,24 @@ struct ImportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The folder.", valueName: "dir"), completion: .directory)
     var into: String
 
-    @Option(help: "govector, regex, shiviz, jsonl or text.", completion: .list(["govector", "regex", "shiviz", "jsonl", "text"]))
+    @Option(
+        help: "govector, regex, shiviz, jsonl or text.",
+        completion: .list(["govector", "regex", "shiviz", "jsonl", "text"]))
     var format: String
 
-    @Option(help: ArgumentHelp("regex: how a record looks, with groups host, clock and event.", valueName: "rx"))
+    @Option(
+        help: ArgumentHelp(
+            "regex: how a record looks, with groups host, clock and event.", valueName: "rx"))
     var pattern: String?
 
-    @Option(help: ArgumentHelp("regex: what separates executions, with a group trace.", valueName: "rx"))
+    @Option(
+        help: ArgumentHelp("regex: what separates executions, with a group trace.", valueName: "rx")
+    )
     var delimiter: String?
 
-    @Option(help: ArgumentHelp("jsonl: what our fields are called, process=host,clock=vc,text=msg.", valueName: "map"))
+    @Option(
+        help: ArgumentHelp(
+            "jsonl: what our fields are called, process=host,clock=vc,text=msg.", valueName: "map"))
     var fields: String?
 
     @Option(help: "The execution of logs that name none.")
@@ -52,13 +60,16 @@ struct ImportCommand: ParsableCommand {
     func run() throws {
         let format: LogFormat
         do {
-            format = try AgentConfiguration.format(self.format, pattern, delimiter, fields, known: [])
+            format = try AgentConfiguration.format(
+                self.format, pattern, delimiter, fields, known: [])
             _ = try LogReader(format, LogReader.Options(execution: execution, host: host))
         } catch {
             throw QuestionError(.misuse, "\(error)")
         }
         for file in files {
-            guard let status = try File.status(file) else { throw CommandFailure("no file \(file)") }
+            guard let status = try File.status(file) else {
+                throw CommandFailure("no file \(file)")
+            }
             guard status.isRegular else { throw CommandFailure("\(file) is no regular file") }
         }
         let archive = try Archive(into, .readWrite)
@@ -68,7 +79,10 @@ struct ImportCommand: ParsableCommand {
             results.append(
                 try LogImport(
                     archive: archive, path: file, format: format, execution: execution, host: host,
-                    settings: [self.format, pattern ?? "", delimiter ?? "", fields ?? "", execution, host ?? ""]
+                    settings: [
+                        self.format, pattern ?? "", delimiter ?? "", fields ?? "", execution,
+                        host ?? "",
+                    ]
                 ).run())
         }
         try report(results, archive)
@@ -81,10 +95,13 @@ struct ImportCommand: ParsableCommand {
         }
         for result in results {
             for line in result.unmatched {
-                Terminal.note("\(result.path), line \(line.line): \(line.reason): \(printable(line.text))")
+                Terminal.note(
+                    "\(result.path), line \(line.line): \(line.reason): \(printable(line.text))")
             }
             if result.unmatchedCount > result.unmatched.count {
-                Terminal.note("\(result.path): \(result.unmatchedCount - result.unmatched.count) more lines are no events (lightcone defects)")
+                Terminal.note(
+                    "\(result.path): \(result.unmatchedCount - result.unmatched.count) more lines are no events (lightcone defects)"
+                )
             }
         }
         let known = try store.executions()
@@ -160,9 +177,11 @@ private struct ExecutionSummary {
 
     var line: String {
         [
-            printable(name), count(processes, "process", "processes"), count(events, "event", "events"),
+            printable(name), count(processes, "process", "processes"),
+            count(events, "event", "events"),
             count(messageEdges, "message edge", "message edges"),
-            count(unmatchedLines, "unmatched line", "unmatched lines"), count(defects, "defect", "defects"),
+            count(unmatchedLines, "unmatched line", "unmatched lines"),
+            count(defects, "defect", "defects"),
             count(gaps, "gap", "gaps"), count(notes, "note", "notes"),
         ].joined(separator: "  ")
     }

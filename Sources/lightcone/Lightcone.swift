@@ -20,16 +20,21 @@ struct Lightcone: AsyncParsableCommand {
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(
-                name: "Collecting", subcommands: [AgentCommand.self, CollectorCommand.self, ImportCommand.self]),
+                name: "Collecting",
+                subcommands: [AgentCommand.self, CollectorCommand.self, ImportCommand.self]),
             CommandGroup(
                 name: "Asking",
                 subcommands: [
-                    ExecutionsCommand.self, ProcessesCommand.self, GapsCommand.self, DefectsCommand.self,
-                    TimelineCommand.self, ShowCommand.self, OrderCommand.self, PastCommand.self, FutureCommand.self,
-                    ConcurrentCommand.self, PathCommand.self, CutCommand.self, ViewCommand.self, ExportCommand.self,
+                    ExecutionsCommand.self, ProcessesCommand.self, GapsCommand.self,
+                    DefectsCommand.self,
+                    TimelineCommand.self, ShowCommand.self, OrderCommand.self, PastCommand.self,
+                    FutureCommand.self,
+                    ConcurrentCommand.self, PathCommand.self, CutCommand.self, ViewCommand.self,
+                    ExportCommand.self,
                 ]),
             CommandGroup(
-                name: "Looking after", subcommands: [SegmentCommand.self, CatalogueCommand.self, DemoCommand.self]),
+                name: "Looking after",
+                subcommands: [SegmentCommand.self, CatalogueCommand.self, DemoCommand.self]),
         ])
 }
 

@@ -35,7 +35,9 @@ struct LogImport {
         var executions: [String] = []
 
         fileprivate mutating func see(_ execution: String) {
-            if executions.last != execution, !executions.contains(execution) { executions.append(execution) }
+            if executions.last != execution, !executions.contains(execution) {
+                executions.append(execution)
+            }
         }
     }
 
@@ -44,7 +46,8 @@ struct LogImport {
     private static let shownMax = 10
 
     init(
-        archive: Archive, path: String, format: LogFormat, execution: String, host: String?, settings: [String]
+        archive: Archive, path: String, format: LogFormat, execution: String, host: String?,
+        settings: [String]
     ) throws {
         self.archive = archive
         self.path = path
@@ -52,7 +55,8 @@ struct LogImport {
         reader = try LogReader(
             format,
             LogReader.Options(
-                execution: execution, host: host, textProcess: host.map { "\($0)/\(name)" } ?? name))
+                execution: execution, host: host, textProcess: host.map { "\($0)/\(name)" } ?? name)
+        )
         let file = try File(path, .read)
         var hash = SHA256()
         var offset = 0
@@ -64,11 +68,16 @@ struct LogImport {
         }
         var identity = hash.finish()
         // The name of a log of plain lines is the name of its process.
-        for setting in settings + (format == .text ? [name] : []) { identity += SHA256.digest(Array(setting.utf8)) }
+        for setting in settings + (format == .text ? [name] : []) {
+            identity += SHA256.digest(Array(setting.utf8))
+        }
         segment = Identity128(naming: identity)
         let state = try archive.state(of: segment)
-        let created = state?.created ?? WallTime(nanoseconds: Int64(Date().timeIntervalSince1970 * 1e9))
-        let header = SegmentHeader(host: Identity128(naming: Array("lightcone import".utf8)), segment: segment, created: created)
+        let created =
+            state?.created ?? WallTime(nanoseconds: Int64(Date().timeIntervalSince1970 * 1e9))
+        let header = SegmentHeader(
+            host: Identity128(naming: Array("lightcone import".utf8)), segment: segment,
+            created: created)
         writer = SegmentWriter(header)
         skipCount = state?.byteCount ?? 0
         outgoing = header.encoded()
@@ -88,7 +97,9 @@ struct LogImport {
             let consumed = read(pending, isFinal: bytes.isEmpty)
             pending.removeFirst(consumed)
             let isLast = bytes.isEmpty
-            if eventBytes >= Self.commitBytes || isLast || newUnmatched.count >= Segments.Limits.unmatchedLinesMax {
+            if eventBytes >= Self.commitBytes || isLast
+                || newUnmatched.count >= Segments.Limits.unmatchedLinesMax
+            {
                 try commit(offset: offset - pending.count, isLast: isLast)
             }
             if isLast { break }
@@ -125,15 +136,21 @@ struct LogImport {
         }
         for (key, all) in events.sorted(by: { order($0.key, $1.key) }) {
             let sorted = all.enumerated()
-                .sorted { ($0.element.id.sequence, $0.offset) < ($1.element.id.sequence, $1.offset) }.map(\.element)
+                .sorted {
+                    ($0.element.id.sequence, $0.offset) < ($1.element.id.sequence, $1.offset)
+                }.map(\.element)
             for run in SegmentWriter.split(sorted) { try append(writer.block(Array(run), of: key)) }
         }
-        for start in stride(from: 0, to: max(newUnmatched.count, 1), by: Segments.Limits.unmatchedLinesMax) {
-            let lines = Array(newUnmatched.dropFirst(start).prefix(Segments.Limits.unmatchedLinesMax))
+        for start in stride(
+            from: 0, to: max(newUnmatched.count, 1), by: Segments.Limits.unmatchedLinesMax)
+        {
+            let lines = Array(
+                newUnmatched.dropFirst(start).prefix(Segments.Limits.unmatchedLinesMax))
             try append(
                 writer.block([
                     SourceCheckpoint(
-                        path: path, offset: UInt64(offset), line: reader.lineCount, isFinished: isLast,
+                        path: path, offset: UInt64(offset), line: reader.lineCount,
+                        isFinished: isLast,
                         unmatchedCount: UInt64(lines.count), unmatched: lines)
                 ]))
         }

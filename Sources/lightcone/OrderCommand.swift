@@ -4,7 +4,8 @@ import Querying
 struct OrderCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "order",
-        abstract: "Tells how two events are ordered: before, after, equal, concurrent or unknown, and why.",
+        abstract:
+            "Tells how two events are ordered: before, after, equal, concurrent or unknown, and why.",
         discussion: """
             Example:
               lightcone order --source shop web:3 db:2
@@ -15,7 +16,6 @@ struct OrderCommand: AsyncParsableCommand {
 
     @Argument(help: ArgumentHelp("Another event.", valueName: "b"))
     var b: String
-
 
     @OptionGroup var options: AskOptions
 

@@ -16,7 +16,6 @@ struct PathCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("Another event.", valueName: "b"))
     var b: String
 
-
     @OptionGroup var options: AskOptions
 
     func run() async throws {

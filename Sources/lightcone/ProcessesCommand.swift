@@ -13,7 +13,6 @@ struct ProcessesCommand: AsyncParsableCommand {
     @Flag(help: "Also processes that are only cited.")
     var ghosts = false
 
-
     @OptionGroup var options: AskOptions
 
     func run() async throws {

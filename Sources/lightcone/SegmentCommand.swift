@@ -5,7 +5,8 @@ import Segments
 
 struct SegmentCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "segment", abstract: "Looks into segment files.", subcommands: [Inspect.self, Verify.self])
+        commandName: "segment", abstract: "Looks into segment files.",
+        subcommands: [Inspect.self, Verify.self])
 
     struct Inspect: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -47,7 +48,9 @@ struct SegmentCommand: ParsableCommand {
                 while let item = try scanner.next() {
                     switch item {
                     case .damage(let damage):
-                        problems.append(damage.isTail ? "after the last intact block: \(damage.text)" : damage.text)
+                        problems.append(
+                            damage.isTail
+                                ? "after the last intact block: \(damage.text)" : damage.text)
                     case .block(let block):
                         do {
                             try block.verify()
@@ -100,15 +103,18 @@ private struct SegmentReport {
         blocks += 1
         guard let summary = block.header.events else {
             let sources = (try? block.checkpoints()) ?? []
-            lines.append((
-                "  \(block.offset)  \(block.bytes.count) bytes  sources  "
-                    + sources.map { "\($0.path) up to byte \($0.offset)" }.joined(separator: ", "),
-                JSONWriter.object {
-                    $0.member("offset", block.offset)
-                    $0.member("bytes", block.bytes.count)
-                    $0.member("kind", "sources")
-                    $0.member("sources", sources.map(\.path))
-                }))
+            lines.append(
+                (
+                    "  \(block.offset)  \(block.bytes.count) bytes  sources  "
+                        + sources.map { "\($0.path) up to byte \($0.offset)" }.joined(
+                            separator: ", "),
+                    JSONWriter.object {
+                        $0.member("offset", block.offset)
+                        $0.member("bytes", block.bytes.count)
+                        $0.member("kind", "sources")
+                        $0.member("sources", sources.map(\.path))
+                    }
+                ))
             return
         }
         events += summary.count
@@ -119,23 +125,25 @@ private struct SegmentReport {
             }
         }
         let times = summary.times.map { "\($0.lowerBound) – \($0.upperBound)" } ?? "no times"
-        lines.append((
-            "  \(block.offset)  \(block.bytes.count) bytes  \(summary.key.execution)  \(summary.key.process) on "
-                + "\(summary.key.host)  \(summary.first)–\(summary.last)  \(summary.count) events  \(times)"
-                + (summary.isComplete ? "" : "  some stamps are lower bounds"),
-            JSONWriter.object {
-                $0.member("offset", block.offset)
-                $0.member("bytes", block.bytes.count)
-                $0.member("kind", "events")
-                $0.member("execution", summary.key.execution)
-                $0.member("process", summary.key.process.description)
-                $0.member("host", summary.key.host)
-                $0.member("first", summary.first)
-                $0.member("last", summary.last)
-                $0.member("events", summary.count)
-                $0.member("firstClock", summary.firstClock.entries)
-                $0.member("lastClock", summary.lastClock.entries)
-            }))
+        lines.append(
+            (
+                "  \(block.offset)  \(block.bytes.count) bytes  \(summary.key.execution)  \(summary.key.process) on "
+                    + "\(summary.key.host)  \(summary.first)–\(summary.last)  \(summary.count) events  \(times)"
+                    + (summary.isComplete ? "" : "  some stamps are lower bounds"),
+                JSONWriter.object {
+                    $0.member("offset", block.offset)
+                    $0.member("bytes", block.bytes.count)
+                    $0.member("kind", "events")
+                    $0.member("execution", summary.key.execution)
+                    $0.member("process", summary.key.process.description)
+                    $0.member("host", summary.key.host)
+                    $0.member("first", summary.first)
+                    $0.member("last", summary.last)
+                    $0.member("events", summary.count)
+                    $0.member("firstClock", summary.firstClock.entries)
+                    $0.member("lastClock", summary.lastClock.entries)
+                }
+            ))
     }
 
     /// Writes the report; true where the segment is damaged.
@@ -167,7 +175,8 @@ private struct SegmentReport {
             return !damage.isEmpty
         }
         if let header {
-            Terminal.write("segment \(header.segment) of agent \(header.host), created \(header.created)\n")
+            Terminal.write(
+                "segment \(header.segment) of agent \(header.host), created \(header.created)\n")
         }
         Terminal.write(
             "\(byteCount) bytes, \(isSealed ? "sealed" : "not sealed"), \(count(blocks, "block", "blocks")), "
@@ -176,10 +185,15 @@ private struct SegmentReport {
         for (column, size) in columns.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             Terminal.write("  column \(column): \(size.raw) bytes, stored in \(size.stored)\n")
         }
-        if byteCount > 0 { Terminal.write("  ratio \(Double(raw * 10 / byteCount) / 10) (columns before compression to file)\n") }
+        if byteCount > 0 {
+            Terminal.write(
+                "  ratio \(Double(raw * 10 / byteCount) / 10) (columns before compression to file)\n"
+            )
+        }
         for found in damage {
             Terminal.write(
-                "  \(found.isTail ? "after the last intact block" : "damaged"): \(found.byteCount) bytes at \(found.offset): \(found.text)\n")
+                "  \(found.isTail ? "after the last intact block" : "damaged"): \(found.byteCount) bytes at \(found.offset): \(found.text)\n"
+            )
         }
         return !damage.isEmpty
     }

@@ -13,7 +13,6 @@ struct ShowCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"))
     var event: String
 
-
     @OptionGroup var options: AskOptions
 
     func run() async throws {

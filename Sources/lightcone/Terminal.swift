@@ -44,11 +44,15 @@ enum Terminal {
     private static func put(_ bytes: [UInt8], _ descriptor: Int32) {
         var done = 0
         while done < bytes.count {
-            let put = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, bytes.count - done) }
+            let put = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress! + done, bytes.count - done)
+            }
             if put < 0, errno == EINTR { continue }
             if put <= 0 {
                 // Nobody takes the answer, or the disk that it goes to is full.
-                if descriptor == 1 { complain("cannot write the answer: \(String(cString: strerror(errno)))") }
+                if descriptor == 1 {
+                    complain("cannot write the answer: \(String(cString: strerror(errno)))")
+                }
                 exit(Exit.failure.rawValue)
             }
             done += put

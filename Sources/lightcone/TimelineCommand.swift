@@ -10,7 +10,9 @@ struct TimelineCommand: AsyncParsableCommand {
               lightcone timeline --source shop '{ level >= warn && text =~ "timeout" }'
             """)
 
-    @Argument(help: ArgumentHelp("Which events, such as { process = \"web-1/api\" }.", valueName: "selection"))
+    @Argument(
+        help: ArgumentHelp(
+            "Which events, such as { process = \"web-1/api\" }.", valueName: "selection"))
     var selection: String?
 
     @Option(help: "Only this process; may be repeated.")
@@ -18,7 +20,6 @@ struct TimelineCommand: AsyncParsableCommand {
 
     @Option(help: "Only this host; may be repeated.")
     var host: [String] = []
-
 
     @OptionGroup var options: AskOptions
 

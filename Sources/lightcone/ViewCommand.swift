@@ -16,7 +16,6 @@ struct ViewCommand: AsyncParsableCommand {
     @Option(help: "An event of it, PROCESS:SEQ (default: its last).")
     var at: String?
 
-
     @OptionGroup var options: AskOptions
 
     func run() async throws {

@@ -59,7 +59,8 @@ import Testing
     }
 
     @Test func spelling() {
-        #expect(EventID(ProcessID(name: "web-1/api", incarnation: 2), 7).description == "web-1/api#2:7")
+        #expect(
+            EventID(ProcessID(name: "web-1/api", incarnation: 2), 7).description == "web-1/api#2:7")
         #expect(ProcessID(name: "10.0.0.1:80").description == "10.0.0.1%3A80")
         #expect(EventID(text: "10.0.0.1:80:7") == EventID(ProcessID(name: "10.0.0.1:80"), 7))
     }

@@ -15,7 +15,8 @@ import Testing
     static func damaged(_ events: [Event], seed: UInt64) -> [Event] {
         var random = SeededGenerator(seed: seed ^ 0xDEAD)
         var lost: Set<EventID> = []
-        for process in Set(events.map(\.id.process)).sorted(by: { $0.description < $1.description }) {
+        for process in Set(events.map(\.id.process)).sorted(by: { $0.description < $1.description })
+        {
             let count = UInt64(events.count { $0.id.process == process })
             for _ in 0..<Int.random(in: 0...2, using: &random) {
                 let first = UInt64.random(in: 1...count, using: &random)
@@ -53,7 +54,9 @@ import Testing
                 #expect(order.known == model.order(a.id, b.id), "seed \(seed): \(a.id) \(b.id)")
                 switch order {
                 case .known(let known):
-                    #expect(known == a.clock.order(relativeTo: b.clock), "seed \(seed): \(a.id) \(b.id)")
+                    #expect(
+                        known == a.clock.order(relativeTo: b.clock), "seed \(seed): \(a.id) \(b.id)"
+                    )
                 case .unknown(let reason):
                     guard case .lacking(let lacks) = reason else {
                         Issue.record("seed \(seed): \(reason)")
@@ -94,7 +97,8 @@ import Testing
         for event in events {
             let past = try #require(history.past(of: event.id))
             let lost = truth.contains { lost in
-                lost.id != event.id && event.clock.hasSeen(lost.id) && history.position(of: lost.id) == nil
+                lost.id != event.id && event.clock.hasSeen(lost.id)
+                    && history.position(of: lost.id) == nil
             }
             #expect(past.isComplete == !lost, "seed \(seed): past of \(event.id)")
             let future = try #require(history.future(of: event.id))
@@ -106,7 +110,8 @@ import Testing
                     let isHere = history.position(of: later.id) != nil
                     #expect(
                         isHere || later.id.sequence > known,
-                        "seed \(seed): \(later.id) is in the future of \(event.id), missing and cited")
+                        "seed \(seed): \(later.id) is in the future of \(event.id), missing and cited"
+                    )
                 }
             }
         }
@@ -125,7 +130,10 @@ import Testing
         all.forEach(in: history) { edges.insert([$0.from, $0.to]) }
         let expected = SlowModel(events).edges().filter { edge in
             // The reduction of the model also drops what an earlier event of the same process knows.
-            !events.contains { $0.id.process == edge[1].process && $0.id.sequence < edge[1].sequence && $0.clock.hasSeen(edge[0]) }
+            !events.contains {
+                $0.id.process == edge[1].process && $0.id.sequence < edge[1].sequence
+                    && $0.clock.hasSeen(edge[0])
+            }
         }
         #expect(edges == expected, "seed \(seed)")
         #expect(all.count == edges.count)
@@ -168,14 +176,20 @@ import Testing
         }
         scattered.finish()
         for a in events {
-            #expect(scattered.seen(by: a.id).map { named($0, scattered) } == plain.seen(by: a.id).map { named($0, plain) })
+            #expect(
+                scattered.seen(by: a.id).map { named($0, scattered) }
+                    == plain.seen(by: a.id).map { named($0, plain) })
         }
         #expect(Set(scattered.gaps) == Set(plain.gaps))
-        #expect(LinearExtension(scattered).map { scattered.id($0) } == LinearExtension(plain).map { plain.id($0) })
+        #expect(
+            LinearExtension(scattered).map { scattered.id($0) }
+                == LinearExtension(plain).map { plain.id($0) })
     }
 
     private func named(_ seen: [UInt64], _ history: History) -> [ProcessID: UInt64] {
-        Dictionary(uniqueKeysWithValues: zip(history.processes.map(\.id), seen)).filter { $0.value > 0 }
+        Dictionary(uniqueKeysWithValues: zip(history.processes.map(\.id), seen)).filter {
+            $0.value > 0
+        }
     }
 
     /// What a source without clocks says of an event: its cause, and of a restart where it goes on from.
@@ -212,7 +226,9 @@ import Testing
         for a in truth where history.index(of: a.id.process) != nil {
             for b in truth where history.index(of: b.id.process) != nil {
                 if case .known(let order) = history.order(a.id, b.id) {
-                    #expect(order == a.clock.order(relativeTo: b.clock), "seed \(seed): \(a.id) \(b.id)")
+                    #expect(
+                        order == a.clock.order(relativeTo: b.clock), "seed \(seed): \(a.id) \(b.id)"
+                    )
                 }
             }
         }
@@ -226,13 +242,19 @@ import Testing
         for a in events.prefix(30) {
             // Slow: rounds of one more message each.
             var reached: Set<EventID> = Set(
-                events.filter { $0.id.process == a.id.process && $0.id.sequence >= a.id.sequence }.map(\.id))
+                events.filter { $0.id.process == a.id.process && $0.id.sequence >= a.id.sequence }
+                    .map(\.id))
             var rounds: [EventID: Int] = Dictionary(uniqueKeysWithValues: reached.map { ($0, 0) })
             for round in 1...events.count {
                 var arrived: Set<EventID> = []
-                edges.forEach(in: history) { if reached.contains($0.from) { arrived.insert($0.to) } }
+                edges.forEach(in: history) {
+                    if reached.contains($0.from) { arrived.insert($0.to) }
+                }
                 let fresh = events.map(\.id).filter { id in
-                    rounds[id] == nil && arrived.contains { $0.process == id.process && $0.sequence <= id.sequence }
+                    rounds[id] == nil
+                        && arrived.contains {
+                            $0.process == id.process && $0.sequence <= id.sequence
+                        }
                 }
                 if fresh.isEmpty { break }
                 for id in fresh { rounds[id] = round }
@@ -257,7 +279,8 @@ import Testing
         for time in stride(from: 0, to: events.count, by: 9) {
             // Skew every process's clock by asking at another time for each.
             var cut = history.cut(at: WallTime(nanoseconds: Int64(time) * 1_000_000))
-            #expect(history.violations(of: cut).isEmpty, "one clock for all: each moment is consistent")
+            #expect(
+                history.violations(of: cut).isEmpty, "one clock for all: each moment is consistent")
             for index in cut.sequences.indices where index % 2 == 0 {
                 cut.sequences[index] = min(cut.sequences[index] + 4, history.processes[index].last)
             }
@@ -266,7 +289,8 @@ import Testing
             let isConsistent = history.violations(of: cut).isEmpty
             #expect(isConsistent == (greatest == cut))
             // Nothing more fits: each next event inside the cut has seen something outside the greatest.
-            for index in cut.sequences.indices where greatest.sequences[index] < cut.sequences[index] {
+            for index in cut.sequences.indices
+            where greatest.sequences[index] < cut.sequences[index] {
                 let next = EventID(history.processes[index].id, greatest.sequences[index] + 1)
                 let seen = try #require(history.seen(by: next))
                 #expect(seen.indices.contains { $0 != index && seen[$0] > greatest.sequences[$0] })
@@ -276,11 +300,15 @@ import Testing
 }
 
 @Suite struct DefectTests {
-    static func event(_ process: String, _ sequence: UInt64, _ clock: [String: UInt64] = [:], time: Int64? = nil) -> Event {
-        var entries = Dictionary(uniqueKeysWithValues: clock.map { (ProcessID(name: $0.key), $0.value) })
+    static func event(
+        _ process: String, _ sequence: UInt64, _ clock: [String: UInt64] = [:], time: Int64? = nil
+    ) -> Event {
+        var entries = Dictionary(
+            uniqueKeysWithValues: clock.map { (ProcessID(name: $0.key), $0.value) })
         entries[ProcessID(name: process)] = sequence
         return Event(
-            id: EventID(ProcessID(name: process), sequence), time: time.map { WallTime(nanoseconds: $0) },
+            id: EventID(ProcessID(name: process), sequence),
+            time: time.map { WallTime(nanoseconds: $0) },
             clock: VectorClock(entries))
     }
 
@@ -290,11 +318,13 @@ import Testing
     }
 
     @Test func aSoundHistoryHasNone() {
-        #expect(Self.defects(SimulatedHistory(.init(processes: 4, events: 200), seed: 1).events) == [])
+        #expect(
+            Self.defects(SimulatedHistory(.init(processes: 4, events: 200), seed: 1).events) == [])
     }
 
     @Test func cycle() {
-        let events = (1...3).map { Self.event("a", $0, $0 >= 2 ? ["b": 7] : [:]) }
+        let events =
+            (1...3).map { Self.event("a", $0, $0 >= 2 ? ["b": 7] : [:]) }
             + (1...7).map { Self.event("b", $0, $0 == 7 ? ["a": 3] : [:]) }
         let cycles = Self.defects(events).filter { $0.kind == .cycle }
         #expect(cycles.first?.events.map(\.description) == ["a:2", "b:7", "a:3"])
@@ -306,7 +336,8 @@ import Testing
 
     @Test func backwards() {
         let found = Self.defects([
-            Self.event("a", 1), Self.event("a", 2, ["b": 1]), Self.event("a", 3), Self.event("b", 1),
+            Self.event("a", 1), Self.event("a", 2, ["b": 1]), Self.event("a", 3),
+            Self.event("b", 1),
         ])
         #expect(found.map(\.kind) == [.clockBackwards])
         #expect(found[0].events.map(\.description) == ["a:3", "a:2"])
@@ -333,7 +364,10 @@ import Testing
     @Test func receiveBeforeSend() {
         var receive = Self.event("a", 1, ["b": 1])
         receive.cause = EventID(ProcessID(name: "b"), 1)
-        #expect(Self.defects([receive, Self.event("b", 1, ["a": 1])]).map(\.kind) == [.cycle, .receiveBeforeSend])
+        #expect(
+            Self.defects([receive, Self.event("b", 1, ["a": 1])]).map(\.kind) == [
+                .cycle, .receiveBeforeSend,
+            ])
     }
 
     @Test func wallClocksAreNotedOnly() {
@@ -365,7 +399,8 @@ import Testing
         let notes = ProcessID(name: "notes")
         #expect(history.order(EventID(notes, 1), EventID(notes, 3)) == .known(.before))
         #expect(
-            history.order(EventID(notes, 1), EventID(text: "a:1")!) == .unknown(.lacking([.clocks(notes)])))
+            history.order(EventID(notes, 1), EventID(text: "a:1")!)
+                == .unknown(.lacking([.clocks(notes)])))
         #expect(history.concurrent(with: EventID(text: "a:1")!)?.count == 0)
         #expect(history.concurrent(with: EventID(text: "a:1")!)?.lacks == [.clocks(notes)])
         #expect(history.past(of: EventID(notes, 3))?.count == 2)

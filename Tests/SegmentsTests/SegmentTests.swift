@@ -9,41 +9,49 @@ import Testing
 enum Sample {
     static func events(seed: UInt64, count: Int) -> [Event] {
         var random = SeededGenerator(seed: seed)
-        return SimulatedHistory(.init(processes: 3, events: count, crashPerMille: 10), seed: seed).events.map { event in
-            var event = event
-            event.name = ["", "placed", "order placed"].randomElement(using: &random)!
-            event.text = [
-                "GET /timeline uid=\(event.id.sequence) took \(Int.random(in: 0..<900, using: &random)) ms", "",
-                "line one\nline two \u{11} \u{0} ü“Breakfast”", "ok",
-            ].randomElement(using: &random)!
-            event.level = [nil, .info, .error].randomElement(using: &random)!
-            if Bool.random(using: &random) {
-                event.attributes = [
-                    Attribute("attempt", .json("\(Int.random(in: 0..<5, using: &random))")),
-                    Attribute("user", .text("alice")), Attribute("attempt", .text("again")),
-                ]
+        return SimulatedHistory(.init(processes: 3, events: count, crashPerMille: 10), seed: seed)
+            .events.map { event in
+                var event = event
+                event.name = ["", "placed", "order placed"].randomElement(using: &random)!
+                event.text = [
+                    "GET /timeline uid=\(event.id.sequence) took \(Int.random(in: 0..<900, using: &random)) ms",
+                    "",
+                    "line one\nline two \u{11} \u{0} ü“Breakfast”", "ok",
+                ].randomElement(using: &random)!
+                event.level = [nil, .info, .error].randomElement(using: &random)!
+                if Bool.random(using: &random) {
+                    event.attributes = [
+                        Attribute("attempt", .json("\(Int.random(in: 0..<5, using: &random))")),
+                        Attribute("user", .text("alice")), Attribute("attempt", .text("again")),
+                    ]
+                }
+                if Int.random(in: 0..<4, using: &random) == 0 { event.time = nil }
+                if Int.random(in: 0..<9, using: &random) == 0 { event.stamp = .lowerBound }
+                return event
             }
-            if Int.random(in: 0..<4, using: &random) == 0 { event.time = nil }
-            if Int.random(in: 0..<9, using: &random) == 0 { event.stamp = .lowerBound }
-            return event
-        }
     }
 
     static let header = SegmentHeader(
-        host: Identity128(naming: Array("host".utf8)), segment: Identity128(naming: Array("segment".utf8)),
+        host: Identity128(naming: Array("host".utf8)),
+        segment: Identity128(naming: Array("segment".utf8)),
         created: WallTime(nanoseconds: 1_700_000_000_000_000_000))
 
     static let checkpoint = SourceCheckpoint(
-        path: "/var/log/a.log", device: 1, inode: 2, offset: 3, line: 4, contentHash: SHA256().stored(),
+        path: "/var/log/a.log", device: 1, inode: 2, offset: 3, line: 4,
+        contentHash: SHA256().stored(),
         readerState: [1, 2, 3], isFinished: false, unmatchedCount: 1,
         unmatched: [UnmatchedLine(line: 3, execution: "main", reason: "no match", text: "???")])
 
     /// The segment, and the events of each of its blocks.
-    static func segment(_ events: [Event], isSealed: Bool = true) -> (bytes: [UInt8], blocks: [[Event]]) {
+    static func segment(_ events: [Event], isSealed: Bool = true) -> (
+        bytes: [UInt8], blocks: [[Event]]
+    ) {
         var writer = SegmentWriter(header)
         var bytes = header.encoded()
         var blocks: [[Event]] = []
-        let byProcess = Dictionary(grouping: events, by: \.id.process).sorted { $0.key.description < $1.key.description }
+        let byProcess = Dictionary(grouping: events, by: \.id.process).sorted {
+            $0.key.description < $1.key.description
+        }
         for (process, all) in byProcess {
             let key = ProcessKey(execution: "main", host: "web-1", process: process)
             for run in SegmentWriter.split(all.sorted { $0.id.sequence < $1.id.sequence }) {
@@ -98,7 +106,8 @@ enum Sample {
                     clock: VectorClock([process: $0]))
             }
         }
-        #expect(SegmentWriter.split(events(20_000, textBytes: 1)).map(\.count) == [8192, 8192, 3616])
+        #expect(
+            SegmentWriter.split(events(20_000, textBytes: 1)).map(\.count) == [8192, 8192, 3616])
         #expect(SegmentWriter.split(events(10, textBytes: 1 << 20)).map(\.count) == [3, 3, 3, 1])
         let (bytes, blocks) = Sample.segment(events(10, textBytes: 1 << 20))
         #expect(try Sample.read(bytes).blocks == blocks)
@@ -109,10 +118,15 @@ enum Sample {
         let other = ProcessID(name: String(repeating: "ü", count: 128))
         let most = Causality.Limits.sequenceMax
         let events = [
-            Event(id: EventID(process, 1), time: WallTime(nanoseconds: .max), clock: VectorClock([process: 1, other: most])),
-            Event(id: EventID(process, 2), time: WallTime(nanoseconds: .min + 1), clock: VectorClock([process: 2])),
             Event(
-                id: EventID(process, most), time: WallTime(nanoseconds: 0), cause: EventID(other, most),
+                id: EventID(process, 1), time: WallTime(nanoseconds: .max),
+                clock: VectorClock([process: 1, other: most])),
+            Event(
+                id: EventID(process, 2), time: WallTime(nanoseconds: .min + 1),
+                clock: VectorClock([process: 2])),
+            Event(
+                id: EventID(process, most), time: WallTime(nanoseconds: 0),
+                cause: EventID(other, most),
                 clock: VectorClock([process: most, other: 1])),
         ]
         let (bytes, blocks) = Sample.segment(events)
@@ -123,8 +137,10 @@ enum Sample {
         let process = ProcessID(name: "p")
         let events = (1...8192 as ClosedRange<UInt64>).map { sequence in
             Event(
-                id: EventID(process, sequence), time: WallTime(nanoseconds: Int64(sequence) * 1_000_000),
-                text: "GET /user/\(sequence % 97) took \(sequence * 7 % 300) ms", clock: VectorClock([process: sequence]))
+                id: EventID(process, sequence),
+                time: WallTime(nanoseconds: Int64(sequence) * 1_000_000),
+                text: "GET /user/\(sequence % 97) took \(sequence * 7 % 300) ms",
+                clock: VectorClock([process: sequence]))
         }
         let raw = events.reduce(0) { $0 + SegmentWriter.byteEstimate($1) }
         let (bytes, _) = Sample.segment(events)
@@ -149,13 +165,17 @@ enum Sample {
         var ends: [Int] = []
         var scanner = SegmentScanner(BytesInMemory(bytes))
         while let item = try scanner.next() {
-            if case .block(let block) = item, block.header.kind == .events { ends.append(block.offset + block.bytes.count) }
+            if case .block(let block) = item, block.header.kind == .events {
+                ends.append(block.offset + block.bytes.count)
+            }
         }
         for cut in 0..<bytes.count {
             let read = try Sample.read(Array(bytes[..<cut]))
             #expect(read.blocks == Array(blocks.prefix(ends.count { $0 <= cut })), "cut at \(cut)")
             #expect(!read.isSealed)
-            #expect(read.damage.allSatisfy(\.isTail) && read.damage.count <= 1, "cut at \(cut): \(read.damage)")
+            #expect(
+                read.damage.allSatisfy(\.isTail) && read.damage.count <= 1,
+                "cut at \(cut): \(read.damage)")
         }
     }
 
@@ -180,7 +200,9 @@ enum Sample {
         var scanner = SegmentScanner(BytesInMemory(bytes))
         var ranges: [Range<Int>] = []
         while let item = try scanner.next() {
-            if case .block(let block) = item { ranges.append(block.offset..<block.offset + block.bytes.count) }
+            if case .block(let block) = item {
+                ranges.append(block.offset..<block.offset + block.bytes.count)
+            }
         }
         let without = Array(bytes[..<ranges[1].lowerBound] + bytes[ranges[1].upperBound...])
         let read = try Sample.read(without)
@@ -198,7 +220,10 @@ enum Sample {
             for field in [4, 8] {
                 for value: UInt32 in [0, 1, 12, 36, 37, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff] {
                     var damaged = bytes
-                    for index in 0..<4 { damaged[block.offset + field + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt32(index))) }
+                    for index in 0..<4 {
+                        damaged[block.offset + field + index] = UInt8(
+                            truncatingIfNeeded: value >> (8 * UInt32(index)))
+                    }
                     Self.fixHeader(&damaged, at: block.offset, headerCount)
                     try Self.check(damaged, blocks, "field \(field) = \(value)")
                 }
@@ -208,7 +233,10 @@ enum Sample {
 
     static func fixHeader(_ bytes: inout [UInt8], at offset: Int, _ headerCount: Int) {
         let sum = crc32(Array(bytes[offset..<offset + headerCount - 4]))
-        for index in 0..<4 { bytes[offset + headerCount - 4 + index] = UInt8(truncatingIfNeeded: sum >> (8 * UInt32(index))) }
+        for index in 0..<4 {
+            bytes[offset + headerCount - 4 + index] = UInt8(
+                truncatingIfNeeded: sum >> (8 * UInt32(index)))
+        }
     }
 
     /// Bytes of headers and bodies changed at random, checksums made right: whatever a hostile agent could send.
@@ -219,7 +247,11 @@ enum Sample {
         var scanner = SegmentScanner(BytesInMemory(bytes))
         while let item = try scanner.next() {
             if case .block(let block) = item {
-                offsets.append((block.offset, block.bytes.count - block.header.bodyByteCount, block.bytes.count))
+                offsets.append(
+                    (
+                        block.offset, block.bytes.count - block.header.bodyByteCount,
+                        block.bytes.count
+                    ))
             }
         }
         var random = SeededGenerator(seed: seed)
@@ -228,10 +260,15 @@ enum Sample {
             let block = offsets.randomElement(using: &random)!
             for _ in 0..<Int.random(in: 1...3, using: &random) {
                 let at = block.offset + Int.random(in: 12..<block.total, using: &random)
-                damaged[at] = [0, 1, 0x7f, 0x80, 0xff, UInt8.random(in: 0...255, using: &random)].randomElement(using: &random)!
+                damaged[at] = [0, 1, 0x7f, 0x80, 0xff, UInt8.random(in: 0...255, using: &random)]
+                    .randomElement(using: &random)!
             }
-            let sum = crc32(Array(damaged[(block.offset + block.header)..<(block.offset + block.total)]))
-            for index in 0..<4 { damaged[block.offset + 12 + 17 + index] = UInt8(truncatingIfNeeded: sum >> (8 * UInt32(index))) }
+            let sum = crc32(
+                Array(damaged[(block.offset + block.header)..<(block.offset + block.total)]))
+            for index in 0..<4 {
+                damaged[block.offset + 12 + 17 + index] = UInt8(
+                    truncatingIfNeeded: sum >> (8 * UInt32(index)))
+            }
             Self.fixHeader(&damaged, at: block.offset, block.header)
             var hostile = SegmentScanner(BytesInMemory(damaged))
             while let item = try hostile.next() {
@@ -242,16 +279,20 @@ enum Sample {
 
     /// Columns that are stored, not packed, are within reach of single bytes: each byte at each extreme.
     @Test func everyColumnByteAtItsExtremes() throws {
-        let events = Sample.events(seed: 6, count: 40).filter { $0.id.process.name == "p1" && $0.id.process.incarnation == 1 }
+        let events = Sample.events(seed: 6, count: 40).filter {
+            $0.id.process.name == "p1" && $0.id.process.incarnation == 1
+        }
         let causal = CausalColumns(events)
         let (shape, attributes) = EventColumns.attributes(events)
-        let columns: [(Column, [UInt8])] = [
-            (.sequence, EventColumns.sequence(causal)), (.kind, EventColumns.kind(causal)),
-            (.time, EventColumns.time(causal)), (.processes, EventColumns.processes(causal)),
-            (.cause, EventColumns.cause(causal)), (.stamp, EventColumns.stamp(causal)),
-            (.name, EventColumns.strings(events.map(\.name))), (.text, EventColumns.strings(events.map(\.text))),
-            (.level, EventColumns.level(events)), (.shape, shape),
-        ] + attributes.map { (.attribute, $0) }
+        let columns: [(Column, [UInt8])] =
+            [
+                (.sequence, EventColumns.sequence(causal)), (.kind, EventColumns.kind(causal)),
+                (.time, EventColumns.time(causal)), (.processes, EventColumns.processes(causal)),
+                (.cause, EventColumns.cause(causal)), (.stamp, EventColumns.stamp(causal)),
+                (.name, EventColumns.strings(events.map(\.name))),
+                (.text, EventColumns.strings(events.map(\.text))),
+                (.level, EventColumns.level(events)), (.shape, shape),
+            ] + attributes.map { (.attribute, $0) }
         for (index, column) in columns.enumerated() {
             for byte in column.1.indices {
                 for value: UInt8 in [0, 1, 0x7f, 0x80, 0xff, column.1[byte] &+ 1] {
@@ -276,14 +317,16 @@ enum Sample {
     @Test(arguments: [0, 1, 55, 56, 57, 1000])
     func garbageIsReported(count: Int) throws {
         var random = SeededGenerator(seed: 9)
-        let read = try Sample.read((0..<count).map { _ in UInt8.random(in: 0...255, using: &random) })
+        let read = try Sample.read(
+            (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) })
         #expect(read.blocks.isEmpty)
         #expect(read.damage.count == 1)
     }
 }
 
 @Suite struct GoldenSegments {
-    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Golden")
+    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("Golden")
 
     /// Version 1 as it was first written: it must be readable for ever.
     @Test func version1() throws {
@@ -302,7 +345,9 @@ enum Sample {
 }
 
 @Suite struct SHA256Tests {
-    static func hex(_ bytes: [UInt8]) -> String { bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() }
+    static func hex(_ bytes: [UInt8]) -> String {
+        bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    }
 
     /// FIPS 180-4 and NIST's example vectors.
     @Test(arguments: [
@@ -313,11 +358,14 @@ enum Sample {
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
         ),
     ])
-    func vectors(text: String, digest: String) { #expect(Self.hex(SHA256.digest(Array(text.utf8))) == digest) }
+    func vectors(text: String, digest: String) {
+        #expect(Self.hex(SHA256.digest(Array(text.utf8))) == digest)
+    }
 
     @Test func aMillionTimesA() {
         let digest = SHA256.digest([UInt8](repeating: UInt8(ascii: "a"), count: 1_000_000))
-        #expect(Self.hex(digest) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
+        #expect(
+            Self.hex(digest) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
     }
 
     @Test func pieceByPieceAndStored() throws {
