@@ -27,7 +27,7 @@ final class FollowedFile {
     var lostNameSeconds: Double?
     private(set) var isFinished = false
     /// True where something changed since the last checkpoint.
-    private var isDirty = true
+    private var isDirty = false
     private var unmatchedCount: UInt64 = 0
     private var unmatched: [UnmatchedLine] = []
 

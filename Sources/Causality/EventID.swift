@@ -22,3 +22,8 @@ extension EventID: CustomStringConvertible {
         self.init(ProcessID(text: String(text[..<colon])), sequence)
     }
 }
+
+/// The order in which listings show events where nothing else decides: by process, then sequence number.
+package func listingOrder(_ a: EventID, _ b: EventID) -> Bool {
+    a.process == b.process ? a.sequence < b.sequence : listingOrder(a.process, b.process)
+}

@@ -71,14 +71,14 @@ extension History {
         let line = processes[process]
         guard line.citedMax > line.last else { return nil }
         let cited = EventKey(process: process, sequence: line.citedMax)
-        let citing = processes.indices.lazy.compactMap { other -> EventID? in
+        let citing = processes.indices.compactMap { other -> EventID? in
             let causes = processes[other].causes
             if other != process, let position = firstKnower(of: cited, in: other) {
                 return id(EventPosition(process: other, position: position))
             }
             return causes.first { $0.process == process && $0.sequence == cited.sequence }
                 .map { id(EventPosition(process: other, position: Int($0.position))) }
-        }.first
+        }.min(by: listingOrder)
         let known =
             line.count == 0
             ? "no event of \(line.id) is here" : "\(line.id) ends at \(line.last) here"

@@ -28,6 +28,16 @@ package enum Lack: Hashable, Sendable, CustomStringConvertible {
         case .clocks(let process): "the events of \(process) carry no clocks"
         }
     }
+
+    static func listedBefore(_ a: Lack, _ b: Lack) -> Bool {
+        switch (a, b) {
+        case (.events(let a), .events(let b)):
+            a.process == b.process ? a.first < b.first : listingOrder(a.process, b.process)
+        case (.clocks(let a), .clocks(let b)): listingOrder(a, b)
+        case (.events, .clocks): true
+        case (.clocks, .events): false
+        }
+    }
 }
 
 /// Whether one event has seen another.
@@ -63,19 +73,19 @@ extension History {
 
     /// What the event at a place knows of a process: its own sequence number for its own. O(log steps).
     package func known(of process: Int, at place: EventPosition) -> UInt64 {
-        let line = processes[place.process]
-        if process == place.process { return line.runs[place.position] }
-        return line.known[process]?.value(at: place.position) ?? 0
+        // Not through a local copy of the process: copying counts references, which costs more than the search.
+        if process == place.process { return processes[process].runs[place.position] }
+        return processes[place.process].known[process]?.value(at: place.position) ?? 0
     }
 
     /// The position of the first event of `process` that is `event` or has seen it. O(log n).
     func firstKnower(of event: EventKey, in process: Int) -> Int? {
-        let line = processes[process]
         if process == event.process {
-            let position = event.sequence == 0 ? 0 : line.count(upTo: event.sequence - 1)
-            return position < line.count ? position : nil
+            let position =
+                event.sequence == 0 ? 0 : processes[process].runs.count(upTo: event.sequence - 1)
+            return position < processes[process].runs.count ? position : nil
         }
-        return line.known[event.process]?.firstPosition(reaching: event.sequence)
+        return processes[process].known[event.process]?.firstPosition(reaching: event.sequence)
     }
 
     /// Whether event `e` has seen event `x`, another event.
@@ -85,16 +95,15 @@ extension History {
     /// seen `x`: the first such event of each process is the best witness.
     func knows(_ e: EventKey, _ x: EventKey) -> Knowledge {
         if e.process == x.process { return e.sequence >= x.sequence ? .yes : .no }
-        let line = processes[e.process]
-        let floor = line.count(upTo: e.sequence) - 1
-        let isHere = floor >= 0 && line.runs[floor] == e.sequence
+        let floor = processes[e.process].runs.count(upTo: e.sequence) - 1
+        let isHere = floor >= 0 && processes[e.process].runs[floor] == e.sequence
         if floor >= 0,
             known(of: x.process, at: EventPosition(process: e.process, position: floor))
                 >= x.sequence
         {
             return .yes
         }
-        if isHere, !line.isUncertain(at: floor) { return .no }
+        if isHere, !processes[e.process].isUncertain(at: floor) { return .no }
         if !isHere, receiverLearned(x, from: e) { return .yes }
         for process in processes.indices {
             guard let knower = firstKnower(of: e, in: process),
@@ -155,7 +164,7 @@ extension History {
                 sources.append(EventKey(process: process, sequence: value))
             }
         }
-        return sources.sorted { ($0.process, $0.sequence) < ($1.process, $1.sequence) }.first {
+        return sources.sorted { listingOrder(id($0), id($1)) }.first {
             source in
             let line = processes[source.process]
             guard let position = line.position(of: source.sequence) else { return true }

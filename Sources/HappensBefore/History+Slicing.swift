@@ -7,9 +7,10 @@ package struct Slice: Sendable {
     /// For want of what the slice may not be all: empty where it is complete.
     package let lacks: [Lack]
 
+    /// Keeps `lacks` sorted, so that they do not depend on the order in which processes appeared.
     package init(ranges: [Range<Int>], lacks: [Lack]) {
         self.ranges = ranges
-        self.lacks = lacks
+        self.lacks = lacks.sorted(by: Lack.listedBefore)
     }
 
     /// How many events are here.

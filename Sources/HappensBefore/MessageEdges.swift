@@ -84,7 +84,7 @@ package struct MessageEdges: Sendable {
             }
             if !implied || key == cause { sources.append(key) }
         }
-        return sources.sorted { ($0.process, $0.sequence) < ($1.process, $1.sequence) }
+        return sources.sorted { listingOrder(history.id($0), history.id($1)) }
     }
 
     /// The messages that arrived at an event. O(log edges).
@@ -111,7 +111,7 @@ package struct MessageEdges: Sendable {
             result.append(named(edges[index], in: history))
             index += 1
         }
-        return result
+        return result.sorted { listingOrder($0.to, $1.to) }
     }
 
     /// What an event did with messages: as recorded, or where that says nothing, as the edges show.
@@ -129,12 +129,15 @@ package struct MessageEdges: Sendable {
         return send < sends.count && sends[send].sequence == sequence ? .send : .local
     }
 
-    /// Calls `body` with every edge, by receiver. Stops where it throws.
+    /// Calls `body` with every edge, in listing order of the receivers. Stops where it throws.
     package func forEach(
         in history: History, _ body: (MessageEdge) throws -> Void
     ) rethrows {
-        for edges in incoming {
-            for edge in edges { try body(named(edge, in: history)) }
+        let processes = incoming.indices.sorted {
+            listingOrder(history.processes[$0].id, history.processes[$1].id)
+        }
+        for process in processes {
+            for edge in incoming[process] { try body(named(edge, in: history)) }
         }
     }
 

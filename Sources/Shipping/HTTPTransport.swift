@@ -5,11 +5,19 @@ import Segments
 
 /// Shipping over HTTP: `HEAD` and `PATCH /v1/segments/{id}`, in the manner of the IETF's resumable uploads.
 package struct HTTPTransport: Transport {
+    /// A client that says at once that nobody answers: whoever uses it knows better when to try again.
+    package static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout.connect = .seconds(Limits.connectSecondsMax)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(configuration: configuration)
+    }()
+
     private let client: HTTPClient
     private let base: String
 
     /// A transport to the collector at `collector`, an `http://` or `https://` URL.
-    package init(collector: String, client: HTTPClient = .shared) {
+    package init(collector: String, client: HTTPClient = HTTPTransport.client) {
         self.client = client
         base = collector.hasSuffix("/") ? String(collector.dropLast()) : collector
     }

@@ -2,6 +2,8 @@
 package enum Limits {
     /// Bytes of one request: what a collector takes.
     package static let requestBytesMax = 8 << 20
+    /// Seconds until a connection that is not answered is given up.
+    static let connectSecondsMax: Int64 = 10
     /// Seconds until a request without an answer is given up and tried again.
     static let requestSecondsMax: Int64 = 60
     /// Milliseconds before the first retry; each further one waits up to twice as long.

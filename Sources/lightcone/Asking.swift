@@ -8,6 +8,7 @@ import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 import Querying
+import Shipping
 
 /// What all questions have in common.
 struct AskOptions: ParsableArguments {
@@ -90,7 +91,7 @@ struct RemoteSource {
         var request = HTTPClientRequest(
             url: "\(base)/v1/\(verb)\(query.isEmpty ? "" : "?")\(query)")
         request.headers.add(name: "Accept", value: isJSON ? "application/json" : "text/plain")
-        let response = try await HTTPClient.shared.execute(request, timeout: .hours(1))
+        let response = try await HTTPTransport.client.execute(request, timeout: .hours(1))
         guard response.status == .ok else { throw try await failure(response) }
         for note in response.headers["Lightcone-Note"] {
             Terminal.note(PercentEscaping.unescape(note[...]))

@@ -77,6 +77,7 @@ enum Main {
         let message = Lightcone.fullMessage(for: error)
         if code == .success {
             Terminal.write(message.isEmpty ? "" : message + "\n")
+            Terminal.flush()
             exit(Exit.yes.rawValue)
         }
         if code == .validationFailure {

@@ -1,0 +1,189 @@
+import Foundation
+import Testing
+
+@Suite struct ExportFormats {
+    private func facebook() throws -> (folder: TemporaryFolder, source: String)? {
+        guard let log = SharedLog.all.first(where: { $0.file == "facebook.log" }) else { return nil }
+        let folder = try TemporaryFolder()
+        _ = try log.importInto(folder.path + "/db")
+        return (folder, folder.path + "/db")
+    }
+
+    private func export(_ source: String, _ format: String, to file: String, _ more: String...) throws -> Program.Result {
+        try Program.lightcone(["export", "--source", source, "--format", format, "-o", file] + more)
+    }
+
+    @Test(arguments: ["shiviz", "ndjson"])
+    func whatIsWrittenCanBeImported(format: String) throws {
+        guard let (folder, source) = try facebook() else { return }
+        let file = folder.path + "/out"
+        #expect(try export(source, format, to: file).status == 0)
+        let result = try Program.lightcone(
+            "import", "--into", folder.path + "/again", "--format", format == "ndjson" ? "jsonl" : format, file, "--json")
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.errors.isEmpty)
+        #expect(try edges(source, "main") == edges(folder.path + "/again", "main"))
+        func events(_ source: String) throws -> [String: String] {
+            let graph = try Program.lightcone("export", "--source", source, "--format", "json").object
+            return Dictionary(
+                uniqueKeysWithValues: (graph["events"] as? [[String: Any]] ?? []).map {
+                    ($0["id"] as! String, $0["text"] as! String)
+                })
+        }
+        #expect(try events(source) == events(folder.path + "/again"))
+        if format == "ndjson" {
+            let timelines = try [source, folder.path + "/again"].map {
+                try Program.lightcone("timeline", "--json", "--source", $0).output
+            }
+            #expect(timelines[0] == timelines[1])
+        }
+    }
+
+    @Test func graphvizAcceptsDot() throws {
+        guard let (folder, source) = try facebook() else { return }
+        #expect(try export(source, "dot", to: folder.path + "/g.dot").status == 0)
+        guard let dot = Program.find("dot") else {
+            print("skipped: no dot")
+            return
+        }
+        let result = try Program.run(dot, ["-Tsvg", folder.path + "/g.dot"])
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        #expect(result.output.contains("alice:1"))
+    }
+
+    @Test func networkxReadsGraphML() throws {
+        guard let (folder, source) = try facebook() else { return }
+        #expect(try export(source, "graphml", to: folder.path + "/g.graphml").status == 0)
+        guard let python = Program.find("python3"),
+            try Program.run(python, ["-c", "import networkx"]).status == 0
+        else {
+            print("skipped: no python3 with networkx")
+            return
+        }
+        let script = """
+            import networkx, json, sys
+            g = networkx.read_graphml(sys.argv[1])
+            print(json.dumps({"nodes": sorted(g.nodes), "edges": sorted(f"{a} → {b}" for a, b in g.edges),
+                "clock": g.nodes["alice:2"]["clock"], "text": g.nodes["alice:3"]["text"]}))
+            """
+        let result = try Program.run(python, ["-c", script, folder.path + "/g.graphml"])
+        #expect(result.status == 0, "\(result.errors)")
+        let graph = try Program.lightcone("export", "--source", source, "--format", "json").object
+        let ids = (graph["events"] as? [[String: Any]] ?? []).compactMap { $0["id"] as? String }
+        #expect(result.object["nodes"] as? [String] == ids.sorted())
+        #expect(Set(result.object["edges"] as? [String] ?? []) == (try edges(source, "main")))
+        #expect(result.object["clock"] as? String == "alice=2 eastDC=6 loadBalancer=2 westDC=3")
+    }
+
+    @Test func perfettoIsTraceEventJSON() throws {
+        guard let (folder, source) = try facebook() else { return }
+        #expect(try export(source, "perfetto", to: folder.path + "/g.json").status == 0)
+        let trace = try JSONSerialization.jsonObject(
+            with: Data(contentsOf: URL(fileURLWithPath: folder.path + "/g.json"))) as? [String: Any]
+        let events = try #require(trace?["traceEvents"] as? [[String: Any]])
+        func of(_ phase: String) -> [[String: Any]] { events.filter { $0["ph"] as? String == phase } }
+        #expect(of("X").count == 47)
+        #expect(of("s").count == 23 && of("f").count == 23)
+        #expect(of("M").count { $0["name"] as? String == "thread_name" } == 4)
+        // Every arrow begins and ends within a slice of its track, and never points back in time.
+        for (start, end) in zip(of("s"), of("f")) {
+            #expect(start["id"] as? Int == end["id"] as? Int)
+            #expect((start["ts"] as! Double) < (end["ts"] as! Double))
+            for arrow in [start, end] {
+                #expect(
+                    of("X").contains {
+                        $0["tid"] as? Int == arrow["tid"] as? Int && $0["pid"] as? Int == arrow["pid"] as? Int
+                            && $0["ts"] as! Double == arrow["ts"] as! Double
+                    })
+            }
+        }
+    }
+
+    @Test func mermaidIsRefusedWhereItIsTooLarge() throws {
+        guard let (folder, source) = try facebook() else { return }
+        let diagram = try Program.lightcone("export", "--source", source, "--format", "mermaid")
+        #expect(diagram.output.hasPrefix("sequenceDiagram\n  participant p0 as alice\n"))
+        #expect(diagram.output.split(separator: "\n").count { $0.contains("->>") } == 23)
+        let log = try #require(SharedLog.all.first { $0.file == "chord.log" })
+        _ = try log.importInto(folder.path + "/large")
+        let refused = try Program.lightcone("export", "--source", folder.path + "/large", "--format", "mermaid")
+        #expect(refused.status == 2)
+        #expect(refused.errors.contains("at most 200") && refused.errors.contains("--past-of"))
+        let part = try Program.lightcone(
+            "export", "--source", folder.path + "/large", "--format", "mermaid", "--past-of", "kv-node-10:20")
+        #expect(part.status == 0, "\(part.errors)")
+    }
+
+    @Test func aPastHoldsItsEvent() throws {
+        guard let (folder, source) = try facebook() else { return }
+        defer { withExtendedLifetime(folder) {} }
+        let graph = try Program.lightcone(
+            "export", "--source", source, "--format", "json", "--past-of", "alice:2").object
+        let ids = (graph["events"] as? [[String: Any]] ?? []).compactMap { $0["id"] as? String }
+        let past = try Program.lightcone("past", "--source", source, "alice:2", "--json").objects.compactMap { $0["id"] as? String }
+        #expect(Set(ids) == Set(past + ["alice:2"]))
+        #expect(ids.last == "alice:2")
+    }
+}
+
+@Suite struct CommandLineTests {
+    static let commands = [
+        ["agent"], ["collector"], ["import"], ["executions"], ["processes"], ["gaps"], ["defects"], ["timeline"], ["show"],
+        ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["view"], ["export"], ["segment", "inspect"],
+        ["segment", "verify"], ["catalogue", "rebuild"], ["demo"],
+    ]
+
+    @Test(arguments: commands) func helpHasAnExample(command: [String]) throws {
+        let result = try Program.lightcone(command + ["--help"])
+        #expect(result.status == 0)
+        #expect(result.output.contains("Example:") && result.output.contains("lightcone \(command.joined(separator: " "))"))
+    }
+
+    @Test func completions() throws {
+        let script = try Program.lightcone("--generate-completion-script", "bash")
+        #expect(script.status == 0 && script.output.contains("timeline"))
+        let folder = try TemporaryFolder()
+        let bash = try #require(Program.find("bash"))
+        #expect(try Program.run(bash, ["-n", folder.write("c.bash", script.output)]).status == 0)
+    }
+
+    @Test func exitCodes() throws {
+        let folder = try TemporaryFolder()
+        let log = try folder.write("a.log", "a {\"a\":1}\nhello\na {\"a\":2}\nagain\n")
+        let source = folder.path + "/db"
+        #expect(try Program.lightcone("import", "--into", source, "--format", "govector", log).status == 0)
+        #expect(try Program.lightcone("order", "--source", source, "a:1", "a:2").status == 0)
+        #expect(try Program.lightcone("order", "--source", source, "a:1", "b:2").status == 1)
+        #expect(try Program.lightcone("timeline", "--source", source, "{ text = \"nothing\" }").status == 1)
+        #expect(try Program.lightcone("gaps", "--source", source).status == 1)
+        let misuse = try Program.lightcone("timeline", "--source", source, "{ text = }")
+        #expect(misuse.status == 2 && misuse.errors.contains("column 10"))
+        #expect(try Program.lightcone("order", "--source", source, "a1", "a:2").status == 2)
+        #expect(try Program.lightcone("order", "--source", source, "a:1").status == 2)
+        #expect(try Program.lightcone("timeline", "--source", folder.path + "/nowhere").status == 3)
+        #expect(try Program.lightcone("timeline", "--source", "http://127.0.0.1:1").status == 3)
+        #expect(try Program.lightcone("nonsense").status == 2)
+        #expect(
+            try Program.lightcone("import", "--into", source, "--format", "regex", "--pattern", "(?<host>", log).status == 2)
+    }
+
+    @Test func textFromEventsIsEscaped() throws {
+        let folder = try TemporaryFolder()
+        let log = try folder.write("a.log", "a {\"a\":1}\n\u{1b}[2Jgone\u{7}\u{202e}\n")
+        _ = try Program.lightcone("import", "--into", folder.path + "/db", "--format", "govector", log)
+        let output = try Program.lightcone("timeline", "--source", folder.path + "/db").output
+        #expect(output == "a:1  \\u{1b}[2Jgone\\u{7}\\u{202e}\n")
+    }
+
+    @Test func aLogWithoutClocks() throws {
+        let folder = try TemporaryFolder()
+        let log = try folder.write("notes.txt", "2026-11-23T10:00:00Z ERROR one\n\ntwo\n")
+        let result = try Program.lightcone(
+            "import", "--into", folder.path + "/db", "--format", "text", "--host", "web-1", log, "--json")
+        #expect(result.status == 0)
+        let events = try Program.lightcone("timeline", "--source", folder.path + "/db", "--json").objects
+        #expect(events.map { $0["id"] as? String } == ["web-1/notes.txt:1", "web-1/notes.txt:2"])
+        #expect(events.first?["level"] as? String == "error")
+        #expect(events.first?["time"] as? String == "2026-11-23T10:00:00Z")
+    }
+}

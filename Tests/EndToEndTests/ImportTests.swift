@@ -1,0 +1,232 @@
+import Foundation
+import Testing
+
+/// The real logs in `../shared/data`.
+struct SharedLog: Sendable, CustomTestStringConvertible {
+    struct Execution: Sendable {
+        var name: String
+        var events: Int
+        var hosts: Int
+        var edges: String?
+    }
+    var file: String
+    var arguments: [String]
+    var executions: [Execution]
+
+    var testDescription: String { file }
+    var isMalformed: Bool { file.hasPrefix("malformed/") }
+    /// One machine's log alone: the others are ghosts.
+    var isAlone: Bool { file.hasSuffix("-Log.txt") }
+
+    static let all: [SharedLog] = {
+        guard let data = Program.data,
+            let index = try? JSONSerialization.jsonObject(
+                with: Data(contentsOf: data.appendingPathComponent("index.json"))) as? [[String: Any]]
+        else { return [] }
+        return index.map { entry in
+            var arguments: [String]
+            switch (entry["format"] as? String, entry["header"] as? Bool) {
+            case ("jsonl", _):
+                var fields = entry["fields"] as? [String: String] ?? [:]
+                fields["trace"] = nil
+                let map = fields.map { "\($0.key)=\($0.value)" }.sorted().joined(separator: ",")
+                arguments = ["--format", "jsonl", "--fields", map]
+            case (_, true): arguments = ["--format", "shiviz"]
+            default:
+                arguments = ["--format", "regex", "--pattern", entry["regex"] as? String ?? ""]
+                if let delimiter = entry["delimiter"] as? String { arguments += ["--delimiter", delimiter] }
+            }
+            let executions = (entry["executions"] as? [[String: Any]] ?? []).map { execution in
+                let label = execution["label"] as? String ?? ""
+                return Execution(
+                    name: label.isEmpty ? "main" : label, events: execution["events"] as? Int ?? -1,
+                    hosts: execution["hosts"] as? Int ?? -1, edges: execution["edges"] as? String)
+            }
+            return SharedLog(file: entry["file"] as? String ?? "", arguments: arguments, executions: executions)
+        }
+    }()
+
+    func importInto(_ folder: String) throws -> Program.Result {
+        try Program.lightcone(
+            ["import", "--into", folder] + arguments + ["--json", Program.data!.appendingPathComponent(file).path])
+    }
+}
+
+/// The message edges of an export, as `from → to`.
+func edges(_ source: String, _ execution: String) throws -> Set<String> {
+    let graph = try Program.lightcone("export", "--source", source, "--execution", execution, "--format", "json").object
+    return Set((graph["edges"] as? [[String: String]] ?? []).map { "\($0["from"]!) → \($0["to"]!)" })
+}
+
+@Suite struct SharedLogImports {
+    @Test(arguments: SharedLog.all)
+    func countsAndEdgesAreExact(log: SharedLog) throws {
+        let folder = try TemporaryFolder()
+        let result = try log.importInto(folder.path + "/db")
+        #expect(result.status == 0, "\(result.errors)")
+        let executions = result.object["executions"] as? [[String: Any]] ?? []
+        #expect(executions.compactMap { $0["name"] as? String } == log.executions.map(\.name))
+        for (found, expected) in zip(executions, log.executions) {
+            #expect(found["events"] as? Int == expected.events)
+            #expect(found["processes"] as? Int == expected.hosts)
+            let lines = try Program.lightcone(
+                "processes", "--source", folder.path + "/db", "--execution", expected.name, "--json").objects
+            #expect(lines.count == expected.hosts)
+            guard let file = expected.edges, let data = Program.data else { continue }
+            let rows = try String(contentsOf: data.appendingPathComponent(file), encoding: .utf8)
+                .split(separator: "\n").map { $0.split(separator: "\t") }
+            let expectedEdges = Set(rows.map { "\($0[0]):\($0[1]) → \($0[2]):\($0[3])" })
+            #expect(try edges(folder.path + "/db", expected.name) == expectedEdges)
+            #expect(found["messageEdges"] as? Int == expectedEdges.count)
+            if !log.isAlone {
+                #expect(found["defects"] as? Int == 0)
+                #expect(found["gaps"] as? Int == 0)
+            }
+        }
+    }
+
+    @Test(arguments: SharedLog.all.filter(\.isAlone))
+    func aLogAloneSaysWhatIsUnknown(log: SharedLog) throws {
+        let folder = try TemporaryFolder()
+        let source = folder.path + "/db"
+        _ = try log.importInto(source)
+        let gaps = try Program.lightcone("gaps", "--source", source, "--json").objects
+        #expect(!gaps.isEmpty && gaps.allSatisfy { $0["first"] as? Int == 1 })
+        let ghosts = try Program.lightcone("defects", "--source", source, "--json").objects
+            .filter { $0["kind"] as? String == "ghost" }
+        #expect(ghosts.count == gaps.count)
+        let process = try #require(gaps.first?["process"] as? String)
+        let last = try #require(gaps.first?["last"] as? Int)
+        let mine = try #require(
+            Program.lightcone("processes", "--source", source, "--json").objects.first?["process"] as? String)
+        // The missing process's last cited event is before the one that cites it; what it had seen is unknown.
+        let end = try #require(
+            Program.lightcone("processes", "--source", source, "--json").objects.first?["last"] as? Int)
+        let known = try Program.lightcone("order", "--source", source, "--json", "\(process):\(last)", "\(mine):\(end)")
+        #expect(known.object["order"] as? String == "before")
+        let unknown = try Program.lightcone("order", "--source", source, "--json", "\(mine):1", "\(process):\(last)")
+        #expect(unknown.object["order"] as? String == "unknown")
+        #expect((unknown.object["because"] as? String)?.contains("\(process) 1–\(last) are missing") == true)
+        #expect(unknown.status == 1)
+        let past = try Program.lightcone("past", "--source", source, "--json", "--count", "\(mine):\(end)").object
+        #expect(past["complete"] as? Bool == false)
+    }
+
+    @Test(.enabled(if: Program.data != nil)) func partsAddUpToTheWhole() throws {
+        let folder = try TemporaryFolder()
+        let pattern = #"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)"#
+        let data = try #require(Program.data)
+        func load(_ into: String, _ files: [String]) throws {
+            for file in files {
+                _ = try Program.lightcone(
+                    "import", "--into", folder.path + into, "--format", "regex", "--pattern", pattern,
+                    data.appendingPathComponent(file).path)
+            }
+        }
+        try load("/whole", ["rfs/merged.log"])
+        try load("/parts", ["rfs/Miner3-Log.txt", "rfs/Miner1-Log.txt", "rfs/Miner2-Log.txt"])
+        #expect(try edges(folder.path + "/whole", "main") == edges(folder.path + "/parts", "main"))
+        for question in [
+            ["past", "Miner2:2000", "--count"], ["future", "Miner1:700", "--count"],
+            ["concurrent", "Miner3:900", "--count"], ["cut", "Miner2:77"], ["defects"], ["timeline", "--json"],
+        ] {
+            let answers = try ["/whole", "/parts"].map {
+                try Program.lightcone(question + ["--source", folder.path + $0]).output
+            }
+            if question != ["defects"] { #expect(answers[0] == answers[1], "\(question)") }
+        }
+    }
+
+    @Test(.enabled(if: Program.data != nil)) func theSameFileTwiceAddsNothing() throws {
+        let folder = try TemporaryFolder()
+        let log = try #require(SharedLog.all.first { $0.file == "chord.log" })
+        let first = try log.importInto(folder.path + "/db")
+        let again = try log.importInto(folder.path + "/db")
+        #expect(again.status == 0)
+        #expect(again.errors.contains("imported before"))
+        #expect((again.object["files"] as? [[String: Any]])?.first?["added"] as? Bool == false)
+        #expect(
+            (first.object["executions"] as? [NSDictionary]) == (again.object["executions"] as? [NSDictionary]))
+    }
+}
+
+@Suite struct MalformedLogs {
+    private func imported(_ name: String, _ body: (Program.Result, String) throws -> Void) throws {
+        guard let log = SharedLog.all.first(where: { $0.file == "malformed/" + name }) else { return }
+        let folder = try TemporaryFolder()
+        let result = try log.importInto(folder.path + "/db")
+        #expect(result.status == 0)
+        try body(result, folder.path + "/db")
+    }
+
+    private func defects(_ source: String) throws -> [[String: Any]] {
+        try Program.lightcone("defects", "--source", source, "--json").objects
+    }
+
+    @Test func anUnknownHost() throws {
+        try imported("shiviz-142-facebook-renamed-host.log") { _, source in
+            let found = try defects(source)
+            let ghost = try #require(found.first { $0["kind"] as? String == "ghost" })
+            #expect(ghost["events"] as? [String] == ["loadB:2", "alice:2"])
+            #expect((ghost["text"] as? String)?.contains("no event of loadB is here") == true)
+            #expect(found.contains { $0["kind"] as? String == "clock-backwards" && ($0["text"] as? String)?.contains("loadB") == true })
+            let gaps = try Program.lightcone("gaps", "--source", source, "--json").objects
+            #expect(gaps.map { $0["process"] as? String } == ["loadB"])
+        }
+    }
+
+    @Test func holes() throws {
+        try imported("shiviz-179-holes.ndjson") { result, source in
+            let gaps = try Program.lightcone("gaps", "--source", source, "--json").objects
+            #expect(gaps.count == 1)
+            #expect(gaps.first?["first"] as? Int == 4 && gaps.first?["last"] as? Int == 5)
+            #expect(gaps.first?["process"] as? String == "0")
+            let jump = try #require(try defects(source).first { $0["kind"] as? String == "clock-jump" })
+            #expect(jump["events"] as? [String] == ["0:6", "0:3"])
+            let order = try Program.lightcone("order", "--source", source, "--json", "0:3", "0:6").object
+            #expect(order["order"] as? String == "before")
+        }
+    }
+
+    @Test func aCycle() throws {
+        try imported("shiviz-22-causal-cycle.log") { _, source in
+            let cycle = try #require(try defects(source).first { $0["kind"] as? String == "cycle" })
+            #expect(cycle["events"] as? [String] == ["alice:2", "eastDC:7", "alice:3"])
+            let order = try Program.lightcone("order", "--source", source, "--json", "alice:2", "eastDC:7").object
+            #expect(order["order"] as? String == "unknown")
+            #expect((order["because"] as? String)?.contains("contradict") == true)
+            #expect(try Program.lightcone("timeline", "--source", source).output.split(separator: "\n").count == 10)
+        }
+    }
+
+    @Test func aMissingHost() throws {
+        try imported("shiviz-28-missing-host.log") { result, source in
+            let execution = (result.object["executions"] as? [[String: Any]])?.first
+            #expect(execution?["unmatchedLines"] as? Int == 2)
+            #expect(result.errors.contains("line 1:") && result.errors.contains("line 2:"))
+            let gaps = try Program.lightcone("gaps", "--source", source).output
+            #expect(gaps.contains("alice 1 is missing") && gaps.contains("bob 1 is missing"))
+            #expect(try defects(source).contains { $0["kind"] as? String == "ghost" && ($0["text"] as? String)?.contains("bob") == true })
+        }
+    }
+
+    @Test func wallClocksAreOnlyNoted() throws {
+        for (name, kind) in [
+            ("tsviz-48-receive-before-send.log", "wall-clock-disagrees"),
+            ("tsviz-48-wallclock-backwards.log", "wall-clock-backwards"),
+        ] {
+            try imported(name) { result, source in
+                let execution = (result.object["executions"] as? [[String: Any]])?.first
+                #expect(execution?["defects"] as? Int == 0)
+                #expect(execution?["notes"] as? Int == 1)
+                let found = try defects(source)
+                #expect(found.map { $0["kind"] as? String } == [kind])
+                #expect(found.first?["note"] as? Bool == true)
+            }
+        }
+        try imported("tsviz-48-receive-before-send.log") { _, source in
+            let order = try Program.lightcone("order", "--source", source, "--json", "a:1", "b:1").object
+            #expect(order["order"] as? String == "before")
+        }
+    }
+}

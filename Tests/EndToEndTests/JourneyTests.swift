@@ -1,0 +1,369 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+import Testing
+
+/// Agents, a collector, and what happens to them: every program here is the real one.
+@Suite(.serialized) struct JourneyTests {
+    /// GoVector lines of a process: event n says `text n`.
+    static func lines(_ process: String, _ range: ClosedRange<Int>) -> String {
+        range.map { "\(process) {\"\(process)\":\($0)}\nINFO event \($0) of \(process)\n" }.joined()
+    }
+
+    static func agent(
+        _ folder: TemporaryFolder, _ url: String, host: String = "h", follow: String, more: [String] = []
+    ) throws -> RunningProgram {
+        try RunningProgram(
+            [
+                "agent", "--collector", url, "--host", host, "--spool", "\(folder.path)/spool-\(host)", "--follow", follow,
+            ] + more, log: "\(folder.path)/agent-\(host).log")
+    }
+
+    /// Fails unless a collector's folder has exactly events 1 to `count` of `process`, each once and unchanged.
+    static func expectExactly(_ count: Int, of process: String, in source: String) throws {
+        let events = try Program.lightcone("timeline", "--source", source, "--process", process, "--json").objects
+        #expect(events.map { $0["seq"] as? Int } == Array(1...count), "\(process): \(events.count) events")
+        #expect(events.allSatisfy { $0["text"] as? String == "event \($0["seq"] as! Int) of \(process)" })
+        let processes = try Program.lightcone("processes", "--source", source, "--json").objects
+        let mine = processes.first { $0["process"] as? String == process }
+        #expect(mine?["gaps"] as? Int == 0)
+        // Twice would be an overlap: the blocks together hold no more rows than there are events.
+        var rows = 0
+        for path in try segments(source + "/segments") {
+            for line in try Program.lightcone("segment", "inspect", path, "--json").objects
+            where line["process"] as? String == process {
+                rows += line["events"] as? Int ?? 0
+            }
+        }
+        #expect(rows == count, "\(process): \(rows) rows in the segments")
+    }
+
+    static func segments(_ folder: String) throws -> [String] {
+        (FileManager.default.enumerator(atPath: folder)?.allObjects as? [String] ?? [])
+            .filter { $0.hasSuffix(".lcseg") }.map { "\(folder)/\($0)" }.sorted()
+    }
+
+    @Test(.enabled(if: Program.data != nil)) func threeMachinesGiveTheMergedGraph() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let data = try #require(Program.data)
+        var agents: [RunningProgram] = []
+        for miner in ["Miner1", "Miner2", "Miner3"] {
+            let log = data.appendingPathComponent("rfs/\(miner)-Log.txt").path
+            agents.append(try Self.agent(folder, collector.url, host: miner, follow: "govector:\(log)"))
+        }
+        try waitUntil("all events arrived") { try collector.eventCount() == 8213 }
+        let rows = try String(contentsOf: data.appendingPathComponent("edges/rfs-merged.log.tsv"), encoding: .utf8)
+            .split(separator: "\n").map { $0.split(separator: "\t") }
+        #expect(try edges(collector.url, "main") == Set(rows.map { "\($0[0]):\($0[1]) → \($0[2]):\($0[3])" }))
+        #expect(try Program.lightcone("defects", "--source", collector.url).output == "")
+        try compareAnswers(collector)
+        for agent in agents { #expect(agent.stop() == 0, "\(agent.text)") }
+    }
+
+    /// A collector and its folder give the same bytes to the same questions.
+    private func compareAnswers(_ collector: RunningCollector) throws {
+        for question in [
+            ["executions"], ["processes"], ["gaps"], ["defects"], ["timeline", "{ text =~ \"block\" && seq < 40 }"],
+            ["timeline", "--process", "Miner2", "--limit", "7"], ["show", "Miner2:7"], ["order", "Miner1:33", "Miner2:7"],
+            ["past", "Miner2:7"], ["future", "Miner1:3600"], ["concurrent", "Miner1:51"], ["past", "Miner2:7", "--count"],
+            ["path", "Miner1:51", "Miner3:300"], ["cut", "Miner2:7"], ["view", "Miner2", "--at", "Miner2:20"],
+            ["export", "--format", "dot", "--past-of", "Miner2:7"], ["order", "nobody:1", "Miner2:7"],
+        ] {
+            for json in [[], ["--json"]] {
+                let local = try Program.lightcone(question + json + ["--source", collector.data])
+                let remote = try Program.lightcone(question + json + ["--source", collector.url])
+                #expect(local.output == remote.output, "\(question)")
+                #expect(local.errors == remote.errors, "\(question)")
+                #expect(local.status == remote.status, "\(question)")
+            }
+        }
+    }
+
+    @Test func whatTheAgentSealedIsWhatTheCollectorStores() throws {
+        let folder = try TemporaryFolder()
+        let log = try folder.write("a.log", Self.lines("a", 1...500))
+        // Nobody listens: everything stays in the spool.
+        let offline = try Self.agent(folder, "http://127.0.0.1:1", follow: "govector:\(log)")
+        try waitUntil("the events are in the spool") {
+            try Self.segments(folder.path + "/spool-h").contains { path in
+                try Program.lightcone("segment", "inspect", path, "--json").objects.first?["events"] as? Int == 500
+            }
+        }
+        #expect(offline.stop() == 0, "\(offline.text)")
+        let sealed = try Self.segments(folder.path + "/spool-h").map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
+        #expect(sealed.count == 1)
+        let collector = try RunningCollector(folder)
+        let online = try Self.agent(folder, collector.url, follow: "govector:\(log)")
+        try waitUntil("all events arrived") { try collector.eventCount() == 500 }
+        #expect(online.stop() == 0)
+        let stored = try Self.segments(collector.data + "/segments").map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
+        #expect(stored == sealed)
+        try Self.expectExactly(500, of: "a", in: collector.data)
+        #expect(try Program.lightcone(["segment", "verify"] + Self.segments(collector.data + "/segments")).status == 0)
+    }
+
+    @Test func anAgentThatIsKilledLosesNothingAndRepeatsNothing() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let log = folder.path + "/a.log"
+        var written = 0
+        for round in 0..<12 {
+            let agent = try Self.agent(folder, collector.url, follow: "govector:\(log)")
+            for _ in 0..<10 {
+                let next = written + 1 + (round * 7) % 23
+                try folder.append("a.log", Self.lines("a", (written + 1)...next))
+                written = next
+                // Half a record at the end, finished in the next round.
+                RunLoop.current.run(until: Date().addingTimeInterval(0.01 + 0.003 * Double(round)))
+            }
+            agent.kill()
+            #expect(!agent.isRunning)
+        }
+        let last = try Self.agent(folder, collector.url, follow: "govector:\(log)")
+        try waitUntil("all events arrived") { try collector.eventCount() == written }
+        #expect(last.stop() == 0, "\(last.text)")
+        try Self.expectExactly(written, of: "a", in: collector.data)
+    }
+
+    @Test func aCollectorThatIsKilledKeepsWhatItAcknowledged() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let agent = try Self.agent(folder, collector.url, follow: "govector:\(folder.path)/a.log")
+        var written = 0
+        var acknowledged = 0
+        for _ in 0..<8 {
+            for _ in 0..<15 {
+                try folder.append("a.log", Self.lines("a", (written + 1)...(written + 20)))
+                written += 20
+                RunLoop.current.run(until: Date().addingTimeInterval(0.02))
+            }
+            let seen = try collector.eventCount()
+            #expect(seen >= acknowledged, "what was acknowledged is still there")
+            acknowledged = seen
+            collector.kill()
+            let kept = try Program.lightcone("executions", "--source", collector.data, "--json").objects
+            #expect((kept.first?["events"] as? Int ?? 0) >= acknowledged)
+            try collector.start()
+        }
+        try waitUntil("all events arrived") { try collector.eventCount() == written }
+        #expect(agent.stop() == 0, "\(agent.text)")
+        try Self.expectExactly(written, of: "a", in: collector.data)
+    }
+
+    @Test(arguments: ["rename", "copy and cut"]) func rotation(how: String) throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let log = folder.path + "/a.log"
+        // The pattern also matches what rotation leaves behind.
+        var agent = try Self.agent(folder, collector.url, follow: "govector:\(folder.path)/a.log*")
+        var written = 0
+        for round in 1...4 {
+            for _ in 0..<5 {
+                try folder.append("a.log", Self.lines("a", (written + 1)...(written + 30)))
+                written += 30
+                RunLoop.current.run(until: Date().addingTimeInterval(0.05))
+            }
+            if round == 3 {
+                // The machine is down while the log is rotated.
+                agent.kill()
+                try folder.append("a.log", Self.lines("a", (written + 1)...(written + 30)))
+                written += 30
+            }
+            if how == "rename" {
+                try FileManager.default.moveItem(atPath: log, toPath: "\(log).\(round)")
+            } else {
+                try FileManager.default.copyItem(atPath: log, toPath: "\(log).\(round)")
+                truncate(log, 0)
+            }
+            if round == 3 { agent = try Self.agent(folder, collector.url, follow: "govector:\(folder.path)/a.log*") }
+        }
+        try folder.append("a.log", Self.lines("a", (written + 1)...(written + 10)))
+        written += 10
+        try waitUntil("all events arrived") { try collector.eventCount() >= written }
+        #expect(agent.stop() == 0, "\(agent.text)")
+        try Self.expectExactly(written, of: "a", in: collector.data)
+    }
+
+    @Test func partialLinesAndRecordsWait() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        // The file appears later.
+        let agent = try Self.agent(folder, collector.url, follow: "govector:\(folder.path)/a.log")
+        try waitUntil("the agent runs") { agent.text.contains("recording") }
+        try folder.append("a.log", "a {\"a\":1}\nINFO event 1 of a\na {\"a\":2")
+        try waitUntil("the first event arrived") { try collector.eventCount() == 1 }
+        try folder.append("a.log", "}\nINFO event 2")
+        RunLoop.current.run(until: Date().addingTimeInterval(1.5))
+        #expect(try collector.eventCount() == 1)
+        try folder.append("a.log", " of a\n")
+        try waitUntil("the second event arrived") { try collector.eventCount() == 2 }
+        #expect(agent.stop() == 0)
+        try Self.expectExactly(2, of: "a", in: collector.data)
+    }
+
+    @Test func withoutACollectorTheSpoolFillsAndNothingIsLost() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        collector.kill()
+        let config = try folder.write(
+            "agent.yaml",
+            """
+            collector: \(collector.url)
+            host: h
+            spool: \(folder.path)/spool-h
+            follow: [noise:\(folder.path)/a.log]
+            formats:
+              noise: {format: regex, pattern: '(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)'}
+            segmentBytesMax: 200000
+            spoolBytesMax: 1048576
+            """)
+        #expect(try Program.lightcone("agent", "--config", config, "--check").status == 0)
+        // Text that cannot be packed, so that the quota is reached.
+        var random = SystemRandomNumberGenerator()
+        let count = 2000
+        let noise = (1...count).map { sequence in
+            let text = (0..<60).map { _ in String(UInt64.random(in: 0...UInt64.max, using: &random), radix: 36) }.joined()
+            return "a {\"a\":\(sequence)}\n\(text)\n"
+        }
+        _ = try folder.write("a.log", noise.joined())
+        let agent = try RunningProgram(["agent", "--config", config], log: folder.path + "/agent.log")
+        try waitUntil("the spool is full") { agent.text.contains("the spool is full") }
+        let size = try Self.segments(folder.path + "/spool-h").reduce(0) {
+            $0 + (try FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int ?? 0)
+        }
+        #expect(size < 8 << 20, "the quota and one batch at most")
+        try collector.start()
+        try waitUntil("all events arrived") { try collector.eventCount() == count }
+        try waitUntil("what was shipped is deleted") { try Self.segments(folder.path + "/spool-h").count <= 1 }
+        #expect(agent.stop() == 0, "\(agent.text)")
+        let events = try Program.lightcone("timeline", "--source", collector.data, "--json").objects
+        #expect(events.map { $0["text"] as? String } == noise.map { String($0.split(separator: "\n")[1]) })
+    }
+
+    @Test func configurationErrorsNameTheLine() throws {
+        let folder = try TemporaryFolder()
+        let config = try folder.write("agent.yaml", "collector: http://127.0.0.1:1\nhost: a\nspol: /tmp/x\n")
+        let result = try Program.lightcone("agent", "--config", config, "--check")
+        #expect(result.status == 2)
+        #expect(result.errors.contains("line 3") && result.errors.contains("perhaps “spool”"))
+        let format = try Program.lightcone(
+            "agent", "--collector", "http://h", "--host", "a", "--spool", folder.path, "--follow", "govectr:/x", "--check")
+        #expect(format.status == 2 && format.errors.contains("perhaps “govector”"))
+    }
+
+    @Test func offLoopbackNeedsInsecure() throws {
+        let folder = try TemporaryFolder()
+        let result = try Program.lightcone("collector", "--data", folder.path, "--listen", "0.0.0.0:0")
+        #expect(result.status == 2 && result.errors.contains("--insecure"))
+    }
+}
+
+/// The HTTP interface, with requests that no agent of ours would send.
+@Suite(.serialized) struct CollectorInterfaceTests {
+    private func send(
+        _ method: HTTPMethod, _ url: String, _ headers: [(String, String)] = [], _ body: [UInt8]? = nil
+    ) async throws -> (status: Int, headers: HTTPHeaders, text: String) {
+        var request = HTTPClientRequest(url: url)
+        request.method = method
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let text = String(buffer: try await response.body.collect(upTo: 1 << 20))
+        return (Int(response.status.code), response.headers, text)
+    }
+
+    /// A sealed segment, and its id.
+    private func segment(_ folder: TemporaryFolder) throws -> (id: String, bytes: [UInt8]) {
+        let log = try folder.write("a.log", JourneyTests.lines("a", 1...50))
+        _ = try Program.lightcone("import", "--into", folder.path + "/source", "--format", "govector", log)
+        let path = try #require(JourneyTests.segments(folder.path + "/source/segments").first)
+        let id = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+        return (id, [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))))
+    }
+
+    @Test func uploads() async throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let (id, bytes) = try segment(folder)
+        let url = "\(collector.url)/v1/segments/\(id)"
+        var answer = try await send(.HEAD, url)
+        #expect(answer.status == 200 && answer.headers.first(name: "Upload-Offset") == "0")
+
+        // Damaged bytes are refused by name, and nothing of them is kept.
+        var damaged = bytes
+        damaged[200] ^= 1
+        answer = try await send(.PATCH, url, [("Upload-Offset", "0")], damaged)
+        #expect(answer.status == 422 && answer.headers.first(name: "Content-Type") == "application/problem+json")
+        #expect(answer.text.contains(id) && answer.text.contains("byte 56"))
+        answer = try await send(.PATCH, url, [("Upload-Offset", "0")], Array(bytes[..<300]))
+        #expect(answer.status == 422, "half a block is no block")
+        answer = try await send(.PATCH, "\(collector.url)/v1/segments/\(String(repeating: "0", count: 32))", [("Upload-Offset", "0")], bytes)
+        #expect(answer.status == 422, "another segment's bytes")
+
+        answer = try await send(.PATCH, url, [("Upload-Offset", "10")], bytes)
+        #expect(answer.status == 409 && answer.headers.first(name: "Upload-Offset") == "0")
+        answer = try await send(.PATCH, url, [("Upload-Offset", "0")], bytes)
+        #expect(answer.status == 204 && answer.headers.first(name: "Upload-Offset") == "\(bytes.count)")
+        answer = try await send(.PATCH, url, [("Upload-Offset", "0")], bytes)
+        #expect(answer.status == 409 && answer.headers.first(name: "Upload-Offset") == "\(bytes.count)", "twice")
+        answer = try await send(.HEAD, url)
+        #expect(answer.headers.first(name: "Upload-Complete") == "?1")
+        #expect(try collector.eventCount() == 50)
+
+        for (path, headers) in [("xyz", [("Upload-Offset", "0")]), (id, []), (id, [("Upload-Offset", "-1")])] {
+            #expect(try await send(.PATCH, "\(collector.url)/v1/segments/\(path)", headers, [1]).status == 400)
+        }
+        answer = try await send(
+            .PATCH, "\(collector.url)/v1/segments/\(String(repeating: "1", count: 32))", [("Upload-Offset", "0")],
+            [UInt8](repeating: 0, count: 9 << 20))
+        #expect(answer.status == 413)
+        // It lives on.
+        #expect(try await send(.GET, "\(collector.url)/readyz").status == 200)
+        #expect(try await send(.GET, "\(collector.url)/healthz").text == "ok\n")
+    }
+
+    @Test func questions() async throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let (id, bytes) = try segment(folder)
+        _ = try await send(.PATCH, "\(collector.url)/v1/segments/\(id)", [("Upload-Offset", "0")], bytes)
+        var answer = try await send(.GET, "\(collector.url)/v1/order?a=a:1&b=a:2")
+        #expect(answer.text == #"{"a":"a:1","b":"a:2","order":"before","because":"both are of a, where 1 comes first"}"# + "\n")
+        answer = try await send(.GET, "\(collector.url)/v1/timeline?limit=2")
+        #expect(answer.headers.first(name: "Content-Type") == "application/x-ndjson")
+        #expect(answer.text.split(separator: "\n").count == 2)
+        for (path, status) in [
+            ("/v1/order?a=a:1", 400), ("/v1/order?a=a:1&b=zz:2", 404), ("/v1/timeline?were=x", 400),
+            ("/v1/timeline?where=%7B%20text%20%7D", 400), ("/v1/nothing", 404), ("/v1/timeline?execution=other", 404),
+        ] {
+            let answer = try await send(.GET, collector.url + path)
+            #expect(answer.status == status, "\(path): \(answer.text)")
+            #expect(answer.headers.first(name: "Content-Type") == "application/problem+json")
+            let problem = try JSONSerialization.jsonObject(with: Data(answer.text.utf8)) as? [String: Any]
+            #expect(problem?["status"] as? Int == status && problem?["detail"] is String)
+        }
+    }
+
+    @Test func segmentsInAnyOrderGiveTheSameAnswers() async throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        var segments: [(id: String, bytes: [UInt8])] = []
+        for (name, range) in [("1", 1...20), ("2", 21...40), ("3", 41...60)] {
+            let log = try folder.write("\(name).log", JourneyTests.lines("a", range))
+            _ = try Program.lightcone("import", "--into", folder.path + "/source", "--format", "govector", log)
+        }
+        for path in try JourneyTests.segments(folder.path + "/source/segments") {
+            let id = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+            segments.append((id, [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))))
+        }
+        for (id, bytes) in segments.reversed() {
+            _ = try await send(.PATCH, "\(collector.url)/v1/segments/\(id)", [("Upload-Offset", "0")], bytes)
+            _ = try collector.eventCount()  // The graph is kept, and grows at its beginning.
+        }
+        let expected = try Program.lightcone("timeline", "--source", folder.path + "/source", "--json").output
+        #expect(try Program.lightcone("timeline", "--source", collector.url, "--json").output == expected)
+        #expect(expected.split(separator: "\n").count == 60)
+    }
+}
