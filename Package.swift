@@ -114,6 +114,17 @@ let package = Package(
             name: "LogFormatsTests", dependencies: ["Causality", "LogFormats", "Matching"],
             swiftSettings: strict),
         .testTarget(
+            name: "QueryingTests", dependencies: ["Causality", "HappensBefore", "Querying"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ArchivingTests",
+            dependencies: ["Archiving", "Causality", "Segments", "SimulatedHistories"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AgentTests",
+            dependencies: ["Agent", "Causality", "Segments", "Shipping", "SimulatedHistories"],
+            swiftSettings: strict),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "lightcone", .product(name: "AsyncHTTPClient", package: "async-http-client"),

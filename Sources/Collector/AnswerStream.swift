@@ -26,7 +26,10 @@ struct AnswerStream: Sendable {
     /// Begins to answer on one of `threads`.
     init(on threads: NIOThreadPool, _ answer: @escaping @Sendable () throws -> Answer) {
         let (items, continuation) = AsyncThrowingStream<Item, any Error>.makeStream()
-        let room = DispatchSemaphore(value: Limits.piecesWaitingMax)
+        // Begun at 0 and raised: a semaphore that ends below the value it began with is a trap, and a reader
+        // that leaves early takes no more pieces.
+        let room = DispatchSemaphore(value: 0)
+        for _ in 0..<Limits.piecesWaitingMax { room.signal() }
         let reader = Reader()
         continuation.onTermination = { _ in
             reader.leave()

@@ -3,14 +3,19 @@ import Testing
 
 @Suite struct ExportFormats {
     private func facebook() throws -> (folder: TemporaryFolder, source: String)? {
-        guard let log = SharedLog.all.first(where: { $0.file == "facebook.log" }) else { return nil }
+        guard let log = SharedLog.all.first(where: { $0.file == "facebook.log" }) else {
+            return nil
+        }
         let folder = try TemporaryFolder()
         _ = try log.importInto(folder.path + "/db")
         return (folder, folder.path + "/db")
     }
 
-    private func export(_ source: String, _ format: String, to file: String, _ more: String...) throws -> Program.Result {
-        try Program.lightcone(["export", "--source", source, "--format", format, "-o", file] + more)
+    private func export(_ source: String, _ format: String, to file: String, _ more: String...)
+        throws -> Program.Result
+    {
+        try Program.lightcone(
+            ["export", "--source", source, "--format", format, "-o", file] + more)
     }
 
     @Test(arguments: ["shiviz", "ndjson"])
@@ -19,12 +24,14 @@ import Testing
         let file = folder.path + "/out"
         #expect(try export(source, format, to: file).status == 0)
         let result = try Program.lightcone(
-            "import", "--into", folder.path + "/again", "--format", format == "ndjson" ? "jsonl" : format, file, "--json")
+            "import", "--into", folder.path + "/again", "--format",
+            format == "ndjson" ? "jsonl" : format, file, "--json")
         #expect(result.status == 0, "\(result.errors)")
         #expect(result.errors.isEmpty)
         #expect(try edges(source, "main") == edges(folder.path + "/again", "main"))
         func events(_ source: String) throws -> [String: String] {
-            let graph = try Program.lightcone("export", "--source", source, "--format", "json").object
+            let graph = try Program.lightcone("export", "--source", source, "--format", "json")
+                .object
             return Dictionary(
                 uniqueKeysWithValues: (graph["events"] as? [[String: Any]] ?? []).map {
                     ($0["id"] as! String, $0["text"] as! String)
@@ -78,10 +85,14 @@ import Testing
     @Test func perfettoIsTraceEventJSON() throws {
         guard let (folder, source) = try facebook() else { return }
         #expect(try export(source, "perfetto", to: folder.path + "/g.json").status == 0)
-        let trace = try JSONSerialization.jsonObject(
-            with: Data(contentsOf: URL(fileURLWithPath: folder.path + "/g.json"))) as? [String: Any]
+        let trace =
+            try JSONSerialization.jsonObject(
+                with: Data(contentsOf: URL(fileURLWithPath: folder.path + "/g.json")))
+            as? [String: Any]
         let events = try #require(trace?["traceEvents"] as? [[String: Any]])
-        func of(_ phase: String) -> [[String: Any]] { events.filter { $0["ph"] as? String == phase } }
+        func of(_ phase: String) -> [[String: Any]] {
+            events.filter { $0["ph"] as? String == phase }
+        }
         #expect(of("X").count == 47)
         #expect(of("s").count == 23 && of("f").count == 23)
         #expect(of("M").count { $0["name"] as? String == "thread_name" } == 4)
@@ -92,7 +103,8 @@ import Testing
             for arrow in [start, end] {
                 #expect(
                     of("X").contains {
-                        $0["tid"] as? Int == arrow["tid"] as? Int && $0["pid"] as? Int == arrow["pid"] as? Int
+                        $0["tid"] as? Int == arrow["tid"] as? Int
+                            && $0["pid"] as? Int == arrow["pid"] as? Int
                             && $0["ts"] as! Double == arrow["ts"] as! Double
                     })
             }
@@ -106,11 +118,13 @@ import Testing
         #expect(diagram.output.split(separator: "\n").count { $0.contains("->>") } == 23)
         let log = try #require(SharedLog.all.first { $0.file == "chord.log" })
         _ = try log.importInto(folder.path + "/large")
-        let refused = try Program.lightcone("export", "--source", folder.path + "/large", "--format", "mermaid")
+        let refused = try Program.lightcone(
+            "export", "--source", folder.path + "/large", "--format", "mermaid")
         #expect(refused.status == 2)
         #expect(refused.errors.contains("at most 200") && refused.errors.contains("--past-of"))
         let part = try Program.lightcone(
-            "export", "--source", folder.path + "/large", "--format", "mermaid", "--past-of", "kv-node-10:20")
+            "export", "--source", folder.path + "/large", "--format", "mermaid", "--past-of",
+            "kv-node-10:20")
         #expect(part.status == 0, "\(part.errors)")
     }
 
@@ -118,9 +132,11 @@ import Testing
         guard let (folder, source) = try facebook() else { return }
         defer { withExtendedLifetime(folder) {} }
         let graph = try Program.lightcone(
-            "export", "--source", source, "--format", "json", "--past-of", "alice:2").object
+            "export", "--source", source, "--format", "json", "--past-of", "alice:2"
+        ).object
         let ids = (graph["events"] as? [[String: Any]] ?? []).compactMap { $0["id"] as? String }
-        let past = try Program.lightcone("past", "--source", source, "alice:2", "--json").objects.compactMap { $0["id"] as? String }
+        let past = try Program.lightcone("past", "--source", source, "alice:2", "--json").objects
+            .compactMap { $0["id"] as? String }
         #expect(Set(ids) == Set(past + ["alice:2"]))
         #expect(ids.last == "alice:2")
     }
@@ -128,15 +144,19 @@ import Testing
 
 @Suite struct CommandLineTests {
     static let commands = [
-        ["agent"], ["collector"], ["import"], ["executions"], ["processes"], ["gaps"], ["defects"], ["timeline"], ["show"],
-        ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["view"], ["export"], ["segment", "inspect"],
+        ["agent"], ["collector"], ["import"], ["executions"], ["processes"], ["gaps"], ["defects"],
+        ["timeline"], ["show"],
+        ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["view"], ["export"],
+        ["segment", "inspect"],
         ["segment", "verify"], ["catalogue", "rebuild"], ["demo"],
     ]
 
     @Test(arguments: commands) func helpHasAnExample(command: [String]) throws {
         let result = try Program.lightcone(command + ["--help"])
         #expect(result.status == 0)
-        #expect(result.output.contains("Example:") && result.output.contains("lightcone \(command.joined(separator: " "))"))
+        #expect(
+            result.output.contains("Example:")
+                && result.output.contains("lightcone \(command.joined(separator: " "))"))
     }
 
     @Test func completions() throws {
@@ -151,10 +171,14 @@ import Testing
         let folder = try TemporaryFolder()
         let log = try folder.write("a.log", "a {\"a\":1}\nhello\na {\"a\":2}\nagain\n")
         let source = folder.path + "/db"
-        #expect(try Program.lightcone("import", "--into", source, "--format", "govector", log).status == 0)
+        #expect(
+            try Program.lightcone("import", "--into", source, "--format", "govector", log).status
+                == 0)
         #expect(try Program.lightcone("order", "--source", source, "a:1", "a:2").status == 0)
         #expect(try Program.lightcone("order", "--source", source, "a:1", "b:2").status == 1)
-        #expect(try Program.lightcone("timeline", "--source", source, "{ text = \"nothing\" }").status == 1)
+        #expect(
+            try Program.lightcone("timeline", "--source", source, "{ text = \"nothing\" }").status
+                == 1)
         #expect(try Program.lightcone("gaps", "--source", source).status == 1)
         let misuse = try Program.lightcone("timeline", "--source", source, "{ text = }")
         #expect(misuse.status == 2 && misuse.errors.contains("column 10"))
@@ -164,13 +188,16 @@ import Testing
         #expect(try Program.lightcone("timeline", "--source", "http://127.0.0.1:1").status == 3)
         #expect(try Program.lightcone("nonsense").status == 2)
         #expect(
-            try Program.lightcone("import", "--into", source, "--format", "regex", "--pattern", "(?<host>", log).status == 2)
+            try Program.lightcone(
+                "import", "--into", source, "--format", "regex", "--pattern", "(?<host>", log
+            ).status == 2)
     }
 
     @Test func textFromEventsIsEscaped() throws {
         let folder = try TemporaryFolder()
         let log = try folder.write("a.log", "a {\"a\":1}\n\u{1b}[2Jgone\u{7}\u{202e}\n")
-        _ = try Program.lightcone("import", "--into", folder.path + "/db", "--format", "govector", log)
+        _ = try Program.lightcone(
+            "import", "--into", folder.path + "/db", "--format", "govector", log)
         let output = try Program.lightcone("timeline", "--source", folder.path + "/db").output
         #expect(output == "a:1  \\u{1b}[2Jgone\\u{7}\\u{202e}\n")
     }
@@ -179,9 +206,11 @@ import Testing
         let folder = try TemporaryFolder()
         let log = try folder.write("notes.txt", "2026-11-23T10:00:00Z ERROR one\n\ntwo\n")
         let result = try Program.lightcone(
-            "import", "--into", folder.path + "/db", "--format", "text", "--host", "web-1", log, "--json")
+            "import", "--into", folder.path + "/db", "--format", "text", "--host", "web-1", log,
+            "--json")
         #expect(result.status == 0)
-        let events = try Program.lightcone("timeline", "--source", folder.path + "/db", "--json").objects
+        let events = try Program.lightcone("timeline", "--source", folder.path + "/db", "--json")
+            .objects
         #expect(events.map { $0["id"] as? String } == ["web-1/notes.txt:1", "web-1/notes.txt:2"])
         #expect(events.first?["level"] as? String == "error")
         #expect(events.first?["time"] as? String == "2026-11-23T10:00:00Z")

@@ -21,7 +21,8 @@ struct SharedLog: Sendable, CustomTestStringConvertible {
     static let all: [SharedLog] = {
         guard let data = Program.data,
             let index = try? JSONSerialization.jsonObject(
-                with: Data(contentsOf: data.appendingPathComponent("index.json"))) as? [[String: Any]]
+                with: Data(contentsOf: data.appendingPathComponent("index.json")))
+                as? [[String: Any]]
         else { return [] }
         return index.map { entry in
             var arguments: [String]
@@ -34,7 +35,9 @@ struct SharedLog: Sendable, CustomTestStringConvertible {
             case (_, true): arguments = ["--format", "shiviz"]
             default:
                 arguments = ["--format", "regex", "--pattern", entry["regex"] as? String ?? ""]
-                if let delimiter = entry["delimiter"] as? String { arguments += ["--delimiter", delimiter] }
+                if let delimiter = entry["delimiter"] as? String {
+                    arguments += ["--delimiter", delimiter]
+                }
             }
             let executions = (entry["executions"] as? [[String: Any]] ?? []).map { execution in
                 let label = execution["label"] as? String ?? ""
@@ -42,20 +45,26 @@ struct SharedLog: Sendable, CustomTestStringConvertible {
                     name: label.isEmpty ? "main" : label, events: execution["events"] as? Int ?? -1,
                     hosts: execution["hosts"] as? Int ?? -1, edges: execution["edges"] as? String)
             }
-            return SharedLog(file: entry["file"] as? String ?? "", arguments: arguments, executions: executions)
+            return SharedLog(
+                file: entry["file"] as? String ?? "", arguments: arguments, executions: executions)
         }
     }()
 
     func importInto(_ folder: String) throws -> Program.Result {
         try Program.lightcone(
-            ["import", "--into", folder] + arguments + ["--json", Program.data!.appendingPathComponent(file).path])
+            ["import", "--into", folder] + arguments + [
+                "--json", Program.data!.appendingPathComponent(file).path,
+            ])
     }
 }
 
 /// The message edges of an export, as `from → to`.
 func edges(_ source: String, _ execution: String) throws -> Set<String> {
-    let graph = try Program.lightcone("export", "--source", source, "--execution", execution, "--format", "json").object
-    return Set((graph["edges"] as? [[String: String]] ?? []).map { "\($0["from"]!) → \($0["to"]!)" })
+    let graph = try Program.lightcone(
+        "export", "--source", source, "--execution", execution, "--format", "json"
+    ).object
+    return Set(
+        (graph["edges"] as? [[String: String]] ?? []).map { "\($0["from"]!) → \($0["to"]!)" })
 }
 
 @Suite struct SharedLogImports {
@@ -70,7 +79,8 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
             #expect(found["events"] as? Int == expected.events)
             #expect(found["processes"] as? Int == expected.hosts)
             let lines = try Program.lightcone(
-                "processes", "--source", folder.path + "/db", "--execution", expected.name, "--json").objects
+                "processes", "--source", folder.path + "/db", "--execution", expected.name, "--json"
+            ).objects
             #expect(lines.count == expected.hosts)
             guard let file = expected.edges, let data = Program.data else { continue }
             let rows = try String(contentsOf: data.appendingPathComponent(file), encoding: .utf8)
@@ -98,17 +108,25 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
         let process = try #require(gaps.first?["process"] as? String)
         let last = try #require(gaps.first?["last"] as? Int)
         let mine = try #require(
-            Program.lightcone("processes", "--source", source, "--json").objects.first?["process"] as? String)
+            Program.lightcone("processes", "--source", source, "--json").objects.first?["process"]
+                as? String)
         // The missing process's last cited event is before the one that cites it; what it had seen is unknown.
         let end = try #require(
-            Program.lightcone("processes", "--source", source, "--json").objects.first?["last"] as? Int)
-        let known = try Program.lightcone("order", "--source", source, "--json", "\(process):\(last)", "\(mine):\(end)")
+            Program.lightcone("processes", "--source", source, "--json").objects.first?["last"]
+                as? Int)
+        let known = try Program.lightcone(
+            "order", "--source", source, "--json", "\(process):\(last)", "\(mine):\(end)")
         #expect(known.object["order"] as? String == "before")
-        let unknown = try Program.lightcone("order", "--source", source, "--json", "\(mine):1", "\(process):\(last)")
+        let unknown = try Program.lightcone(
+            "order", "--source", source, "--json", "\(mine):1", "\(process):\(last)")
         #expect(unknown.object["order"] as? String == "unknown")
-        #expect((unknown.object["because"] as? String)?.contains("\(process) 1–\(last) are missing") == true)
+        #expect(
+            (unknown.object["because"] as? String)?.contains("\(process) 1–\(last) are missing")
+                == true)
         #expect(unknown.status == 1)
-        let past = try Program.lightcone("past", "--source", source, "--json", "--count", "\(mine):\(end)").object
+        let past = try Program.lightcone(
+            "past", "--source", source, "--json", "--count", "\(mine):\(end)"
+        ).object
         #expect(past["complete"] as? Bool == false)
     }
 
@@ -119,7 +137,8 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
         func load(_ into: String, _ files: [String]) throws {
             for file in files {
                 _ = try Program.lightcone(
-                    "import", "--into", folder.path + into, "--format", "regex", "--pattern", pattern,
+                    "import", "--into", folder.path + into, "--format", "regex", "--pattern",
+                    pattern,
                     data.appendingPathComponent(file).path)
             }
         }
@@ -128,7 +147,8 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
         #expect(try edges(folder.path + "/whole", "main") == edges(folder.path + "/parts", "main"))
         for question in [
             ["past", "Miner2:2000", "--count"], ["future", "Miner1:700", "--count"],
-            ["concurrent", "Miner3:900", "--count"], ["cut", "Miner2:77"], ["defects"], ["timeline", "--json"],
+            ["concurrent", "Miner3:900", "--count"], ["cut", "Miner2:77"], ["defects"],
+            ["timeline", "--json"],
         ] {
             let answers = try ["/whole", "/parts"].map {
                 try Program.lightcone(question + ["--source", folder.path + $0]).output
@@ -146,13 +166,16 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
         #expect(again.errors.contains("imported before"))
         #expect((again.object["files"] as? [[String: Any]])?.first?["added"] as? Bool == false)
         #expect(
-            (first.object["executions"] as? [NSDictionary]) == (again.object["executions"] as? [NSDictionary]))
+            (first.object["executions"] as? [NSDictionary])
+                == (again.object["executions"] as? [NSDictionary]))
     }
 }
 
 @Suite struct MalformedLogs {
     private func imported(_ name: String, _ body: (Program.Result, String) throws -> Void) throws {
-        guard let log = SharedLog.all.first(where: { $0.file == "malformed/" + name }) else { return }
+        guard let log = SharedLog.all.first(where: { $0.file == "malformed/" + name }) else {
+            return
+        }
         let folder = try TemporaryFolder()
         let result = try log.importInto(folder.path + "/db")
         #expect(result.status == 0)
@@ -169,7 +192,11 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
             let ghost = try #require(found.first { $0["kind"] as? String == "ghost" })
             #expect(ghost["events"] as? [String] == ["loadB:2", "alice:2"])
             #expect((ghost["text"] as? String)?.contains("no event of loadB is here") == true)
-            #expect(found.contains { $0["kind"] as? String == "clock-backwards" && ($0["text"] as? String)?.contains("loadB") == true })
+            #expect(
+                found.contains {
+                    $0["kind"] as? String == "clock-backwards"
+                        && ($0["text"] as? String)?.contains("loadB") == true
+                })
             let gaps = try Program.lightcone("gaps", "--source", source, "--json").objects
             #expect(gaps.map { $0["process"] as? String } == ["loadB"])
         }
@@ -181,9 +208,11 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
             #expect(gaps.count == 1)
             #expect(gaps.first?["first"] as? Int == 4 && gaps.first?["last"] as? Int == 5)
             #expect(gaps.first?["process"] as? String == "0")
-            let jump = try #require(try defects(source).first { $0["kind"] as? String == "clock-jump" })
+            let jump = try #require(
+                try defects(source).first { $0["kind"] as? String == "clock-jump" })
             #expect(jump["events"] as? [String] == ["0:6", "0:3"])
-            let order = try Program.lightcone("order", "--source", source, "--json", "0:3", "0:6").object
+            let order = try Program.lightcone("order", "--source", source, "--json", "0:3", "0:6")
+                .object
             #expect(order["order"] as? String == "before")
         }
     }
@@ -192,10 +221,14 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
         try imported("shiviz-22-causal-cycle.log") { _, source in
             let cycle = try #require(try defects(source).first { $0["kind"] as? String == "cycle" })
             #expect(cycle["events"] as? [String] == ["alice:2", "eastDC:7", "alice:3"])
-            let order = try Program.lightcone("order", "--source", source, "--json", "alice:2", "eastDC:7").object
+            let order = try Program.lightcone(
+                "order", "--source", source, "--json", "alice:2", "eastDC:7"
+            ).object
             #expect(order["order"] as? String == "unknown")
             #expect((order["because"] as? String)?.contains("contradict") == true)
-            #expect(try Program.lightcone("timeline", "--source", source).output.split(separator: "\n").count == 10)
+            #expect(
+                try Program.lightcone("timeline", "--source", source).output.split(separator: "\n")
+                    .count == 10)
         }
     }
 
@@ -206,7 +239,11 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
             #expect(result.errors.contains("line 1:") && result.errors.contains("line 2:"))
             let gaps = try Program.lightcone("gaps", "--source", source).output
             #expect(gaps.contains("alice 1 is missing") && gaps.contains("bob 1 is missing"))
-            #expect(try defects(source).contains { $0["kind"] as? String == "ghost" && ($0["text"] as? String)?.contains("bob") == true })
+            #expect(
+                try defects(source).contains {
+                    $0["kind"] as? String == "ghost"
+                        && ($0["text"] as? String)?.contains("bob") == true
+                })
         }
     }
 
@@ -225,7 +262,8 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
             }
         }
         try imported("tsviz-48-receive-before-send.log") { _, source in
-            let order = try Program.lightcone("order", "--source", source, "--json", "a:1", "b:1").object
+            let order = try Program.lightcone("order", "--source", source, "--json", "a:1", "b:1")
+                .object
             #expect(order["order"] as? String == "before")
         }
     }

@@ -12,9 +12,12 @@ enum Program {
 
     /// `../shared/data` beside the checkout, or nil: then the tests that need it say so and pass.
     static let data: URL? = {
-        let named = ProcessInfo.processInfo.environment["LIGHTCONE_DATA"].map { URL(fileURLWithPath: $0) }
+        let named = ProcessInfo.processInfo.environment["LIGHTCONE_DATA"].map {
+            URL(fileURLWithPath: $0)
+        }
         let url = named ?? root.deletingLastPathComponent().appendingPathComponent("shared/data")
-        let isThere = FileManager.default.fileExists(atPath: url.appendingPathComponent("index.json").path)
+        let isThere = FileManager.default.fileExists(
+            atPath: url.appendingPathComponent("index.json").path)
         if !isThere { print("skipped: no \(url.path)") }
         return isThere ? url : nil
     }()
@@ -44,7 +47,9 @@ enum Program {
         process.arguments = arguments
         let folder = try TemporaryFolder()
         let (output, errors) = (folder.path + "/out", folder.path + "/err")
-        for path in [output, errors] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+        for path in [output, errors] {
+            _ = FileManager.default.createFile(atPath: path, contents: nil)
+        }
         process.standardOutput = FileHandle(forWritingAtPath: output)
         process.standardError = FileHandle(forWritingAtPath: errors)
         process.standardInput = FileHandle.nullDevice
@@ -64,8 +69,10 @@ enum Program {
 
     /// A program found on the PATH, or nil.
     static func find(_ name: String) -> String? {
-        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(name)" }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
+        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map {
+            "\($0)/\(name)"
+        }
+        .first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 }
 
@@ -74,7 +81,10 @@ final class TemporaryFolder {
     let path: String
 
     init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("lightcone-test-\(UUID().uuidString)").path
+        path =
+            FileManager.default.temporaryDirectory.appendingPathComponent(
+                "lightcone-test-\(UUID().uuidString)"
+            ).path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
@@ -88,7 +98,9 @@ final class TemporaryFolder {
 
     func append(_ name: String, _ text: String) throws {
         let file = path + "/" + name
-        if !FileManager.default.fileExists(atPath: file) { _ = FileManager.default.createFile(atPath: file, contents: nil) }
+        if !FileManager.default.fileExists(atPath: file) {
+            _ = FileManager.default.createFile(atPath: file, contents: nil)
+        }
         let handle = try #require(FileHandle(forWritingAtPath: file))
         try handle.seekToEnd()
         try handle.write(contentsOf: Data(text.utf8))
@@ -105,7 +117,9 @@ final class RunningProgram {
         self.log = log
         process.executableURL = URL(fileURLWithPath: Program.path)
         process.arguments = arguments
-        if !FileManager.default.fileExists(atPath: log) { _ = FileManager.default.createFile(atPath: log, contents: nil) }
+        if !FileManager.default.fileExists(atPath: log) {
+            _ = FileManager.default.createFile(atPath: log, contents: nil)
+        }
         let handle = try #require(FileHandle(forWritingAtPath: log))
         try handle.seekToEnd()
         process.standardError = handle
@@ -127,10 +141,13 @@ final class RunningProgram {
     func stop() -> Int32 {
         if process.isRunning { process.terminate() }
         process.waitUntilExit()
-        return process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
+        return process.terminationReason == .exit
+            ? process.terminationStatus : 128 + process.terminationStatus
     }
 
-    var text: String { String(decoding: FileManager.default.contents(atPath: log) ?? Data(), as: UTF8.self) }
+    var text: String {
+        String(decoding: FileManager.default.contents(atPath: log) ?? Data(), as: UTF8.self)
+    }
 }
 
 /// A collector on a port of the machine's choosing, which it keeps when it is started again.
@@ -152,9 +169,12 @@ final class RunningCollector {
     func start() throws {
         let log = folder.path + "/collector.log"
         try? FileManager.default.removeItem(atPath: log)
-        program = try RunningProgram(["collector", "--data", data, "--listen", "127.0.0.1:\(port)"], log: log)
+        program = try RunningProgram(
+            ["collector", "--data", data, "--listen", "127.0.0.1:\(port)"], log: log)
         try waitUntil("the collector listens", seconds: 30) {
-            guard let range = program.text.range(of: "listen=http://127.0.0.1:") else { return false }
+            guard let range = program.text.range(of: "listen=http://127.0.0.1:") else {
+                return false
+            }
             port = Int(program.text[range.upperBound...].prefix { $0.isNumber }) ?? 0
             return port > 0
         }

@@ -1,0 +1,128 @@
+import Causality
+import Foundation
+import Segments
+import Testing
+
+@testable import Agent
+
+final class SpoolFolder {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent(
+        "lightcone-spool-\(UUID().uuidString)"
+    ).path
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    var segments: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: path + "/segments")) ?? []).filter {
+            $0.hasSuffix(".lcseg")
+        }
+        .sorted().map { "\(path)/segments/\($0)" }
+    }
+}
+
+@Suite struct SpoolTests {
+    static let key = ProcessKey(execution: "main", host: "h", process: ProcessID(name: "a"))
+
+    static func event(_ sequence: UInt64) -> Event {
+        Event(
+            id: EventID(key.process, sequence), text: "event \(sequence)",
+            clock: VectorClock([key.process: sequence]))
+    }
+
+    static func checkpoint(_ offset: UInt64) -> SourceCheckpoint {
+        SourceCheckpoint(
+            path: "/a.log", device: 1, inode: 2, offset: offset, line: offset, isFinished: false)
+    }
+
+    static func events(_ path: String) throws -> [UInt64] {
+        var scanner = SegmentScanner(try File(path, .read))
+        var sequences: [UInt64] = []
+        while let item = try scanner.next() {
+            if case .block(let block) = item { sequences += try block.events().map(\.id.sequence) }
+        }
+        return sequences
+    }
+
+    /// A crash at any byte: the events that are there are exactly those that the checkpoint covers.
+    @Test func cutAtEveryByteEventsAndCheckpointAgree() throws {
+        let folder = SpoolFolder()
+        do {
+            var spool = try Spool(folder.path) { _ in }
+            for commit in 0..<4 as Range<UInt64> {
+                let events = (1...3 as ClosedRange<UInt64>).map { Self.event(3 * commit + $0) }
+                try spool.commit(
+                    [Self.key: events], [Self.checkpoint(3 * commit + 3)],
+                    now: WallTime(nanoseconds: 1))
+            }
+        }
+        let bytes = [UInt8](
+            try Data(contentsOf: URL(fileURLWithPath: try #require(folder.segments.first))))
+        var seen: Set<Int> = []
+        for cut in 0...bytes.count {
+            let crashed = SpoolFolder()
+            try Folder.make(crashed.path + "/segments")
+            try File(crashed.path + "/segments/s.lcseg", .write).write(Array(bytes[..<cut]), at: 0)
+            let spool = try Spool(crashed.path) { _ in }
+            let offset = spool.checkpoints.values.first?.offset ?? 0
+            let events = try crashed.segments.flatMap { try Self.events($0) }
+            #expect(events.count == Int(offset), "cut at \(cut)")
+            #expect(
+                events == Array(1...UInt64(max(events.count, 1))).prefix(events.count).map { $0 })
+            seen.insert(events.count)
+            // What recovery leaves is whole and sealed.
+            for path in crashed.segments {
+                var scanner = SegmentScanner(try File(path, .read))
+                while let item = try scanner.next() {
+                    if case .damage(let damage) = item { Issue.record("cut at \(cut): \(damage)") }
+                }
+                let isSealed = scanner.isSealed
+                #expect(isSealed)
+            }
+        }
+        #expect(seen == [0, 3, 6, 9, 12])
+    }
+
+    @Test func aNewSegmentRepeatsAllCheckpoints() throws {
+        let folder = SpoolFolder()
+        var spool = try Spool(folder.path) { _ in }
+        try spool.commit(
+            [Self.key: [Self.event(1)]], [Self.checkpoint(1)], now: WallTime(nanoseconds: 1))
+        try spool.seal(now: WallTime(nanoseconds: 2), bytesMax: 1, secondsMax: 1)
+        var other = Self.checkpoint(7)
+        other.inode = 3
+        try spool.commit([:], [other], now: WallTime(nanoseconds: 3))
+        #expect(spool.index.all.map(\.isSealed) == [true, false])
+        for entry in spool.index.all {
+            spool.index.update(entry.id) { $0.acknowledged = $0.durableByteCount }
+        }
+        let disposable = spool.index.disposable
+        #expect(disposable.count == 1, "the last segment stays, though it is acknowledged")
+        try Folder.remove(file: disposable[0].path)
+        let copy = SpoolFolder()
+        try FileManager.default.copyItem(atPath: folder.path, toPath: copy.path)
+        let again = try Spool(copy.path) { _ in }
+        #expect(again.checkpoints.values.map(\.offset).sorted() == [1, 7])
+        withExtendedLifetime(spool.index) {}
+    }
+
+    @Test func onlyOneAgentASpool() throws {
+        let folder = SpoolFolder()
+        let spool = try Spool(folder.path) { _ in }
+        #expect(throws: AgentError.self) {
+            let second = try Spool(folder.path) { _ in }
+            _ = second.index
+        }
+        _ = spool.index
+    }
+
+    @Test(arguments: [0, 1, 56, 300]) func garbageInTheSpoolIsNoObstacle(count: Int) throws {
+        let folder = SpoolFolder()
+        try Folder.make(folder.path + "/segments")
+        try File(folder.path + "/segments/x.lcseg", .write).write(
+            [UInt8](repeating: 7, count: count), at: 0)
+        var warnings = 0
+        var spool = try Spool(folder.path) { _ in warnings += 1 }
+        #expect(warnings == 1)
+        try spool.commit(
+            [Self.key: [Self.event(1)]], [Self.checkpoint(1)], now: WallTime(nanoseconds: 1))
+    }
+}

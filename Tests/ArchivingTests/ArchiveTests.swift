@@ -1,0 +1,169 @@
+import Archiving
+import Causality
+import Foundation
+import Segments
+import SimulatedHistories
+import Testing
+
+/// A folder that goes when the test does.
+final class ArchiveFolder {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent(
+        "lightcone-archive-\(UUID().uuidString)"
+    ).path
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+@Suite struct ArchiveTests {
+    /// A sealed segment in the pieces in which it is written: header and blocks, footer last.
+    static func pieces(_ name: String, seed: UInt64 = 1) -> (id: Identity128, pieces: [[UInt8]]) {
+        let id = Identity128(naming: Array(name.utf8))
+        let header = SegmentHeader(
+            host: Identity128(naming: Array("host".utf8)), segment: id,
+            created: WallTime(nanoseconds: Int64(seed)))
+        var writer = SegmentWriter(header)
+        var pieces = [header.encoded()]
+        let events = SimulatedHistory(.init(processes: 3, events: 120), seed: seed).events
+        for (process, all) in Dictionary(grouping: events, by: \.id.process).sorted(by: {
+            listingOrder($0.key, $1.key)
+        }) {
+            let key = ProcessKey(execution: "run \(name)", host: "h", process: process)
+            pieces.append(writer.block(all, of: key))
+        }
+        pieces.append(
+            writer.block([
+                SourceCheckpoint(
+                    path: "/x", offset: 1, line: 1, isFinished: false, unmatchedCount: 1,
+                    unmatched: [
+                        UnmatchedLine(
+                            line: 9, execution: "run \(name)", reason: "why", text: "what")
+                    ])
+            ]))
+        pieces.append(writer.footer())
+        return (id, pieces)
+    }
+
+    static func listing(_ archive: Archive) throws -> [String] {
+        try archive.executions().flatMap { execution in
+            try archive.blocks(of: execution).map {
+                "\($0.segment) \($0.offset) \($0.byteCount) \($0.key) \($0.first) \($0.last) \($0.count)"
+            }
+                + archive.unmatchedLines(of: execution).map { "\($0.path) \($0.line)" }
+        }
+    }
+
+    @Test func piecesWholesAndRebuildsGiveTheSame() throws {
+        let (one, two) = (ArchiveFolder(), ArchiveFolder())
+        let (id, pieces) = Self.pieces("a")
+        let first = try Archive(one.path, .readWrite)
+        var offset = 0
+        for (index, piece) in pieces.enumerated() {
+            // The header travels with the first block.
+            if index == 0 { continue }
+            let bytes = index == 1 ? pieces[0] + piece : piece
+            offset = try first.append(bytes, to: id, at: offset)
+        }
+        #expect(offset == pieces.reduce(0) { $0 + $1.count })
+        let second = try Archive(two.path, .readWrite)
+        _ = try second.append(pieces.flatMap { $0 }, to: id, at: 0)
+        #expect(try Self.listing(first) == Self.listing(second))
+        #expect(try first.state(of: id)?.isSealed == true)
+        let before = try Self.listing(first)
+        #expect(before.count == 4)
+        #expect(try first.rebuild() == [])
+        #expect(try Self.listing(first) == before)
+        for block in try first.blocks(of: "run a") {
+            #expect(try first.read(block).events().count == block.count)
+        }
+    }
+
+    @Test func wrongOffsetsAndDamageChangeNothing() throws {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        let (id, pieces) = Self.pieces("a")
+        let start = pieces[0] + pieces[1]
+        let end = try archive.append(start, to: id, at: 0)
+        let before = try Self.listing(archive)
+        func refused(_ bytes: [UInt8], at offset: Int) -> ArchiveError? {
+            do throws(ArchiveError) {
+                _ = try archive.append(bytes, to: id, at: offset)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        for offset in [0, 1, end - 1, end + 1] {
+            guard case .wrongOffset(_, end) = refused(pieces[2], at: offset) else {
+                Issue.record("offset \(offset)")
+                continue
+            }
+        }
+        for at in stride(from: 0, to: pieces[2].count, by: 7) {
+            var damaged = pieces[2]
+            damaged[at] ^= 0x10
+            guard case .damaged = refused(damaged, at: end) else {
+                Issue.record("byte \(at)")
+                continue
+            }
+        }
+        guard case .damaged = refused(pieces[3], at: end) else {
+            Issue.record("a block was left out")
+            return
+        }
+        guard case .damaged = refused(pieces[2] + pieces[3] + pieces[5], at: end) else {
+            Issue.record("a footer that does not list the blocks")
+            return
+        }
+        #expect(try Self.listing(archive) == before)
+        #expect(try archive.append(Array(pieces[2...].joined()), to: id, at: end) > end)
+    }
+
+    @Test func whatWasNotAcknowledgedIsCutOff() throws {
+        let folder = ArchiveFolder()
+        let (id, pieces) = Self.pieces("a")
+        var archive: Archive? = try Archive(folder.path, .readWrite)
+        let end = try #require(try archive?.append(pieces[0] + pieces[1], to: id, at: 0))
+        archive = nil
+        // A crash between the write and the catalogue: bytes that nobody was told of.
+        let files =
+            FileManager.default.enumerator(atPath: folder.path)?.allObjects as? [String] ?? []
+        let path = folder.path + "/" + (try #require(files.first { $0.hasSuffix(".lcseg") }))
+        let handle = try #require(FileHandle(forWritingAtPath: path))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data(pieces[2].prefix(50)))
+        try handle.close()
+        let reopened = try Archive(folder.path, .readWrite)
+        #expect(try reopened.recover() == [])
+        #expect(try File.status(path)?.byteCount == end)
+        #expect(try reopened.append(Array(pieces[2...].joined()), to: id, at: end) > end)
+        // The catalogue is gone: made anew from the segments.
+        let before = try Self.listing(reopened)
+        try FileManager.default.removeItem(atPath: folder.path + "/catalogue.sqlite")
+        for suffix in ["-wal", "-shm"] {
+            try? FileManager.default.removeItem(atPath: folder.path + "/catalogue.sqlite" + suffix)
+        }
+        withExtendedLifetime(reopened) {}
+        let copy = ArchiveFolder()
+        try FileManager.default.copyItem(atPath: folder.path, toPath: copy.path)
+        #expect(try Self.listing(Archive(copy.path, .readWrite)) == before)
+    }
+
+    @Test func onlyOneWrites() throws {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        #expect(throws: ArchiveError.self) { try Archive(folder.path, .readWrite) }
+        #expect(try Archive(folder.path, .readOnly).executions() == archive.executions())
+        #expect(throws: ArchiveError.self) { try Archive(folder.path + "/nothing", .readOnly) }
+    }
+
+    @Test func aFileThatLostItsEndIsReported() throws {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        let (id, pieces) = Self.pieces("a")
+        _ = try archive.append(pieces.flatMap { $0 }, to: id, at: 0)
+        let block = try #require(try archive.blocks(of: "run a").last)
+        let path = "\(folder.path)/segments/\(block.host)/\(id).lcseg"
+        try File(path, .write).truncate(to: block.offset + 10)
+        #expect(try archive.recover().count == 1)
+        #expect(throws: ArchiveError.self) { try archive.read(block) }
+    }
+}

@@ -1,0 +1,209 @@
+import Causality
+import HappensBefore
+import Testing
+
+@testable import Querying
+
+@Suite struct SelectionTests {
+    static let event = Event(
+        id: EventID(ProcessID(name: "web-1/api"), 7), time: WallTime(text: "2026-11-23T10:20:30Z"),
+        name: "request", text: "GET /a timeout", level: .warning,
+        attributes: [Attribute("attempt", .json("4")), Attribute("user", .text("al\"ice"))],
+        clock: VectorClock([ProcessID(name: "web-1/api"): 7]))
+
+    @Test(arguments: [
+        ("", true), ("{}", true), ("{ process = \"web-1/api\" }", true), ("process = other", false),
+        ("host = h1", true), ("kind = send", true), ("kind != send", false),
+        ("name = request", true),
+        ("text =~ \"time(out)?$\"", true), ("text !~ GET", false), ("level >= warn", true),
+        ("level > warn", false),
+        ("level = fatal", false), ("time > 2026-11-23", true),
+        ("time < \"2026-11-23T10:20:30Z\"", false),
+        ("time <= \"2026-11-23T12:20:30+02:00\"", true), ("seq = 7 && seq < 8", true),
+        ("seq >= 8", false),
+        ("attempt > 3", true), ("attempt > 3.5 && attempt <= 4", true), ("attempt = 4", true),
+        ("attempt < 10", true),
+        ("user = 'al\"ice'", true), ("user = \"al\\\"ice\"", true), ("nothing = x", false),
+        ("nothing != x", true),
+        ("nothing < 1 || nothing >= 1", false), ("!(seq = 7)", false), ("!seq = 8", true),
+        ("seq = 1 || seq = 7 && level = error", false),
+        ("(seq = 1 || seq = 7) && level = warn", true),
+        ("\"attempt\" = 4", true),
+    ])
+    func holds(text: String, expected: Bool) throws {
+        #expect(try Selection(text).holds(for: Self.event, host: "h1", kind: .send) == expected)
+    }
+
+    @Test(arguments: [
+        ("{ text }", 8), ("{ text = }", 10), ("text = \"x", 8), ("seq = x", 7), ("level = loud", 9),
+        ("kind = sent", 8),
+        ("time > soon", 8), ("seq = 1 seq = 2", 9), ("(seq = 1", 9), ("seq = 1)", 8),
+        ("{ seq = 1", 10),
+        ("text =~ \"(\"", 9), ("&& seq = 1", 1), ("seq = 1 & level = info", 9),
+        ("ünit = 1 && seq == ", 20),
+    ])
+    func errorsPointAtTheColumn(text: String, column: Int) throws {
+        let error = try #require(throws: SelectionError.self) { try Selection(text) }
+        #expect(error.column == column, "\(error)")
+    }
+
+    @Test func hostileSelections() {
+        #expect(throws: SelectionError.self) { try Selection(String(repeating: "(", count: 5000)) }
+        #expect(throws: SelectionError.self) {
+            try Selection(String(repeating: "!", count: 5000) + "seq = 1")
+        }
+        #expect(throws: SelectionError.self) {
+            try Selection(String(repeating: "x", count: 20_000))
+        }
+        #expect(throws: SelectionError.self) { try Selection("text =~ '(a+)+(?=b)'") }
+    }
+
+    @Test func wholeProcessesAreSkipped() throws {
+        let selection = try Selection("process = a && text =~ x || host = h2")
+        #expect(selection.mayHold(process: ProcessID(name: "a"), host: "h1"))
+        #expect(!selection.mayHold(process: ProcessID(name: "b"), host: "h1"))
+        #expect(selection.mayHold(process: ProcessID(name: "b"), host: "h2"))
+        #expect(try Selection("!(text = x)").mayHold(process: ProcessID(name: "b"), host: "h1"))
+    }
+}
+
+@Suite struct JSONWriterTests {
+    @Test func escapes() {
+        let text = JSONWriter.object {
+            $0.member("a\"b", "\u{0}\n\\ü\u{7f}")
+            $0.key("n")
+            $0.raw("12345678901234567890")
+            $0.key("bad")
+            $0.raw("{\"x\":}")
+            $0.member("list", ["x", "y"])
+        }
+        #expect(
+            text
+                == #"{"a\"b":"\u0000\n\\ü\u007f","n":12345678901234567890,"bad":"{\"x\":}","list":["x","y"]}"#
+        )
+    }
+
+    @Test(arguments: [
+        ("1", true), ("-0.5e+3", true), ("01", false), ("[1,{\"a\":null}]", true), ("[1,]", false),
+        ("\"\\u12\"", false),
+        ("true", true), ("tru", false), ("", false), ("{} x", false),
+        (String(repeating: "[", count: 100_000), false),
+    ])
+    func syntax(text: String, expected: Bool) { #expect(JSONSyntax.isValue(text) == expected) }
+}
+
+/// Events in memory as a store, cut into small blocks; some cannot be read.
+struct MemoryStore: HistoryStore {
+    var events: [[Event]]
+    var damaged: Set<Int> = []
+
+    func executions() throws -> [String] { ["main"] }
+    func blocks(of execution: String) throws -> [BlockSummary] {
+        events.enumerated().map { index, rows in
+            BlockSummary(
+                id: index,
+                key: ProcessKey(execution: "main", host: "h", process: rows[0].id.process),
+                first: rows[0].id.sequence, last: rows.last!.id.sequence, count: rows.count)
+        }
+    }
+    func causality(of block: Int) throws -> CausalColumns {
+        if damaged.contains(block) { throw DamagedBlock("bytes") }
+        return CausalColumns(events[block])
+    }
+    func events(of block: Int) throws -> [Event] { events[block] }
+    func sourceDefects(of execution: String) throws -> [Defect] { [] }
+}
+
+@Suite struct AnsweringTests {
+    static func event(
+        _ process: String, _ sequence: UInt64, _ text: String = "", _ clock: [String: UInt64] = [:]
+    ) -> Event {
+        var entries = Dictionary(
+            uniqueKeysWithValues: clock.map { (ProcessID(name: $0.key), $0.value) })
+        entries[ProcessID(name: process)] = sequence
+        return Event(
+            id: EventID(ProcessID(name: process), sequence), text: text, clock: VectorClock(entries)
+        )
+    }
+
+    static func ask(_ store: MemoryStore, _ verb: String, _ parameters: [String: [String]] = [:])
+        throws -> String
+    {
+        let question = try Question(verb, QuestionParameters(parameters))
+        var text = ""
+        try Answering(store, Question.Options(isJSON: true)).answer(question).write { text += $0 }
+        return text
+    }
+
+    @Test func aDamagedBlockIsAGapAndADefect() throws {
+        let store = MemoryStore(
+            events: [
+                [Self.event("a", 1), Self.event("a", 2)], [Self.event("a", 3)],
+                [Self.event("b", 1, "", ["a": 2])],
+            ],
+            damaged: [0])
+        #expect(try Self.ask(store, "gaps").contains(#""process":"a","first":1,"last":2"#))
+        #expect(try Self.ask(store, "defects").contains(#""kind":"damaged-block""#))
+        #expect(
+            try Self.ask(store, "order", ["a": ["a:2"], "b": ["b:1"]]).contains(
+                #""order":"before""#))
+    }
+
+    @Test func duplicatesThatDifferAreADefect() throws {
+        let same = MemoryStore(events: [
+            [Self.event("a", 1, "x")], [Self.event("a", 1, "x"), Self.event("a", 2)],
+        ])
+        #expect(try Self.ask(same, "defects") == "")
+        let different = MemoryStore(events: [
+            [Self.event("a", 1, "x")], [Self.event("a", 1, "y"), Self.event("a", 2)],
+        ])
+        #expect(
+            try Self.ask(different, "defects").contains(#""kind":"duplicate","events":["a:1"]"#))
+        #expect(try Self.ask(different, "timeline").contains(#""text":"x""#))
+    }
+
+    @Test func cutsByWallClock() throws {
+        func at(_ event: Event, _ time: String) -> Event {
+            var event = event
+            event.time = WallTime(text: time)
+            return event
+        }
+        let store = MemoryStore(events: [
+            [
+                at(Self.event("a", 1), "2026-01-01T00:00:10Z"),
+                at(Self.event("a", 2), "2026-01-01T00:00:20Z"),
+            ],
+            [at(Self.event("b", 1, "", ["a": 2]), "2026-01-01T00:00:05Z")],
+        ])
+        let cut = try Self.ask(store, "cut", ["at": ["2026-01-01T00:00:12Z"]])
+        #expect(
+            cut
+                == #"{"cut":{"a":1,"b":1},"consistent":false,"because":["b:1 is inside and has seen a:2, which is not"],"#
+                + #""greatestConsistent":{"a":1},"complete":true}"# + "\n")
+        #expect(
+            try Self.ask(store, "cut", ["event": ["b:1"]]).hasPrefix(
+                #"{"cut":{"a":2,"b":1},"consistent":true"#))
+    }
+
+    @Test func aGraphGrowsWithItsStore() throws {
+        var store = MemoryStore(events: [[Self.event("a", 3), Self.event("a", 4)]])
+        let first = try ExecutionGraph.load("main", from: store)
+        store.events.append([Self.event("a", 1), Self.event("a", 2)])
+        store.events.append([Self.event("b", 1, "", ["a": 4])])
+        let second = try ExecutionGraph.load("main", from: store, after: first)
+        #expect(first.history.eventCount == 2 && second.history.eventCount == 5)
+        #expect(second.history.gaps.isEmpty)
+        #expect(second.edges.count == 1)
+        #expect(try ExecutionGraph.load("main", from: store, after: second) === second)
+    }
+
+    @Test func misspeltParametersAreRefused() {
+        #expect(throws: QuestionError.self) {
+            try Question("timeline", QuestionParameters(["were": ["x"]]))
+        }
+        #expect(throws: QuestionError.self) {
+            try Question("order", QuestionParameters(["a": ["x:1"]]))
+        }
+        #expect(throws: QuestionError.self) { try Question("tell", QuestionParameters()) }
+    }
+}
