@@ -1,5 +1,4 @@
 import ArgumentParser
-import Querying
 
 struct ConcurrentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,22 +9,10 @@ struct ConcurrentCommand: AsyncParsableCommand {
               lightcone concurrent --source shop api:7 --count
             """)
 
-    @Argument(help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"))
-    var event: String
-
-    @Argument(help: ArgumentHelp("Which of them.", valueName: "selection"))
-    var selection: String?
-
-    @Flag(help: "Only how many there are, and whether that is all.")
-    var count = false
-
+    @OptionGroup var arguments: SliceArguments
     @OptionGroup var options: AskOptions
 
     func run() async throws {
-        var parameters = QuestionParameters()
-        parameters["event"] = [event]
-        if let selection { parameters["where"] = [selection] }
-        if count { parameters["count"] = ["true"] }
-        try await options.ask("concurrent", parameters)
+        try await options.ask("concurrent", arguments.parameters)
     }
 }

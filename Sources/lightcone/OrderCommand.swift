@@ -1,5 +1,4 @@
 import ArgumentParser
-import Querying
 
 struct OrderCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,18 +10,10 @@ struct OrderCommand: AsyncParsableCommand {
               lightcone order --source shop web:3 db:2
             """)
 
-    @Argument(help: ArgumentHelp("An event, PROCESS:SEQ.", valueName: "a"))
-    var a: String
-
-    @Argument(help: ArgumentHelp("Another event.", valueName: "b"))
-    var b: String
-
+    @OptionGroup var arguments: PairArguments
     @OptionGroup var options: AskOptions
 
     func run() async throws {
-        var parameters = QuestionParameters()
-        parameters["a"] = [a]
-        parameters["b"] = [b]
-        try await options.ask("order", parameters)
+        try await options.ask("order", arguments.parameters)
     }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Querying
 
 struct PathCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,18 +9,10 @@ struct PathCommand: AsyncParsableCommand {
               lightcone path --source shop web:1 db:4
             """)
 
-    @Argument(help: ArgumentHelp("An event, PROCESS:SEQ.", valueName: "a"))
-    var a: String
-
-    @Argument(help: ArgumentHelp("Another event.", valueName: "b"))
-    var b: String
-
+    @OptionGroup var arguments: PairArguments
     @OptionGroup var options: AskOptions
 
     func run() async throws {
-        var parameters = QuestionParameters()
-        parameters["a"] = [a]
-        parameters["b"] = [b]
-        try await options.ask("path", parameters)
+        try await options.ask("path", arguments.parameters)
     }
 }
