@@ -19,7 +19,7 @@ enum Limits {
     /// Files that are open at the same time.
     static let filesMax = 1_000
     /// Finished sources that checkpoints still name, so that they are not read again.
-    static let finishedSourcesMax = 1_000
+    static let finishedSourcesMax = 10_000
     /// Unmatched lines that the log shows of one source.
     static let unmatchedLoggedMax = 10
     /// Milliseconds after which a shipper looks again, though nothing woke it.

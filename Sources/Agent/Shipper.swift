@@ -60,7 +60,7 @@ struct Shipper: Service {
                 var after: Int?
                 if case .busy(_, let seconds) = error { after = seconds }
                 let wait = backoff.next(retryAfterSeconds: after, using: &random)
-                try? await Task.sleep(for: .milliseconds(wait))
+                await rest(milliseconds: wait)
             }
         }
         let left = index.all.reduce(0) { $0 + $1.durableByteCount - ($1.acknowledged ?? 0) }
@@ -68,6 +68,16 @@ struct Shipper: Service {
             logger.warning(
                 "stopping: the spool keeps what was not shipped", metadata: ["bytes": "\(left)"])
         }
+    }
+
+    /// Waits, but not on when the agent is asked to stop.
+    private func rest(milliseconds: Int) async {
+        let end = ContinuousClock.now + .milliseconds(milliseconds)
+        while ContinuousClock.now < end, stop.value.withLock({ $0 }) == nil, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(Limits.shipPollMilliseconds))
+        }
+        // When stopping, a collector that does not answer is asked now and then, not as fast as possible.
+        try? await Task.sleep(for: .milliseconds(Limits.shipPollMilliseconds))
     }
 
     /// One request for a segment: asks where to go on, or ships a piece.

@@ -16,6 +16,8 @@ actor SourceRecorder {
     private var nextDiscoverSeconds = 0.0
     private var isHeld = false
     private var reported: Set<String> = []
+    /// Finished files that were found to be what their checkpoints say.
+    private var verified: Set<String> = []
 
     /// What was read and is not durable yet.
     private struct Batch {
@@ -64,7 +66,8 @@ actor SourceRecorder {
     func drain(_ now: WallTime) {
         let seconds = Double(now.nanoseconds) / 1e9
         discover(seconds)
-        for _ in 0..<100_000 where mayRead() {
+        let deadline = ContinuousClock.now + .seconds(Limits.drainSecondsMax)
+        while mayRead(), ContinuousClock.now < deadline {
             guard readAll(seconds) else { break }
             if batch.byteCount >= Limits.commitBytesMax { commit(now) }
         }
@@ -96,7 +99,9 @@ actor SourceRecorder {
             do {
                 switch try source.read(nowSeconds: seconds, { batch.add($0, $1) }) {
                 case .some: hasRead = true
-                case .truncated: try continueFromCopy(of: source, seconds)
+                case .truncated:
+                    try continueFromCopy(of: source, seconds)
+                    hasRead = true
                 case .none:
                     source.settle(nowSeconds: seconds) { batch.add($0, $1) }
                     if source.isQuiet(nowSeconds: seconds) {
@@ -119,6 +124,7 @@ actor SourceRecorder {
 
     private func note(_ checkpoint: SourceCheckpoint?) {
         guard var checkpoint else { return }
+        batch.byteCount += checkpoint.byteEstimate
         for line in checkpoint.unmatched.prefix(Limits.unmatchedLoggedMax) {
             logger.warning(
                 "a line is no event",
@@ -197,16 +203,13 @@ extension SourceRecorder {
         let key = Spool.SourceKey(device: status.device, inode: status.inode)
         // A name's next file waits for the one before it: its lines come first.
         guard !sources.contains(where: { $0.key == key || $0.path == path }) else { return }
-        let known = checkpoint(key)
-        if let known {
-            let isSame =
-                try status.byteCount >= Int(clamping: known.offset)
-                && (known.isFinished && status.byteCount == Int(clamping: known.offset)
-                    || FollowedFile.isContinued(known, at: path))
-            if isSame {
-                if known.isFinished, status.byteCount == Int(clamping: known.offset) { return }
-                return try resume(known, at: path, follow, seconds)
+        let known = try checkpoint(key) ?? renumbered(status, at: path)
+        if let known, try isContinuation(known, key, status, at: path) {
+            let isRead = known.isFinished && status.byteCount == Int(clamping: known.offset)
+            if !isRead || Spool.SourceKey(known) != key {
+                try resume(known, at: path, follow, seconds)
             }
+            return
         }
         if let before = unfinished(path), try resumeElsewhere(before, follow, seconds) { return }
         if try configuration.follow[follow].isPattern && isCopy(path, status.byteCount, follow) {
@@ -229,6 +232,33 @@ extension SourceRecorder {
         logger.info("following", metadata: ["file": "\(path)"])
     }
 
+    /// Whether a checkpoint is of the file at a path, and not of one that had its inode before.
+    private func isContinuation(
+        _ known: SourceCheckpoint, _ key: Spool.SourceKey, _ status: File.Status, at path: String
+    ) throws -> Bool {
+        guard status.byteCount >= Int(clamping: known.offset) else { return false }
+        if known.offset == 0 { return known.path == path }
+        // A file that was read to its end is looked into once, not at every look.
+        let name = "\(key) \(status.byteCount) \(path)"
+        if known.isFinished, verified.contains(name) { return true }
+        guard try FollowedFile.isContinued(known, at: path) else { return false }
+        if verified.count > Limits.finishedSourcesMax { verified = [] }
+        verified.insert(name)
+        return true
+    }
+
+    /// The checkpoint of a file whose device has another number since, as after a restart of the machine.
+    private func renumbered(_ status: File.Status, at path: String) throws -> SourceCheckpoint? {
+        try checkpoints.filter {
+            $0.inode == status.inode && $0.device != status.device && $0.offset > 0
+        }
+        .max { $0.generation < $1.generation }
+        .flatMap { checkpoint in
+            guard status.byteCount >= Int(clamping: checkpoint.offset) else { return nil }
+            return try FollowedFile.isContinued(checkpoint, at: path) ? checkpoint : nil
+        }
+    }
+
     private func checkpoint(_ key: Spool.SourceKey) -> SourceCheckpoint? {
         batch.checkpoints.last { Spool.SourceKey($0) == key } ?? spool.checkpoints[key]
     }
@@ -248,19 +278,39 @@ extension SourceRecorder {
         latest(path).flatMap { $0.isFinished ? nil : $0 }
     }
 
+    /// Goes on where a checkpoint left off, in the file at `place`. Where that has another identity (a copy, or
+    /// a renumbered device), the old one is finished and the new one begun in the same commit.
     private func resume(
         _ checkpoint: SourceCheckpoint, at place: String, _ follow: Int, _ seconds: Double
     ) throws {
         var reader = try configuration.reader(
             for: configuration.follow[follow], path: checkpoint.path)
         try reader.restore(checkpoint.readerState)
+        guard let status = try File.status(place) else { return }
+        let isMoved =
+            Spool.SourceKey(device: status.device, inode: status.inode)
+            != Spool.SourceKey(checkpoint)
         let source = try FollowedFile(
-            checkpoint.path, openedAt: place, generation: checkpoint.generation, follow: follow,
-            reader: reader,
+            checkpoint.path, openedAt: place,
+            generation: checkpoint.generation + (isMoved ? 1 : 0), follow: follow, reader: reader,
             from: checkpoint, nowSeconds: seconds)
         if place != checkpoint.path { source.lostNameSeconds = seconds }
+        if isMoved {
+            noteFinished(checkpoint)
+            note(source.checkpointNow)
+        }
         sources.append(source)
-        logger.info("following on", metadata: ["file": "\(place)", "from": "\(checkpoint.offset)"])
+        logger.info(
+            "following on", metadata: ["file": "\(place)", "from": "\(checkpoint.offset)"])
+    }
+
+    /// Nothing more will come under this identity.
+    private func noteFinished(_ checkpoint: SourceCheckpoint) {
+        var finished = checkpoint
+        finished.isFinished = true
+        finished.unmatched = []
+        finished.unmatchedCount = 0
+        note(finished)
     }
 
     /// The rest of a file whose name means another one now: it was renamed, or copied and cut. False where it is gone,
@@ -268,17 +318,8 @@ extension SourceRecorder {
     private func resumeElsewhere(_ before: SourceCheckpoint, _ follow: Int, _ seconds: Double)
         throws -> Bool
     {
-        let place = try elsewhere(before)
-        let isMoved = try place.map { try File.status($0)?.inode != before.inode } ?? true
-        if isMoved {
-            // Its content goes on under another identity, or nowhere: under this one it is finished.
-            var finished = before
-            finished.isFinished = true
-            finished.unmatched = []
-            finished.unmatchedCount = 0
-            note(finished)
-        }
-        guard let place else {
+        guard let place = try elsewhere(before) else {
+            noteFinished(before)
             logger.error(
                 "rotated away while nobody followed it: what came after is lost",
                 metadata: ["file": "\(before.path)", "offset": "\(before.offset)"])
@@ -325,15 +366,25 @@ extension SourceRecorder {
     /// round: somebody is copying it, to cut it then.
     private func isCopy(_ path: String, _ byteCount: Int, _ follow: Int) throws -> Bool {
         guard byteCount > 0 else { return false }
+        // It begins with all that was read of another file: when that turns out to be cut, this is where it goes on.
+        let known = checkpoints.filter { !$0.isFinished } + sources.map(\.checkpointNow)
+        for checkpoint in known where checkpoint.offset > 0 {
+            if byteCount >= Int(clamping: checkpoint.offset),
+                try FollowedFile.isContinued(checkpoint, at: path)
+            {
+                return true
+            }
+        }
         let file = try File(path, .read)
+        let head = try file.read(at: 0, count: min(byteCount, Limits.headBytesMax))
         for source in sources where source.follow == follow && !source.head.isEmpty {
-            guard let original = try? File(source.path, .read) else { continue }
+            guard head.starts(with: source.head.prefix(head.count)),
+                let original = try? File(source.path, .read)
+            else { continue }
             let count = min(byteCount, original.byteCount, Int(Limits.fingerprintBytesMax))
             guard count > 0,
                 try file.read(at: 0, count: count) == original.read(at: 0, count: count)
-            else {
-                continue
-            }
+            else { continue }
             if reported.insert("copy \(path)").inserted {
                 logger.notice(
                     "taken for a copy: not followed as long as it has the same content",

@@ -16,6 +16,8 @@ struct Spool: ~Copyable {
     private let lock: File
     private var open: OpenSegment?
     private var random = SystemRandomNumberGenerator()
+    /// Of the newest segment: the next one is later, whatever the wall clock does.
+    private var lastCreated: WallTime
 
     private struct OpenSegment: ~Copyable {
         let file: File
@@ -48,8 +50,7 @@ struct Spool: ~Copyable {
         let lock = try File(path + "/lock", .write)
         guard try lock.lock() else { throw AgentError("\(path) is in use by another agent") }
         let host = try Spool.hostIdentity(path + "/host-id")
-        var found: [(created: WallTime, entry: SpoolIndex.Entry, checkpoints: [SourceCheckpoint])] =
-            []
+        var found: [Recovered] = []
         for name in try Folder.names(folder) where name.hasSuffix(".lcseg") {
             if let recovered = try Spool.recover("\(folder)/\(name)", warn) {
                 found.append(recovered)
@@ -60,15 +61,14 @@ struct Spool: ~Copyable {
         var checkpoints: [SourceKey: SourceCheckpoint] = [:]
         for segment in found {
             index.add(segment.entry)
-            for checkpoint in segment.checkpoints {
-                checkpoints[SourceKey(checkpoint)] = checkpoint
-            }
+            checkpoints.merge(segment.checkpoints) { $1 }
         }
         self.folder = folder
         self.lock = lock
         self.host = host
         self.index = index
         self.checkpoints = checkpoints
+        lastCreated = found.last?.created ?? WallTime(nanoseconds: 0)
     }
 
     private static func hostIdentity(_ path: String) throws -> Identity128 {
@@ -88,32 +88,50 @@ struct Spool: ~Copyable {
         return identity
     }
 
+    /// A segment of an earlier run.
+    private struct Recovered {
+        let created: WallTime
+        let entry: SpoolIndex.Entry
+        let checkpoints: [SourceKey: SourceCheckpoint]
+    }
+
     /// Cuts a segment of an earlier run back to its last whole commit, and seals it.
-    private static func recover(_ path: String, _ warn: (String) -> Void) throws -> (
-        created: WallTime, entry: SpoolIndex.Entry, checkpoints: [SourceCheckpoint]
-    )? {
+    private static func recover(_ path: String, _ warn: (String) -> Void) throws -> Recovered? {
         var scanner = SegmentScanner(try File(path, .read))
         var pending: [StoredBlock] = []
         var writer: SegmentWriter?
-        var checkpoints: [SourceCheckpoint] = []
+        var checkpoints: [SourceKey: SourceCheckpoint] = [:]
+        var isDamaged = false
         while let item = try scanner.next() {
-            guard case .block(let block) = item else { break }
+            guard case .block(let block) = item, !isDamaged else {
+                // What is intact behind damage is kept for a person, and not used: a torn commit looks the same.
+                if case .block = item { try keepAside(path, warn) }
+                if case .block = item { break }
+                isDamaged = true
+                continue
+            }
             if writer == nil, let header = scanner.header { writer = SegmentWriter(header) }
             pending.append(block)
-            if block.header.kind == .sources {
-                checkpoints += try block.checkpoints()
-                for block in pending { writer?.note(block.header, block.bytes) }
-                pending = []
+            guard block.header.kind == .sources else { continue }
+            guard let committed = try? block.checkpoints() else {
+                warn("\(path): the checkpoint at byte \(block.offset) cannot be read")
+                isDamaged = true
+                continue
             }
+            for checkpoint in committed {
+                checkpoints[SourceKey(checkpoint)] = remembered(checkpoint)
+            }
+            for block in pending { writer?.note(block.header, block.bytes) }
+            pending = []
         }
-        guard var writer, let header = scanner.header else {
+        guard var writer, writer.blockCount > 0, let header = scanner.header else {
             warn("\(path) holds no whole commit and is removed")
             try Folder.remove(file: path)
             return nil
         }
         var end = writer.byteCount
         let size = try File.status(path)?.byteCount ?? 0
-        if scanner.isSealed {
+        if scanner.isSealed, !isDamaged {
             end = size
         } else {
             if size > end {
@@ -129,7 +147,25 @@ struct Spool: ~Copyable {
         }
         let entry = SpoolIndex.Entry(
             id: header.segment, path: path, durableByteCount: end, isSealed: true)
-        return (header.created, entry, checkpoints)
+        return Recovered(created: header.created, entry: entry, checkpoints: checkpoints)
+    }
+
+    /// Copies a damaged segment beside itself, before it is cut.
+    private static func keepAside(_ path: String, _ warn: (String) -> Void) throws {
+        let copy = path + ".damaged"
+        let source = try File(path, .read)
+        let target = try File(copy, .write)
+        var offset = 0
+        while true {
+            let bytes = try source.read(at: offset, count: Limits.readBytesMax)
+            if bytes.isEmpty { break }
+            try target.write(bytes, at: offset)
+            offset += bytes.count
+        }
+        try target.sync()
+        warn(
+            "\(path) is damaged: what follows the damage is not shipped; the whole is kept as \(copy)"
+        )
     }
 
     /// Makes events and checkpoints durable together. Where this throws, nothing changed, and it can be tried again.
@@ -179,10 +215,22 @@ struct Spool: ~Copyable {
     private mutating func begin(_ now: WallTime) throws(SegmentError) {
         let id = Identity128(using: &random)
         let path = "\(folder)/\(id).lcseg"
-        var writer = SegmentWriter(SegmentHeader(host: host, segment: id, created: now))
+        let created = WallTime(nanoseconds: max(now.nanoseconds, lastCreated.nanoseconds + 1))
+        var writer = SegmentWriter(SegmentHeader(host: host, segment: id, created: created))
         forgetFinished()
-        let known = checkpoints.values.sorted { ($0.device, $0.inode) < ($1.device, $1.inode) }
-        let bytes = writer.header.encoded() + writer.block(known)
+        var bytes = writer.header.encoded()
+        var pending: [SourceCheckpoint] = []
+        var pendingBytes = 0
+        for checkpoint in checkpoints.values.sorted(by: {
+            ($0.device, $0.inode) < ($1.device, $1.inode)
+        }) {
+            pending.append(checkpoint)
+            pendingBytes += checkpoint.byteEstimate
+            guard pendingBytes >= Limits.commitBytesMax else { continue }
+            bytes += writer.block(pending)
+            (pending, pendingBytes) = ([], 0)
+        }
+        bytes += writer.block(pending)
         do {
             let file = try File(path, .create)
             try file.write(bytes, at: 0)
@@ -195,15 +243,27 @@ struct Spool: ~Copyable {
             try? Folder.remove(file: path)
             throw error
         }
+        lastCreated = created
         index.add(
             .init(
                 id: id, path: path, durableByteCount: bytes.count, isSealed: false, acknowledged: 0)
         )
     }
 
+    /// Forgets the oldest finished sources beyond the limit, but never the last one of a path: the next file there
+    /// goes on from it.
     private mutating func forgetFinished() {
-        let finished = checkpoints.filter { $0.value.isFinished }
-        for key in finished.keys.prefix(max(0, finished.count - Limits.finishedSourcesMax)) {
+        var latest: [String: UInt64] = [:]
+        for checkpoint in checkpoints.values {
+            latest[checkpoint.path] = max(latest[checkpoint.path] ?? 0, checkpoint.generation)
+        }
+        let old = checkpoints.filter {
+            $0.value.isFinished && $0.value.generation < latest[$0.value.path] ?? 0
+        }
+        let excess = old.count - Limits.finishedSourcesMax
+        guard excess > 0 else { return }
+        for (key, _) in old.sorted(by: { $0.value.generation < $1.value.generation }).prefix(excess)
+        {
             checkpoints[key] = nil
         }
     }

@@ -22,8 +22,12 @@ final class SpoolIndex: Sendable {
     /// The segments, oldest first.
     var all: [Entry] { entries.withLock { $0 } }
 
-    /// Bytes of all segments that are still here.
-    var byteCount: Int { entries.withLock { $0.reduce(0) { $0 + $1.durableByteCount } } }
+    /// Bytes of all segments that hold something that is not acknowledged.
+    var byteCount: Int {
+        entries.withLock { entries in
+            entries.reduce(0) { $0 + ($1.isShipped ? 0 : $1.durableByteCount) }
+        }
+    }
 
     /// True where everything durable is acknowledged.
     var isDrained: Bool { entries.withLock { $0.allSatisfy { $0.isShipped } } }

@@ -99,7 +99,7 @@ extension Archive {
     /// Makes the catalogue anew from the segments alone. Returns what could not be read. O(bytes of all segments).
     @discardableResult
     package func rebuild() throws(ArchiveError) -> [String] {
-        try catalogue.clear()
+        try catalogue.beginRebuild()
         var problems: [String] = []
         do {
             for host in try Folder.names(path + "/segments") where Identity128(hex: host) != nil {
@@ -115,6 +115,7 @@ extension Archive {
         } catch {
             throw .failed("\(error)")
         }
+        try catalogue.endRebuild()
         return problems
     }
 
@@ -144,6 +145,8 @@ extension Archive {
         guard var append else { return problems.isEmpty ? [] : problems + ["\(path) is left out"] }
         append.end = scanner.intactEnd
         append.isSealed = scanner.isSealed
+        // What the catalogue says is acknowledged: it must be on the device first.
+        try File(path, .write).sync()
         try catalogue.note(append)
         return problems
     }

@@ -44,7 +44,7 @@ package final class Archive: Sendable {
                 try Folder.make(path + "/segments")
                 lock = try LockFile(path + "/lock")
                 catalogue = try Catalogue(path: cataloguePath, isReadOnly: false)
-                if !hasCatalogue { try rebuild() }
+                if try !hasCatalogue || catalogue.isBeingRebuilt() { try rebuild() }
             }
         } catch let error as ArchiveError {
             throw error
@@ -55,8 +55,10 @@ package final class Archive: Sendable {
         }
     }
 
+    /// A full disk, bytes that are not what they were, or another failure of the system.
     static func failure(_ error: SegmentError) -> ArchiveError {
-        error.isDiskFull ? .full("\(error)") : .failed("\(error)")
+        if case .malformed = error { return .damaged("\(error)") }
+        return error.isDiskFull ? .full("\(error)") : .failed("\(error)")
     }
 
     func segmentPath(host: Identity128, segment: Identity128) -> String {
@@ -159,13 +161,14 @@ package final class Archive: Sendable {
                 case .block(let block):
                     do {
                         if block.header.kind == .sources {
-                            for checkpoint in try block.checkpoints() {
+                            for checkpoint in try block.checkpoints()
+                            where append.unmatched.count < Limits.unmatchedOfSegmentMax {
                                 append.unmatched += checkpoint.unmatched.map {
                                     (checkpoint.path, $0)
                                 }
                             }
                         } else {
-                            _ = try block.events()
+                            try block.verify()
                         }
                     } catch {
                         throw ArchiveError.damaged(

@@ -72,16 +72,26 @@ struct Catalogue: Sendable {
                     segment INTEGER NOT NULL REFERENCES segment, path TEXT NOT NULL, line INTEGER NOT NULL,
                     execution TEXT NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL);
                 PRAGMA user_version = 1;
+                PRAGMA application_id = 1;
                 """)
     }
 
-    /// Forgets everything, for a rebuild.
-    func clear() throws(ArchiveError) {
+    /// Forgets everything, for a rebuild, which `endRebuild` ends: a catalogue that was left half made is made again.
+    func beginRebuild() throws(ArchiveError) {
         try write { database in
             for table in ["unmatched", "block", "process", "segment"] {
                 try database.execute(sql: "DELETE FROM \(table)")
             }
+            try database.execute(sql: "PRAGMA application_id = 1")
         }
+    }
+
+    func endRebuild() throws(ArchiveError) {
+        try write { try $0.execute(sql: "PRAGMA application_id = 0") }
+    }
+
+    func isBeingRebuilt() throws(ArchiveError) -> Bool {
+        try read { try Int.fetchOne($0, sql: "PRAGMA application_id") == 1 }
     }
 
     func write<T>(_ body: (Database) throws -> T) throws(ArchiveError) -> T {

@@ -65,8 +65,11 @@ package struct CollectorService: Sendable {
             logger.error("damage", metadata: ["what": "\(warning)"])
         }
         let router = router(archive, uploads: uploads, questions: questions)
+        var idle = HTTP1Channel.Configuration()
+        idle.idleTimeout = .seconds(Limits.idleSecondsMax)
         let application = Application(
             router: router,
+            server: .http1(configuration: idle),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.listenHost, port: configuration.listenPort),
                 serverName: "lightcone",

@@ -6,6 +6,10 @@ enum Limits {
     static let uploadThreads = 2
     /// Questions that may wait; beyond it the collector answers 503, so that one impatient client cannot fill its memory.
     static let questionsWaitingMax = 64
+    /// Uploads whose bodies are in memory at the same time: 8 MiB each, twice.
+    static let uploadsMax = 32
+    /// Seconds after which a connection on which nothing happens is closed.
+    static let idleSecondsMax: Int64 = 90
     /// Connections at the same time: agents and people.
     static let connectionsMax = 1_024
     /// Bytes of one piece of an answer on its way out.

@@ -4,7 +4,6 @@ import HTTPTypes
 import Hummingbird
 import NIOPosix
 import Querying
-import Synchronization
 
 extension HTTPField.Name {
     /// yes, no, or text: where only the text tells (none is no).
@@ -18,7 +17,7 @@ extension HTTPField.Name {
 struct QuestionRoutes: Sendable {
     let store: ArchiveStore
     let threads: NIOThreadPool
-    private let waiting = Waiting()
+    private let waiting = Waiting(max: Limits.questionsWaitingMax)
 
     init(store: ArchiveStore, threads: NIOThreadPool) {
         self.store = store
@@ -107,19 +106,4 @@ struct QuestionRoutes: Sendable {
         }
         return Response(status: .ok, headers: headers, body: stream.body)
     }
-}
-
-/// How many questions wait for a thread.
-private final class Waiting: Sendable {
-    private let count = Mutex(0)
-
-    func enter() -> Bool {
-        count.withLock { count in
-            guard count < Limits.questionsWaitingMax else { return false }
-            count += 1
-            return true
-        }
-    }
-
-    func leave() { count.withLock { $0 -= 1 } }
 }

@@ -15,6 +15,13 @@ struct UploadRoutes: Sendable {
     let archive: Archive
     let threads: NIOThreadPool
     let logger: Logger
+    private let underWay = Waiting(max: Limits.uploadsMax)
+
+    init(archive: Archive, threads: NIOThreadPool, logger: Logger) {
+        self.archive = archive
+        self.threads = threads
+        self.logger = logger
+    }
 
     func add(to router: Router<BasicRequestContext>) {
         router.head("/v1/segments/{id}") { _, context in
@@ -53,6 +60,12 @@ struct UploadRoutes: Sendable {
                 .contentTooLarge,
                 "a body of \(length) bytes: expected at most \(Archiving.Limits.appendBytesMax)")
         }
+        guard underWay.enter() else {
+            throw Problem(
+                .serviceUnavailable, "\(Limits.uploadsMax) uploads are under way",
+                retryAfterSeconds: Limits.retrySeconds)
+        }
+        defer { underWay.leave() }
         let body = try await request.body.collect(upTo: Archiving.Limits.appendBytesMax)
         let bytes = Array(body.readableBytesView)
         do {

@@ -15,9 +15,9 @@ package enum Limits {
     /// How deep JSON may nest: no log nests deeper, and the scanner's stack stays small.
     static let nestingMax = 64
     /// Executions of one file: each name is remembered, to tell when it comes again.
-    static let executionsMax = 65_536
-    /// Processes of one file whose last sequence number is remembered: as many as a clock may name.
-    static let processesMax = Causality.Limits.clockEntriesMax
+    static let executionsMax = 4_096
+    /// Processes of one file whose last sequence number is remembered: beyond it a checkpoint grows too large.
+    static let processesMax = 4_096
     /// Bytes of evidence that a reason quotes.
     static let quotedBytesMax = 120
     /// Bytes at the beginning of a plain line in which a level is looked for.

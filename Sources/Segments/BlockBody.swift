@@ -119,6 +119,17 @@ package struct BlockBody: Sendable {
         return columns
     }
 
+    /// Decodes every column, and makes no events of them: their clocks, each whole, would take far more.
+    package func verify() throws(SegmentError) {
+        _ = try causalColumns()
+        _ = try EventColumns.decodeStrings(unpack(.name), count: count, "name column")
+        _ = try EventColumns.decodeStrings(unpack(.text), count: count, "text column")
+        _ = try EventColumns.decodeLevel(unpack(.level), count: count)
+        var columns: [[UInt8]] = []
+        for entry in entries where entry.column == .attribute { columns.append(try unpack(entry)) }
+        _ = try EventColumns.decodeAttributes(shape: unpack(.shape), columns: columns, count: count)
+    }
+
     /// The whole events. O(rows · clock entries).
     package func events(of process: ProcessID) throws(SegmentError) -> [Event] {
         let causal = try causalColumns()
@@ -132,6 +143,7 @@ package struct BlockBody: Sendable {
         let attributes = try EventColumns.decodeAttributes(
             shape: unpack(.shape), columns: attributeColumns, count: count)
         var clock = VectorClock()
+        var clockEntries = 0
         var cause = 0
         var events: [Event] = []
         events.reserveCapacity(count)
@@ -140,6 +152,12 @@ package struct BlockBody: Sendable {
                 clock[causal.processes[change.process]] = change.value
             }
             clock[process] = causal.sequences[row]
+            clockEntries += clock.entries.count
+            guard clockEntries <= Limits.blockClockEntriesMax else {
+                throw .malformed(
+                    what: "clocks of more than \(Limits.blockClockEntriesMax) entries in one block",
+                    offset: 0)
+            }
             var event = Event(
                 id: EventID(process, causal.sequences[row]), kind: causal.kinds[row],
                 time: causal.times[row] == CausalColumns.noTime

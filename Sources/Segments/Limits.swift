@@ -8,6 +8,8 @@ package enum Limits {
     package static let blockBytesMax = 4 << 20
     /// Bytes that one block's columns may need to be read: one event may exceed the writer's budget by its own size.
     package static let blockRawBytesMax = 2 * blockBytesMax + 2 * Causality.Limits.eventBytesMax
+    /// Entries of all whole clocks of one block: 8,192 events of 2,048 processes.
+    package static let blockClockEntriesMax = 1 << 24
     /// Bytes of one block header: two clocks of many processes.
     package static let blockHeaderBytesMax = 4 << 20
     /// Bytes of one block on disk, header included.

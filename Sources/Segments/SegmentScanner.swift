@@ -76,7 +76,9 @@ package struct StoredBlock: Sendable {
     /// Throws where the block cannot be decoded in full.
     package func verify() throws(SegmentError) {
         switch header.kind {
-        case .events: _ = try events()
+        case .events:
+            _ = try causalColumns()
+            try columns().verify()
         case .sources: _ = try checkpoints()
         }
     }
@@ -108,6 +110,8 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
     package private(set) var intactEnd = 0
     private var isBegun = false
     private var offset = 0
+    /// True where nothing behind damage is wanted.
+    private var stopsAtDamage = false
     /// Where to look for the next block if the one being read turns out to be damaged.
     private var resumeOffset = 0
     private var digest: [UInt8]?
@@ -122,11 +126,12 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
     }
 
     /// Scans what was appended to a segment at `start`, up to the end of `source`. Whether a footer lists the
-    /// right blocks cannot be told from a part.
+    /// right blocks cannot be told from a part. It ends at the first damage: nobody wants what follows.
     package init(_ source: consuming Source, appendedAt start: Int, after digest: [UInt8]) {
         end = source.byteCount
         self.source = source
         isBegun = true
+        stopsAtDamage = true
         isWhole = false
         offset = start
         intactEnd = start
@@ -236,7 +241,8 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
     /// Damage at `offset`: goes on at the next block whose header is intact.
     private mutating func skip(because text: String) throws(SegmentError) -> Item {
         let start = offset
-        offset = try nextHeader(after: max(start, resumeOffset - 1)) ?? end
+        offset =
+            stopsAtDamage ? end : try nextHeader(after: max(start, resumeOffset - 1)) ?? end
         digest = nil
         isWhole = false
         return .damage(

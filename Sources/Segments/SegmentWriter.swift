@@ -137,10 +137,14 @@ package struct SegmentWriter: Sendable {
         return runs
     }
 
+    /// Bytes that one changed clock entry takes at the most: its process and the difference, as varints.
+    private static let stampBytesMax = 12
+
     /// About the bytes of an event before compression.
     package static func byteEstimate(_ event: Event) -> Int {
         var bytes =
-            16 + event.name.utf8.count + event.text.utf8.count + 4 * event.clock.entries.count
+            16 + event.name.utf8.count + event.text.utf8.count + stampBytesMax
+            * event.clock.entries.count
         for attribute in event.attributes {
             bytes += attribute.key.utf8.count + attribute.value.text.utf8.count + 4
         }

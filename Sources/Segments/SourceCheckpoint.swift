@@ -46,7 +46,14 @@ package struct SourceCheckpoint: Hashable, Sendable {
 
 extension SourceCheckpoint {
     private static let pathBytesMax = 64 * 1024
-    private static let stateBytesMax = 1 << 20
+    private static let stateBytesMax = Limits.blockRawBytesMax
+
+    /// About the bytes that the checkpoint takes before compression.
+    package var byteEstimate: Int {
+        unmatched.reduce(64 + path.utf8.count + contentHash.count + readerState.count) {
+            $0 + 16 + $1.execution.utf8.count + $1.reason.utf8.count + $1.text.utf8.count
+        }
+    }
 
     /// The body of a block of sources: a codec byte, the raw length, and packed:
     ///

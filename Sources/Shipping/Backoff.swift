@@ -15,6 +15,6 @@ package struct Backoff: Sendable {
         let jittered = Int.random(
             in: Limits.retryMillisecondsMin / 2...ceilingMilliseconds, using: &random)
         ceilingMilliseconds = min(2 * ceilingMilliseconds, Limits.retryMillisecondsMax)
-        return max(jittered, min(retryAfterSeconds ?? 0, 3600) * 1000)
+        return max(jittered, max(0, min(retryAfterSeconds ?? 0, 3600)) * 1000)
     }
 }

@@ -104,6 +104,45 @@ final class SpoolFolder {
         withExtendedLifetime(spool.index) {}
     }
 
+    @Test func aWallClockThatStepsBackDoesNotBringOldCheckpointsBack() throws {
+        let folder = SpoolFolder()
+        do {
+            var spool = try Spool(folder.path) { _ in }
+            try spool.commit(
+                [Self.key: [Self.event(1)]], [Self.checkpoint(1)], now: WallTime(nanoseconds: 1_000)
+            )
+            try spool.seal(
+                now: WallTime(nanoseconds: 1_000), bytesMax: 1, secondsMax: 1, always: true)
+            try spool.commit(
+                [Self.key: [Self.event(2)]], [Self.checkpoint(2)], now: WallTime(nanoseconds: 10))
+        }
+        let again = try Spool(folder.path) { _ in }
+        #expect(again.checkpoints.values.map(\.offset) == [2])
+    }
+
+    @Test func intactCommitsBehindDamageAreKeptAside() throws {
+        let folder = SpoolFolder()
+        do {
+            var spool = try Spool(folder.path) { _ in }
+            for commit in 1...3 as ClosedRange<UInt64> {
+                try spool.commit(
+                    [Self.key: [Self.event(commit)]], [Self.checkpoint(commit)],
+                    now: WallTime(nanoseconds: 1))
+            }
+        }
+        let path = try #require(folder.segments.first)
+        var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+        bytes[bytes.count / 2] ^= 0xff
+        try File(path, .write).write(bytes, at: 0)
+        var warnings: [String] = []
+        let spool = try Spool(folder.path) { warnings.append($0) }
+        #expect(warnings.contains { $0.contains("damaged") })
+        let aside = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path + ".damaged")))
+        #expect(aside == bytes)
+        let kept = try Self.events(path)
+        #expect(UInt64(kept.count) == spool.checkpoints.values.first?.offset ?? 0)
+    }
+
     @Test func onlyOneAgentASpool() throws {
         let folder = SpoolFolder()
         let spool = try Spool(folder.path) { _ in }

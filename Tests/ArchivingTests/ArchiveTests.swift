@@ -1,9 +1,10 @@
-import Archiving
 import Causality
 import Foundation
 import Segments
 import SimulatedHistories
 import Testing
+
+@testable import Archiving
 
 /// A folder that goes when the test does.
 final class ArchiveFolder {
@@ -145,6 +146,18 @@ final class ArchiveFolder {
         let copy = ArchiveFolder()
         try FileManager.default.copyItem(atPath: folder.path, toPath: copy.path)
         #expect(try Self.listing(Archive(copy.path, .readWrite)) == before)
+    }
+
+    @Test func aRebuildThatWasCutShortIsMadeAgain() throws {
+        let folder = ArchiveFolder()
+        let (id, pieces) = Self.pieces("a")
+        var archive: Archive? = try Archive(folder.path, .readWrite)
+        _ = try archive?.append(pieces.flatMap { $0 }, to: id, at: 0)
+        let before = try Self.listing(#require(archive))
+        try archive?.catalogue.beginRebuild()
+        #expect(try archive?.executions() == [])
+        archive = nil
+        #expect(try Self.listing(Archive(folder.path, .readWrite)) == before)
     }
 
     @Test func onlyOneWrites() throws {
