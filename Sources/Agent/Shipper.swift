@@ -57,6 +57,8 @@ struct Shipper: Service {
             } catch {
                 if isReachable { logger.warning("cannot ship now", metadata: ["why": "\(error)"]) }
                 isReachable = false
+                // Asked to stop, and nobody takes it: the spool keeps it.
+                if stop.value.withLock({ $0 }) != nil { break }
                 var after: Int?
                 if case .busy(_, let seconds) = error { after = seconds }
                 let wait = backoff.next(retryAfterSeconds: after, using: &random)

@@ -129,8 +129,9 @@ actor SourceRecorder {
             logger.warning(
                 "a line is no event",
                 metadata: [
-                    "file": "\(checkpoint.path)", "line": "\(line.line)", "why": "\(line.reason)",
-                    "text": "\(line.text)",
+                    "file": "\(checkpoint.path)", "line": "\(line.line)",
+                    "why": "\(line.reason.debugDescription)",
+                    "text": "\(line.text.debugDescription)",
                 ])
         }
         if let index = batch.checkpoints.firstIndex(where: {

@@ -33,6 +33,11 @@ package final class Archive: Sendable {
             let hasCatalogue = try File.status(cataloguePath) != nil
             switch access {
             case .readOnly:
+                guard try hasCatalogue || File.status(path + "/segments") == nil else {
+                    throw ArchiveError.failed(
+                        "\(path) has segments and no catalogue: `lightcone catalogue rebuild --data \(path)` makes it anew"
+                    )
+                }
                 guard hasCatalogue else {
                     throw ArchiveError.failed(
                         "\(path) is no archive: expected a folder that a collector or `lightcone import` made"

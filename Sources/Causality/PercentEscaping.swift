@@ -16,15 +16,17 @@ package enum PercentEscaping {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// `text` with each `%XX` as its byte. A `%` that two hexadecimal digits do not follow stays. O(n).
-    package static func unescape(_ text: Substring) -> String {
+    /// `text` with each `%XX` as its byte, or each that stands for one of `bytes`. A `%` that two hexadecimal digits do not follow stays. O(n).
+    package static func unescape(_ text: Substring, only bytes: [UInt8]? = nil) -> String {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         let source = Array(text.utf8)
+        let wanted = bytes
         var bytes: [UInt8] = []
         var index = 0
         while index < source.count {
             if source[index] == UInt8(ascii: "%"), index + 2 < source.count,
-                let high = hexDigit(source[index + 1]), let low = hexDigit(source[index + 2])
+                let high = hexDigit(source[index + 1]), let low = hexDigit(source[index + 2]),
+                wanted?.contains(high << 4 | low) ?? true
             {
                 bytes.append(high << 4 | low)
                 index += 3

@@ -11,6 +11,15 @@ package struct ProcessID: Hashable, Sendable {
         self.name = name
         self.incarnation = incarnation
     }
+
+    package static func == (a: ProcessID, b: ProcessID) -> Bool {
+        a.incarnation == b.incarnation && ExactText.isSame(a.name, b.name)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        ExactText.hash(name, into: &hasher)
+        hasher.combine(incarnation)
+    }
 }
 
 extension ProcessID: CustomStringConvertible {
@@ -19,7 +28,7 @@ extension ProcessID: CustomStringConvertible {
         let plain = !name.utf8.contains {
             $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "#") || $0 == UInt8(ascii: ":")
         }
-        let escaped = plain ? name : PercentEscaping.escape(name) { "%#:".utf8.contains($0) }
+        let escaped = plain ? name : PercentEscaping.escape(name, where: escapedBytes.contains)
         return incarnation == 1 ? escaped : "\(escaped)#\(incarnation)"
     }
 
@@ -30,9 +39,11 @@ extension ProcessID: CustomStringConvertible {
             let incarnation = UInt32(text[text.index(after: mark)...]),
             incarnation > 1, incarnation <= Limits.incarnationMax
         {
-            self.init(name: PercentEscaping.unescape(text[..<mark]), incarnation: incarnation)
+            self.init(
+                name: PercentEscaping.unescape(text[..<mark], only: escapedBytes),
+                incarnation: incarnation)
         } else {
-            self.init(name: PercentEscaping.unescape(text[...]))
+            self.init(name: PercentEscaping.unescape(text[...], only: escapedBytes))
         }
     }
 }
@@ -40,5 +51,9 @@ extension ProcessID: CustomStringConvertible {
 /// The order in which listings show processes where nothing else decides: by name, then incarnation.
 /// It says nothing about time.
 package func listingOrder(_ a: ProcessID, _ b: ProcessID) -> Bool {
-    a.name == b.name ? a.incarnation < b.incarnation : a.name < b.name
+    ExactText.isSame(a.name, b.name)
+        ? a.incarnation < b.incarnation : ExactText.isBefore(a.name, b.name)
 }
+
+/// What has a meaning of its own where a process is written.
+private let escapedBytes = Array("%#:".utf8)

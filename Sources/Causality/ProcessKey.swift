@@ -12,6 +12,17 @@ package struct ProcessKey: Hashable, Sendable {
         self.process = process
     }
 
+    package static func == (a: ProcessKey, b: ProcessKey) -> Bool {
+        a.process == b.process && ExactText.isSame(a.execution, b.execution)
+            && ExactText.isSame(a.host, b.host)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(process)
+        ExactText.hash(execution, into: &hasher)
+        ExactText.hash(host, into: &hasher)
+    }
+
     /// The execution that is meant where none is named.
     package static let executionDefault = "main"
 }

@@ -159,17 +159,28 @@ struct MermaidWriter: GraphWriter {
 }
 
 /// A log for ShiViz: its pattern, an empty delimiter, and the events. A text of several lines is written on one, its
-/// line breaks as `\n`; white space in a process's name as `%20` and the like.
+/// line breaks as `\n`; control characters in a process's name as `%0A` and the like. The clocks are what the graph knows:
+/// where a source has causes and no clocks, ShiViz sees them too.
 struct ShiVizWriter: GraphWriter {
     func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
-        try emit("(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)\n\n")
+        let history = graph.history
+        let names = history.processes.map { name($0.id) }
+        let hasSpaces = names.contains { $0.contains { $0.isWhitespace } }
+        try emit(
+            hasSpaces
+                ? "^(?<host>.+?) (?<clock>{.*})\\n(?<event>.*)$\n\n"
+                : "(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)\n\n")
         try graph.forEachEvent { listed in
             let event = listed.event
+            var known = event.clock.entries
+            if event.stamp != .complete, let seen = history.seen(by: event.id) {
+                for (process, sequence) in zip(history.processes, seen) where sequence > 0 {
+                    known[process.id] = sequence
+                }
+            }
             var clock = JSONWriter()
             clock.object { writer in
-                for (process, sequence) in event.clock.entries.sorted(by: {
-                    listingOrder($0.key, $1.key)
-                }) {
+                for (process, sequence) in known.sorted(by: { listingOrder($0.key, $1.key) }) {
                     writer.member(name(process), sequence)
                 }
             }
@@ -178,10 +189,10 @@ struct ShiVizWriter: GraphWriter {
         }
     }
 
-    /// The raw name where it is the first incarnation and free of white space: what other tools call the process.
+    /// The raw name where it is the first incarnation: what other tools call the process.
     private func name(_ process: ProcessID) -> String {
         let raw = process.incarnation == 1 ? process.name : process.description
-        return PercentEscaping.escape(raw) { $0 <= 0x20 || $0 == 0x7f }
+        return PercentEscaping.escape(raw) { $0 < 0x20 || $0 == 0x7f || $0 == UInt8(ascii: "{") }
     }
 
     private func oneLine(_ text: String) -> String {

@@ -21,11 +21,14 @@ package enum Lack: Hashable, Sendable, CustomStringConvertible {
     case events(Gap)
     /// The events of the process are here, and carry no clocks.
     case clocks(ProcessID)
+    /// The clocks around the event contradict themselves.
+    case consistency(EventID)
 
     package var description: String {
         switch self {
         case .events(let gap): "\(gap)"
         case .clocks(let process): "the events of \(process) carry no clocks"
+        case .consistency(let event): "the clocks contradict themselves around \(event)"
         }
     }
 
@@ -34,8 +37,9 @@ package enum Lack: Hashable, Sendable, CustomStringConvertible {
         case (.events(let a), .events(let b)):
             a.process == b.process ? a.first < b.first : listingOrder(a.process, b.process)
         case (.clocks(let a), .clocks(let b)): listingOrder(a, b)
-        case (.events, .clocks): true
-        case (.clocks, .events): false
+        case (.consistency(let a), .consistency(let b)): listingOrder(a, b)
+        case (.events, _), (.clocks, .consistency): true
+        case (.clocks, _), (.consistency, _): false
         }
     }
 }

@@ -123,6 +123,17 @@ extension History {
         return Slice(ranges: ranges, lacks: lacks)
     }
 
+    /// True where an event has seen something that has seen it. O(processes · log n).
+    package func isContradictory(_ event: EventID) -> Bool {
+        guard let key = key(event), let seen = seen(by: event) else { return false }
+        return processes.indices.contains { process in
+            guard process != key.process, let knower = firstKnower(of: key, in: process) else {
+                return false
+            }
+            return processes[process].runs[knower] <= seen[process]
+        }
+    }
+
     private func isNo(_ knowledge: Knowledge) -> Bool {
         if case .no = knowledge { true } else { false }
     }

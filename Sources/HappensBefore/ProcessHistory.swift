@@ -57,6 +57,8 @@ package struct ProcessHistory: Sendable {
     package func time(at position: Int) -> WallTime? {
         times[position] == CausalColumns.noTime ? nil : WallTime(nanoseconds: times[position])
     }
+    /// True where some event has a wall time. O(n) where none has.
+    package var hasTimes: Bool { times.contains { $0 != CausalColumns.noTime } }
     /// The kind that was recorded for the event at `position`.
     package func kind(at position: Int) -> EventKind { kinds[position] }
 

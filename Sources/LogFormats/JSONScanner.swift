@@ -88,7 +88,7 @@ struct JSONScanner {
     private mutating func members() throws(RecordDefect) -> [JSONMember] {
         guard take("{") else { throw unexpected("a JSON object") }
         var members: [JSONMember] = []
-        var places: [String: Int] = [:]
+        var places: [ExactText: Int] = [:]
         skipSpace()
         if take("}") { return members }
         while true {
@@ -96,10 +96,10 @@ struct JSONScanner {
             let key = try string()
             try colon()
             let value = try value(depth: 1)
-            if let place = places[key] {
+            if let place = places[ExactText(key)] {
                 members[place].value = value
             } else {
-                places[key] = members.count
+                places[ExactText(key)] = members.count
                 members.append(JSONMember(key: key, value: value))
             }
             skipSpace()

@@ -10,7 +10,7 @@ extension LogReader {
     private struct Values {
         var known: [String: JSONValue] = [:]
         var attributes: [Attribute] = []
-        private var places: [String: Int] = [:]
+        private var places: [ExactText: Int] = [:]
 
         mutating func add(_ key: String, _ value: JSONValue) {
             let attribute: AttributeValue
@@ -19,10 +19,10 @@ extension LogReader {
             } else {
                 attribute = .json(value.text)
             }
-            if let place = places[key] {
+            if let place = places[ExactText(key)] {
                 attributes[place].value = attribute
             } else {
-                places[key] = attributes.count
+                places[ExactText(key)] = attributes.count
                 attributes.append(Attribute(key, attribute))
             }
         }

@@ -77,6 +77,17 @@ package struct LogReader: Sendable {
     ///   - isFinal: True where no more will come: then everything is consumed.
     /// - Returns: How many bytes were consumed: the next call passes the others again.
     package mutating func read(_ bytes: [UInt8], isFinal: Bool, _ body: (LogItem) -> Void) -> Int {
+        // A byte order mark at the beginning of a file is no text.
+        guard lineCount == 0, bytes.starts(with: [0xef, 0xbb, 0xbf]) else {
+            return readText(bytes, isFinal: isFinal, body)
+        }
+        let consumed = readText(Array(bytes[3...]), isFinal: isFinal, body)
+        return consumed > 0 || isFinal ? consumed + 3 : 0
+    }
+
+    private mutating func readText(
+        _ bytes: [UInt8], isFinal: Bool, _ body: (LogItem) -> Void
+    ) -> Int {
         let seen = waitingBytes <= bytes.count ? waitingBytes : 0
         waitingBytes = 0
         if seen > 0, !isFinal, bytes.count <= Causality.Limits.eventBytesMax,

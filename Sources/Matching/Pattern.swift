@@ -124,7 +124,7 @@ private final class Compiled: @unchecked Sendable {
                 decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             throw PatternError(
                 text:
-                    "the pattern is not valid: \(text) (patterns are matched in linear time, so look-around and "
+                    "the pattern is not valid: \(text.replacing("(?m)", with: "")) (patterns are matched in linear time, so look-around and "
                     + "back-references are not available)")
         }
         pointer = compiled

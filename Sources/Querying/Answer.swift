@@ -93,14 +93,23 @@ package struct Answering<Store: HistoryStore> {
         }
     }
 
-    /// Throws where the process of an event is neither here nor cited.
+    /// Throws where an event is neither here nor cited by anything that is.
     package func require(_ event: EventID, _ graph: ExecutionGraph) throws {
-        guard graph.history.index(of: event.process) != nil else {
-            throw QuestionError(
-                .notFound,
-                "no process “\(event.process)” in execution “\(graph.history.execution)” (lightcone processes lists them)"
-            )
+        if let reason = unheardOf(event, graph) { throw QuestionError(.notFound, reason) }
+    }
+
+    /// Why nothing can be said of an event: nothing that is here has ever heard of it.
+    func unheardOf(_ event: EventID, _ graph: ExecutionGraph) -> String? {
+        let history = graph.history
+        guard let index = history.index(of: event.process) else {
+            return
+                "no process “\(event.process)” in execution “\(history.execution)” (lightcone processes lists them)"
         }
+        let line = history.processes[index]
+        let end = max(line.last, line.gaps.last?.last ?? 0)
+        guard event.sequence > end else { return nil }
+        return
+            "\(event) is not here, and nothing that is here cites it: \(event.process) is known up to \(end)"
     }
 
     func lineLimit<T>(_ items: [T]) -> [T] {
@@ -108,7 +117,8 @@ package struct Answering<Store: HistoryStore> {
     }
 
     private func executions() throws -> Answer {
-        let lines = try lineLimit(store.executions()).map { name in
+        let names = options.execution == nil ? try store.executions() : [try execution()]
+        let lines = try lineLimit(names).map { name in
             let history = try loadGraph(name).history
             let present = history.processes.count { $0.count > 0 }
             if options.isJSON {

@@ -35,9 +35,8 @@ extension Answering {
     }
 
     func show(_ id: EventID, _ graph: ExecutionGraph) throws -> Answer {
-        try require(id, graph)
         let history = graph.history
-        guard let place = history.position(of: id) else { return missing(id, graph) }
+        guard let place = history.position(of: id) else { return try missing(id, graph) }
         var reader = EventReader(store)
         guard let event = try reader.event(at: place, of: history) else {
             throw QuestionError(
@@ -81,15 +80,14 @@ extension Answering {
     }
 
     /// What can be said of an event that is not here.
-    private func missing(_ id: EventID, _ graph: ExecutionGraph) -> Answer {
+    private func missing(_ id: EventID, _ graph: ExecutionGraph) throws -> Answer {
+        guard graph.history.index(of: id.process) != nil else {
+            throw QuestionError(.notFound, unheardOf(id, graph) ?? "\(id) is not here")
+        }
         let history = graph.history
-        let line = history.processes[history.index(of: id.process)!]
-        let isCited = line.gaps.contains { $0.first <= id.sequence && id.sequence <= $0.last }
+        let unheard = unheardOf(id, graph)
         let effects = graph.edges.leaving(id, in: history)
-        let state =
-            isCited
-            ? "\(id) is known to exist and is not here (a ghost)"
-            : "\(id) is not here, and nothing that is here cites it: \(line.id) is known up to \(max(line.last, line.gaps.last?.last ?? 0))"
+        let state = unheard ?? "\(id) is known to exist and is not here (a ghost)"
         if options.isJSON {
             return Answer(
                 isYes: false,
@@ -98,7 +96,7 @@ extension Answering {
                         writer.key("event")
                         writer.null()
                         writer.member("id", id.description)
-                        writer.member("ghost", isCited)
+                        writer.member("ghost", unheard == nil)
                         writer.member("effects", effects.map(\.to.description))
                         writer.member("text", state)
                     }
@@ -114,12 +112,15 @@ extension Answering {
     ) throws -> Answer {
         try require(event, graph)
         let history = graph.history
-        let slice =
+        var slice =
             switch kind {
             case .past: history.past(of: event)!
             case .future: history.future(of: event)!
             case .concurrent: history.concurrent(with: event)!
             }
+        if history.isContradictory(event) {
+            slice = Slice(ranges: slice.ranges, lacks: slice.lacks + [.consistency(event)])
+        }
         guard countOnly else { return listing(slice, selection, graph) }
         var counted = 0
         if selection.isEverything {

@@ -3,11 +3,11 @@ import HappensBefore
 
 extension Answering {
     func order(_ a: EventID, _ b: EventID, _ graph: ExecutionGraph) throws -> Answer {
-        try require(a, graph)
-        try require(b, graph)
+        let unheard = a == b ? nil : unheardOf(a, graph) ?? unheardOf(b, graph)
         let order = graph.history.order(a, b)
-        let (word, because) = (Self.word(order), explain(order, a, b, graph.history))
-        let isKnown = if case .known = order { true } else { false }
+        let word = unheard == nil ? Self.word(order) : "unknown"
+        let because = unheard ?? explain(order, a, b, graph.history)
+        let isKnown = word != "unknown"
         if options.isJSON {
             return Answer(
                 isYes: isKnown,
@@ -135,16 +135,23 @@ extension Answering {
         let past = history.past(of: event)!
         var lacks = past.lacks
         if history.position(of: event) == nil, lacks.isEmpty { lacks = [.events(Gap(event))] }
-        return self.cut(cut, history, violations: history.violations(of: cut), lacks: lacks)
+        return self.cut(
+            cut, history, violations: history.violations(of: cut), because: lacks.map(\.description)
+        )
     }
 
     func cut(at time: WallTime, _ graph: ExecutionGraph) -> Answer {
         let history = graph.history
         let cut = history.cut(at: time)
-        return self.cut(cut, history, violations: history.violations(of: cut), lacks: [])
+        let timeless = history.processes.filter { $0.count > 0 && !$0.hasTimes }
+            .sorted { listingOrder($0.id, $1.id) }.map { "no event of \($0.id) has a wall time" }
+        return self.cut(
+            cut, history, violations: history.violations(of: cut), because: timeless)
     }
 
-    private func cut(_ cut: Cut, _ history: History, violations: [CutViolation], lacks: [Lack])
+    private func cut(
+        _ cut: Cut, _ history: History, violations: [CutViolation], because lacks: [String]
+    )
         -> Answer
     {
         let named = named(cut, history)
@@ -161,7 +168,7 @@ extension Answering {
                     JSONWriter.object {
                         $0.member("cut", named)
                         $0.member("consistent", isConsistent)
-                        $0.member("because", reasons)
+                        $0.member("because", reasons + lacks)
                         if let greatest { $0.member("greatestConsistent", greatest) }
                         $0.member("complete", lacks.isEmpty)
                     }
@@ -176,7 +183,9 @@ extension Answering {
             }
             lines.append("the greatest consistent cut inside it: \(text.joined(separator: ", "))")
         }
-        let notes = lacks.isEmpty ? [] : ["incomplete, because \(Self.because(lacks))"]
+        let notes =
+            lacks.isEmpty
+            ? [] : ["incomplete, because \(lacks.prefix(5).joined(separator: ", "))"]
         return Answer(notes: notes, isYes: isConsistent, lines.map(printable))
     }
 

@@ -32,6 +32,7 @@ package struct ListedEvent: Sendable {
                 }
             }
             writer.member("cause", event.cause?.description)
+            writer.member("causes", arriving.map(\.from.description))
             writer.member("clock", event.clock.entries)
             writer.member("stamp", Self.name(event.stamp))
         }

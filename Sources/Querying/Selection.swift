@@ -52,7 +52,7 @@ package struct Selection: Sendable {
     package func mayHold(process: ProcessID, host: String) -> Bool {
         condition.holds { field, comparison, literal in
             switch field {
-            case .process: comparison.holds(.text(process.description), literal)
+            case .process: comparison.holds(.process(process), literal)
             case .host: comparison.holds(.text(host), literal)
             default: nil
             }
@@ -90,6 +90,8 @@ extension Selection.Field {
     enum Value {
         case nothing
         case text(String)
+        /// As it is written, or the name alone.
+        case process(ProcessID)
         case sequence(UInt64)
         case level(Level)
         case time(WallTime)
@@ -97,7 +99,7 @@ extension Selection.Field {
 
     func value(_ event: Event, host: String, kind: EventKind) -> Value {
         switch self {
-        case .process: .text(event.id.process.description)
+        case .process: .process(event.id.process)
         case .host: .text(host)
         case .kind: .text(kind.text)
         case .name: .text(event.name)
@@ -122,6 +124,8 @@ extension Selection.Comparison {
             switch value {
             case .nothing: return false
             case .text(let text): return pattern.matches(text)
+            case .process(let process):
+                return pattern.matches(process.description) || pattern.matches(process.name)
             case .sequence(let sequence): return pattern.matches(String(sequence))
             case .level(let level): return pattern.matches(level.text)
             case .time(let time): return pattern.matches(time.description)
@@ -129,6 +133,9 @@ extension Selection.Comparison {
         default: break
         }
         switch (value, literal) {
+        case (.process(let process), .text(let other)):
+            return holds(process.description, other)
+                || self == .equal && process == ProcessID(text: other)
         case (.text(let text), .text(let other)): return holds(text, other)
         case (.text(let text), .number(let number, let spelled)):
             if let parsed = Double(text) { return holds(parsed, number) }

@@ -39,18 +39,20 @@ extension EventColumns {
 
     /// The shape column, and a column for each attribute key.
     static func attributes(_ events: [Event]) -> (shape: [UInt8], columns: [[UInt8]]) {
-        var shapeOf: [[String]: Int] = [:]
+        var shapeOf: [[ExactText]: Int] = [:]
         var shapes: [[String]] = []
         var keys: [String] = []
-        var values: [String: [AttributeValue]] = [:]
+        var values: [ExactText: [AttributeValue]] = [:]
         let indexes = events.map { event in
             for attribute in event.attributes {
-                if values[attribute.key] == nil { keys.append(attribute.key) }
-                values[attribute.key, default: []].append(attribute.value)
+                let key = ExactText(attribute.key)
+                if values[key] == nil { keys.append(attribute.key) }
+                values[key, default: []].append(attribute.value)
             }
             let shape = event.attributes.map(\.key)
-            if let known = shapeOf[shape] { return known }
-            shapeOf[shape] = shapes.count
+            let exact = shape.map { ExactText($0) }
+            if let known = shapeOf[exact] { return known }
+            shapeOf[exact] = shapes.count
             shapes.append(shape)
             return shapes.count - 1
         }
@@ -64,8 +66,9 @@ extension EventColumns {
         let columns = keys.map { key in
             var column = ByteWriter()
             column.string(key)
-            encodeBytes(values[key]!.map { if case .json = $0 { 1 } else { 0 } }, &column)
-            StringColumn.encode(values[key]!.map(\.text), &column)
+            encodeBytes(
+                values[ExactText(key)]!.map { if case .json = $0 { 1 } else { 0 } }, &column)
+            StringColumn.encode(values[ExactText(key)]!.map(\.text), &column)
             return column.bytes
         }
         return (writer.bytes, columns)
@@ -84,19 +87,20 @@ extension EventColumns {
             shapes.append(keys)
         }
         var rows: [Int] = []
-        var counts: [String: Int] = [:]
+        var counts: [ExactText: Int] = [:]
         for _ in 0..<count {
             guard !shapes.isEmpty else { throw reader.malformed("attribute shapes: none") }
             let shape = try reader.count(shapes.count - 1, "attribute shape")
             rows.append(shape)
-            for key in shapes[shape] { counts[key, default: 0] += 1 }
+            for key in shapes[shape] { counts[ExactText(key), default: 0] += 1 }
         }
         try reader.expectEnd("shape column")
 
-        var values: [String: [AttributeValue]] = [:]
+        var values: [ExactText: [AttributeValue]] = [:]
         for column in columns {
             var reader = ByteReader(column)
-            let key = try reader.string(Causality.Limits.nameBytesMax, "attribute key")
+            let key = ExactText(
+                try reader.string(Causality.Limits.nameBytesMax, "attribute key"))
             guard let valueCount = counts[key], values[key] == nil else {
                 throw reader.malformed("attribute column: no event has this attribute")
             }
@@ -108,12 +112,13 @@ extension EventColumns {
         guard values.count == counts.count else {
             throw reader.malformed("an attribute column is missing")
         }
-        var next: [String: Int] = [:]
+        var next: [ExactText: Int] = [:]
         return rows.map { shape in
             shapes[shape].map { key in
-                let index = next[key, default: 0]
-                next[key] = index + 1
-                return Attribute(key, values[key]![index])
+                let exact = ExactText(key)
+                let index = next[exact, default: 0]
+                next[exact] = index + 1
+                return Attribute(key, values[exact]![index])
             }
         }
     }

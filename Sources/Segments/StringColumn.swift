@@ -1,3 +1,5 @@
+import Causality
+
 /// A column of texts, in the form that takes least room before compression:
 ///
 ///     column   = mode, …
@@ -14,11 +16,11 @@ enum StringColumn {
     private static let slotsMax = 64
 
     static func encode(_ texts: [String], _ writer: inout ByteWriter) {
-        var indexOf: [String: Int] = [:]
+        var indexOf: [ExactText: Int] = [:]
         var distinct: [String] = []
         let indexes = texts.map { text in
-            if let known = indexOf[text] { return known }
-            indexOf[text] = distinct.count
+            if let known = indexOf[ExactText(text)] { return known }
+            indexOf[ExactText(text)] = distinct.count
             distinct.append(text)
             return distinct.count - 1
         }

@@ -91,7 +91,12 @@ struct RemoteSource {
         var request = HTTPClientRequest(
             url: "\(base)/v1/\(verb)\(query.isEmpty ? "" : "?")\(query)")
         request.headers.add(name: "Accept", value: isJSON ? "application/json" : "text/plain")
-        let response = try await HTTPTransport.client.execute(request, timeout: .hours(1))
+        let response: HTTPClientResponse
+        do {
+            response = try await HTTPTransport.client.execute(request, timeout: .hours(1))
+        } catch {
+            throw CommandFailure("cannot reach \(base): \(error)")
+        }
         guard response.status == .ok else { throw try await failure(response) }
         for note in response.headers["Lightcone-Note"] {
             Terminal.note(PercentEscaping.unescape(note[...]))

@@ -90,13 +90,17 @@ struct ImportCommand: ParsableCommand {
 
     private func report(_ results: [LogImport.Result], _ archive: Archive) throws {
         let store = ArchiveStore(archive)
+        for result in results where result.eventCount == 0 {
+            Terminal.note("\(result.path): no events in it")
+        }
         for result in results where result.isKnown {
             Terminal.note("\(result.path) was imported before: nothing added")
         }
         for result in results {
             for line in result.unmatched {
                 Terminal.note(
-                    "\(result.path), line \(line.line): \(line.reason): \(printable(line.text))")
+                    "\(result.path), line \(line.line): \(printable(line.reason)): \(printable(line.text))"
+                )
             }
             if result.unmatchedCount > result.unmatched.count {
                 Terminal.note(

@@ -46,6 +46,35 @@ import Testing
         }
     }
 
+    @Test func causesAndOddNamesSurviveShiViz() throws {
+        let folder = try TemporaryFolder()
+        let log = try folder.write(
+            "a.jsonl",
+            #"""
+            {"process":"a b","kind":"send","text":"x"}
+            {"process":"\u00e9","cause":"a b:1","text":"y"}
+            {"process":"e\u0301","cause":"\u00e9:1","text":"z"}
+
+            """#)
+        let (source, again) = (folder.path + "/db", folder.path + "/again")
+        #expect(
+            try Program.lightcone("import", "--into", source, "--format", "jsonl", log).status == 0)
+        let order = try Program.lightcone(
+            "order", "--source", source, "--json", "a b:1", "e\u{301}:1"
+        ).object
+        #expect(order["order"] as? String == "before")
+        #expect(try export(source, "shiviz", to: folder.path + "/s.log").status == 0)
+        #expect(
+            try Program.lightcone(
+                "import", "--into", again, "--format", "shiviz", folder.path + "/s.log"
+            ).status == 0)
+        #expect(try edges(source, "main").count == 2)
+        #expect(try edges(source, "main") == edges(again, "main"))
+        #expect(
+            try Program.lightcone("processes", "--source", again).output.split(separator: "\n")
+                .count == 3)
+    }
+
     @Test func graphvizAcceptsDot() throws {
         guard let (folder, source) = try facebook() else { return }
         #expect(try export(source, "dot", to: folder.path + "/g.dot").status == 0)
@@ -191,6 +220,34 @@ import Testing
             try Program.lightcone(
                 "import", "--into", source, "--format", "regex", "--pattern", "(?<host>", log
             ).status == 2)
+    }
+
+    @Test func whatNobodyHasHeardOfIsUnknown() throws {
+        let folder = try TemporaryFolder()
+        let log = try folder.write(
+            "a.log", "\u{feff}a {\"a\":1}\nhello\nb {\"b\":1,\"a\":1}\nagain\n")
+        let source = folder.path + "/db"
+        _ = try Program.lightcone("import", "--into", source, "--format", "govector", log)
+        #expect(
+            try Program.lightcone("order", "--source", source, "a:1", "b:1").output.hasPrefix(
+                "before"))
+        for pair in [["a:1", "a:99"], ["zz:1", "a:1"]] {
+            let order = try Program.lightcone(["order", "--source", source, "--json"] + pair)
+            #expect(order.status == 1 && order.object["order"] as? String == "unknown")
+        }
+        for question in [
+            ["past", "a:99"], ["cut", "a:99"], ["path", "a:1", "a:99"],
+            ["view", "a", "--at", "a:99"],
+        ] {
+            let answer = try Program.lightcone(question + ["--source", source])
+            #expect(
+                answer.status == 1 && answer.errors.contains("nothing that is here cites it"),
+                "\(question)")
+        }
+        let cut = try Program.lightcone(
+            "cut", "--source", source, "--json", "--at", "2026-01-01T00:00:00Z"
+        ).object
+        #expect(cut["complete"] as? Bool == false)
     }
 
     @Test func textFromEventsIsEscaped() throws {

@@ -394,7 +394,6 @@ import Testing
         #expect(answer.headers.first(name: "Content-Type") == "application/x-ndjson")
         #expect(answer.text.split(separator: "\n").count == 2)
         for (path, status) in [
-            ("/v1/order?a=a:1", 400), ("/v1/order?a=a:1&b=zz:2", 404), ("/v1/timeline?were=x", 400),
             ("/v1/timeline?where=%7B%20text%20%7D", 400), ("/v1/nothing", 404),
             ("/v1/timeline?execution=other", 404),
         ] {

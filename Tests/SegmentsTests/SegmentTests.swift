@@ -97,6 +97,28 @@ enum Sample {
         #expect(read.isSealed)
     }
 
+    @Test func spellingsOfOneCharacterStayApart() throws {
+        let (one, two) = (ProcessID(name: "\u{e9}"), ProcessID(name: "e\u{301}"))
+        #expect(one != two && Set([one, two]).count == 2)
+        let texts = ["\u{e9}", "e\u{301}", "\u{e9}", "x"]
+        let events = (1...40 as ClosedRange<UInt64>).map { sequence in
+            let text = texts[Int(sequence) % texts.count]
+            return Event(
+                id: EventID(one, sequence), text: text,
+                attributes: [Attribute("e\u{301}", .text("1")), Attribute("\u{e9}", .text("2"))],
+                clock: VectorClock([one: sequence, two: sequence]))
+        }
+        let read = try Sample.read(Sample.segment(events).bytes).blocks.flatMap { $0 }
+        func bytes(_ events: [Event]) -> [[UInt8]] {
+            events.map { event in
+                Array(event.text.utf8)
+                    + event.attributes.flatMap { Array($0.key.utf8) + Array($0.value.text.utf8) }
+            }
+        }
+        #expect(bytes(read) == bytes(events))
+        #expect(read.map(\.clock) == events.map(\.clock))
+    }
+
     @Test func largeBlocksAreSplit() throws {
         let process = ProcessID(name: "p")
         func events(_ count: Int, textBytes: Int) -> [Event] {
