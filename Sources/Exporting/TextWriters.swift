@@ -6,7 +6,7 @@ import Querying
 struct DotWriter: GraphWriter {
     func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
         try emit(
-            "digraph lightcone {\n  rankdir=TB;\n  node [shape=box, fontname=\"sans-serif\", fontsize=10];\n"
+            "digraph lightcone {\n  rankdir=TB;\n  newrank=true;\n  node [shape=box, fontname=\"sans-serif\", fontsize=10];\n"
         )
         var taken = TakenEvents()
         var last: [ProcessID: EventID] = [:]
