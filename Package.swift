@@ -10,6 +10,7 @@ let package = Package(
     name: "lightcone",
     platforms: [.macOS(.v26)],
     products: [
+        .library(name: "Lightcone", targets: ["Recording"]),
         .executable(name: "lightcone", targets: ["lightcone"]),
         .executable(name: "lightcone-bench", targets: ["Benchmarks"]),
     ],
@@ -37,6 +38,7 @@ let package = Package(
         .target(name: "Matching", dependencies: ["CRE2"], swiftSettings: strict),
         .target(name: "HappensBefore", dependencies: ["Causality"], swiftSettings: strict),
         .target(name: "Segments", dependencies: ["Causality", "CZlib"], swiftSettings: strict),
+        .target(name: "Recording", dependencies: ["Causality", "Segments"], swiftSettings: strict),
         .target(
             name: "LogFormats", dependencies: ["Causality", "Matching"], swiftSettings: strict),
         .target(
@@ -96,9 +98,11 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "Causality", "CZlib", "HappensBefore", "Segments", "SimulatedHistories",
+                "CAllocations", "Causality", "CZlib", "HappensBefore", "Recording", "Segments",
+                "SimulatedHistories",
             ],
             swiftSettings: strict),
+        .target(name: "CAllocations"),
         .target(name: "SimulatedHistories", dependencies: ["Causality"], swiftSettings: strict),
         .testTarget(
             name: "CausalityTests", dependencies: ["Causality", "SimulatedHistories"],
@@ -109,6 +113,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SegmentsTests", dependencies: ["Causality", "Segments", "SimulatedHistories"],
+            exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(
+            name: "RecordingTests",
+            dependencies: ["Causality", "HappensBefore", "Recording", "Segments"],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "LogFormatsTests", dependencies: ["Causality", "LogFormats", "Matching"],

@@ -6,8 +6,11 @@ enum Main {
         switch CommandLine.arguments.dropFirst().first {
         case "history-memory": HistoryBenchmark.run()
         case "segments": SegmentBenchmark.run()
+        case "record": RecordBenchmark.run(Array(CommandLine.arguments.dropFirst(2)))
         default:
-            print("usage: lightcone-bench history-memory | segments")
+            print(
+                "usage: lightcone-bench history-memory | segments | record [--events N] [--bursts N]"
+            )
         }
     }
 }

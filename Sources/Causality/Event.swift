@@ -65,7 +65,7 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
 }
 
 /// How much an event matters. The numbers are on disk, and ordered: never renumbered.
-package enum Level: UInt8, Sendable, CaseIterable {
+public enum Level: UInt8, Sendable, CaseIterable {
     case trace = 1
     case debug = 2
     case info = 3

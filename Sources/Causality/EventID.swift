@@ -1,17 +1,17 @@
 /// Names one event: its process and its sequence number there, written `web-1/api:1047`.
-package struct EventID: Hashable, Sendable {
-    package var process: ProcessID
+public struct EventID: Hashable, Sendable {
+    public var process: ProcessID
     /// 1, 2, 3 … on each process.
-    package var sequence: UInt64
+    public var sequence: UInt64
 
-    package init(_ process: ProcessID, _ sequence: UInt64) {
+    public init(_ process: ProcessID, _ sequence: UInt64) {
         self.process = process
         self.sequence = sequence
     }
 }
 
 extension EventID: CustomStringConvertible {
-    package var description: String { "\(process):\(sequence)" }
+    public var description: String { "\(process):\(sequence)" }
 
     /// Reads `PROCESS:SEQ`; nil where there is no `:` followed by a number from 1 to `Limits.sequenceMax`.
     package init?(text: String) {

@@ -2,9 +2,9 @@
 /// message that names the limit, the value and the place.
 package enum Limits {
     /// Bytes of one event as recorded: a log line beyond 1 MiB is a dump, not an event.
-    package static let eventBytesMax = 1 << 20
+    @inlinable package static var eventBytesMax: Int { 1 << 20 }
     /// Bytes of a process, host, execution or event name, and of an attribute key.
-    package static let nameBytesMax = 256
+    @inlinable package static var nameBytesMax: Int { 256 }
     /// Attributes of one event: one column each in a block.
     package static let attributesMax = 128
     /// Entries of one vector clock: fits 16 bits where clocks are packed.

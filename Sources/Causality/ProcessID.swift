@@ -2,21 +2,21 @@
 ///
 /// A restart of the same program is a new incarnation of the same name. In text a process is written
 /// `web-1/api`, its second incarnation `web-1/api#2`; `#`, `:` and `%` inside a name are percent-escaped.
-package struct ProcessID: Hashable, Sendable {
-    package var name: String
+public struct ProcessID: Hashable, Sendable {
+    public var name: String
     /// 1, 2, 3 … Incarnation 1 is left out where the process is written.
-    package var incarnation: UInt32
+    public var incarnation: UInt32
 
-    package init(name: String, incarnation: UInt32 = 1) {
+    public init(name: String, incarnation: UInt32 = 1) {
         self.name = name
         self.incarnation = incarnation
     }
 
-    package static func == (a: ProcessID, b: ProcessID) -> Bool {
+    public static func == (a: ProcessID, b: ProcessID) -> Bool {
         a.incarnation == b.incarnation && ExactText.isSame(a.name, b.name)
     }
 
-    package func hash(into hasher: inout Hasher) {
+    public func hash(into hasher: inout Hasher) {
         ExactText.hash(name, into: &hasher)
         hasher.combine(incarnation)
     }
@@ -24,7 +24,7 @@ package struct ProcessID: Hashable, Sendable {
 
 extension ProcessID: CustomStringConvertible {
     /// The process as text, unambiguous: `ProcessID(text:)` gives it back.
-    package var description: String {
+    public var description: String {
         let plain = !name.utf8.contains {
             $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "#") || $0 == UInt8(ascii: ":")
         }

@@ -1,3 +1,5 @@
+import Causality
+
 /// Reads integers and bytes from an array, and checks every bound. Little-endian; varints are LEB128.
 struct ByteReader {
     private let source: [UInt8]
@@ -91,6 +93,16 @@ struct ByteReader {
         }
         defer { offset += length }
         return String(decoding: source[offset..<offset + length], as: UTF8.self)
+    }
+
+    /// A length of 16 bits, and as many bytes of UTF-8; at most a name.
+    mutating func string16(_ what: String) throws(SegmentError) -> String {
+        let length = Int(try fixed16(what))
+        guard length <= Causality.Limits.nameBytesMax else {
+            throw malformed(
+                "\(what): expected at most \(Causality.Limits.nameBytesMax) bytes, found \(length)")
+        }
+        return try string(ofLength: length, what)
     }
 
     mutating func skip(_ count: Int, _ what: String) throws(SegmentError) {

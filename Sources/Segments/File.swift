@@ -134,11 +134,22 @@ package struct File: ~Copyable, ByteSource {
         }
     }
 
-    /// Takes the only lock on the file, until it is closed; false where somebody else has it.
-    package func lock() throws(SegmentError) -> Bool {
-        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+    /// Takes the only lock on the file, or one that others may share, until it is closed; false where somebody else has
+    /// the only one.
+    package func lock(shared: Bool = false) throws(SegmentError) -> Bool {
+        if flock(descriptor, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 { return true }
         guard errno == EWOULDBLOCK else { throw .system(call: "lock", path: path, code: errno) }
         return false
+    }
+
+    /// Closes the descriptor of a file that will never be destroyed.
+    package borrowing func abandon() { _ = Glibc.close(descriptor) }
+
+    /// Takes the only lock on the file, until it is closed, and waits for it.
+    package func lockWaiting() throws(SegmentError) {
+        while flock(descriptor, LOCK_EX) != 0 {
+            guard errno == EINTR else { throw .system(call: "lock", path: path, code: errno) }
+        }
     }
 }
 

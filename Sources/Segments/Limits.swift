@@ -22,4 +22,6 @@ package enum Limits {
     package static let footerBytesMax = 64 << 20
     /// Unmatched lines that one checkpoint shows; further ones are counted.
     package static let unmatchedLinesMax = 100
+    /// Bytes of a journal that are looked at in one read.
+    static let journalReadBytes = 256 << 10
 }

@@ -1,0 +1,71 @@
+import Causality
+import Glibc
+import Segments
+import Synchronization
+
+/// One mapped file of a journal: the only place in which a program's memory and the agent's file are the same.
+///
+/// Not `Sendable`: its writer is behind the recorder's lock. Everything but the length words and the state is written
+/// before the release store that makes it visible, and never after it.
+final class JournalChunk {
+    let path: String
+    let byteCount: Int
+    private let base: UnsafeMutableRawPointer
+
+    /// Creates the file, with its room reserved: a full device is an error here, not a fault in the middle of a record.
+    init(creating path: String, byteCount: Int) throws(SegmentError) {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
+        defer { close(descriptor) }
+        let reserved = posix_fallocate(descriptor, 0, off_t(byteCount))
+        guard reserved == 0 else {
+            unlink(path)
+            throw .system(call: "reserve", path: path, code: reserved)
+        }
+        let flags = MAP_SHARED | Int32(MAP_POPULATE)
+        let mapping = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, descriptor, 0)
+        guard let mapping, mapping != MAP_FAILED else {
+            let code = errno
+            unlink(path)
+            throw .system(call: "map", path: path, code: code)
+        }
+        self.path = path
+        self.byteCount = byteCount
+        base = mapping
+    }
+
+    deinit { munmap(base, byteCount) }
+
+    private func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
+        (base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)
+    }
+
+    var state: ChunkState? {
+        ChunkState(rawValue: word(ChunkHeader.stateOffset).pointee.load(ordering: .acquiring))
+    }
+
+    func set(_ state: ChunkState) {
+        word(ChunkHeader.stateOffset).pointee.store(state.rawValue, ordering: .releasing)
+    }
+
+    /// Notes the highest sequence number that the program has given, whether or not the event is here.
+    func note(given sequence: UInt64) {
+        (base + ChunkHeader.givenOffset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee
+            .store(sequence, ordering: .releasing)
+    }
+
+    /// Begins anew: nothing of what the file held is visible any more.
+    func prepare(_ header: ChunkHeader) {
+        set(.preparing)
+        header.encoded().withUnsafeBytes {
+            base.copyMemory(from: $0.baseAddress!, byteCount: $0.count)
+        }
+        word(ChunkHeader.byteCount).pointee.store(0, ordering: .relaxed)
+        set(.open)
+    }
+
+    /// Where the first record goes.
+    var beginning: JournalCursor {
+        JournalCursor(base: base, offset: ChunkHeader.byteCount, end: byteCount)
+    }
+}

@@ -1,0 +1,92 @@
+import Causality
+import Glibc
+import Segments
+
+/// Writes a journal, but for its records: makes and changes its chunks. The format is in `JournalFormat`.
+struct JournalWriter: ~Copyable {
+    let folder: String
+    private let run: Identity128
+    private let chunkByteCount: Int
+    private let chunksMax: Int
+    private let lock: File
+    private var chunks: [JournalChunk] = []
+    private var current: JournalChunk?
+    private var number: UInt64 = 0
+    private var filesCreated = 0
+
+    /// Makes the folder of a journal in `journals`, and takes its lock.
+    init(
+        in journals: String, run: Identity128, chunkByteCount: Int, chunksMax: Int
+    ) throws(SegmentError) {
+        let folder = "\(journals)/\(run)"
+        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
+            throw .system(call: "mkdir", path: folder, code: errno)
+        }
+        let lock = try File("\(folder)/\(JournalFolder.lockName)", .write)
+        // Waits for an agent that is just looking whether somebody has it.
+        try lock.lockWaiting()
+        self.folder = folder
+        self.run = run
+        self.chunkByteCount = chunkByteCount
+        self.chunksMax = chunksMax
+        self.lock = lock
+    }
+
+    /// Goes on to the next chunk, a free one or a new file, and returns where its events go. `snapshot` is all that the process knows; `eventBytes` what
+    /// the event needs for which there was no room. Where this throws, the journal is as it was, and nothing was written.
+    mutating func nextChunk(
+        firstSequence: UInt64, snapshot: borrowing JournalTail, isLowerBound: Bool, eventBytes: Int
+    ) throws(SegmentError) -> JournalCursor {
+        let needed =
+            ChunkHeader.byteCount + RecordHead.paddedByteCount(snapshot.count)
+            + RecordHead.paddedByteCount(eventBytes) + 16
+        let chunk = try chunk(of: max(chunkByteCount, (needed + 4095) & ~4095))
+        number += 1
+        chunk.prepare(
+            ChunkHeader(
+                number: number, firstSequence: firstSequence, chunkByteCount: chunk.byteCount,
+                run: run))
+        var cursor = chunk.beginning
+        cursor.append(
+            RecordHead(
+                kind: JournalFormat.snapshotKind, level: 0,
+                flags: isLowerBound ? RecordFlags.lowerBound : 0, sequence: firstSequence,
+                nanoseconds: 0),
+            tail: snapshot.bytes)
+        current?.set(.closed)
+        current = chunk
+        return cursor
+    }
+
+    /// A chunk of at least so many bytes: one that the agent has freed, or a new file.
+    private mutating func chunk(of byteCount: Int) throws(SegmentError) -> JournalChunk {
+        var free = chunks.filter { $0.state == .free && $0 !== current }
+        if let index = free.firstIndex(where: { $0.byteCount >= byteCount }) {
+            let chosen = free.remove(at: index)
+            // After a burst was written and taken, its room is given back little by little.
+            if free.count > JournalWriter.spareChunksMax, number % 8 == 0, let excess = free.last {
+                unlink(excess.path)
+                chunks.removeAll { $0 === excess }
+            }
+            return chosen
+        }
+        guard chunks.count < chunksMax else {
+            throw .system(call: "use more than \(chunksMax) chunks of", path: folder, code: EDQUOT)
+        }
+        filesCreated += 1
+        let chunk = try JournalChunk(
+            creating: "\(folder)/\(filesCreated).chunk", byteCount: byteCount)
+        chunks.append(chunk)
+        return chunk
+    }
+
+    /// Free chunks that are kept for good.
+    private static let spareChunksMax = 2
+
+    /// Notes that sequence numbers up to this one were given, though their events could not be written.
+    func note(given sequence: UInt64) { current?.note(given: sequence) }
+
+    /// In a forked child: gives up the lock that the parent holds too. The journal stays the parent's; this value must
+    /// not be used or destroyed any more.
+    borrowing func abandonInChild() { lock.abandon() }
+}

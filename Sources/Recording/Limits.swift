@@ -1,0 +1,14 @@
+/// The limits of a recording program.
+enum Limits {
+    /// Bytes of a token before it becomes text: 512 characters of base64url, which fits any header.
+    static let tokenBytesMax = 384
+    static let tokenCharactersMax = 512
+    /// Bytes of a chunk of the journal: large enough that changing it is rare, small enough for a host of programs.
+    static let chunkBytes = 4 << 20
+    /// Chunks of one program that the agent has not taken yet: 64 MiB. Beyond it events are lost, and counted.
+    static let chunksMax = 16
+    /// Bytes of all process names in a clock: what hostile tokens can make a program remember.
+    static let clockNameBytesMax = 1 << 20
+    /// Nanoseconds after which a program looks again whether it can write, when it could not.
+    static let retryNanoseconds: Int64 = 100_000_000
+}

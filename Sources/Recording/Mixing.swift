@@ -1,0 +1,23 @@
+/// A quick hash of bytes, the same on every machine: for the slots of a clock (with a seed that nobody outside knows)
+/// and for the check of a token (with none). Multiply and fold, as in wyhash (Wang Yi, 2019). O(n).
+func mixed(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
+    var state = seed ^ 0x9E37_79B9_7F4A_7C15
+    var index = 0
+    while index + 8 <= bytes.count {
+        let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+        state = folded(state ^ word, 0xD6E8_FEB8_6659_FD93)
+        index += 8
+    }
+    var rest = UInt64(bytes.count)
+    while index < bytes.count {
+        rest = rest << 8 | UInt64(bytes[index])
+        index += 1
+    }
+    return folded(state ^ rest, 0xA076_1D64_78BD_642F &+ UInt64(bytes.count))
+}
+
+@inline(__always)
+private func folded(_ a: UInt64, _ b: UInt64) -> UInt64 {
+    let product = a.multipliedFullWidth(by: b)
+    return product.high ^ product.low
+}

@@ -1,0 +1,269 @@
+import Causality
+import Glibc
+import Segments
+import Synchronization
+
+/// Records what one process does: one sequential line of events, whatever the number of its threads and tasks.
+///
+///     let recorder = Recorder(process: "web-1/api")
+///     recorder.record("order placed", "4711 for \(customer)", attributes: ["total": 12.5])
+///     request.headers[Token.headerName] = recorder.send("reserve").text     // at the sender
+///     recorder.receive(try Token(header), "reserve")                         // at the receiver
+///
+/// An event is recorded when the call returns: it survives the program's death at any instant, SIGKILL included, and needs no
+/// system call (but where a chunk of 4 MiB ends), no agent and no network. It lies in a journal, a file in memory, from
+/// which the agent of the host takes it. It does not survive the machine before the agent has taken it, which takes 0.1 s.
+///
+/// Nothing here blocks, throws or breaks the program. Where the spool is full (64 MiB that no agent has taken) or missing, events
+/// are counted and lost, and the next one that can be recorded comes after a marker that says how many and why.
+///
+/// Each run of a program is an incarnation of its own, whose number is durable before its first event and never given again:
+/// - A restart is the next incarnation. Its first event has seen the last event of the one before.
+/// - Two programs of one name at the same time are two incarnations; neither has seen anything of the other.
+/// - A forked child that goes on with its parent's recorder becomes an incarnation that has seen what the parent had
+///   recorded. A child that execs, or never records, is nothing.
+/// - Where the spool was emptied, as memory is when a machine restarts, numbers go on: they are kept on disk (see
+///   `Incarnations`). What the incarnation before had seen last is known if an agent had taken all of it; else it is unknown,
+///   and questions that need it say so.
+/// - Where no number can be made durable, one is drawn at random from the upper half of the numbers.
+/// - A cloned machine, or a disk restored from a copy, gives numbers that the original gives too. That cannot be prevented
+///   here: the collector finds two events of one name, and reports a defect.
+///
+/// Not to be called from signal handlers: `record` takes a lock.
+public final class Recorder: Sendable {
+    @usableFromInline let threshold: Atomic<UInt8>
+    private let line: ForkSafeLock<Line>
+
+    /// Begins an incarnation. Costs a few system calls, one of them an fsync.
+    ///
+    /// - Parameters:
+    ///   - process: The name of the process, 1 to 256 bytes, such as `web-1/api`. Unique within its execution.
+    ///   - host: The name of this machine; without it `LIGHTCONE_HOST`, else the system's name for it.
+    ///   - execution: The set of processes whose clocks belong together.
+    ///   - spool: The folder that the programs of a host share with its agent; without it `LIGHTCONE_SPOOL`, else
+    ///     `/dev/shm/lightcone`.
+    ///   - level: The lowest level that is recorded.
+    ///
+    /// Traps where a name is empty or longer than 256 bytes.
+    public convenience init(
+        process: String, host: String? = nil, execution: String = "main", spool: String? = nil,
+        level: Level = .trace
+    ) {
+        self.init(
+            process: process, host: host, execution: execution, spool: SpoolFolder(spool),
+            level: level,
+            chunkByteCount: Limits.chunkBytes, chunksMax: Limits.chunksMax)
+    }
+
+    /// As above, with chunks of another size: at least 4,096 bytes, and a multiple of them.
+    package init(
+        process: String, host: String?, execution: String, spool: SpoolFolder,
+        level: Level = .trace,
+        chunkByteCount: Int, chunksMax: Int
+    ) {
+        let host = host ?? Recorder.hostName()
+        for name in [process, host, execution] {
+            precondition(
+                (1...Causality.Limits.nameBytesMax).contains(name.utf8.count),
+                "the names of a process, its host and its execution have 1 to 256 bytes")
+        }
+        precondition(
+            chunkByteCount >= 4096 && chunkByteCount % 4096 == 0 && chunksMax > 0,
+            "a chunk is made of whole pages")
+        threshold = Atomic(level.rawValue)
+        line = ForkSafeLock(
+            Line(
+                Line.Settings(
+                    process: process, host: host, execution: execution, spool: spool,
+                    chunkByteCount: chunkByteCount, chunksMax: chunksMax)))
+    }
+
+    private static func hostName() -> String {
+        if let name = getenv("LIGHTCONE_HOST"), name.pointee != 0 { return String(cString: name) }
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0, buffer[0] != 0 else {
+            return "localhost"
+        }
+        return buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    }
+
+    /// The lowest level that is recorded. It may be changed at any time.
+    public var level: Level {
+        get { Level(rawValue: threshold.load(ordering: .relaxed)) ?? .trace }
+        set { threshold.store(newValue.rawValue, ordering: .relaxed) }
+    }
+
+    /// Whether events of this level are recorded. About a nanosecond.
+    @inlinable
+    public func isEnabled(_ level: Level) -> Bool {
+        level.rawValue >= threshold.load(ordering: .relaxed)
+    }
+
+    /// The process that is recorded, with its incarnation.
+    public var process: ProcessID { withLine { $0.key.process } }
+
+    /// How it goes: the events given a number, those of them that could not be written, and why not, where that is so now.
+    public var status: Status {
+        withLine { Status(events: $0.sequence, lost: $0.lostCount, problem: $0.problem) }
+    }
+
+    public struct Status: Sendable, Hashable {
+        public let events: UInt64
+        public let lost: UInt64
+        public let problem: String?
+    }
+
+    private func withLine<Result>(_ body: (inout Line) -> Result) -> Result {
+        line.withLock(renew: Recorder.renew, body)
+    }
+
+    private static func renew(_ parents: borrowing Line) -> Line {
+        parents.abandonInChild()
+        return Line(
+            parents.settings, forkedFrom: EventID(parents.key.process, parents.sequence))
+    }
+}
+
+extension Recorder {
+    /// Records a local event. Its id, or nil where its level is filtered out: then neither text nor attributes are evaluated.
+    ///
+    /// A name of more than 256 bytes and a text of more than 1 MiB are cut, and an attribute says so. O(bytes).
+    @inlinable @inline(__always)
+    @discardableResult
+    public func record(
+        _ name: EventName, _ text: @autoclosure () -> String = "", level: Level = .info,
+        attributes: @autoclosure () -> Attributes = Attributes()
+    ) -> EventID? {
+        guard isEnabled(level) else { return nil }
+        return append(name, text(), level, attributes())
+    }
+
+    /// Records that a message is sent, and returns the token that travels with it.
+    ///
+    /// The event is recorded whatever its level, since it orders others; where its level is filtered out, without text and
+    /// attributes, which are not evaluated then. O(bytes + clock entries in the token).
+    public func send(
+        _ name: EventName, _ text: @autoclosure () -> String = "", level: Level = .info,
+        attributes: @autoclosure () -> Attributes = Attributes()
+    ) -> Token {
+        let isShown = isEnabled(level)
+        return send(
+            name, isShown ? text() : "", level, isShown ? attributes() : Attributes(), time: nil
+        ).token
+    }
+
+    /// Records that a message arrived, and takes in what its sender had seen. Its id.
+    ///
+    /// As with `send`, a level that is filtered out leaves out text and attributes. A token of another execution orders nothing: the
+    /// event is local then, and the attribute `lightcone.foreign` names the sender. O(bytes + clock entries in the token).
+    @discardableResult
+    public func receive(
+        _ token: Token, _ name: EventName, _ text: @autoclosure () -> String = "",
+        level: Level = .info, attributes: @autoclosure () -> Attributes = Attributes()
+    ) -> EventID {
+        let isShown = isEnabled(level)
+        return receive(
+            token, name, isShown ? text() : "", level, isShown ? attributes() : Attributes(),
+            time: nil)
+    }
+
+    @usableFromInline
+    func append(_ name: EventName, _ text: String, _ level: Level, _ attributes: Attributes)
+        -> EventID
+    {
+        withBytes(name, text, attributes) { name, text, attributes in
+            withLine { line in
+                EventID(
+                    line.key.process,
+                    line.append(.local, name, text, level.rawValue, attributes, time: nil))
+            }
+        }
+    }
+
+    /// As `record`, for an event that happened at a time of its own (nanoseconds since 1970).
+    package func record(
+        _ name: EventName, _ text: String, level: Level, attributes: Attributes, time: Int64?
+    ) -> EventID {
+        withBytes(name, text, attributes) { name, text, attributes in
+            withLine { line in
+                EventID(
+                    line.key.process,
+                    line.append(.local, name, text, level.rawValue, attributes, time: time))
+            }
+        }
+    }
+
+    /// As `send`, for an event that happened at a time of its own.
+    package func send(
+        _ name: EventName, _ text: String, _ level: Level, _ attributes: Attributes, time: Int64?
+    ) -> (id: EventID, token: Token) {
+        withBytes(name, text, attributes) { name, text, attributes in
+            withLine { line in
+                let sequence = line.append(
+                    .send, name, text, level.rawValue, attributes, time: time)
+                return (EventID(line.key.process, sequence), line.token())
+            }
+        }
+    }
+
+    /// As `receive`, for an event that happened at a time of its own.
+    package func receive(
+        _ token: Token, _ name: EventName, _ text: String, _ level: Level, _ attributes: Attributes,
+        time: Int64?
+    ) -> EventID {
+        withBytes(name, text, attributes) { name, text, attributes in
+            withLine { line in
+                EventID(
+                    line.key.process,
+                    line.receive(token, name, text, level.rawValue, attributes, time: time))
+            }
+        }
+    }
+
+    /// The bytes of a name and a text, cut to their limits.
+    @inline(__always)
+    private func withBytes<Result>(
+        _ name: EventName, _ text: String, _ attributes: Attributes,
+        _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, Attributes) -> Result
+    ) -> Result {
+        // A span borrows the text: no reference is counted.
+        text.utf8Span.span.withUnsafeBufferPointer { text in
+            name.withBytes { name in
+                guard name.count <= Causality.Limits.nameBytesMax,
+                    text.count <= Causality.Limits.eventBytesMax
+                else { return withCutBytes(name, text, attributes, body) }
+                return body(name, UnsafeRawBufferPointer(text), attributes)
+            }
+        }
+    }
+
+    @inline(never)
+    private func withCutBytes<Result>(
+        _ name: UnsafeRawBufferPointer, _ text: UnsafeBufferPointer<UInt8>,
+        _ attributes: Attributes,
+        _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, Attributes) -> Result
+    ) -> Result {
+        var attributes = attributes
+        var cutName = String(decoding: name, as: UTF8.self)
+            .cut(toBytes: Causality.Limits.nameBytesMax)
+        var cutText = String(decoding: text, as: UTF8.self)
+            .cut(toBytes: Causality.Limits.eventBytesMax)
+        attributes.add(
+            "lightcone.truncated",
+            .text(
+                "name of \(name.count) bytes (at most \(Causality.Limits.nameBytesMax)), text of "
+                    + "\(text.count) bytes (at most \(Causality.Limits.eventBytesMax))"))
+        return cutText.withUTF8 { text in
+            cutName.withUTF8 { name in
+                body(UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(text), attributes)
+            }
+        }
+    }
+}
+
+/// An event's name: its process and its sequence number there.
+public typealias EventID = Causality.EventID
+/// A process's name and incarnation.
+public typealias ProcessID = Causality.ProcessID
+/// How much an event matters.
+public typealias Level = Causality.Level

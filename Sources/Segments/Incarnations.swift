@@ -1,0 +1,162 @@
+import Causality
+import Glibc
+
+/// The incarnations of one process of one execution on this host: which number was given last, and where the last one
+/// ended. Durable, so that no number is given twice.
+///
+///     DURABLE/incarnations/<name>        two slots of 64 bytes; the valid one with the higher number counts
+///     slot = "LCINCARN", incarnation u32, 0 u32, run 16, crc32 of what precedes u32, 0*
+///     DURABLE/incarnations/<name>.last   "LCLASTEV", incarnation u32, flags u8 (1: lower bound), sequence number u64,
+///                                        count u32, (process, incarnation, entry)*, crc32 u32
+///
+/// <name> is the first 128 bits of the SHA-256 of execution, 0, process. Slots are written in turns and synced before a
+/// number is used, so whatever a crash tears, the number before it stands. `.last` is written by the agent when it has all
+/// of a program that ended, before it removes its journal.
+package struct Incarnations: Sendable {
+    private let folders: [String]
+    private let name: String
+
+    package init(_ spool: SpoolFolder, execution: String, process: String) {
+        folders = spool.durableFolders.map { $0 + "/incarnations" }
+        name =
+            Identity128(naming: Array(execution.utf8) + [0] + Array(process.utf8)).description
+    }
+
+    package struct Given: Hashable, Sendable {
+        package var incarnation: UInt32
+        package var run: Identity128
+
+        package init(incarnation: UInt32, run: Identity128) {
+            self.incarnation = incarnation
+            self.run = run
+        }
+    }
+
+    private static let slotByteCount = 64
+    private static let magic = Array("LCINCARN".utf8)
+
+    /// Gives the next number to `run`, durably. Returns it, and who had the one before.
+    package func next(for run: Identity128, in spool: SpoolFolder) throws(SegmentError) -> (
+        given: Given, before: Given?
+    ) {
+        let folder = try spool.makeDurable() + "/incarnations"
+        try SpoolFolder.makeShared(folder)
+        let file = try File("\(folder)/\(name)", .write)
+        try file.lockWaiting()
+        let before = folders.compactMap { Incarnations.read("\($0)/\(name)") }
+            .max { $0.incarnation < $1.incarnation }
+        let number = (before?.incarnation ?? 0) + 1
+        guard number < Incarnations.numberMax else {
+            throw .malformed(what: "\(folder)/\(name): no incarnation is left", offset: 8)
+        }
+        let given = Given(incarnation: number, run: run)
+        var writer = ByteWriter()
+        writer.bytes(Incarnations.magic)
+        writer.fixed32(number)
+        writer.fixed32(0)
+        writer.bytes(run.bytes)
+        writer.fixed32(crc32(writer.bytes))
+        writer.bytes([UInt8](repeating: 0, count: Incarnations.slotByteCount - writer.count))
+        try file.write(writer.bytes, at: Int(number % 2) * Incarnations.slotByteCount)
+        try file.sync()
+        try Folder.sync(folder)
+        return (given, before)
+    }
+
+    /// Numbers from here on are drawn at random where none can be made durable.
+    package static let numberMax: UInt32 = Causality.Limits.incarnationMax / 2
+
+    private static func read(_ path: String) -> Given? {
+        guard let file = try? File(path, .read),
+            let bytes = try? file.read(at: 0, count: 2 * slotByteCount)
+        else { return nil }
+        return [0, slotByteCount].compactMap { (start: Int) -> Given? in
+            guard bytes.count >= start + slotByteCount else { return nil }
+            let slot = Array(bytes[start..<start + slotByteCount])
+            var reader = ByteReader(slot, from: magic.count)
+            var checksum = ByteReader(slot, from: 32)
+            guard slot.starts(with: magic), let incarnation = try? reader.fixed32("incarnation"),
+                (try? reader.fixed32("zero")) != nil, let run = try? reader.bytes(16, "run"),
+                (try? checksum.fixed32("checksum")) == crc32(slot[..<32]), incarnation > 0
+            else { return nil }
+            return Given(incarnation: incarnation, run: Identity128(bytes: run))
+        }.max { $0.incarnation < $1.incarnation }
+    }
+
+    /// The last event of an incarnation that ended: its number, and its clock without its own entry.
+    package struct Last: Hashable, Sendable {
+        package var incarnation: UInt32
+        package var sequence: UInt64
+        package var clock: VectorClock
+        package var isLowerBound: Bool
+
+        package init(
+            incarnation: UInt32, sequence: UInt64, clock: VectorClock, isLowerBound: Bool
+        ) {
+            self.incarnation = incarnation
+            self.sequence = sequence
+            self.clock = clock
+            self.isLowerBound = isLowerBound
+        }
+    }
+
+    private static let lastMagic = Array("LCLASTEV".utf8)
+
+    /// Notes durably where an incarnation ended; does nothing where a later one is noted already.
+    package func note(_ last: Last, in spool: SpoolFolder) throws(SegmentError) {
+        if let known = self.last, known.incarnation > last.incarnation { return }
+        let folder = try spool.makeDurable() + "/incarnations"
+        try SpoolFolder.makeShared(folder)
+        var writer = ByteWriter()
+        writer.bytes(Incarnations.lastMagic)
+        writer.fixed32(last.incarnation)
+        writer.byte(last.isLowerBound ? 1 : 0)
+        writer.fixed64(last.sequence)
+        writer.fixed32(UInt32(last.clock.entries.count))
+        for (process, value) in last.clock.entries.sorted(by: { listingOrder($0.key, $1.key) }) {
+            writer.string(process.name)
+            writer.varint(UInt64(process.incarnation))
+            writer.varint(value)
+        }
+        writer.fixed32(crc32(writer.bytes))
+        let path = "\(folder)/\(name).last"
+        let file = try File("\(path).new", .write)
+        try file.truncate(to: 0)
+        try file.write(writer.bytes, at: 0)
+        try file.sync()
+        guard rename("\(path).new", path) == 0 else {
+            throw .system(call: "rename", path: path, code: errno)
+        }
+        try Folder.sync(folder)
+    }
+
+    /// Where the last incarnation that ended and was taken by the agent ended; nil where that is not known.
+    package var last: Last? {
+        folders.compactMap { try? Incarnations.readLast("\($0)/\(name).last") }
+            .max { $0.incarnation < $1.incarnation }
+    }
+
+    private static func readLast(_ path: String) throws(SegmentError) -> Last {
+        let file = try File(path, .read)
+        let bytes = try file.read(at: 0, count: min(file.byteCount, Limits.blockHeaderBytesMax))
+        guard bytes.count > 12, bytes.starts(with: lastMagic) else {
+            throw .malformed(what: "expected where an incarnation ended", offset: 0)
+        }
+        var checksum = ByteReader(bytes, from: bytes.count - 4)
+        guard try checksum.fixed32("checksum") == crc32(bytes[..<(bytes.count - 4)]) else {
+            throw .malformed(what: "the checksum is wrong", offset: bytes.count - 4)
+        }
+        var reader = ByteReader(bytes, from: lastMagic.count, to: bytes.count - 4)
+        let incarnation = try reader.fixed32("incarnation")
+        let isLowerBound = try reader.byte("flags") & 1 != 0
+        let sequence = try reader.fixed64("sequence number")
+        var clock = VectorClock()
+        for _ in 0..<(try reader.fixed32("clock entries")) {
+            let process = try ProcessID(decoding: &reader)
+            clock[process] = try reader.varint("clock entry")
+        }
+        try reader.expectEnd("last event")
+        return Last(
+            incarnation: incarnation, sequence: sequence, clock: clock, isLowerBound: isLowerBound)
+    }
+}

@@ -1,0 +1,152 @@
+import Causality
+import Glibc
+
+/// Where the journals of a host are, and what of a spool outlives it.
+///
+///     SPOOL/journals/<run>/     a journal each; SPOOL/agent.sock: the agent's local interface
+///     DURABLE/incarnations/     the last incarnation of each process, and its last event
+///
+/// DURABLE is the spool itself; where that lies on a memory file system, which a restart of the machine empties, a folder
+/// named after it in `/var/lib/lightcone` (or, where that may not be written, the user's state folder, or `/var/tmp`).
+package struct SpoolFolder: Sendable, Hashable {
+    package let path: String
+
+    /// `LIGHTCONE_SPOOL`; else `/dev/shm/lightcone`, a memory file system; else `/var/tmp/lightcone`.
+    package init(_ path: String? = nil) {
+        if let path = path ?? SpoolFolder.environment("LIGHTCONE_SPOOL") {
+            self.path = path
+        } else {
+            let hasMemory = (try? File.status("/dev/shm")).flatMap { $0 } != nil
+            self.path = hasMemory ? "/dev/shm/lightcone" : "/var/tmp/lightcone"
+        }
+    }
+
+    package var journals: String { path + "/journals" }
+    package var socket: String { path + "/agent.sock" }
+
+    /// Makes the folders that programs of all users share: anyone may add to them, and only its owner removes a thing.
+    package func make() throws(SegmentError) {
+        try SpoolFolder.makeShared(path)
+        try SpoolFolder.makeShared(journals)
+    }
+
+    static func makeShared(_ path: String) throws(SegmentError) {
+        guard try File.status(path) == nil else { return }
+        try Folder.make(path)
+        // Beyond what the program's mask allows; fails where another program has just made it, which is fine.
+        chmod(path, 0o1777)
+    }
+
+    /// The folders in which incarnations may stand, the preferred one first.
+    package var durableFolders: [String] {
+        guard SpoolFolder.isInMemory(path) else { return [path] }
+        let name = Identity128(naming: Array(path.utf8)).description
+        var bases = ["/var/lib/lightcone"]
+        if let state = SpoolFolder.environment("XDG_STATE_HOME") {
+            bases.append(state + "/lightcone")
+        } else if let home = SpoolFolder.environment("HOME") {
+            bases.append(home + "/.local/state/lightcone")
+        }
+        bases.append("/var/tmp/lightcone-state")
+        return bases.map { "\($0)/\(name)" }
+    }
+
+    /// The first of the durable folders that this program may write to.
+    package func makeDurable() throws(SegmentError) -> String {
+        var failure = SegmentError.system(call: "mkdir", path: path, code: EACCES)
+        for folder in durableFolders {
+            do throws(SegmentError) {
+                if folder != path { try SpoolFolder.makeShared(Folder.parent(folder)) }
+                try SpoolFolder.makeShared(folder)
+                if access(folder, W_OK) == 0 { return folder }
+                failure = .system(call: "write to", path: folder, code: errno)
+            } catch {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
+    /// Whether a path lies on a file system in memory, as `/proc/self/mountinfo` says (proc(5)). The nearest folder that
+    /// exists decides.
+    static func isInMemory(_ path: String) -> Bool {
+        var folder = path
+        var found = try? File.status(folder)
+        while found == nil, Folder.parent(folder) != folder {
+            folder = Folder.parent(folder)
+            found = try? File.status(folder)
+        }
+        guard let device = found?.device, let file = try? File("/proc/self/mountinfo", .read),
+            let table = try? file.read(at: 0, count: 1 << 20)
+        else { return false }
+        // As makedev(3) packs them.
+        let major = (device >> 8 & 0xfff) | (device >> 32 & ~0xfff)
+        let minor = (device & 0xff) | (device >> 12 & ~0xff)
+        let number = "\(major):\(minor)"
+        return String(decoding: table, as: UTF8.self).split(separator: "\n").contains { line in
+            let words = line.split(separator: " ")
+            guard words.count > 2, words[2] == number, let dash = words.firstIndex(of: "-"),
+                dash + 1 < words.count
+            else { return false }
+            return ["tmpfs", "ramfs"].contains(words[dash + 1])
+        }
+    }
+
+    static func environment(_ name: String) -> String? {
+        guard let value = getenv(name), value.pointee != 0 else { return nil }
+        return String(cString: value)
+    }
+}
+
+/// One journal.
+package struct JournalFolder: Sendable, Hashable {
+    package let path: String
+    package let run: Identity128
+
+    package static let lockName = "lock"
+
+    package init(in journals: String, run: Identity128) {
+        self.run = run
+        path = "\(journals)/\(run)"
+    }
+
+    /// The journals in a spool, by the names of their folders.
+    package static func all(in journals: String) throws(SegmentError) -> [JournalFolder] {
+        try Folder.names(journals).compactMap { name in
+            Identity128(hex: name).map { JournalFolder(in: journals, run: $0) }
+        }
+    }
+
+    /// Whether the program that writes here is alive: it, or a child that it forked, holds the lock. A folder without a
+    /// lock file is being made, or removed.
+    package func isAlive() throws(SegmentError) -> Bool {
+        let path = "\(path)/\(JournalFolder.lockName)"
+        guard try File.status(path) != nil else { return false }
+        return try !File(path, .read).lock(shared: true)
+    }
+
+    /// The number of the last chunk, 0 where there is none.
+    package func lastChunkNumber() throws(SegmentError) -> UInt64 {
+        var last: UInt64 = 0
+        for name in try chunkNames() {
+            if let found = try? JournalReader.header("\(path)/\(name)") {
+                last = max(last, found.header.number)
+            }
+        }
+        return last
+    }
+
+    /// The names of the chunk files.
+    func chunkNames() throws(SegmentError) -> [String] {
+        try Folder.names(path).filter { $0.hasSuffix(".chunk") }
+    }
+
+    /// Removes the journal, the lock last.
+    package func remove() throws(SegmentError) {
+        for name in try chunkNames() { try Folder.remove(file: "\(path)/\(name)") }
+        try Folder.remove(file: "\(path)/\(JournalFolder.lockName)")
+        guard rmdir(path) == 0 || errno == ENOENT else {
+            throw .system(call: "rmdir", path: path, code: errno)
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import Causality
+
+/// The format of journals, the files through which a recording program hands its events to the agent of its host. Written
+/// in `JournalWriter` and `JournalCursor`, read in `JournalReader`. Everything is
+/// little-endian and of fixed width; `string16` and `string32` are a length of so many bits and as much UTF-8.
+///
+///     journal    = folder SPOOL/journals/<run>; <run> is 32 hexadecimal digits, new for each incarnation
+///                  lock: locked (flock) as long as the program lives; <n>.chunk: chunks
+///     chunk      = header, record*, length u32 = 0 (or the end of the file)
+///     header     = "LCJOURN", version u8 = 1, state u32, chunk bytes u32, chunk number u64, first sequence number u64,
+///                  run 16, crc32 of the 36 bytes before u32, 0 u32, highest sequence number given u64 (0: not noted)
+///     state      = 0 being prepared, 1 open, 2 closed (a later chunk is open), 3 free (durable elsewhere)
+///     record     = length u32 (with padding, a multiple of 8), kind u8, level u8 (0: none), flags u8, 0 u8,
+///                  sequence number u64, time i64 (ns since 1970), name bytes u32, text bytes u32,
+///                  name, text, [attributes], [clock], 0*
+///     kind       = 0 local, 1 send, 2 receive, 16 snapshot
+///     flags      = 1 the stamp is a lower bound, 2 has attributes, 4 has a clock
+///     attributes = count u16, (key string16, type u8 (0 text, 1 JSON), value string32)*
+///     clock      = count u32, (process string16, incarnation u32)*      processes seen for the first time: they get
+///                                                                       the next indexes
+///                  cause u32 (an index; all ones: none), sequence number u64,
+///                  count u32, (index u32, entry u64)*                   the entries that grew
+///     snapshot   = incarnation u32, execution string16, host string16, process string16,
+///                  count u32, (process string16, incarnation u32, entry u64)*   what the process knows: indexes 0, 1, 2 …
+///
+/// The first record of a chunk is a snapshot, so no chunk needs another to be read. A record is committed by storing its
+/// length last, with release; the word after it was set to 0 before. So a reader sees whole records only, at whatever
+/// instant the program dies, and a file can be used again without being cleared.
+///
+/// What a reader does at a defect: a chunk with a wrong header, and the rest of a chunk from a malformed record on, are
+/// reported and left out; the sequence numbers that they held are then a gap. Reading goes on with the next chunk.
+/// Sequence numbers ascend; where some are missing, events were lost, and the next event of the program says why.
+package enum JournalFormat {
+    /// The bytes of a record before its name.
+    package static let recordHeadByteCount = 32
+    package static let snapshotKind: UInt8 = 16
+    /// The index that stands for no cause.
+    package static let noCause = UInt32.max
+}
+
+/// What becomes of a chunk. The numbers are on disk: never renumbered.
+package enum ChunkState: UInt32 {
+    /// Being made ready: holds nothing.
+    case preparing = 0
+    /// The program writes here.
+    case open = 1
+    /// The program has gone on to a later chunk.
+    case closed = 2
+    /// What it held is durable elsewhere: the program may use it again.
+    case free = 3
+}
+
+/// The first 64 bytes of a chunk.
+package struct ChunkHeader: Hashable {
+    /// 1, 2, 3 … in the order of writing; one file is used for several, one after another.
+    package var number: UInt64
+    /// Of the first event that may be here.
+    package var firstSequence: UInt64
+    package var chunkByteCount: Int
+    package var run: Identity128
+
+    package init(number: UInt64, firstSequence: UInt64, chunkByteCount: Int, run: Identity128) {
+        self.number = number
+        self.firstSequence = firstSequence
+        self.chunkByteCount = chunkByteCount
+        self.run = run
+    }
+
+    package static let byteCount = 64
+    package static let stateOffset = 8
+    package static let givenOffset = 56
+    static let magic = Array("LCJOURN\u{1}".utf8)
+
+    package func encoded() -> [UInt8] {
+        var writer = ByteWriter()
+        writer.bytes(ChunkHeader.magic)
+        writer.fixed32(ChunkState.preparing.rawValue)
+        writer.fixed32(UInt32(chunkByteCount))
+        writer.fixed64(number)
+        writer.fixed64(firstSequence)
+        writer.bytes(run.bytes)
+        writer.fixed32(crc32(writer.bytes[12...]))
+        writer.fixed32(0)
+        writer.fixed64(0)
+        return writer.bytes
+    }
+
+    /// The header, the state, and the highest sequence number given (0: not noted).
+    static func decode(_ bytes: [UInt8]) throws(SegmentError) -> (
+        header: ChunkHeader, state: ChunkState, given: UInt64
+    ) {
+        var reader = ByteReader(bytes)
+        let found = try reader.bytes(8, "chunk header")
+        guard found.prefix(7) == magic.prefix(7) else {
+            throw .malformed(what: "expected a journal chunk, found something else", offset: 0)
+        }
+        guard found == magic else {
+            throw .malformed(
+                what: "journal version: expected 1, found \(found[7])", offset: 7)
+        }
+        let number = try reader.fixed32("chunk state")
+        guard let state = ChunkState(rawValue: number) else {
+            throw .malformed(what: "chunk state: expected 0 to 3, found \(number)", offset: 8)
+        }
+        let chunkByteCount = Int(try reader.fixed32("chunk size"))
+        let header = ChunkHeader(
+            number: try reader.fixed64("chunk number"),
+            firstSequence: try reader.fixed64("first sequence number"),
+            chunkByteCount: chunkByteCount, run: Identity128(bytes: try reader.bytes(16, "run")))
+        let checksum = try reader.fixed32("checksum")
+        guard state == .preparing || checksum == crc32(bytes[12..<48]) else {
+            throw .malformed(what: "chunk header: the checksum is wrong", offset: 48)
+        }
+        var given = ByteReader(bytes, from: givenOffset)
+        return (header, state, try given.fixed64("highest sequence number"))
+    }
+}
+
+/// What a record has besides name and text. The bits are on disk: never renumbered. Plain bits, since the generic
+/// operations of an `OptionSet` of another module cost more than all the rest of an event.
+package enum RecordFlags {
+    /// The stamp is a lower bound: what is missing follows from the causes.
+    package static var lowerBound: UInt8 { 1 }
+    package static var attributes: UInt8 { 2 }
+    /// A cause, and the entries of the clock that grew.
+    package static var clock: UInt8 { 4 }
+}

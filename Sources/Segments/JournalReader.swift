@@ -1,0 +1,358 @@
+import Causality
+import Synchronization
+
+/// Reads a journal while its program writes it. It never maps the files: a program that cuts one must not harm its reader.
+package struct JournalReader: Sendable {
+    package let folder: JournalFolder
+    /// Whose events these are; nil until the first chunk was read.
+    package private(set) var key: ProcessKey?
+    /// The last event that was read, and its clock without its own entry.
+    package private(set) var sequence: UInt64 = 0
+    package private(set) var clock = VectorClock()
+    package private(set) var isLowerBound = false
+    /// The number of the chunk that is read, 0 before the first.
+    package private(set) var chunkNumber: UInt64 = 0
+
+    private var chunk: Chunk?
+    /// Events up to this one were read by an earlier reader.
+    private let skipped: UInt64
+    private var processes: [ProcessID] = []
+    /// The highest sequence number that the program says it gave.
+    private var given: UInt64 = 0
+
+    private struct Chunk {
+        let path: String
+        let header: ChunkHeader
+        var offset: Int
+        /// True where the rest cannot be read.
+        var isDamaged = false
+    }
+
+    /// What reading found.
+    package enum Item {
+        case event(ProcessKey, Event)
+        /// Something that cannot be read, and where.
+        case defect(String)
+    }
+
+    /// Reads a journal from its first chunk, or goes on after an event that was read in a chunk.
+    package init(
+        _ folder: JournalFolder, afterSequence sequence: UInt64 = 0, inChunk number: UInt64 = 0
+    ) {
+        self.folder = folder
+        skipped = sequence
+        self.sequence = sequence
+        chunkNumber = number
+    }
+
+    /// Reads on, about `bytesMax` bytes. False where there was nothing new.
+    package mutating func read(
+        bytesMax: Int, _ body: (Item) throws -> Void
+    ) throws -> Bool {
+        if chunk == nil, try !openNext(from: max(chunkNumber, 1), body) { return false }
+        if try readChunk(bytesMax, body) { return true }
+        guard let current = chunk else { return false }
+        // Closed is said after the last record: look once more, then go on.
+        let state = try JournalReader.header(current.path)?.state
+        if state == .open, try folder.isAlive() { return false }
+        if try readChunk(bytesMax, body) { return true }
+        return try openNext(from: current.header.number + 1, body)
+    }
+
+    /// Whether nothing more can come: the program has ended, and every chunk was read to its end. Call after `read` has
+    /// found nothing new.
+    package mutating func isFinished() throws -> Bool {
+        guard try !folder.isAlive() else { return false }
+        // What was written between the last look and the program's end.
+        var hasMore = false
+        let before = self
+        hasMore = try read(bytesMax: 1) { _ in }
+        if hasMore { self = before }
+        return !hasMore
+    }
+
+    /// Events that the program lost at its very end, when no marker could be written any more.
+    package var lostAtEnd: ClosedRange<UInt64>? {
+        given > sequence && given < Causality.Limits.sequenceMax ? (sequence + 1)...given : nil
+    }
+
+    /// Opens the chunk with the lowest number from `number` on. False where there is none.
+    private mutating func openNext(
+        from number: UInt64, _ body: (Item) throws -> Void
+    ) throws -> Bool {
+        var next: Chunk?
+        for name in try folder.chunkNames() {
+            let path = "\(folder.path)/\(name)"
+            let found: (header: ChunkHeader, state: ChunkState, given: UInt64)
+            do throws(SegmentError) {
+                guard let header = try JournalReader.header(path) else { continue }
+                found = header
+            } catch {
+                if case .system = error { throw error }
+                // Said once: when reading begins here.
+                if chunk == nil { try body(.defect("\(path): \(error)")) }
+                continue
+            }
+            given = max(given, found.given)
+            guard found.state == .open || found.state == .closed, found.header.number >= number,
+                found.header.run == folder.run
+            else { continue }
+            if next == nil || found.header.number < next!.header.number {
+                next = Chunk(path: path, header: found.header, offset: ChunkHeader.byteCount)
+            }
+        }
+        guard let next else { return false }
+        chunk = next
+        chunkNumber = next.header.number
+        _ = try readChunk(1, body)
+        return true
+    }
+
+    static func header(_ path: String) throws(SegmentError) -> (
+        header: ChunkHeader, state: ChunkState, given: UInt64
+    )? {
+        guard try File.status(path) != nil else { return nil }
+        let bytes = try File(path, .read).read(at: 0, count: ChunkHeader.byteCount)
+        guard bytes.count == ChunkHeader.byteCount else { return nil }
+        let found = try ChunkHeader.decode(bytes)
+        return found.state == .preparing ? nil : found
+    }
+
+    /// Reads committed records of the open chunk. False where there are none.
+    private mutating func readChunk(_ bytesMax: Int, _ body: (Item) throws -> Void) throws -> Bool {
+        guard var current = chunk, !current.isDamaged else { return false }
+        let file = try File(current.path, .read)
+        let size = min(try file.status().byteCount, current.header.chunkByteCount)
+        let end = try committedEnd(file, from: current.offset, to: size, bytesMax)
+        guard end.offset > current.offset || end.defect != nil else { return false }
+        // Whatever was committed before its length was read above is there in full now.
+        atomicMemoryFence(ordering: .acquiring)
+        let bytes = try file.read(at: current.offset, count: end.offset - current.offset)
+        var reader = ByteReader(bytes)
+        var defect = end.defect
+        while reader.remaining > 0, defect == nil {
+            let start = reader.offset
+            do throws(SegmentError) {
+                if let event = try record(&reader) { try send(event, to: body) }
+            } catch {
+                if case .system = error { throw error }
+                defect = "a record at byte \(current.offset + start) cannot be read: \(error)"
+            }
+        }
+        current.offset = end.offset
+        if let defect {
+            current.isDamaged = true
+            try body(
+                .defect("\(current.path): \(defect); what follows in this chunk is left out"))
+        }
+        chunk = current
+        return true
+    }
+
+    private func send(_ event: Event, to body: (Item) throws -> Void) throws(SegmentError) {
+        guard event.id.sequence > skipped, let key else { return }
+        do {
+            try body(.event(key, event))
+        } catch {
+            throw .malformed(what: "\(error)", offset: 0)
+        }
+    }
+
+    /// Where the committed records end that begin at `offset`: after about `bytesMax` bytes, or where a length says that
+    /// nothing is there yet, or makes no sense.
+    private func committedEnd(
+        _ file: borrowing File, from offset: Int, to size: Int, _ bytesMax: Int
+    ) throws(SegmentError) -> (offset: Int, defect: String?) {
+        var end = offset
+        var window: [UInt8] = []
+        var windowStart = offset
+        while end + 4 <= size, end - offset < bytesMax {
+            if end + 4 > windowStart + window.count {
+                windowStart = end
+                window = try file.read(at: end, count: min(Limits.journalReadBytes, size - end))
+                guard window.count >= 4 else { break }
+            }
+            var reader = ByteReader(window, from: end - windowStart)
+            let length = Int(try reader.fixed32("record length"))
+            if length == 0 { break }
+            guard length % 8 == 0, length >= JournalFormat.recordHeadByteCount, length <= size - end
+            else {
+                return (end, "a record at byte \(end) of \(length) bytes, which is not possible")
+            }
+            end += length
+        }
+        return (end, nil)
+    }
+
+    /// Takes in one record; the event, or nil for a snapshot.
+    private mutating func record(_ reader: inout ByteReader) throws(SegmentError) -> Event? {
+        let start = reader.offset
+        let length = Int(try reader.fixed32("record length"))
+        let kindByte = try reader.byte("kind")
+        let levelByte = try reader.byte("level")
+        let flags = try reader.byte("flags")
+        try reader.skip(1, "flags")
+        let sequence = try reader.fixed64("sequence number")
+        let time = Int64(bitPattern: try reader.fixed64("time"))
+        let nameCount = Int(try reader.fixed32("name"))
+        let textCount = Int(try reader.fixed32("text"))
+        guard nameCount <= Causality.Limits.nameBytesMax,
+            textCount <= Causality.Limits.eventBytesMax
+        else {
+            throw reader.malformed("a name of \(nameCount) and a text of \(textCount) bytes")
+        }
+        let name = try reader.string(ofLength: nameCount, "name")
+        let text = try reader.string(ofLength: textCount, "text")
+        defer { isLowerBound = flags & RecordFlags.lowerBound != 0 }
+        if kindByte == JournalFormat.snapshotKind {
+            try snapshot(&reader)
+            try skipPadding(&reader, to: start + length)
+            return nil
+        }
+        guard let kind = EventKind(rawValue: kindByte) else {
+            throw reader.malformed("event kind: expected 0 to 2, found \(kindByte)")
+        }
+        guard let key else { throw reader.malformed("a chunk does not begin with a snapshot") }
+        guard sequence <= Causality.Limits.sequenceMax, sequence > 0 else {
+            throw reader.malformed("\(sequence) is no sequence number")
+        }
+        let isRepeated = sequence <= self.sequence
+        guard !isRepeated || sequence <= skipped else {
+            throw reader.malformed(
+                "sequence number \(sequence) after \(self.sequence): expected a higher one")
+        }
+        let attributes = flags & RecordFlags.attributes != 0 ? try attributes(&reader) : []
+        let cause =
+            flags & RecordFlags.clock != 0 ? try clockChanges(&reader, of: key.process) : nil
+        try skipPadding(&reader, to: start + length)
+        if !isRepeated { self.sequence = sequence }
+        var stamp = clock
+        stamp[key.process] = sequence
+        return Event(
+            id: EventID(key.process, sequence), kind: kind, time: WallTime(nanoseconds: time),
+            name: name, text: text, level: Level(rawValue: levelByte), attributes: attributes,
+            cause: cause, clock: stamp,
+            stamp: flags & RecordFlags.lowerBound != 0 ? .lowerBound : .complete)
+    }
+
+    private func skipPadding(_ reader: inout ByteReader, to end: Int) throws(SegmentError) {
+        guard reader.offset <= end, end - reader.offset < 8 else {
+            throw reader.malformed("a record whose parts do not add up to its length")
+        }
+        try reader.skip(end - reader.offset, "padding")
+    }
+
+    private mutating func snapshot(_ reader: inout ByteReader) throws(SegmentError) {
+        let incarnation = try reader.fixed32("incarnation")
+        let execution = try reader.string16("execution")
+        let host = try reader.string16("host")
+        let name = try reader.string16("process name")
+        guard (1...Causality.Limits.incarnationMax).contains(incarnation), !name.isEmpty else {
+            throw reader.malformed("no process: incarnation \(incarnation) of “\(name)”")
+        }
+        let found = ProcessKey(
+            execution: execution, host: host,
+            process: ProcessID(name: name, incarnation: incarnation))
+        guard key == nil || key == found else {
+            throw reader.malformed(
+                "a journal of two processes: \(key!.process) and \(found.process)")
+        }
+        key = found
+        processes = []
+        clock = VectorClock()
+        for _ in 0..<(try processCount(&reader)) {
+            let process = try process(&reader)
+            processes.append(process)
+            let entry = try sequenceNumber(&reader)
+            if process != found.process { clock[process] = entry }
+        }
+    }
+
+    private func processCount(_ reader: inout ByteReader) throws(SegmentError) -> Int {
+        let count = Int(try reader.fixed32("processes"))
+        guard count + processes.count <= Causality.Limits.clockEntriesMax else {
+            throw reader.malformed(
+                "a clock of more than \(Causality.Limits.clockEntriesMax) processes")
+        }
+        return count
+    }
+
+    private func process(_ reader: inout ByteReader) throws(SegmentError) -> ProcessID {
+        let name = try reader.string16("process name")
+        let incarnation = try reader.fixed32("incarnation")
+        guard (1...Causality.Limits.incarnationMax).contains(incarnation) else {
+            throw reader.malformed("incarnation: \(incarnation)")
+        }
+        return ProcessID(name: name, incarnation: incarnation)
+    }
+
+    private func sequenceNumber(_ reader: inout ByteReader) throws(SegmentError) -> UInt64 {
+        let value = try reader.fixed64("sequence number")
+        guard value <= Causality.Limits.sequenceMax else {
+            throw reader.malformed("\(value) is no sequence number")
+        }
+        return value
+    }
+
+    private func attributes(_ reader: inout ByteReader) throws(SegmentError) -> [Attribute] {
+        let count = Int(try reader.fixed16("attributes"))
+        guard count <= Causality.Limits.attributesMax else {
+            throw reader.malformed(
+                "expected at most \(Causality.Limits.attributesMax) attributes, found \(count)")
+        }
+        var attributes: [Attribute] = []
+        for _ in 0..<count {
+            let key = try reader.string16("attribute key")
+            let type = try reader.byte("attribute type")
+            let length = Int(try reader.fixed32("attribute value"))
+            let value = try reader.string(ofLength: length, "attribute value")
+            switch type {
+            case 0: attributes.append(Attribute(key, .text(value)))
+            case 1: attributes.append(Attribute(key, .json(value)))
+            default: throw reader.malformed("attribute type: expected 0 or 1, found \(type)")
+            }
+        }
+        return attributes
+    }
+
+    /// Takes in what an event has seen for the first time; its cause.
+    private mutating func clockChanges(
+        _ reader: inout ByteReader, of process: ProcessID
+    ) throws(SegmentError) -> EventID? {
+        for _ in 0..<(try processCount(&reader)) { processes.append(try self.process(&reader)) }
+        let sender = try reader.fixed32("cause")
+        let sent = try sequenceNumber(&reader)
+        let count = Int(try reader.fixed32("clock entries"))
+        for _ in 0..<count {
+            let other = try index(reader.fixed32("clock entry"), reader)
+            let value = try sequenceNumber(&reader)
+            if other != process { clock[other] = max(clock[other], value) }
+        }
+        if sender == JournalFormat.noCause { return nil }
+        return EventID(try index(sender, reader), max(sent, 1))
+    }
+
+    private func index(_ index: UInt32, _ reader: ByteReader) throws(SegmentError) -> ProcessID {
+        guard Int(index) < processes.count else {
+            throw reader.malformed("process \(index) of \(processes.count)")
+        }
+        return processes[Int(index)]
+    }
+}
+
+extension JournalFolder {
+    /// Tells the program that it may use chunks below a number again, or where it has ended removes them. Call this when
+    /// their events are durable.
+    package func free(chunksBelow number: UInt64) throws(SegmentError) {
+        for name in try chunkNames() {
+            let file = try File("\(path)/\(name)", .write)
+            let bytes = try file.read(at: 0, count: ChunkHeader.byteCount)
+            guard bytes.count == ChunkHeader.byteCount, let found = try? ChunkHeader.decode(bytes),
+                found.state == .closed, found.header.number < number
+            else { continue }
+            var state = ByteWriter()
+            state.fixed32(ChunkState.free.rawValue)
+            try file.write(state.bytes, at: ChunkHeader.stateOffset)
+        }
+    }
+}
