@@ -62,7 +62,10 @@ let package = Package(
         .target(
             name: "Agent",
             dependencies: [
-                "Causality", "Segments", "LogFormats", "Shipping",
+                "Causality", "Segments", "Recording", "LogFormats", "Shipping",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -74,6 +77,7 @@ let package = Package(
             name: "Collector",
             dependencies: [
                 "Causality", "Segments", "Archiving", "HappensBefore", "Querying", "Exporting",
+                "Shipping",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -87,7 +91,7 @@ let package = Package(
             name: "lightcone",
             dependencies: [
                 "Agent", "Archiving", "Causality", "Collector", "Exporting", "HappensBefore",
-                "LogFormats", "Matching", "Querying", "Segments", "Shipping",
+                "LogFormats", "Matching", "Querying", "Recording", "Segments", "Shipping",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),

@@ -8,6 +8,8 @@ package struct AgentFlags: Sendable {
     package var collector: String?
     package var host: String?
     package var spool: String?
+    package var data: String?
+    package var listen: String?
     package var execution: String?
     /// `FORMAT:PATH`
     package var follow: [String] = []
@@ -20,19 +22,27 @@ extension AgentConfiguration {
     ///
     ///     collector: http://127.0.0.1:4780     # where to ship to
     ///     host: web-1                          # the name of this machine
-    ///     spool: /var/lib/lightcone/spool      # what the collector does not have yet
-    ///     execution: main                      # of logs that name none
+    ///     spool: /dev/shm/lightcone            # shared with the programs of this host
+    ///     data: /var/lib/lightcone/data        # what the collector does not have yet
+    ///     listen: 127.0.0.1:4781               # the local interface, beside its socket in the spool
+    ///     execution: main                      # of what names none
     ///     follow: [govector:/var/log/a/*.log, access:/var/log/access.log]
     ///     formats:                             # formats with settings, by a name of your own
     ///       access: {format: regex, pattern: '…', delimiter: '…', execution: …}
     ///       events: {format: jsonl, fields: 'process=host,clock=vc,text=msg'}
     ///     commitMilliseconds: 100
+    ///     localIdleSeconds: 600
     ///     segmentBytesMax: 67108864
     ///     segmentSecondsMax: 600
     ///     spoolBytesMax: 10737418240
     private static let keys = [
-        "collector", "host", "spool", "execution", "follow", "formats", "commitMilliseconds",
-        "segmentBytesMax", "segmentSecondsMax", "spoolBytesMax",
+        "collector", "host", "spool", "data", "listen", "execution", "follow", "formats",
+        "commitMilliseconds", "localIdleSeconds", "segmentBytesMax", "segmentSecondsMax",
+        "spoolBytesMax",
+    ]
+    private static let numberKeys = [
+        "commitMilliseconds", "localIdleSeconds", "segmentBytesMax", "segmentSecondsMax",
+        "spoolBytesMax",
     ]
     private static let formatKeys = ["format", "pattern", "delimiter", "fields", "execution"]
 
@@ -70,10 +80,13 @@ extension AgentConfiguration {
         var configuration = AgentConfiguration(
             collector: try required(flags.collector, "collector", "--collector URL"),
             host: try required(flags.host, "host", "--host NAME"),
-            spool: try required(flags.spool, "spool", "--spool DIR"),
+            spool: flags.spool ?? reader.string(forKey: "spool"),
             follow: try specifications.map { text in
                 try follow(text, reader, formatNames: formatNames, execution: execution)
             })
+        configuration.data = flags.data ?? reader.string(forKey: "data")
+        configuration.listen = flags.listen ?? reader.string(forKey: "listen")
+        configuration.execution = execution
         func number(_ key: ConfigKey, _ value: inout Int) throws {
             guard let text = reader.string(forKey: key) ?? reader.int(forKey: key).map(String.init)
             else { return }
@@ -83,6 +96,7 @@ extension AgentConfiguration {
             value = number
         }
         try number("commitMilliseconds", &configuration.commitMilliseconds)
+        try number("localIdleSeconds", &configuration.localIdleSeconds)
         try number("segmentBytesMax", &configuration.segmentBytesMax)
         try number("segmentSecondsMax", &configuration.segmentSecondsMax)
         try number("spoolBytesMax", &configuration.spoolBytesMax)
@@ -200,7 +214,7 @@ extension AgentConfiguration {
                         "\(path), line \(key.mark?.line ?? 1): follow: expected a list of FORMAT:PATH"
                     )
                 }
-            } else if key.string?.hasSuffix("Max") == true || key.string == "commitMilliseconds" {
+            } else if numberKeys.contains(key.string ?? "") {
                 guard value.int != nil else {
                     throw AgentError(
                         "\(path), line \(value.mark?.line ?? 1): \(key.string ?? ""): expected a whole number, found "

@@ -1,6 +1,7 @@
 import Causality
 import LogFormats
 import Segments
+import Shipping
 
 /// What an agent is to do.
 package struct AgentConfiguration: Sendable {
@@ -8,10 +9,19 @@ package struct AgentConfiguration: Sendable {
     package var collector: String
     /// The name of this machine.
     package var host: String
-    /// The folder in which the agent keeps what the collector does not have yet.
-    package var spool: String
+    /// The folder that the programs of this host share with the agent.
+    package var spool: SpoolFolder
+    /// The folder in which the agent keeps what the collector does not have yet; nil: the spool, or where that is in memory
+    /// the durable folder that belongs to it.
+    package var data: String?
+    /// `HOST:PORT` on loopback, where the local interface listens too; nil: on its socket in the spool only.
+    package var listen: String?
     package var follow: [Follow]
+    /// The execution of what names none.
+    package var execution = ProcessKey.executionDefault
     package var commitMilliseconds = 100
+    /// Seconds after which a process of the local interface that recorded nothing is closed.
+    package var localIdleSeconds = Limits.localIdleSecondsMax
     package var segmentBytesMax = Segments.Limits.segmentBytesMax
     package var segmentSecondsMax = Segments.Limits.segmentSecondsMax
     /// Bytes that the spool may take: 10 GiB.
@@ -33,10 +43,10 @@ package struct AgentConfiguration: Sendable {
         var isPattern: Bool { path.contains { "*?[".contains($0) } }
     }
 
-    package init(collector: String, host: String, spool: String, follow: [Follow]) {
+    package init(collector: String, host: String, spool: String?, follow: [Follow]) {
         self.collector = collector
         self.host = host
-        self.spool = spool
+        self.spool = SpoolFolder(spool)
         self.follow = follow
     }
 
@@ -49,10 +59,21 @@ package struct AgentConfiguration: Sendable {
         guard !host.isEmpty, host.utf8.count <= Causality.Limits.nameBytesMax else {
             throw AgentError("host: expected a name of 1 to \(Causality.Limits.nameBytesMax) bytes")
         }
-        guard !spool.isEmpty else { throw AgentError("spool: expected the path of a folder") }
-        guard !follow.isEmpty else { throw AgentError("follow: expected at least one FORMAT:PATH") }
+        guard !spool.path.isEmpty else { throw AgentError("spool: expected the path of a folder") }
+        guard spool.socket.utf8.count <= Limits.socketPathBytesMax else {
+            throw AgentError(
+                "spool: the socket \(spool.socket) has a path of \(spool.socket.utf8.count) bytes: the system allows "
+                    + "\(Limits.socketPathBytesMax)")
+        }
+        if let data, data.isEmpty { throw AgentError("data: expected the path of a folder") }
+        if let listen, ListenAddress(listen)?.isLoopback != true {
+            throw AgentError(
+                "listen: expected HOST:PORT of this machine only, such as 127.0.0.1:4781, found “\(listen)”"
+            )
+        }
         for (name, value, range) in [
             ("commitMilliseconds", commitMilliseconds, 1...60_000),
+            ("localIdleSeconds", localIdleSeconds, 1...86_400),
             ("segmentBytesMax", segmentBytesMax, 4096...Segments.Limits.segmentBytesMax),
             ("segmentSecondsMax", segmentSecondsMax, 1...86_400),
             ("spoolBytesMax", spoolBytesMax, 1 << 20...1 << 50),
@@ -61,6 +82,13 @@ package struct AgentConfiguration: Sendable {
                 "\(name): expected \(range.lowerBound) to \(range.upperBound), found \(value)")
         }
         for follow in follow { _ = try reader(for: follow, path: follow.path) }
+    }
+
+    /// Where segments are kept: made, where it is not there.
+    func makeDataFolder() throws -> String {
+        if let data { return data }
+        try spool.make()
+        return try spool.makeDurable()
     }
 
     /// A reader for a file at `path`.

@@ -26,14 +26,18 @@ package struct AgentService: Sendable {
         logger.notice(
             "recording",
             metadata: [
-                "host": "\(configuration.host)", "spool": "\(configuration.spool)",
+                "host": "\(configuration.host)", "spool": "\(configuration.spool.path)",
                 "collector": "\(configuration.collector)",
                 "follow": "\(configuration.follow.map(\.path))",
             ])
-        // Shut down from the last to the first: the recorder seals before the shipper ends.
+        // Shut down from the last to the first: the local interface ends, the recorder takes what it left and seals, then
+        // the shipper ends.
         let group = ServiceGroup(
             configuration: .init(
-                services: [shipper, Recording(recorder: recorder)],
+                services: [
+                    shipper, Following(recorder: recorder),
+                    LocalInterface(configuration, logger: logger),
+                ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         logger.notice("stopped")
@@ -41,7 +45,7 @@ package struct AgentService: Sendable {
 }
 
 /// Drives the recorder.
-private struct Recording: Service {
+private struct Following: Service {
     let recorder: SourceRecorder
 
     func run() async throws {

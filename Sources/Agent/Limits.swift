@@ -28,4 +28,26 @@ enum Limits {
     static let drainSecondsMax = 10
     /// Seconds after which a segment that was refused is tried again.
     static let refusedSecondsMax = 600
+    /// Seconds after which a journal without any chunk, whose program is gone, is removed.
+    static let emptyJournalSecondsMax = 60
+    /// Journals that are read at the same time.
+    static let journalsMax = 10_000
+    /// Bytes of the path of a Unix-domain socket, as sockaddr_un has them.
+    static let socketPathBytesMax = 107
+    /// Bytes of one request to the local interface.
+    static let requestBytesMax = 1 << 20
+    /// Events of one request to the local interface.
+    static let requestLinesMax = 1_000
+    /// Processes that the local interface keeps the clocks of.
+    static let localProcessesMax = 1_000
+    /// Seconds after which a process of the local interface that recorded nothing is closed.
+    static let localIdleSecondsMax = 600
+    /// Bytes of a chunk of their journals: they record less than programs do, and there may be many.
+    static let localChunkBytes = 256 << 10
+    /// Chunks of one such journal: 64 MiB, as programs have.
+    static let localChunksMax = 256
+    /// Connections to the local interface at the same time.
+    static let localConnectionsMax = 1_024
+    /// Seconds without a byte after which a connection to the local interface is closed.
+    static let localConnectionIdleSecondsMax: Int64 = 120
 }

@@ -11,7 +11,10 @@ actor SourceRecorder {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     nonisolated let index: SpoolIndex
     private var spool: Spool
+    /// Nobody else reads the journals.
+    private let lock: File
     private var sources: [FollowedFile] = []
+    private var journals: [Identity128: FollowedJournal] = [:]
     private var batch = Batch()
     private var nextDiscoverSeconds = 0.0
     private var isHeld = false
@@ -37,7 +40,12 @@ actor SourceRecorder {
     init(_ configuration: AgentConfiguration, logger: Logger) throws {
         self.configuration = configuration
         self.logger = logger
-        spool = try Spool(configuration.spool) {
+        try configuration.spool.make()
+        lock = try File(configuration.spool.path + "/agent.lock", .write)
+        guard try lock.lock() else {
+            throw AgentError("\(configuration.spool.path) is in use by another agent")
+        }
+        spool = try Spool(configuration.makeDataFolder()) {
             logger.warning("spool", metadata: ["what": "\($0)"])
         }
         index = spool.index
@@ -48,9 +56,10 @@ actor SourceRecorder {
         let seconds = Double(now.nanoseconds) / 1e9
         if seconds >= nextDiscoverSeconds || seconds < nextDiscoverSeconds - 60 {
             discover(seconds)
+            finishJournals(now)
             nextDiscoverSeconds = seconds + Double(Limits.discoverMilliseconds) / 1000
         }
-        let hasRead = mayRead() && readAll(seconds)
+        let hasRead = mayRead() && readAll(seconds, now)
         let age = batch.beganSeconds.map { seconds - $0 } ?? 0
         if !batch.isEmpty,
             batch.byteCount >= Limits.commitBytesMax
@@ -68,9 +77,10 @@ actor SourceRecorder {
         discover(seconds)
         let deadline = ContinuousClock.now + .seconds(Limits.drainSecondsMax)
         while mayRead(), ContinuousClock.now < deadline {
-            guard readAll(seconds) else { break }
+            guard readAll(seconds, now) else { break }
             if batch.byteCount >= Limits.commitBytesMax { commit(now) }
         }
+        if mayRead() { finishJournals(now) }
         commit(now)
         seal(now, always: true)
     }
@@ -93,8 +103,8 @@ actor SourceRecorder {
         return !isFull && batch.byteCount < Limits.commitBytesMax
     }
 
-    private func readAll(_ seconds: Double) -> Bool {
-        var hasRead = false
+    private func readAll(_ seconds: Double, _ now: WallTime) -> Bool {
+        var hasRead = readJournals()
         for source in sources {
             do {
                 switch try source.read(nowSeconds: seconds, { batch.add($0, $1) }) {
@@ -153,6 +163,7 @@ actor SourceRecorder {
             try spool.commit(batch.events, batch.checkpoints, now: now)
             batch = Batch()
             reported.remove("commit")
+            releaseJournals()
         } catch {
             // Kept, and tried again at the next tick.
             report("cannot commit: not reading on until it works", "commit", error)
@@ -180,6 +191,7 @@ actor SourceRecorder {
 extension SourceRecorder {
     /// Looks for files that appeared, and for names that mean another file now.
     private func discover(_ seconds: Double) {
+        discoverJournals()
         for source in sources where source.lostNameSeconds == nil {
             let status = try? File.status(source.path)
             if status.map({ Spool.SourceKey(device: $0.device, inode: $0.inode) }) != source.key {
@@ -266,7 +278,7 @@ extension SourceRecorder {
 
     private var checkpoints: [SourceCheckpoint] {
         let pending = Dictionary(batch.checkpoints.map { (Spool.SourceKey($0), $0) }) { $1 }
-        return Array(spool.checkpoints.merging(pending) { $1 }.values)
+        return spool.checkpoints.merging(pending) { $1 }.values.filter { !isJournal($0) }
     }
 
     /// The last file that was found at a path, whatever became of it.
@@ -394,5 +406,92 @@ extension SourceRecorder {
             return true
         }
         return false
+    }
+}
+
+// The journals of recording programs.
+extension SourceRecorder {
+    private func isJournal(_ checkpoint: SourceCheckpoint) -> Bool {
+        checkpoint.path.hasPrefix(configuration.spool.journals + "/")
+    }
+
+    /// Looks for journals that appeared, and forgets those that are gone.
+    private func discoverJournals() {
+        do {
+            let found = try JournalFolder.all(in: configuration.spool.journals)
+            for folder in found where journals[folder.run] == nil {
+                guard journals.count < Limits.journalsMax else {
+                    throw AgentError("more than \(Limits.journalsMax) journals")
+                }
+                journals[folder.run] = try FollowedJournal(folder) { status in
+                    checkpoint(Spool.SourceKey(device: status.device, inode: status.inode))
+                }
+            }
+            let runs = Set(found.map(\.run))
+            for (run, journal) in journals where !runs.contains(run) {
+                if !journal.isFinished {
+                    logger.error(
+                        "a journal was removed", metadata: ["path": "\(journal.folder.path)"])
+                }
+                journals[run] = nil
+            }
+            let paths = Set(found.map(\.path))
+            for checkpoint in spool.checkpoints.values
+            where isJournal(checkpoint) && !paths.contains(checkpoint.path) {
+                spool.forget(Spool.SourceKey(checkpoint))
+            }
+            reported.remove("journals")
+        } catch {
+            report("cannot look for journals", "journals", error)
+        }
+    }
+
+    private func readJournals() -> Bool {
+        var hasRead = false
+        for run in journals.keys where batch.byteCount < Limits.commitBytesMax {
+            do {
+                let isNew = journals[run]!.key == nil
+                if try journals[run]!.read({ batch.add($0, $1) }) { hasRead = true }
+                if isNew, let key = journals[run]!.key {
+                    logger.info(
+                        "reading the journal",
+                        metadata: ["process": "\(key.process)", "run": "\(run)"])
+                }
+                reported.remove("\(run)")
+            } catch {
+                report("cannot read the journal", "\(run)", error)
+            }
+            note(journals[run]!.takeCheckpoint())
+        }
+        return hasRead
+    }
+
+    private func finishJournals(_ now: WallTime) {
+        for run in journals.keys {
+            do {
+                guard try journals[run]!.finishIfEnded(now: now, { batch.add($0, $1) }) else {
+                    continue
+                }
+                note(journals[run]!.takeCheckpoint())
+                if batch.beganSeconds == nil { batch.beganSeconds = Double(now.nanoseconds) / 1e9 }
+                logger.info(
+                    "ended",
+                    metadata: ["process": "\(journals[run]!.key?.process.description ?? "?")"])
+            } catch {
+                report("cannot finish the journal", "\(run)", error)
+            }
+        }
+    }
+
+    /// What was read of the journals is durable: their programs get the room back.
+    private func releaseJournals() {
+        for run in journals.keys {
+            do {
+                try journals[run]!.release(in: configuration.spool)
+                if journals[run]!.isFinished { journals[run] = nil }
+            } catch {
+                report("cannot give back what was read of the journal", "\(run)", error)
+            }
+        }
     }
 }

@@ -204,6 +204,9 @@ struct Spool: ~Copyable {
         open = consume segment
     }
 
+    /// Forgets a source that is gone for good: later segments do not repeat its checkpoint.
+    mutating func forget(_ key: SourceKey) { checkpoints[key] = nil }
+
     /// A checkpoint as later segments repeat it: without the lines that one segment shows already.
     private static func remembered(_ checkpoint: SourceCheckpoint) -> SourceCheckpoint {
         var checkpoint = checkpoint

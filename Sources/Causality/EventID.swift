@@ -1,9 +1,11 @@
 /// Names one event: its process and its sequence number there, written `web-1/api:1047`.
 public struct EventID: Hashable, Sendable {
+    /// Whose event it is.
     public var process: ProcessID
     /// 1, 2, 3 … on each process.
     public var sequence: UInt64
 
+    /// The event with a sequence number on a process.
     public init(_ process: ProcessID, _ sequence: UInt64) {
         self.process = process
         self.sequence = sequence
@@ -11,6 +13,7 @@ public struct EventID: Hashable, Sendable {
 }
 
 extension EventID: CustomStringConvertible {
+    /// The id as text, `PROCESS:SEQ`.
     public var description: String { "\(process):\(sequence)" }
 
     /// Reads `PROCESS:SEQ`; nil where there is no `:` followed by a number from 1 to `Limits.sequenceMax`.

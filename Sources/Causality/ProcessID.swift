@@ -3,19 +3,23 @@
 /// A restart of the same program is a new incarnation of the same name. In text a process is written
 /// `web-1/api`, its second incarnation `web-1/api#2`; `#`, `:` and `%` inside a name are percent-escaped.
 public struct ProcessID: Hashable, Sendable {
+    /// The name as it is, unescaped: 1 to 256 bytes.
     public var name: String
     /// 1, 2, 3 … Incarnation 1 is left out where the process is written.
     public var incarnation: UInt32
 
+    /// The incarnation of a process with this name; the first unless told otherwise.
     public init(name: String, incarnation: UInt32 = 1) {
         self.name = name
         self.incarnation = incarnation
     }
 
+    /// The same bytes of name, and the same incarnation: names that only look alike differ.
     public static func == (a: ProcessID, b: ProcessID) -> Bool {
         a.incarnation == b.incarnation && ExactText.isSame(a.name, b.name)
     }
 
+    /// Hashes what `==` compares.
     public func hash(into hasher: inout Hasher) {
         ExactText.hash(name, into: &hasher)
         hasher.combine(incarnation)

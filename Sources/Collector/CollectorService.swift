@@ -4,6 +4,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOPosix
+import Shipping
 import UnixSignals
 
 /// The service that receives segments, keeps them, and answers questions.
@@ -18,30 +19,20 @@ package struct CollectorService: Sendable {
         package var isInsecureAllowed: Bool
 
         package init(data: String, listen: String, isInsecureAllowed: Bool) throws(CollectorError) {
-            guard let colon = listen.lastIndex(of: ":"),
-                let port = Int(listen[listen.index(after: colon)...]),
-                (0...65_535).contains(port), colon != listen.startIndex
-            else {
+            guard let address = ListenAddress(listen) else {
                 throw CollectorError(
                     "listen: expected HOST:PORT such as 127.0.0.1:4780, found “\(listen)”")
             }
             self.data = data
-            listenHost = String(
-                listen[..<colon].drop { $0 == "[" }.reversed().drop { $0 == "]" }.reversed())
-            listenPort = port
+            listenHost = address.host
+            listenPort = address.port
             self.isInsecureAllowed = isInsecureAllowed
-            guard isLoopback || isInsecureAllowed else {
+            guard address.isLoopback || isInsecureAllowed else {
                 throw CollectorError(
                     "\(listenHost) is reachable from other machines, and there is no TLS and no authentication yet: "
                         + "listen on 127.0.0.1, or say --insecure if the network keeps strangers out"
                 )
             }
-        }
-
-        private var isLoopback: Bool {
-            if listenHost == "localhost" || listenHost == "::1" { return true }
-            let parts = listenHost.split(separator: ".", omittingEmptySubsequences: false)
-            return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
         }
     }
 

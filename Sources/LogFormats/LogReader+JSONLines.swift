@@ -152,7 +152,8 @@ extension LogReader {
         return cause
     }
 
-    private static func time(_ value: JSONValue) -> WallTime? {
+    /// A time as text or as a number since 1970; nil where it is neither.
+    static func time(_ value: JSONValue) -> WallTime? {
         switch value {
         case .string(let text): return Timestamp.parse(text)
         case .number(let text):

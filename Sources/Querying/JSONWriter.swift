@@ -119,8 +119,8 @@ package struct JSONWriter {
 }
 
 /// Whether a text is JSON (RFC 8259): what came from outside is not believed to be.
-enum JSONSyntax {
-    static func isValue(_ text: String) -> Bool {
+package enum JSONSyntax {
+    package static func isValue(_ text: String) -> Bool {
         var checker = Checker(bytes: Array(text.utf8))
         return checker.value(depth: 0) && checker.isAtEnd
     }

@@ -26,10 +26,12 @@ public struct Attributes: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     @inlinable
     public init() { pairs = [] }
 
+    /// The values of a literal, in its order.
     public init(dictionaryLiteral elements: (String, Value)...) {
         pairs = elements.map { Pair(key: $0.0, value: $0.1) }
     }
 
+    /// True where there is none.
     public var isEmpty: Bool { pairs.isEmpty }
 
     /// Adds a value; one with the same key stays beside it.
@@ -41,11 +43,17 @@ public struct Attributes: Sendable, Hashable, ExpressibleByDictionaryLiteral {
 extension Attributes.Value: ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral,
     ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral
 {
+    /// Text.
     public init(stringLiteral value: String) { self = .text(value) }
+    /// A whole number.
     public init(integerLiteral value: Int64) { self = .integer(value) }
+    /// A number.
     public init(floatLiteral value: Double) { self = .number(value) }
+    /// A truth value.
     public init(booleanLiteral value: Bool) { self = .truth(value) }
+    /// What a value says of itself, as text.
     public init(_ value: some CustomStringConvertible) { self = .text(value.description) }
+    /// A whole number of any size.
     public init(_ value: some BinaryInteger) {
         if let value = Int64(exactly: value) {
             self = .integer(value)
@@ -73,12 +81,14 @@ public struct EventName: Sendable, ExpressibleByStringLiteral {
     /// What is not a literal.
     @usableFromInline let text: String?
 
+    /// A name that is written in the program.
     @inlinable
     public init(stringLiteral value: StaticString) {
         fixed = value
         text = nil
     }
 
+    /// A name that is made while the program runs.
     public init(_ text: String) {
         fixed = ""
         self.text = text

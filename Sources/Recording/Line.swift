@@ -73,6 +73,14 @@ struct Line: ~Copyable {
             clock.isComplete = false
         }
         openJournal()
+        // At once: who comes after this one finds there what it had seen, even if it records nothing.
+        if loss == nil {
+            do throws(SegmentError) {
+                try beginChunk(first: 1, eventBytes: 0)
+            } catch {
+                loss = Loss(first: 1, reason: "\(error)", retryNanoseconds: 0)
+            }
+        }
     }
 
     private mutating func know(_ event: EventID) {

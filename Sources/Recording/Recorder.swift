@@ -102,14 +102,18 @@ public final class Recorder: Sendable {
     /// The process that is recorded, with its incarnation.
     public var process: ProcessID { withLine { $0.key.process } }
 
-    /// How it goes: the events given a number, those of them that could not be written, and why not, where that is so now.
+    /// How recording goes.
     public var status: Status {
         withLine { Status(events: $0.sequence, lost: $0.lostCount, problem: $0.problem) }
     }
 
+    /// How recording goes.
     public struct Status: Sendable, Hashable {
+        /// Events that were given a sequence number.
         public let events: UInt64
+        /// Those of them that could not be written.
         public let lost: UInt64
+        /// Why nothing can be written now; nil where it can.
         public let problem: String?
     }
 

@@ -109,20 +109,29 @@ public struct Token: Sendable, Hashable {
 }
 
 extension Token: CustomStringConvertible {
+    /// The token as text.
     public var description: String { text }
 }
 
 /// Why a text is no token.
 public struct TokenError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong.
     public enum Code: Hashable, Sendable {
+        /// More than 512 characters.
         case tooLong
+        /// Not what the format of tokens says.
         case malformed
+        /// A version that this program does not know.
         case unknownVersion
+        /// Changed or cut on its way.
         case damaged
     }
 
+    /// What is wrong, for programs.
     public let code: Code
+    /// What was expected and what was found.
     public let message: String
+    /// The message, for people.
     public var description: String { "no Lightcone token: \(message)" }
 
     init(_ code: Code, _ message: String) {

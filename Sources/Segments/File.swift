@@ -59,12 +59,15 @@ package struct File: ~Copyable, ByteSource {
         package var inode: UInt64
         package var byteCount: Int
         package var isRegular: Bool
+        /// When the content was changed last, in seconds since 1970.
+        package var changedSeconds: Int
 
         fileprivate init(_ status: stat) {
             device = UInt64(status.st_dev)
             inode = UInt64(status.st_ino)
             byteCount = Int(status.st_size)
             isRegular = status.st_mode & S_IFMT == S_IFREG
+            changedSeconds = status.st_mtim.tv_sec
         }
     }
 

@@ -125,6 +125,12 @@ package struct JournalFolder: Sendable, Hashable {
         return try !File(path, .read).lock(shared: true)
     }
 
+    /// Whether the journal was made more than so many seconds ago.
+    package func isOlder(thanSeconds seconds: Int) throws(SegmentError) -> Bool {
+        guard let status = try File.status("\(path)/\(JournalFolder.lockName)") else { return true }
+        return time(nil) - status.changedSeconds > seconds
+    }
+
     /// The number of the last chunk, 0 where there is none.
     package func lastChunkNumber() throws(SegmentError) -> UInt64 {
         var last: UInt64 = 0

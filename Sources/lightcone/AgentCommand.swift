@@ -7,15 +7,18 @@ struct AgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "agent",
         abstract:
-            "Follows logs on this machine, keeps their events in segments, and ships these to a collector.",
+            "Takes the events of this machine's programs and logs, keeps them in segments, and ships these to a collector.",
         discussion: """
+            Programs that record through the library, the agent's socket or `lightcone record` appear by themselves: they share \
+            the spool with the agent. Logs are followed where --follow says so.
+
             Settings: flags, then the environment (LIGHTCONE_COLLECTOR, LIGHTCONE_HOST, LIGHTCONE_SPOOL …), then the file of \
             --config. FORMAT is govector, shiviz, jsonl, text, or a name under formats: in the file. SIGTERM: what is there \
             is read, sealed and shipped, as far as the collector takes it.
 
             Example:
-              lightcone agent --collector http://127.0.0.1:4780 --host web-1 --spool /var/lib/lightcone/spool \\
-                --follow 'govector:/var/log/shop/*.log'
+              lightcone agent --collector http://127.0.0.1:4780 --host web-1
+              lightcone agent --collector http://127.0.0.1:4780 --host web-1 --follow 'text:/var/log/*.log'
             """)
 
     @Option(help: "A configuration file, YAML.", completion: .file(extensions: ["yaml", "yml"]))
@@ -27,8 +30,23 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(help: "The name of this machine.")
     var host: String?
 
-    @Option(help: "The folder for what the collector does not have yet.", completion: .directory)
+    @Option(
+        help: ArgumentHelp(
+            "The folder that programs share with the agent (default: /dev/shm/lightcone).",
+            valueName: "dir"), completion: .directory)
     var spool: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The folder for what the collector does not have yet (default: the spool; for a spool in memory, one in /var/lib/lightcone).",
+            valueName: "dir"), completion: .directory)
+    var data: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A loopback address where the local interface listens, beside the socket in the spool.",
+            valueName: "host:port"))
+    var listen: String?
 
     @Option(help: "The execution of logs that name none (default: main).")
     var execution: String?
@@ -50,6 +68,8 @@ struct AgentCommand: AsyncParsableCommand {
         flags.collector = collector
         flags.host = host
         flags.spool = spool
+        flags.data = data
+        flags.listen = listen
         flags.execution = execution
         flags.follow = follow
         let configuration: AgentConfiguration

@@ -21,7 +21,10 @@ struct Lightcone: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Collecting",
-                subcommands: [AgentCommand.self, CollectorCommand.self, ImportCommand.self]),
+                subcommands: [
+                    AgentCommand.self, RecordCommand.self, CollectorCommand.self,
+                    ImportCommand.self,
+                ]),
             CommandGroup(
                 name: "Asking",
                 subcommands: [

@@ -1,0 +1,146 @@
+import FoundationEssentials
+import Glibc
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Shipping
+
+/// The way in for programs in any language: HTTP on a Unix-domain socket in the spool and, if configured, a loopback port.
+///
+///     POST /v1/events   a line of JSON for each event (see `EventRequest`), at most 1,000 lines and 1 MiB
+///                       → 200, a line {"id": …} for each, for sends {"id": …, "token": …}
+///                       → 400 {"title", "status", "detail", "line", "field"}: nothing was recorded
+///                         413 too large · 503 too many processes, or stopping: come again after Retry-After
+///     GET /healthz      → 200
+struct LocalInterface: Service {
+    private let configuration: AgentConfiguration
+    private let processes: LocalProcesses
+    private let logger: Logger
+
+    init(_ configuration: AgentConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+        processes = LocalProcesses(configuration)
+    }
+
+    func run() async throws {
+        let socket = configuration.spool.socket
+        // Left by an agent that was killed; this one holds the lock.
+        unlink(socket)
+        try await withThrowingTaskGroup { group in
+            let local = application(.unixDomainSocket(path: socket)) { _ in
+                // Whoever may write journals may also ask.
+                chmod(socket, 0o666)
+                logger.notice("local interface", metadata: ["socket": "\(socket)"])
+            }
+            group.addTask { try await local.run() }
+            if let listen = configuration.listen, let address = ListenAddress(listen) {
+                let port = application(.hostname(address.host, port: address.port)) { channel in
+                    logger.notice(
+                        "local interface",
+                        metadata: [
+                            "listen": "http://\(address.host):\(channel.localAddress?.port ?? 0)"
+                        ])
+                }
+                group.addTask { try await port.run() }
+            }
+            try await group.waitForAll()
+        }
+        await processes.close()
+        unlink(socket)
+    }
+
+    private func application(
+        _ address: BindAddress, onRunning: @escaping @Sendable (any Channel) -> Void
+    ) -> some ApplicationProtocol {
+        let router = Router(context: BasicRequestContext.self)
+        router.get("/healthz") { _, _ in "ok\n" }
+        router.post("/v1/events") { request, _ in await record(request) }
+        var idle = HTTP1Channel.Configuration()
+        idle.idleTimeout = .seconds(Limits.localConnectionIdleSecondsMax)
+        return Application(
+            router: router, server: .http1(configuration: idle),
+            configuration: ApplicationConfiguration(
+                address: address, serverName: "lightcone-agent",
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    Limits.localConnectionsMax)),
+            onServerRunning: onRunning, logger: logger)
+    }
+
+    private func record(_ request: Request) async -> Response {
+        let body: ByteBuffer
+        do {
+            body = try await request.body.collect(upTo: Limits.requestBytesMax)
+        } catch {
+            return problem(
+                .contentTooLarge,
+                "the body is too large, or was cut: expected at most \(Limits.requestBytesMax) bytes"
+            )
+        }
+        let lines = body.readableBytesView.split(separator: UInt8(ascii: "\n"))
+            .map(Array.init).filter { $0.contains { $0 > 0x20 } }
+        guard !lines.isEmpty else {
+            return problem(.badRequest, "no event: expected a line of JSON for each")
+        }
+        guard lines.count <= Limits.requestLinesMax else {
+            return problem(
+                .contentTooLarge,
+                "\(lines.count) lines: expected at most \(Limits.requestLinesMax)")
+        }
+        do throws(LocalProcesses.Refusal) {
+            let replies = try await processes.record(lines)
+            return respond(.ok, "application/x-ndjson", replies)
+        } catch {
+            switch error {
+            case .line(let line, let defect):
+                return problem(
+                    .badRequest, "line \(line): \(defect)", line: line, field: defect.field)
+            case .tooManyProcesses:
+                return problem(
+                    .serviceUnavailable, "more than \(Limits.localProcessesMax) processes",
+                    retryAfterSeconds: configuration.localIdleSeconds)
+            case .closed:
+                return problem(.serviceUnavailable, "the agent is stopping", retryAfterSeconds: 1)
+            }
+        }
+    }
+
+    /// An error as RFC 9457 writes it, with the line and the field that are wrong.
+    private struct ProblemDocument: Encodable {
+        var type = "about:blank"
+        var title: String
+        var status: Int
+        var detail: String
+        var line: Int?
+        var field: String?
+    }
+
+    private func problem(
+        _ status: HTTPResponse.Status, _ detail: String, line: Int? = nil, field: String? = nil,
+        retryAfterSeconds: Int? = nil
+    ) -> Response {
+        let document = ProblemDocument(
+            title: status.reasonPhrase, status: status.code, detail: detail, line: line,
+            field: field)
+        var response = respond(status, "application/problem+json", [document])
+        if let retryAfterSeconds { response.headers[.retryAfter] = String(retryAfterSeconds) }
+        return response
+    }
+
+    private func respond(
+        _ status: HTTPResponse.Status, _ type: String, _ lines: [some Encodable]
+    ) -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var body = ByteBuffer()
+        for line in lines {
+            // What these types hold can always be written.
+            if let json = try? encoder.encode(line) { body.writeBytes(json) }
+            body.writeString("\n")
+        }
+        return Response(
+            status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: body))
+    }
+}

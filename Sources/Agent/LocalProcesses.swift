@@ -1,0 +1,131 @@
+import Causality
+import LogFormats
+import Recording
+import Segments
+
+/// The processes whose clocks the agent keeps, because their programs do not: they are named by whoever asks to record. Each is
+/// a recorder of the agent's own, with a journal like any other, so what it recorded survives the agent's death.
+actor LocalProcesses {
+    private let configuration: AgentConfiguration
+    private let execution: String
+    private let executor = QueueExecutor(label: "lightcone.local")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    private var processes: [Key: Open] = [:]
+    private var isClosed = false
+
+    private struct Key: Hashable {
+        var execution: ExactText
+        var process: ExactText
+    }
+
+    private struct Open {
+        let recorder: Recorder
+        var used: ContinuousClock.Instant
+    }
+
+    /// What came of one line.
+    struct Reply: Encodable, Sendable {
+        var id: String
+        var token: String?
+    }
+
+    /// Why nothing of a request was recorded.
+    enum Refusal: Error {
+        /// The line, from 1 on, and what is wrong with it.
+        case line(Int, EventRequest.Defect)
+        case tooManyProcesses
+        case closed
+    }
+
+    init(_ configuration: AgentConfiguration) {
+        self.configuration = configuration
+        execution = configuration.execution
+    }
+
+    /// Records the lines of a request, all or none. A process that is not open becomes a new incarnation, which has seen what
+    /// the one before had.
+    func record(_ lines: [[UInt8]]) throws(Refusal) -> [Reply] {
+        guard !isClosed else { throw .closed }
+        closeIdle()
+        var requests: [(EventRequest, Token?)] = []
+        for (index, line) in lines.enumerated() {
+            do throws(EventRequest.Defect) {
+                let request = try EventRequest(line)
+                requests.append((request, try LocalProcesses.token(of: request)))
+            } catch {
+                throw .line(index + 1, error)
+            }
+        }
+        let names = Set(requests.map { key($0.0) })
+        guard
+            processes.count + names.filter({ processes[$0] == nil }).count
+                <= Limits.localProcessesMax
+        else { throw .tooManyProcesses }
+        return requests.map { record($0.0, $0.1) }
+    }
+
+    private static func token(of request: EventRequest) throws(EventRequest.Defect) -> Token? {
+        guard let text = request.token else { return nil }
+        do throws(TokenError) {
+            return try Token(text)
+        } catch {
+            throw EventRequest.Defect(field: "token", "\(error)")
+        }
+    }
+
+    private func key(_ request: EventRequest) -> Key {
+        Key(
+            execution: ExactText(request.execution ?? execution),
+            process: ExactText(request.process))
+    }
+
+    private func record(_ request: EventRequest, _ token: Token?) -> Reply {
+        let recorder = recorder(for: request)
+        let name = EventName(request.name)
+        let level = request.level ?? .info
+        var attributes = Attributes()
+        for attribute in request.attributes {
+            switch attribute.value {
+            case .text(let text): attributes.add(attribute.key, .text(text))
+            case .json(let text): attributes.add(attribute.key, .json(text))
+            }
+        }
+        let time = request.time?.nanoseconds
+        if let token {
+            let id = recorder.receive(token, name, request.text, level, attributes, time: time)
+            return Reply(id: "\(id)")
+        }
+        if request.kind == .send {
+            let sent = recorder.send(name, request.text, level, attributes, time: time)
+            return Reply(id: "\(sent.id)", token: sent.token.text)
+        }
+        let id = recorder.record(
+            name, request.text, level: level, attributes: attributes, time: time)
+        return Reply(id: "\(id)")
+    }
+
+    private func recorder(for request: EventRequest) -> Recorder {
+        let key = key(request)
+        if let open = processes[key] {
+            processes[key]!.used = .now
+            return open.recorder
+        }
+        let recorder = Recorder(
+            process: request.process, host: configuration.host,
+            execution: request.execution ?? execution, spool: configuration.spool,
+            chunkByteCount: Limits.localChunkBytes, chunksMax: Limits.localChunksMax)
+        processes[key] = Open(recorder: recorder, used: .now)
+        return recorder
+    }
+
+    private func closeIdle() {
+        let limit = ContinuousClock.now - .seconds(configuration.localIdleSeconds)
+        processes = processes.filter { $0.value.used > limit }
+    }
+
+    /// Closes all: what they recorded is in their journals.
+    func close() {
+        isClosed = true
+        processes = [:]
+    }
+}
