@@ -120,8 +120,13 @@ let package = Package(
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "RecordingTests",
-            dependencies: ["Causality", "HappensBefore", "Recording", "Segments"],
+            dependencies: [
+                "Causality", "HappensBefore", "Recording", "RecordingProbe", "Segments",
+            ],
             exclude: ["Golden"], swiftSettings: strict),
+        .executableTarget(
+            name: "RecordingProbe", dependencies: ["Causality", "Recording", "Segments"],
+            path: "Tests/RecordingProbe", swiftSettings: strict),
         .testTarget(
             name: "LogFormatsTests", dependencies: ["Causality", "LogFormats", "Matching"],
             swiftSettings: strict),
@@ -139,7 +144,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "lightcone", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "lightcone", "RecordingProbe",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ],
             swiftSettings: strict),
     ],

@@ -1,0 +1,147 @@
+import Causality
+import Glibc
+import Recording
+import Segments
+import Testing
+
+@Suite struct LossTests {
+    /// Reads what is there, and gives the chunks back as an agent does.
+    private func drain(_ reader: inout JournalReader) throws -> [Event] {
+        var events: [Event] = []
+        while try reader.read(
+            bytesMax: 1 << 20,
+            {
+                switch $0 {
+                case .event(_, let event): events.append(event)
+                case .defect(let text): Issue.record("\(text)")
+                }
+            })
+        {}
+        try reader.folder.free(chunksBelow: reader.chunkNumber)
+        return events
+    }
+
+    @Test func aFullSpoolLosesEventsCountsThemAndSaysSo() throws {
+        let spool = try TemporarySpool()
+        let recorder = spool.recorder("api", chunkByteCount: 4096, chunksMax: 2)
+        for number in 1...1000 { recorder.record("event", "\(number)") }
+        let status = recorder.status
+        #expect(status.events == 1000)
+        #expect(status.lost > 0)
+        #expect(status.problem != nil)
+        var reader = JournalReader(
+            try #require(try JournalFolder.all(in: spool.folder.journals).first))
+        let before = try drain(&reader)
+        #expect(before.count == 1000 - Int(status.lost))
+        #expect(before.map(\.id.sequence) == Array(1...UInt64(before.count)))
+        // The next try is due after a while: the clock of the events decides, not a sleep.
+        var after: [Event] = []
+        while after.isEmpty {
+            recorder.record("event", "again")
+            after = try drain(&reader)
+        }
+        let marker = after[0]
+        #expect(marker.name == "events lost")
+        #expect(marker.level == .warning)
+        let lost = marker.id.sequence - UInt64(before.count) - 1
+        #expect(marker.attributes.first == Attribute("lost", .json("\(lost)")))
+        #expect(marker.text.contains("(\(before.count + 1)–\(marker.id.sequence - 1))"))
+        #expect(after[1].text == "again")
+        #expect(after[1].id.sequence == marker.id.sequence + 1)
+        #expect(recorder.status.problem == nil)
+    }
+
+    @Test func messagesThatWereLostAreStillSeenByWhatComesAfter() throws {
+        let spool = try TemporarySpool()
+        let other = spool.recorder("other")
+        let recorder = spool.recorder("api", chunkByteCount: 4096, chunksMax: 2)
+        while recorder.status.lost == 0 { recorder.record("event") }
+        recorder.receive(other.send("late"), "late")
+        var reader = JournalReader(
+            try #require(
+                try JournalFolder.all(in: spool.folder.journals).first { folder in
+                    var reader = JournalReader(folder)
+                    _ = try reader.read(bytesMax: 1) { _ in }
+                    return reader.key?.process.name == "api"
+                }))
+        _ = try drain(&reader)
+        var after: [Event] = []
+        while after.isEmpty {
+            recorder.record("event")
+            after = try drain(&reader)
+        }
+        #expect(after[0].clock[ProcessID(name: "other")] == 1)
+        #expect(after[0].stamp == .complete)
+    }
+
+    @Test func whatIsLostAtTheEndIsKnown() throws {
+        let spool = try TemporarySpool()
+        var given: UInt64 = 0
+        do {
+            let recorder = spool.recorder("api", chunkByteCount: 4096, chunksMax: 1)
+            for _ in 1...500 { recorder.record("event") }
+            given = recorder.status.events
+        }
+        var reader = JournalReader(
+            try #require(try JournalFolder.all(in: spool.folder.journals).first))
+        let events = try drain(&reader)
+        let isFinished = try reader.isFinished()
+        #expect(isFinished)
+        #expect(reader.lostAtEnd == UInt64(events.count + 1)...given)
+        // The next incarnation has seen the lost ones too, and cannot tell what they had seen.
+        spool.recorder("api").record("next")
+        let next = try spool.events(of: "api", 2)[0]
+        #expect(next.clock[ProcessID(name: "api")] == given)
+        #expect(next.stamp == .lowerBound)
+    }
+
+    @Test func aSpoolThatAppearsLaterIsUsed() throws {
+        let spool = try TemporarySpool()
+        let path = spool.folder.path + "/later"
+        _ = try File(path, .create)
+        let folder = SpoolFolder(path + "/spool")
+        let recorder = Recorder(
+            process: "api", host: "host", execution: "main", spool: folder, chunkByteCount: 4096,
+            chunksMax: 10)
+        recorder.record("lost")
+        try Folder.remove(file: path)
+        while recorder.status.problem != nil { recorder.record("event") }
+        var reader = JournalReader(try #require(try JournalFolder.all(in: folder.journals).first))
+        let events = try drain(&reader)
+        #expect(events[0].name == "events lost")
+        #expect(events[0].text.contains("could not be recorded"))
+        #expect(events[1].name == "event")
+    }
+
+    @Test func anEventLargerThanAChunkGetsAChunkOfItsSize() throws {
+        let spool = try TemporarySpool()
+        let recorder = spool.recorder("api", chunkByteCount: 4096, chunksMax: 10)
+        let long = String(repeating: "é", count: 100_000)
+        recorder.record("long", long)
+        recorder.record("short")
+        let events = try spool.events(of: "api")
+        #expect(events.map(\.text) == [long, ""])
+    }
+
+    @Test func whatExceedsALimitIsCutAndSaysSo() throws {
+        let spool = try TemporarySpool()
+        let recorder = spool.recorder("api")
+        recorder.record(
+            EventName(String(repeating: "n", count: 300)), String(repeating: "é", count: 600_000))
+        var many = Attributes()
+        for number in 0..<200 { many.add("key \(number)", .integer(Int64(number))) }
+        recorder.record("many", attributes: many)
+        var wide = Attributes()
+        wide.add(String(repeating: "k", count: 300), "v")
+        wide.add("json", .json(String(repeating: "1", count: 2_000_000)))
+        recorder.record("wide", attributes: wide)
+        let events = try spool.events(of: "api")
+        #expect(events[0].name.utf8.count == 256)
+        #expect(events[0].text.utf8.count == 1 << 20)
+        #expect(events[0].attributes[0].key == "lightcone.truncated")
+        #expect(events[1].attributes.count == 128)
+        #expect(events[1].attributes.last?.key == "lightcone.truncated")
+        #expect(events[2].attributes.map(\.key.utf8.count) == [256, 4, 19])
+        if case .json = events[2].attributes[1].value { Issue.record("half a number is no JSON") }
+    }
+}

@@ -1,0 +1,175 @@
+import Causality
+import Recording
+import Segments
+import Testing
+
+@testable import Recording
+
+/// The same numbers for the same seed (SplitMix64).
+struct Seeded: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+@Suite struct TokenTests {
+    private func token(_ spool: TemporarySpool, knowing count: Int) -> Token {
+        let sender = spool.recorder("sender", chunkByteCount: 4096)
+        for number in 0..<count {
+            let other = spool.recorder("service-\(number)/worker", chunkByteCount: 4096)
+            sender.receive(other.send("hello"), "hello")
+        }
+        return sender.send("token")
+    }
+
+    @Test func aTokenIsItsText() throws {
+        let spool = try TemporarySpool()
+        let token = token(spool, knowing: 16)
+        #expect(try Token(token.text) == token)
+        #expect("\(token.event)" == "sender:17")
+        #expect(!token.isAbbreviated)
+        #expect(
+            token.text.utf8.allSatisfy {
+                Array("-_".utf8).contains($0) || Character(UnicodeScalar($0)).isLetter
+                    || Character(UnicodeScalar($0)).isNumber
+            })
+    }
+
+    @Test func aClockThatDoesNotFitIsAbbreviatedToWhatChangedLast() throws {
+        let spool = try TemporarySpool()
+        let token = token(spool, knowing: 60)
+        #expect(token.isAbbreviated)
+        #expect(token.text.utf8.count <= 512)
+        let receiver = spool.recorder("receiver")
+        receiver.receive(token, "hello")
+        let event = try spool.events(of: "receiver")[0]
+        #expect(event.stamp == .lowerBound)
+        #expect(event.cause == token.event)
+        let known = Set(event.clock.entries.keys.map(\.name))
+        #expect(known.contains("service-59/worker"))
+        #expect(!known.contains("service-0/worker"))
+        #expect(known.count > 15, "as many as fit travel")
+    }
+
+    @Test func theLongestNamesFit() throws {
+        let spool = try TemporarySpool()
+        let name = String(repeating: "x", count: 256)
+        let sender = spool.recorder(name, execution: name)
+        let token = sender.send("hello")
+        #expect(token.text.utf8.count <= 512)
+        #expect(try Token(token.text).event == EventID(ProcessID(name: name), 1))
+    }
+
+    @Test func everyFlippedBitAndEveryCutIsRefused() throws {
+        let spool = try TemporarySpool()
+        let token = token(spool, knowing: 3)
+        for bit in 0..<token.bytes.count * 8 {
+            var bytes = token.bytes
+            bytes[bit / 8] ^= 1 << (bit % 8)
+            #expect(throws: TokenError.self) { _ = try Token(Base64URL.text(bytes)) }
+        }
+        for count in 0..<token.text.utf8.count {
+            #expect(throws: TokenError.self) { _ = try Token(token.text.prefix(count)) }
+        }
+    }
+
+    @Test(arguments: [
+        ("", TokenError.Code.malformed), ("!", .malformed), ("AAAA====", .malformed),
+        ("AAAAAAAAAAAAAAAA", .unknownVersion), (String(repeating: "A", count: 513), .tooLong),
+        (String(repeating: "A", count: 10_000_000), .tooLong), ("Ünï", .malformed),
+        ("AQAAAAAAAAAAAA", .damaged),
+    ])
+    func whatIsNoTokenSaysWhy(_ text: String, _ code: TokenError.Code) {
+        #expect(throws: TokenError.self) {
+            do {
+                _ = try Token(text)
+            } catch let error as TokenError {
+                #expect(error.code == code, "\(text.prefix(20)): \(error)")
+                throw error
+            }
+        }
+    }
+
+    /// Tokens that somebody made on purpose, with the right check.
+    @Test(arguments: 1...10) func aForgedTokenHarmsNoProgram(_ seed: UInt64) throws {
+        var random = Seeded(state: seed)
+        let spool = try TemporarySpool()
+        let recorder = spool.recorder("victim")
+        recorder.record("one")
+        for _ in 0..<200 {
+            var bytes: [UInt8] = [1, UInt8.random(in: 0...3, using: &random), 0, 0, 0, 0]
+            let count = Int.random(in: 0...Limits.tokenBytesMax - 6, using: &random)
+            if Bool.random(using: &random) {
+                bytes += (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+            } else {
+                if bytes[1] & Token.executionFlag != 0 { bytes += [1, 2, 3, 4, 5, 6, 7, 8] }
+                while bytes.count < 340 {
+                    bytes += PackedID.bytes(
+                        ProcessID(
+                            name: ["victim", "x", String(Int.random(in: 0...9999, using: &random))]
+                                .randomElement(using: &random)!,
+                            incarnation: UInt32.random(in: 1...3, using: &random)))
+                    PackedID.append(
+                        UInt64.random(in: 1...Causality.Limits.sequenceMax, using: &random),
+                        to: &bytes)
+                }
+            }
+            let check = bytes.withUnsafeBytes { Token.check($0) }
+            withUnsafeBytes(of: check.littleEndian) { bytes.replaceSubrange(2..<6, with: $0) }
+            if let token = try? Token(Base64URL.text(bytes)) { recorder.receive(token, "forged") }
+        }
+        let status = recorder.status
+        #expect(status.events > 20, "some of them are tokens")
+        let (events, defects) = try spool.read()
+        #expect(defects == [])
+        let own = try #require(events[ProcessID(name: "victim")])
+        #expect(own.count == Int(status.events))
+        // Nobody can tell a process what it has done itself.
+        #expect(own.allSatisfy { $0.clock[$0.id.process] == $0.id.sequence })
+        for (before, after) in zip(own, own.dropFirst()) {
+            #expect(after.clock.covers(before.clock))
+        }
+    }
+
+    @Test func aTokenOfAnotherExecutionOrdersNothing() throws {
+        let spool = try TemporarySpool()
+        let stranger = spool.recorder("a", execution: "test")
+        let recorder = spool.recorder("b")
+        let token = try Token(stranger.send("hello").text)
+        recorder.receive(token, "hello")
+        let event = try spool.events(of: "b")[0]
+        #expect(event.kind == .local)
+        #expect(event.cause == nil)
+        #expect(event.clock == VectorClock([ProcessID(name: "b"): 1]))
+        #expect(event.attributes == [Attribute("lightcone.foreign", .text("a:1"))])
+    }
+
+    @Test func aMessageToOneselfHasACauseAndChangesNoClock() throws {
+        let spool = try TemporarySpool()
+        let recorder = spool.recorder("a")
+        recorder.receive(recorder.send("hello"), "hello")
+        recorder.receive(recorder.send("hello"), "hello")
+        let events = try spool.events(of: "a")
+        #expect(events[1].cause == events[0].id)
+        #expect(events[3].cause == events[2].id)
+        #expect(events[3].clock == VectorClock([ProcessID(name: "a"): 4]))
+    }
+
+    @Test(arguments: 0...9) func base64URLIsItsOwnInverse(_ count: Int) {
+        let bytes = (0..<count).map { UInt8(truncatingIfNeeded: 251 &* $0 &+ 7) }
+        let text = Base64URL.text(bytes)
+        #expect(!text.contains("="))
+        #expect(Array(text.utf8).withUnsafeBufferPointer { Base64URL.bytes($0) } == bytes)
+    }
+
+    @Test func base64URLAsTheStandardHasIt() {
+        #expect(Base64URL.text(Array("foobar".utf8)) == "Zm9vYmFy")
+        #expect(Base64URL.text(Array("fooba".utf8)) == "Zm9vYmE")
+        #expect(Base64URL.text([0xfb, 0xff]) == "-_8")
+    }
+}
