@@ -21,6 +21,8 @@ package enum Lack: Hashable, Sendable, CustomStringConvertible {
     case events(Gap)
     /// The events of the process are here, and carry no clocks.
     case clocks(ProcessID)
+    /// The process is a restart, and which event it went on from was lost.
+    case origin(ProcessID)
     /// The clocks around the event contradict themselves.
     case consistency(EventID)
 
@@ -28,6 +30,7 @@ package enum Lack: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .events(let gap): "\(gap)"
         case .clocks(let process): "the events of \(process) carry no clocks"
+        case .origin(let process): "where \(process) went on from was lost"
         case .consistency(let event): "the clocks contradict themselves around \(event)"
         }
     }
@@ -36,10 +39,11 @@ package enum Lack: Hashable, Sendable, CustomStringConvertible {
         switch (a, b) {
         case (.events(let a), .events(let b)):
             a.process == b.process ? a.first < b.first : listingOrder(a.process, b.process)
-        case (.clocks(let a), .clocks(let b)): listingOrder(a, b)
+        case (.clocks(let a), .clocks(let b)), (.origin(let a), .origin(let b)): listingOrder(a, b)
         case (.consistency(let a), .consistency(let b)): listingOrder(a, b)
-        case (.events, _), (.clocks, .consistency): true
-        case (.clocks, _), (.consistency, _): false
+        case (.events, _), (.clocks, .origin), (.clocks, .consistency), (.origin, .consistency):
+            true
+        case (.clocks, _), (.origin, _), (.consistency, _): false
         }
     }
 }
@@ -150,6 +154,8 @@ extension History {
                     || line.runs[position - 1] != key.sequence - 1
             {
                 key.sequence -= 1
+            } else if key.sequence == 1, line.id.incarnation > 1 {
+                return .origin(line.id)
             } else {
                 break
             }

@@ -68,6 +68,17 @@ package struct MessageEdges: Sendable {
         let cause = history.processes[place.process].cause(at: place.position)
             .map { EventKey(process: $0.process, sequence: $0.sequence) }
         if grown.count == 1 { return Array(grown) }
+        // Most of what came with a message its sender had seen: what is left is little.
+        var grown = grown
+        if let cause {
+            grown = grown.filter { key in
+                guard key != cause else { return true }
+                if key.process == cause.process { return key.sequence > cause.sequence }
+                guard case .yes = history.knows(cause, key) else { return true }
+                if case .yes = history.knows(key, cause) { return true }
+                return false
+            }[...]
+        }
         var sources: [EventKey] = []
         for key in Set(grown) {
             let implied = grown.contains { other in
@@ -114,19 +125,31 @@ package struct MessageEdges: Sendable {
         return result.sorted { listingOrder($0.to, $1.to) }
     }
 
-    /// What an event did with messages: as recorded, or where that says nothing, as the edges show.
+    /// What an event did with messages: as recorded, or where that says nothing, as the edges show. A restart that goes
+    /// on from the incarnation before it got no message.
     package func kind(of place: EventPosition, in history: History) -> EventKind {
         let line = history.processes[place.process]
         guard line.kinds[place.position] == .local else { return line.kinds[place.position] }
+        func isMessage(_ edge: Edge) -> Bool {
+            let ends = [edge.sender, edge.receiver].map { history.processes[Int($0)].id.name }
+            return !ExactText.isSame(ends[0], ends[1])
+        }
         let edges = incoming[place.process]
-        let index = partitionPoint(count: edges.count) {
+        var index = partitionPoint(count: edges.count) {
             Int(edges[$0].position) < place.position
         }
-        if index < edges.count, Int(edges[index].position) == place.position { return .receive }
+        while index < edges.count, Int(edges[index].position) == place.position {
+            if isMessage(edges[index]) { return .receive }
+            index += 1
+        }
         let sequence = line.runs[place.position]
         let sends = outgoing[place.process]
-        let send = partitionPoint(count: sends.count) { sends[$0].sequence < sequence }
-        return send < sends.count && sends[send].sequence == sequence ? .send : .local
+        index = partitionPoint(count: sends.count) { sends[$0].sequence < sequence }
+        while index < sends.count, sends[index].sequence == sequence {
+            if isMessage(sends[index]) { return .send }
+            index += 1
+        }
+        return .local
     }
 
     /// Calls `body` with every edge, in listing order of the receivers. Stops where it throws.
