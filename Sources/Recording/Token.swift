@@ -29,19 +29,20 @@ public struct Token: Sendable, Hashable {
     ///
     /// Throws where the text is no token of a version that this program knows, or was changed or cut on its way. What a
     /// token says is believed, as a message's content is: it can make clocks wrong, never a program.
-    public init(_ text: some StringProtocol) throws(TokenError) {
+    public init(_ text: String) throws(TokenError) {
         let count = text.utf8.count
         guard count <= Limits.tokenCharactersMax else {
             throw TokenError(.tooLong, "expected at most 512 characters, found \(count)")
         }
-        var copy = String(text)
-        let decoded = copy.withUTF8 { Base64URL.bytes($0) }
-        guard let decoded else {
+        guard let bytes = text.utf8Span.span.withUnsafeBufferPointer(Base64URL.bytes) else {
             throw TokenError(.malformed, "expected base64url without padding")
         }
-        if let failure = decoded.withUnsafeBytes(Token.defect) { throw failure }
-        bytes = decoded
+        if let failure = bytes.withUnsafeBytes(Token.defect) { throw failure }
+        self.bytes = bytes
     }
+
+    /// Reads a token's text that is part of a longer one.
+    public init(_ text: Substring) throws(TokenError) { try self.init(String(text)) }
 
     /// What is wrong with the bytes of a token.
     private static func defect(_ bytes: UnsafeRawBufferPointer) -> TokenError? {
