@@ -40,7 +40,7 @@ actor SourceRecorder {
     init(_ configuration: AgentConfiguration, logger: Logger) throws {
         self.configuration = configuration
         self.logger = logger
-        try configuration.spool.make()
+        try configuration.spool.own()
         lock = try File(configuration.spool.path + "/agent.lock", .write)
         guard try lock.lock() else {
             throw AgentError("\(configuration.spool.path) is in use by another agent")

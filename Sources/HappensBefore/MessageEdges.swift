@@ -71,13 +71,14 @@ package struct MessageEdges: Sendable {
         // Most of what came with a message its sender had seen: what is left is little.
         var grown = grown
         if let cause {
-            grown = grown.filter { key in
-                guard key != cause else { return true }
-                if key.process == cause.process { return key.sequence > cause.sequence }
-                guard case .yes = history.knows(cause, key) else { return true }
-                if case .yes = history.knows(key, cause) { return true }
-                return false
-            }[...]
+            grown =
+                grown.filter { key in
+                    guard key != cause else { return true }
+                    if key.process == cause.process { return key.sequence > cause.sequence }
+                    guard case .yes = history.knows(cause, key) else { return true }
+                    if case .yes = history.knows(key, cause) { return true }
+                    return false
+                }[...]
         }
         var sources: [EventKey] = []
         for key in Set(grown) {

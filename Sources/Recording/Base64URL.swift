@@ -77,7 +77,8 @@ enum Base64URL {
         let rest = text.count - index
         if rest >= 2 {
             let bits =
-                value(index) << 18 | value(index + 1) << 12 | (rest == 3 ? value(index + 2) << 6 : 0)
+                value(index) << 18 | value(index + 1) << 12
+                | (rest == 3 ? value(index + 2) << 6 : 0)
             out[next] = UInt8(truncatingIfNeeded: bits >> 16)
             if rest == 3 { out[next + 1] = UInt8(truncatingIfNeeded: bits >> 8) }
             if bits & (rest == 3 ? 0xff : 0xffff) != 0 { return false }

@@ -61,6 +61,8 @@ package struct File: ~Copyable, ByteSource {
         package var isRegular: Bool
         /// When the content was changed last, in seconds since 1970.
         package var changedSeconds: Int
+        /// The number of the user that it belongs to.
+        package var owner: UInt32
 
         fileprivate init(_ status: stat) {
             device = UInt64(status.st_dev)
@@ -68,6 +70,7 @@ package struct File: ~Copyable, ByteSource {
             byteCount = Int(status.st_size)
             isRegular = status.st_mode & S_IFMT == S_IFREG
             changedSeconds = status.st_mtim.tv_sec
+            owner = status.st_uid
         }
     }
 

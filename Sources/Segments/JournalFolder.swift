@@ -30,6 +30,21 @@ package struct SpoolFolder: Sendable, Hashable {
         try SpoolFolder.makeShared(journals)
     }
 
+    /// Makes the folders, and sees to it that nobody but this user or root can rename or remove what is in them: a stranger may
+    /// have made the spool first. Root takes it over.
+    package func own() throws(SegmentError) {
+        try make()
+        let user = geteuid()
+        for folder in [path, journals] {
+            guard let owner = try File.status(folder)?.owner, owner != user, owner != 0 else {
+                continue
+            }
+            guard user == 0, chown(folder, 0, 0) == 0, chmod(folder, 0o1777) == 0 else {
+                throw .system(call: "trust another user's folder", path: folder, code: EPERM)
+            }
+        }
+    }
+
     static func makeShared(_ path: String) throws(SegmentError) {
         guard try File.status(path) == nil else { return }
         try Folder.make(path)

@@ -6,7 +6,7 @@ import Testing
 
 /// The ways in for programs that do not link the library.
 @Suite(.serialized) struct LocalInterfaceTests {
-    private final class Host {
+    final class Host {
         let folder: TemporaryFolder
         let collector: RunningCollector
         var agent: RunningProgram

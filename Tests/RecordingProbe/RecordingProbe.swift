@@ -9,7 +9,7 @@ import Segments
 ///     recording-probe threads SPOOL              8 threads through one recorder, then checks the journal
 ///     recording-probe fork SPOOL                 a forked child goes on with its parent's recorder
 ///     recording-probe hold PROCESS SPOOL         records one event, then waits for the end of standard input
-///     recording-probe link SPOOL                 the least program that links the library
+///     recording-probe overflow SPOOL             records more than the spool may hold, and prints how much it lost
 @main
 enum RecordingProbe {
     static func main() {
@@ -18,6 +18,7 @@ enum RecordingProbe {
         case ("flood", 3): flood(arguments[1], arguments[2])
         case ("threads", 2): threads(arguments[1])
         case ("fork", 2): forked(arguments[1])
+        case ("overflow", 2): overflow(arguments[1])
         case ("hold", 3): hold(arguments[1], arguments[2])
         default: fail("usage: see the source")
         }
@@ -37,6 +38,15 @@ enum RecordingProbe {
             var sequence = id!.sequence.littleEndian
             guard write(1, &sequence, 8) == 8 else { return }
         }
+    }
+
+    private static func overflow(_ spool: String) {
+        let recorder = Recorder(
+            process: "overflow", host: "host", execution: "main", spool: SpoolFolder(spool),
+            chunkByteCount: 4096, chunksMax: 2)
+        while recorder.status.lost < 10 { recorder.record("event") }
+        let status = recorder.status
+        print(status.events, status.lost)
     }
 
     private static func hold(_ process: String, _ spool: String) {

@@ -1,0 +1,129 @@
+import Foundation
+import Testing
+
+/// What the agent makes of journals: good ones, bad ones, and those of cloned machines.
+@Suite(.serialized) struct AgentAndJournalsTests {
+    private static func probe(_ arguments: String...) throws -> Program.Result {
+        try Program.run(KillTests.probe, arguments)
+    }
+
+    /// A host whose agent does not run yet.
+    private static func agent(
+        _ folder: TemporaryFolder, _ url: String, spool: String, host: String = "h"
+    ) throws
+        -> RunningProgram
+    {
+        try RunningProgram(
+            ["agent", "--collector", url, "--host", host, "--spool", spool],
+            log: "\(folder.path)/agent-\(host).log")
+    }
+
+    @Test func whatAProgramLostIsAGapWithAMarker() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let spool = folder.path + "/spool"
+        let numbers = try Self.probe("overflow", spool).output.split { " \n".contains($0) }
+            .compactMap { Int($0) }
+        try #require(numbers.count == 2)
+        let (given, lost) = (numbers[0], numbers[1])
+        let agent = try Self.agent(folder, collector.url, spool: spool)
+        try waitUntil("all arrived") { try collector.eventCount() == given - lost + 1 }
+        let gaps = try Program.lightcone("gaps", "--source", collector.url)
+        #expect(gaps.output.contains("overflow \(given - lost + 1)–\(given) are missing"))
+        let marker =
+            try Program.lightcone(
+                "show", "--source", collector.url, "overflow:\(given + 1)", "--json"
+            ).object["event"] as? [String: Any]
+        #expect(marker?["name"] as? String == "events lost")
+        #expect((marker?["text"] as? String)?.contains("\(lost) events") == true)
+        #expect(agent.stop() == 0)
+    }
+
+    @Test func aDamagedJournalHarmsNoOther() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let spool = folder.path + "/spool"
+        _ = try Self.probe("hold", "good", spool)
+        _ = try Self.probe("hold", "cut", spool)
+        _ = try Self.probe("hold", "bad", spool)
+        let journals = spool + "/journals"
+        for run in try FileManager.default.contentsOfDirectory(atPath: journals) {
+            let path = "\(journals)/\(run)/1.chunk"
+            var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+            if bytes.prefix(200).range(of: Data("bad".utf8)) != nil {
+                // The length of the first event's record: the snapshot's is 32 bytes and its names before it.
+                let length = Int(bytes[64]) + Int(bytes[65]) * 256
+                bytes[64 + length] = 3
+                try bytes.write(to: URL(fileURLWithPath: path))
+            } else if bytes.prefix(200).range(of: Data("cut".utf8)) != nil {
+                try bytes.prefix(70).write(to: URL(fileURLWithPath: path))
+            }
+        }
+        try FileManager.default.createDirectory(
+            atPath: journals + "/nonsense", withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: journals + "/" + String(repeating: "a", count: 32),
+            withIntermediateDirectories: true)
+        try Data("x".utf8).write(
+            to: URL(fileURLWithPath: journals + "/" + String(repeating: "b", count: 32)))
+        let agent = try Self.agent(folder, collector.url, spool: spool)
+        try waitUntil("the good one arrived") { try collector.eventCount() == 1 }
+        _ = try Self.probe("hold", "later", spool)
+        try waitUntil("the later one arrived") { try collector.eventCount() == 2 }
+        let defects = try Program.lightcone("defects", "--source", collector.url)
+        #expect(defects.output.contains("1.chunk"))
+        #expect(defects.output.contains("not possible"))
+        let processes = try Program.lightcone("processes", "--source", collector.url, "--json")
+            .objects
+        #expect(Set(processes.compactMap { $0["process"] as? String }) == ["good", "later"])
+        #expect(agent.stop() == 0)
+    }
+
+    @Test func aClonedMachineIsReported() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let (original, clone) = (folder.path + "/original", folder.path + "/clone")
+        _ = try Self.probe("hold", "api", original)
+        try FileManager.default.copyItem(atPath: original, toPath: clone)
+        // Both give number 2 to their next run.
+        #expect(try Self.probe("hold", "api", original).output == "api#2\n")
+        #expect(try Self.probe("hold", "api", clone).output == "api#2\n")
+        try FileManager.default.createDirectory(
+            atPath: clone + "/x", withIntermediateDirectories: true)
+        let agents = try [
+            Self.agent(folder, collector.url, spool: original, host: "original"),
+            Self.agent(folder, collector.url, spool: clone, host: "clone"),
+        ]
+        try waitUntil("the contradiction shows") {
+            try Program.lightcone("defects", "--source", collector.url).output.contains("api#2:1")
+        }
+        let defects = try Program.lightcone("defects", "--source", collector.url, "--json").objects
+        let kinds = defects.filter { $0["note"] as? Bool != true }.map { $0["kind"] as? String }
+        #expect(kinds == ["duplicate"], "\(defects)")
+        for agent in agents { #expect(agent.stop() == 0) }
+    }
+
+    @Test func oneSpoolHasOneAgent() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let spool = folder.path + "/spool"
+        let agent = try Self.agent(folder, collector.url, spool: spool)
+        try waitUntil("the agent runs") { agent.text.contains("local interface") }
+        let second = try Program.lightcone(
+            "agent", "--collector", collector.url, "--host", "h", "--spool", spool, "--data",
+            folder.path + "/elsewhere")
+        #expect(second.status == 3)
+        #expect(second.errors.contains("in use by another agent"))
+        #expect(agent.stop() == 0)
+    }
+
+    @Test func whatTheProgramRecordsIsVisibleSoon() throws {
+        let host = try LocalInterfaceTests.Host()
+        let start = Date()
+        #expect(try Self.probe("hold", "api", host.spool).status == 0)
+        try host.waitForEvents(1)
+        // Not a limit, these machines are noisy: the figure is for people.
+        print("from record to the answer of a question: \(Date().timeIntervalSince(start)) s")
+        #expect(host.agent.stop() == 0)
+    }
+}
