@@ -46,6 +46,14 @@ struct LocalInterface: Service {
                 }
                 group.addTask { try await port.run() }
             }
+            group.addTask {
+                await cancelWhenGracefulShutdown {
+                    while !Task.isCancelled {
+                        try? await Task.sleep(for: .seconds(configuration.localIdleSeconds) / 4)
+                        await processes.closeIdle()
+                    }
+                }
+            }
             try await group.waitForAll()
         }
         await processes.close()

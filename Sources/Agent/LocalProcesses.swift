@@ -46,7 +46,6 @@ actor LocalProcesses {
     /// the one before had.
     func record(_ lines: [[UInt8]]) throws(Refusal) -> [Reply] {
         guard !isClosed else { throw .closed }
-        closeIdle()
         var requests: [(EventRequest, Token?)] = []
         for (index, line) in lines.enumerated() {
             do throws(EventRequest.Defect) {
@@ -118,7 +117,8 @@ actor LocalProcesses {
         return recorder
     }
 
-    private func closeIdle() {
+    /// Closes processes that recorded nothing for long.
+    func closeIdle() {
         let limit = ContinuousClock.now - .seconds(configuration.localIdleSeconds)
         processes = processes.filter { $0.value.used > limit }
     }

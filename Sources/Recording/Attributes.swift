@@ -51,6 +51,10 @@ extension Attributes.Value: ExpressibleByStringInterpolation, ExpressibleByInteg
     public init(floatLiteral value: Double) { self = .number(value) }
     /// A truth value.
     public init(booleanLiteral value: Bool) { self = .truth(value) }
+    /// A truth value.
+    public init(_ value: Bool) { self = .truth(value) }
+    /// A number.
+    public init(_ value: Double) { self = .number(value) }
     /// What a value says of itself, as text.
     public init(_ value: some CustomStringConvertible) { self = .text(value.description) }
     /// A whole number of any size.

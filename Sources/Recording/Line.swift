@@ -127,7 +127,7 @@ struct Line: ~Copyable {
         _ level: UInt8, _ attributes: Attributes, time: Int64?
     ) -> UInt64 {
         let nanoseconds = time ?? Line.now()
-        if loss != nil { recover(nanoseconds) }
+        if loss != nil { recover() }
         sequence &+= 1
         tail.clear()
         var flags = clock.isComplete ? 0 : RecordFlags.lowerBound
@@ -170,11 +170,18 @@ struct Line: ~Copyable {
                 cursor = .none
                 loss = Loss(
                     first: head.sequence, reason: "\(error)",
-                    retryNanoseconds: head.nanoseconds + Limits.retryNanoseconds)
+                    retryNanoseconds: Line.now() + Limits.retryNanoseconds)
             }
+            forgetRemovedJournal()
         }
         lostCount += 1
         if journal != nil { journal!.note(given: head.sequence) }
+    }
+
+    /// Somebody may have removed the journal: then it is made again.
+    private mutating func forgetRemovedJournal() {
+        let folder = JournalFolder(in: settings.spool.journals, run: run)
+        if access(folder.path, F_OK) != 0 { journal = nil }
     }
 
     private mutating func beginChunk(first: UInt64, eventBytes: Int) throws(SegmentError) {
@@ -190,7 +197,8 @@ struct Line: ~Copyable {
 
     /// Tries, now and then, whether events can be written again; then says first how many were lost, and why.
     @inline(never)
-    private mutating func recover(_ nanoseconds: Int64) {
+    private mutating func recover() {
+        let nanoseconds = Line.now()
         guard let lost = loss,
             nanoseconds >= lost.retryNanoseconds
                 || nanoseconds < lost.retryNanoseconds - 2 * Limits.retryNanoseconds
@@ -260,7 +268,7 @@ struct Line: ~Copyable {
             return append(.local, name, text, level, attributes, time: time)
         }
         let nanoseconds = time ?? Line.now()
-        if loss != nil { recover(nanoseconds) }
+        if loss != nil { recover() }
         let known = clock.count
         let cause = token.bytes.withUnsafeBytes { merge($0) }
         if token.isAbbreviated { clock.isComplete = false }

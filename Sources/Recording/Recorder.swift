@@ -29,6 +29,8 @@ import Synchronization
 /// - A cloned machine, or a disk restored from a copy, gives numbers that the original gives too. That cannot be prevented
 ///   here: the collector finds two events of one name, and reports a defect.
 ///
+/// The incarnation ends with the program, or when the recorder is released: the last reference decides.
+///
 /// Not to be called from signal handlers: `record` takes a lock.
 public final class Recorder: Sendable {
     @usableFromInline let threshold: Atomic<UInt8>
@@ -142,7 +144,7 @@ extension Recorder {
         return append(name, text(), level, attributes())
     }
 
-    /// Records that a message is sent, and returns the token that travels with it.
+    /// Records that a message is sent, and returns the token that travels with it, and that names the event.
     ///
     /// The event is recorded whatever its level, since it orders others; where its level is filtered out, without text and
     /// attributes, which are not evaluated then. O(bytes + clock entries in the token).

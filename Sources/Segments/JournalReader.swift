@@ -19,6 +19,8 @@ package struct JournalReader: Sendable {
     private var processes: [ProcessID] = []
     /// The highest sequence number that the program says it gave.
     private var given: UInt64 = 0
+    /// True once the program was found to have ended: a chunk that it left open is whole too.
+    private var isProgramGone = false
 
     private struct Chunk {
         let path: String
@@ -47,28 +49,26 @@ package struct JournalReader: Sendable {
 
     /// Reads on, about `bytesMax` bytes. False where there was nothing new.
     package mutating func read(
-        bytesMax: Int, _ body: (Item) throws -> Void
-    ) throws -> Bool {
-        if chunk == nil, try !openNext(from: max(chunkNumber, 1), body) { return false }
-        if try readChunk(bytesMax, body) { return true }
-        guard let current = chunk else { return false }
+        bytesMax: Int, _ body: (Item) -> Void
+    ) throws(SegmentError) -> Bool {
+        guard let current = chunk else { return try openNext(from: max(chunkNumber, 1), body) }
+        let file = try File(current.path, .read)
+        if try readChunk(file, bytesMax, body) { return true }
+        let state = try JournalReader.header(file)?.state
+        guard isProgramGone || state != .open else { return false }
         // Closed is said after the last record: look once more, then go on.
-        let state = try JournalReader.header(current.path)?.state
-        if state == .open, try folder.isAlive() { return false }
-        if try readChunk(bytesMax, body) { return true }
+        if try readChunk(file, bytesMax, body) { return true }
         return try openNext(from: current.header.number + 1, body)
     }
 
     /// Whether nothing more can come: the program has ended, and every chunk was read to its end. Call after `read` has
-    /// found nothing new.
-    package mutating func isFinished() throws -> Bool {
-        guard try !folder.isAlive() else { return false }
-        // What was written between the last look and the program's end.
-        var hasMore = false
-        let before = self
-        hasMore = try read(bytesMax: 1) { _ in }
-        if hasMore { self = before }
-        return !hasMore
+    /// found nothing new, and not too often: it takes several system calls.
+    package mutating func isFinished() throws(SegmentError) -> Bool {
+        if !isProgramGone { isProgramGone = try !folder.isAlive() }
+        guard isProgramGone else { return false }
+        // What was written between the last look and the program's end is left to the next read.
+        var rest = self
+        return try !rest.read(bytesMax: 1) { _ in }
     }
 
     /// Events that the program lost at its very end, when no marker could be written any more.
@@ -78,8 +78,8 @@ package struct JournalReader: Sendable {
 
     /// Opens the chunk with the lowest number from `number` on. False where there is none.
     private mutating func openNext(
-        from number: UInt64, _ body: (Item) throws -> Void
-    ) throws -> Bool {
+        from number: UInt64, _ body: (Item) -> Void
+    ) throws(SegmentError) -> Bool {
         var next: Chunk?
         for name in try folder.chunkNames() {
             let path = "\(folder.path)/\(name)"
@@ -90,7 +90,7 @@ package struct JournalReader: Sendable {
             } catch {
                 if case .system = error { throw error }
                 // Said once: when reading begins here.
-                if chunk == nil { try body(.defect("\(path): \(error)")) }
+                if chunk == nil { body(.defect("\(path): \(error)")) }
                 continue
             }
             given = max(given, found.given)
@@ -104,7 +104,7 @@ package struct JournalReader: Sendable {
         guard let next else { return false }
         chunk = next
         chunkNumber = next.header.number
-        _ = try readChunk(1, body)
+        _ = try readChunk(File(next.path, .read), 1, body)
         return true
     }
 
@@ -112,16 +112,24 @@ package struct JournalReader: Sendable {
         header: ChunkHeader, state: ChunkState, given: UInt64
     )? {
         guard try File.status(path) != nil else { return nil }
-        let bytes = try File(path, .read).read(at: 0, count: ChunkHeader.byteCount)
+        return try header(File(path, .read))
+    }
+
+    /// What a chunk says of itself; nil while it is being prepared.
+    private static func header(_ file: borrowing File) throws(SegmentError) -> (
+        header: ChunkHeader, state: ChunkState, given: UInt64
+    )? {
+        let bytes = try file.read(at: 0, count: ChunkHeader.byteCount)
         guard bytes.count == ChunkHeader.byteCount else { return nil }
         let found = try ChunkHeader.decode(bytes)
         return found.state == .preparing ? nil : found
     }
 
     /// Reads committed records of the open chunk. False where there are none.
-    private mutating func readChunk(_ bytesMax: Int, _ body: (Item) throws -> Void) throws -> Bool {
+    private mutating func readChunk(
+        _ file: borrowing File, _ bytesMax: Int, _ body: (Item) -> Void
+    ) throws(SegmentError) -> Bool {
         guard var current = chunk, !current.isDamaged else { return false }
-        let file = try File(current.path, .read)
         let size = min(try file.status().byteCount, current.header.chunkByteCount)
         let end = try committedEnd(file, from: current.offset, to: size, bytesMax)
         guard end.offset > current.offset || end.defect != nil else { return false }
@@ -133,29 +141,20 @@ package struct JournalReader: Sendable {
         while reader.remaining > 0, defect == nil {
             let start = reader.offset
             do throws(SegmentError) {
-                if let event = try record(&reader) { try send(event, to: body) }
+                if let event = try record(&reader), event.id.sequence > skipped, let key {
+                    body(.event(key, event))
+                }
             } catch {
-                if case .system = error { throw error }
                 defect = "a record at byte \(current.offset + start) cannot be read: \(error)"
             }
         }
         current.offset = end.offset
         if let defect {
             current.isDamaged = true
-            try body(
-                .defect("\(current.path): \(defect); what follows in this chunk is left out"))
+            body(.defect("\(current.path): \(defect); what follows in this chunk is left out"))
         }
         chunk = current
         return true
-    }
-
-    private func send(_ event: Event, to body: (Item) throws -> Void) throws(SegmentError) {
-        guard event.id.sequence > skipped, let key else { return }
-        do {
-            try body(.event(key, event))
-        } catch {
-            throw .malformed(what: "\(error)", offset: 0)
-        }
     }
 
     /// Where the committed records end that begin at `offset`: after about `bytesMax` bytes, or where a length says that
@@ -163,8 +162,10 @@ package struct JournalReader: Sendable {
     private func committedEnd(
         _ file: borrowing File, from offset: Int, to size: Int, _ bytesMax: Int
     ) throws(SegmentError) -> (offset: Int, defect: String?) {
+        guard offset + 4 <= size else { return (offset, nil) }
         var end = offset
-        var window: [UInt8] = []
+        // One word first: most looks find nothing.
+        var window = try file.read(at: end, count: 4)
         var windowStart = offset
         while end + 4 <= size, end - offset < bytesMax {
             if end + 4 > windowStart + window.count {
@@ -172,6 +173,7 @@ package struct JournalReader: Sendable {
                 window = try file.read(at: end, count: min(Limits.journalReadBytes, size - end))
                 guard window.count >= 4 else { break }
             }
+            guard end + 4 <= windowStart + window.count else { break }
             var reader = ByteReader(window, from: end - windowStart)
             let length = Int(try reader.fixed32("record length"))
             if length == 0 { break }

@@ -137,6 +137,19 @@ import Testing
         #expect(ids == ["a:1"], "nothing was recorded before")
     }
 
+    @Test func anIdleProcessIsClosedAndGoesOnAsTheNextIncarnation() async throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write("agent.yaml", "localIdleSeconds: 1\n")
+        let host = try Host(["--config", file])
+        #expect(try await host.post(#"{"process":"cron"}"#).lines[0]["id"] as? String == "cron:1")
+        try waitUntil("it is closed") { host.agent.text.contains("process=cron [Agent] ended") }
+        #expect(try await host.post(#"{"process":"cron"}"#).lines[0]["id"] as? String == "cron#2:1")
+        try host.waitForEvents(2)
+        let order = try Program.lightcone(
+            "order", "--source", host.collector.url, "cron:1", "cron#2:1", "--json")
+        #expect(order.object["order"] as? String == "before")
+    }
+
     @Test func aLoopbackPortWhereOneIsConfigured() async throws {
         let host = try Host(["--listen", "127.0.0.1:0"])
         try waitUntil("the port is known") { host.agent.text.contains("listen=http://") }
@@ -207,10 +220,11 @@ import Testing
             "/usr/bin/env", ["LIGHTCONE_SPOOL=\(host.spool)", python, script])
         #expect(result.status == 0, "\(result.errors)")
         let ids = result.object.compactMapValues { $0 as? String }
-        try waitUntil("all arrived") {
-            let last = try Program.lightcone(
-                "show", "--source", host.collector.url, ids["answer_received"] ?? "?", "--json")
-            return last.status == 0
+        #expect(ids.count == 6)
+        for id in ids.values {
+            try waitUntil("\(id) arrived") {
+                try Program.lightcone("show", "--source", host.collector.url, id).status == 0
+            }
         }
         for (a, b) in [
             ("send", "receive"), ("receive", "log"), ("log", "answer"),

@@ -113,6 +113,21 @@ import Testing
         #expect(events[1].name == "event")
     }
 
+    @Test func aSpoolThatIsRemovedIsMadeAgain() throws {
+        let spool = try TemporarySpool()
+        let recorder = spool.recorder("api", chunkByteCount: 4096)
+        recorder.record("event")
+        for journal in try JournalFolder.all(in: spool.folder.journals) { try journal.remove() }
+        rmdir(spool.folder.journals)
+        var events: [Event] = []
+        while events.isEmpty {
+            recorder.record("event")
+            events = try spool.read().events[ProcessID(name: "api")] ?? []
+        }
+        #expect(events[0].name == "events lost")
+        #expect(events[0].id.sequence > recorder.status.lost)
+    }
+
     @Test func anEventLargerThanAChunkGetsAChunkOfItsSize() throws {
         let spool = try TemporarySpool()
         let recorder = spool.recorder("api", chunkByteCount: 4096, chunksMax: 10)
