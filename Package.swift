@@ -87,15 +87,25 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "DemoStore",
+            dependencies: [
+                "Recording",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "lightcone",
             dependencies: [
-                "Agent", "Archiving", "Causality", "Collector", "Exporting", "HappensBefore",
-                "LogFormats", "Matching", "Querying", "Recording", "Segments", "Shipping",
+                "Agent", "Archiving", "Causality", "Collector", "DemoStore", "Exporting",
+                "HappensBefore", "LogFormats", "Matching", "Querying", "Recording", "Segments",
+                "Shipping",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
 
@@ -127,6 +137,10 @@ let package = Package(
         .executableTarget(
             name: "RecordingProbe", dependencies: ["Causality", "Recording", "Segments"],
             path: "Tests/RecordingProbe", swiftSettings: strict),
+        .testTarget(
+            name: "DemoStoreTests",
+            dependencies: ["Causality", "DemoStore", "HappensBefore", "Recording", "Segments"],
+            swiftSettings: strict),
         .testTarget(
             name: "LogFormatsTests", dependencies: ["Causality", "LogFormats", "Matching"],
             swiftSettings: strict),

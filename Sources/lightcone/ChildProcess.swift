@@ -1,57 +1,130 @@
 import Glibc
+import Synchronization
 
 /// This program, started again with other arguments.
 final class ChildProcess {
     private let pid: pid_t
     private var status: Int32?
+    /// The end of the pipe that is the child's standard input, -1 where it has none.
+    private var input: Int32 = -1
 
     /// Starts it; standard error goes to the file `errors`, or where ours goes.
-    init(_ arguments: [String], output: String?, errors: String?, inheritsOutput: Bool = false)
-        throws
-    {
+    init(
+        _ arguments: [String], output: String?, errors: String?, inheritsOutput: Bool = false,
+        takesInput: Bool = false
+    ) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        var pipe: [Int32] = [-1, -1]
+        if takesInput {
+            guard Glibc.pipe(&pipe) == 0 else {
+                throw CommandFailure("cannot make a pipe: \(String(cString: strerror(errno)))")
+            }
+            // No other child keeps our end open: where we end, however we do, this child's input ends.
+            for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            posix_spawn_file_actions_adddup2(&actions, pipe[0], 0)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        }
+        defer { if pipe[0] >= 0 { close(pipe[0]) } }
         if !inheritsOutput {
             posix_spawn_file_actions_addopen(
-                &actions, 1, output ?? "/dev/null", O_WRONLY | O_CREAT, 0o640)
+                &actions, 1, output ?? "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, 0o640)
         }
         if let errors {
             posix_spawn_file_actions_addopen(
                 &actions, 2, errors, O_WRONLY | O_CREAT | O_TRUNC, 0o640)
         }
+        // What we ignore or catch, it does not.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
         let words = (["lightcone"] + arguments).map { strdup($0) }
         defer { for word in words { free(word) } }
         var pid: pid_t = 0
-        let result = posix_spawn(&pid, "/proc/self/exe", &actions, nil, words + [nil], environ)
+        let result = Self.running.withLock { running in
+            let result = posix_spawn(
+                &pid, "/proc/self/exe", &actions, &attributes, words + [nil], environ)
+            if result == 0 { running.insert(pid) }
+            return result
+        }
         guard result == 0 else {
+            if pipe[1] >= 0 { close(pipe[1]) }
             throw CommandFailure("cannot start lightcone: \(String(cString: strerror(result)))")
         }
         self.pid = pid
+        input = pipe[1]
+    }
+
+    deinit { endInput() }
+
+    /// Writes a line to its standard input. It is lost where the child has ended: that shows elsewhere.
+    func write(line: String) {
+        let bytes = Array((line + "\n").utf8)
+        var done = 0
+        while done < bytes.count {
+            let put = bytes.withUnsafeBytes {
+                Glibc.write(input, $0.baseAddress! + done, bytes.count - done)
+            }
+            if put < 0, errno == EINTR { continue }
+            if put <= 0 { return }
+            done += put
+        }
+    }
+
+    func endInput() {
+        if input >= 0 { close(input) }
+        input = -1
     }
 
     var isRunning: Bool {
         guard status == nil else { return false }
         var found: Int32 = 0
-        if waitpid(pid, &found, WNOHANG) == pid { status = found }
+        Self.running.withLock { running in
+            guard waitpid(pid, &found, WNOHANG) == pid else { return }
+            status = found
+            running.remove(pid)
+        }
         return status == nil
+    }
+
+    /// All that run.
+    private static let running = Mutex<Set<pid_t>>([])
+
+    /// Asks all that run to end.
+    static func endAll() {
+        running.withLock { running in
+            for child in running { _ = Glibc.kill(child, SIGTERM) }
+        }
     }
 
     /// Waits for its end; its exit code, or 128 and the signal.
     func wait() -> Int32 {
         if status == nil {
-            var found: Int32 = 0
-            while waitpid(pid, &found, 0) < 0, errno == EINTR {}
-            status = found
+            // Its number stays its own until it is reaped.
+            var information = siginfo_t()
+            while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+            _ = isRunning
         }
         let status = status ?? 0
         return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
     }
 
-    /// Asks it to stop, and waits.
+    /// Asks it to stop, and waits; kills it where it has not stopped after 15 s.
     func stop() {
-        if isRunning { kill(pid, SIGTERM) }
+        if isRunning { _ = Glibc.kill(pid, SIGTERM) }
+        for _ in 0..<1500 where isRunning { usleep(10_000) }
+        kill()
+    }
+
+    /// Kills it (SIGKILL), and waits.
+    func kill() {
+        if isRunning { _ = Glibc.kill(pid, SIGKILL) }
         _ = wait()
     }
 }

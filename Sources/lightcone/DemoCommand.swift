@@ -1,205 +1,277 @@
-import Archiving
 import ArgumentParser
-import Causality
-import Collector
+import DemoStore
 import FoundationEssentials
 import Glibc
 import Segments
+import UnixSignals
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
         abstract:
-            "Shows the whole journey: three agents, a collector, questions and an export, with real processes.",
+            "Shows the whole journey: a live system that gets two leaders, and the questions that find out how.",
         discussion: """
-            Nothing outside the folder is touched, and nothing listens beyond this machine.
+            Three nodes of a small replicated store, three agents and a collector run here as processes of their own. One node \
+            is killed, one loses its network. Nothing outside a new folder is touched, and nothing listens beyond this \
+            machine. Takes about 10 s. Exit code 1: something that the demo promises to show did not come out.
 
             Example:
               lightcone demo
             """)
 
-    @Option(help: "The folder to work in (default: a new one under /tmp).", completion: .directory)
-    var directory: String?
+    // Not /tmp, which is in memory on many machines: what has to outlive a spool would be kept elsewhere then.
+    @Option(help: "Where to make a new folder to work in.", completion: .directory)
+    var directory = "/var/tmp"
 
     func run() async throws {
-        let folder = try directory ?? Self.temporaryFolder()
-        try Folder.make(folder + "/logs")
-        let demo = Demo(folder: folder)
-        defer { demo.stopAll() }
-        try await demo.run()
-    }
-
-    private static func temporaryFolder() throws -> String {
-        var template = Array("/tmp/lightcone-demo-XXXXXX".utf8CString)
+        var template = Array("\(directory)/lightcone-demo-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw CommandFailure(
-                "cannot make a folder under /tmp: \(String(cString: strerror(errno)))")
+                "cannot make a folder in \(directory): \(String(cString: strerror(errno)))")
         }
-        return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let folder = String(
+            decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        // A node that has ended takes no commands: that shows in what it does not tell.
+        signal(SIGPIPE, SIG_IGN)
+        // However this program ends, short of SIGKILL, the others do too.
+        atexit { ChildProcess.endAll() }
+        Task {
+            for await signal in await UnixSignalsSequence(trapping: .sighup, .sigint, .sigterm) {
+                Glibc.exit(128 + signal.rawValue)
+            }
+        }
+        let machines = DemoMachines(folder: folder)
+        defer { machines.stopAll() }
+        var demo = Demo(machines)
+        try await demo.run()
     }
 }
 
-/// One run of the demo.
-private final class Demo {
-    private let folder: String
-    private var children: [(name: String, process: ChildProcess)] = []
+/// One run of the demo: what happens, and the questions that find it out again.
+private struct Demo {
+    private let machines: DemoMachines
+    /// The first leader, the one that is cut off when it is elected, and the one that is elected then. Which node is
+    /// which comes out as it happens.
+    private var killed = "", cutOff = "", elected = ""
+    /// The second run of the one that was killed.
+    private var restarted = ""
+    private var stepCount = 0
 
-    init(folder: String) { self.folder = folder }
+    init(_ machines: DemoMachines) { self.machines = machines }
 
-    func run() async throws {
-        say("A shop of three machines writes logs with vector clocks: \(folder)/logs")
-        let shop = try Shop(folder: folder + "/logs")
-        try shop.write()
-
+    mutating func run() async throws {
         say(
-            "A collector, and an agent on each of two machines. The third, warehouse, is out of reach for now."
-        )
-        let collector = try start(
-            "collector", ["collector", "--data", folder + "/data", "--listen", "127.0.0.1:0"])
-        let url = try await address(of: collector)
-        for host in ["web", "orders"] { try startAgent(host, url) }
-        try await waitFor(url, events: shop.count(of: ["web", "orders"]))
+            """
+            Three nodes of a small key-value store elect a leader, which takes puts and replicates them. They record
+            with the library what they do; an agent beside each ships that to one collector.
 
-        say("What each saw, in causal order (not by wall clock: nobody's clocks agree):")
-        try await show(["timeline"], url)
-        say("Exact answers where the evidence suffices …")
-        try await show(["order", "web:2", "orders:3"], url)
-        try await show(["order", "web:3", "orders:2"], url)
-        say("… and “unknown” where it does not: the log of warehouse is missing.")
-        try await show(["order", "web:2", "warehouse:1"], url)
-        try await show(["gaps"], url)
+            """)
+        let url = try await machines.startCollecting()
+        setenv("LIGHTCONE_SOURCE", url, 1)
+        try await happen()
+        let count = try await collect()
+        say(
+            """
 
-        say("Now the agent of warehouse gets through.")
-        try startAgent("warehouse", url)
-        try await waitFor(url, events: shop.count(of: ["web", "orders", "warehouse"]))
-        try await show(["order", "web:2", "warehouse:1"], url)
-        try await show(["path", "web:2", "web:5"], url)
-        try await show(["past", "warehouse:3", "--count"], url)
-        say("The graph for other tools: \(folder)/shop.dot and \(folder)/shop.perfetto.json")
-        for (format, name) in [("dot", "shop.dot"), ("perfetto", "shop.perfetto.json")] {
-            try await show(["export", "--format", format, "-o", "\(folder)/\(name)"], url)
-        }
-        stopAll()
-        say("Everything stopped. The collector's folder can be asked without it:")
-        print("  lightcone timeline --source \(folder)/data")
+            The \(count) events that they recorded have arrived. What happened? Only the events tell:
+
+              export LIGHTCONE_SOURCE=\(url)
+            """)
+        try ask()
+        machines.stopAll()
+        say(
+            """
+
+            Everything has stopped. The collector's folder answers the same questions without it:
+
+              export LIGHTCONE_SOURCE=\(machines.folder)/data
+            """)
     }
 
-    func stopAll() {
-        for child in children.reversed() { child.process.stop() }
-        children = []
+    // MARK: What happens
+
+    private mutating func happen() async throws {
+        // Of very different patience, so that two candidates seldom meet.
+        for (host, patience) in zip(DemoMachines.hosts, [20, 30, 40]) {
+            try await machines.startNode(host, patience: patience)
+        }
+        killed = try await machines.waitForLeader(among: DemoMachines.hosts).host
+        let others = DemoMachines.hosts.filter { $0 != killed }
+        try await put("lamp", "10", at: killed)
+        for host in others { try await machines.wait(for: .holds(entryCount: 1), of: host) }
+        step("\(killed) is elected, and takes a put: lamp = 10. All three have it.")
+
+        for host in others { machines.tell(host, "isolate-when-elected") }
+        for host in others { try await machines.wait(for: .ready, of: host) }
+        machines.kill(killed)
+        cutOff = try await machines.waitForLeader(among: others).host
+        try await machines.wait(for: .isolated, of: cutOff)
+        elected = others.first { $0 != cutOff } ?? ""
+        machines.tell(elected, "connect")
+        try await machines.wait(for: .connected, of: elected)
+        step(
+            "\(killed) is killed (SIGKILL). \(cutOff) wins the votes, and at that moment loses its network."
+        )
+
+        restarted = try await machines.startNode(killed, patience: 60)
+        _ = try await machines.waitForLeader(among: [elected])
+        try await machines.wait(for: .holds(entryCount: 1), of: killed)
+        step(
+            "\(killed) comes back, and elects \(elected) with it. Now two nodes believe that they lead."
+        )
+
+        try await put("lamp", "7", at: cutOff)
+        try await put("lamp", "12", at: elected)
+        try await machines.wait(for: .holds(entryCount: 2), of: killed)
+        step(
+            "Both take a put of one key: lamp = 7 at \(cutOff), lamp = 12 at \(elected). Both say “done”."
+        )
+
+        machines.tell(cutOff, "connect")
+        for host in DemoMachines.hosts {
+            try await machines.wait(for: "a conflict", of: host) {
+                if case .met(let conflict) = $0 { conflict } else { nil }
+            }
+        }
+        step("The network is back. One of the two puts has to give way, and everybody hears of it.")
+    }
+
+    private func put(_ key: String, _ value: String, at host: String) async throws {
+        machines.tell(host, "put \(key) \(value)")
+        try await machines.wait(for: "that \(key) is \(value)", of: host) {
+            switch $0 {
+            case .accepted(let entry) where entry.value == value: true
+            default: nil
+            }
+        }
+    }
+
+    /// Ends the nodes, and waits until the collector has every event; how many.
+    private func collect() async throws -> Int {
+        let counts = try await machines.endNodes()
+        return try await machines.wait(until: "the collector has all events") {
+            let processes = (try? answers(ProcessLine.self, "processes", "--ghosts")) ?? []
+            // Of the process that was killed, its successor tells the end: the last event that is missed.
+            let isAll =
+                processes.count == counts.count + 1
+                && processes.allSatisfy {
+                    $0.gaps == 0 && counts[$0.process] ?? $0.last == $0.last
+                }
+            return isAll ? processes.reduce(0) { $0 + $1.events } : nil
+        }
+    }
+
+    // MARK: The questions
+
+    private func ask() throws {
+        let elections = "{ name = \"leader elected\" }"
+        say("\nWho was elected?")
+        try show("timeline", elections)
+        let leaders = try answers(EventLine.self, "timeline", elections)
+        let first = try find("the election of \(killed)", leaders) { $0.process == killed }
+        let lost = try find("the election of \(cutOff)", leaders) { $0.process == cutOff }
+        let rival = try find("the election of \(elected)", leaders) { $0.process == elected }
+
+        say("\nTwo leaders at once are two elections of which neither has seen the other:")
+        try show("concurrent", lost.id, elections)
+        try order(lost.id, rival.id, is: "concurrent")
+        try require(order(first.id, lost.id) == "before", "\(first.id) is before \(lost.id)")
+        say(
+            "\nWhat had each of them seen? \(cutOff) nothing of \(restarted), whose vote made \(elected) a leader:"
+        )
+        for election in [lost, rival] { try show("cut", election.id) }
+
+        say("\nWhat did the leaders promise, and what became of it?")
+        let promises = "{ name =~ \"put|stepped down|conflict\" }"
+        try show("timeline", promises)
+        let events = try answers(EventLine.self, "timeline", promises)
+        try require(events.filter { $0.name == "put" }.count == 3, "three puts were done")
+        let conflicts = events.filter { $0.name == "conflict" }
+        let found = try find("the conflict on \(cutOff)", conflicts) { $0.process == cutOff }
+        let last = try find("the conflict on \(restarted)", conflicts) { $0.process == restarted }
+        say("\nBy which messages did the news of the lost put reach \(restarted)?")
+        try show("path", found.id, last.id)
+        let path = try find("a path", answers(PathLine.self, "path", found.id, last.id))
+        try require(path.messages == 2, "the news came by two messages, over the leader")
+
+        say(
+            "\nIs \(restarted) a restart of \(killed)? Is anything lost or in contradiction? No line: no."
+        )
+        let before = try find(
+            "an event of \(killed)",
+            answers(EventLine.self, "timeline", "--process", killed).suffix(1))
+        try order(before.id, "\(restarted):1", is: "before")
+        for verb in ["gaps", "defects"] {
+            try show(verb)
+            try require(answers(Anything.self, verb).isEmpty, "there are no \(verb)")
+        }
+    }
+
+    private func order(_ a: String, _ b: String, is expected: String) throws {
+        try show("order", a, b)
+        try require(order(a, b) == expected, "\(a) is \(expected) \(b)")
+    }
+
+    private func order(_ a: String, _ b: String) throws -> String? {
+        try answers(OrderLine.self, "order", a, b).first?.order
+    }
+
+    private struct EventLine: Decodable { var id, process, name: String }
+    private struct OrderLine: Decodable { var order: String }
+    private struct PathLine: Decodable { var messages: Int? }
+    private struct Anything: Decodable {}
+    private struct ProcessLine: Decodable {
+        var process: String
+        var last: UInt64?
+        var events, gaps: Int
+    }
+
+    private func find<Line>(
+        _ what: String, _ lines: some Sequence<Line>,
+        where isMeant: (Line) -> Bool = { _ in true }
+    ) throws -> Line {
+        guard let line = lines.first(where: isMeant) else {
+            Terminal.complain("the demo promises to find \(what), and did not")
+            throw Ended(exit: .no)
+        }
+        return line
+    }
+
+    private func require(_ holds: Bool, _ what: String) throws {
+        _ = try find("that \(what)", holds ? [()] : [])
+    }
+
+    /// Asks a question as a person would, who sees the answer.
+    private func show(_ words: String...) throws {
+        let shown = words.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
+        Terminal.write("$ lightcone \(shown)\n")
+        Terminal.flush()
+        let process = try ChildProcess(words, output: nil, errors: nil, inheritsOutput: true)
+        if process.wait() > Exit.no.rawValue {
+            throw CommandFailure("lightcone \(shown) has failed")
+        }
+    }
+
+    /// Asks a question as a program would: the lines of the answer.
+    private func answers<Line: Decodable>(_ type: Line.Type, _ words: String...) throws -> [Line] {
+        let output = machines.folder + "/answer.json"
+        let process = try ChildProcess(
+            words + ["--json"], output: output, errors: machines.folder + "/answer.log")
+        guard process.wait() <= Exit.no.rawValue else {
+            throw CommandFailure(DemoMachines.text(machines.folder + "/answer.log"))
+        }
+        return try DemoMachines.text(output).split(separator: "\n").map {
+            try JSONDecoder().decode(type, from: Data($0.utf8))
+        }
+    }
+
+    private mutating func step(_ text: String) {
+        stepCount += 1
+        say("\(stepCount). \(text)")
     }
 
     private func say(_ text: String) {
-        Terminal.write("\n\(text)\n")
+        Terminal.write(text + "\n")
         Terminal.flush()
-    }
-
-    private func start(_ name: String, _ arguments: [String]) throws -> ChildProcess {
-        let process = try ChildProcess(arguments, output: nil, errors: "\(folder)/\(name).log")
-        children.append((name, process))
-        return process
-    }
-
-    private func startAgent(_ host: String, _ url: String) throws {
-        _ = try start(
-            "agent-\(host)",
-            [
-                "agent", "--collector", url, "--host", host, "--spool", "\(folder)/spool-\(host)",
-                "--follow", "govector:\(folder)/logs/\(host).log",
-            ])
-    }
-
-    private func show(_ arguments: [String], _ url: String) async throws {
-        Terminal.write("$ lightcone \(arguments.joined(separator: " "))\n")
-        Terminal.flush()
-        let process = try ChildProcess(
-            arguments + ["--source", url], output: nil, errors: nil, inheritsOutput: true)
-        _ = process.wait()
-    }
-
-    /// The URL that the collector chose, from its log.
-    private func address(of collector: ChildProcess) async throws -> String {
-        for _ in 0..<200 {
-            let log = (try? Self.text("\(folder)/collector.log")) ?? ""
-            if let range = log.range(of: "listen=http://") {
-                let rest = log[range.upperBound...]
-                return "http://"
-                    + rest.prefix {
-                        !$0.isWhitespace && $0 != "]" || $0 == "]" && rest.first == "["
-                    }
-            }
-            guard collector.isRunning else { throw CommandFailure("the collector ended:\n\(log)") }
-            try await Task.sleep(for: .milliseconds(50))
-        }
-        throw CommandFailure("the collector did not start within 10 s: see \(folder)/collector.log")
-    }
-
-    private static func text(_ path: String) throws -> String {
-        let file = try File(path, .read)
-        return String(decoding: try file.read(at: 0, count: file.byteCount), as: UTF8.self)
-    }
-
-    /// Waits until the collector has so many events.
-    private func waitFor(_ url: String, events: Int) async throws {
-        for _ in 0..<300 {
-            let store = ArchiveStore(try Archive(folder + "/data", .readOnly))
-            if try store.executions().contains("main"),
-                try store.graph(of: "main").history.eventCount >= events
-            {
-                return
-            }
-            try await Task.sleep(for: .milliseconds(100))
-        }
-        throw CommandFailure("the events did not arrive within 30 s: see \(folder)/*.log")
-    }
-}
-
-/// The logs of the demo: a small shop, simulated with true vector clocks and untrue wall clocks.
-private final class Shop {
-    private let folder: String
-    private var clocks: [String: VectorClock] = [:]
-    private var lines: [String: [String]] = [:]
-    /// Milliseconds by which each machine's wall clock is wrong.
-    private let skew: [String: Int64] = ["web": 0, "orders": -42_000, "warehouse": 7_500]
-    private var milliseconds: Int64 = 1_700_000_000_000
-
-    init(folder: String) throws { self.folder = folder }
-
-    func count(of hosts: [String]) -> Int { hosts.reduce(0) { $0 + (lines[$1]?.count ?? 0) } }
-
-    private func event(_ host: String, _ text: String, from clock: VectorClock? = nil)
-        -> VectorClock
-    {
-        let process = ProcessID(name: host)
-        var mine = clocks[host] ?? VectorClock()
-        if let clock { mine.merge(clock) }
-        mine[process] += 1
-        clocks[host] = mine
-        milliseconds += 250
-        let entries = mine.entries.sorted { listingOrder($0.key, $1.key) }
-            .map { "\"\($0.key.name)\":\($0.value)" }.joined(separator: ", ")
-        let time = (milliseconds + (skew[host] ?? 0)) * 1_000_000
-        lines[host, default: []].append("\(time) \(host) {\(entries)}\n\(text)\n")
-        return mine
-    }
-
-    func write() throws {
-        for host in ["web", "orders", "warehouse"] { _ = event(host, "INFO started") }
-        let order = event("web", "INFO POST /orders: to orders")
-        _ = event("web", "DEBUG cache refreshed")
-        _ = event("orders", "INFO configuration reloaded")
-        _ = event("orders", "INFO order 4711 received from web", from: order)
-        let reserve = event("orders", "INFO reserve 2 x lamp: to warehouse")
-        _ = event("warehouse", "WARNING stock of lamps is low")
-        let reserved = event("warehouse", "INFO reserved 2 x lamp: to orders", from: reserve)
-        _ = event("web", "DEBUG health check")
-        let done = event(
-            "orders", "INFO reservation confirmed by warehouse: to web", from: reserved)
-        _ = event("web", "INFO 201 Created", from: done)
-        for (host, lines) in lines {
-            let path = "\(folder)/\(host).log"
-            try Folder.remove(file: path)
-            try File(path, .write).write(Array(lines.joined().utf8), at: 0)
-        }
     }
 }

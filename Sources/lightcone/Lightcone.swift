@@ -37,7 +37,10 @@ struct Lightcone: AsyncParsableCommand {
                 ]),
             CommandGroup(
                 name: "Looking after",
-                subcommands: [SegmentCommand.self, CatalogueCommand.self, DemoCommand.self]),
+                subcommands: [
+                    SegmentCommand.self, CatalogueCommand.self, DemoCommand.self,
+                    DemoNodeCommand.self,
+                ]),
         ])
 }
 
