@@ -11,13 +11,16 @@ let package = Package(
     platforms: [.macOS(.v26)],
     products: [
         .library(name: "Lightcone", targets: ["Recording"]),
+        .library(name: "LightconeInstrumentation", targets: ["LightconeInstrumentation"]),
         .executable(name: "lightcone", targets: ["lightcone"]),
         .executable(name: "lightcone-bench", targets: ["Benchmarks"]),
+        .executable(name: "shop-example", targets: ["ShopExample"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -39,6 +42,14 @@ let package = Package(
         .target(name: "HappensBefore", dependencies: ["Causality"], swiftSettings: strict),
         .target(name: "Segments", dependencies: ["Causality", "CZlib"], swiftSettings: strict),
         .target(name: "Recording", dependencies: ["Causality", "Segments"], swiftSettings: strict),
+        .target(
+            name: "LightconeInstrumentation",
+            dependencies: [
+                "Recording",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: strict),
         .target(
             name: "LogFormats", dependencies: ["Causality", "Matching"], swiftSettings: strict),
         .target(
@@ -110,6 +121,17 @@ let package = Package(
             swiftSettings: strict),
 
         .executableTarget(
+            name: "ShopExample",
+            dependencies: [
+                "LightconeInstrumentation", "Recording",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
             name: "Benchmarks",
             dependencies: [
                 "CAllocations", "Causality", "CZlib", "HappensBefore", "Recording", "Segments",
@@ -140,6 +162,16 @@ let package = Package(
         .testTarget(
             name: "DemoStoreTests",
             dependencies: ["Causality", "DemoStore", "HappensBefore", "Recording", "Segments"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "InstrumentationTests",
+            dependencies: [
+                "Causality", "LightconeInstrumentation", "Recording", "Segments", "ShopExample",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "LogFormatsTests", dependencies: ["Causality", "LogFormats", "Matching"],
