@@ -154,6 +154,7 @@ let package = Package(
             name: "RecordingTests",
             dependencies: [
                 "Causality", "HappensBefore", "Recording", "RecordingProbe", "Segments",
+                "SimulatedHistories",
             ],
             exclude: ["Golden"], swiftSettings: strict),
         .executableTarget(

@@ -177,16 +177,11 @@ extension Recorder {
     func append(_ name: EventName, _ text: String, _ level: Level, _ attributes: Attributes)
         -> EventID
     {
-        withBytes(name, text, attributes) { name, text, attributes in
-            withLine { line in
-                EventID(
-                    line.key.process,
-                    line.append(.local, name, text, level.rawValue, attributes, time: nil))
-            }
-        }
+        record(name, text, level: level, attributes: attributes, time: nil)
     }
 
     /// As `record`, for an event that happened at a time of its own (nanoseconds since 1970).
+    @inline(__always)
     package func record(
         _ name: EventName, _ text: String, level: Level, attributes: Attributes, time: Int64?
     ) -> EventID {

@@ -85,30 +85,33 @@ package struct ChunkHeader: Hashable {
         return writer.bytes
     }
 
-    /// The header, the state, and the highest sequence number given (0: not noted).
-    static func decode(_ bytes: [UInt8]) throws(SegmentError) -> (
+    /// What a chunk says of itself: the header, whether it is closed, and the highest sequence number given (0: not noted).
+    /// nil where it is free or being prepared: then the rest may be half written.
+    package static func decode(_ bytes: [UInt8]) throws(SegmentError) -> (
         header: ChunkHeader, state: ChunkState, given: UInt64
-    ) {
+    )? {
+        guard bytes.count == byteCount else { return nil }
+        var stateReader = ByteReader(bytes, from: stateOffset)
+        let number = try stateReader.fixed32("chunk state")
+        guard let state = ChunkState(rawValue: number) else {
+            throw .malformed(what: "chunk state: expected 0 to 3, found \(number)", offset: 8)
+        }
+        guard state == .open || state == .closed else { return nil }
         var reader = ByteReader(bytes)
         let found = try reader.bytes(8, "chunk header")
         guard found.prefix(7) == magic.prefix(7) else {
             throw .malformed(what: "expected a journal chunk, found something else", offset: 0)
         }
         guard found == magic else {
-            throw .malformed(
-                what: "journal version: expected 1, found \(found[7])", offset: 7)
+            throw .malformed(what: "journal version: expected 1, found \(found[7])", offset: 7)
         }
-        let number = try reader.fixed32("chunk state")
-        guard let state = ChunkState(rawValue: number) else {
-            throw .malformed(what: "chunk state: expected 0 to 3, found \(number)", offset: 8)
-        }
+        try reader.skip(4, "chunk state")
         let chunkByteCount = Int(try reader.fixed32("chunk size"))
         let header = ChunkHeader(
             number: try reader.fixed64("chunk number"),
             firstSequence: try reader.fixed64("first sequence number"),
             chunkByteCount: chunkByteCount, run: Identity128(bytes: try reader.bytes(16, "run")))
-        let checksum = try reader.fixed32("checksum")
-        guard state == .preparing || checksum == crc32(bytes[12..<48]) else {
+        guard try reader.fixed32("checksum") == crc32(bytes[12..<48]) else {
             throw .malformed(what: "chunk header: the checksum is wrong", offset: 48)
         }
         var given = ByteReader(bytes, from: givenOffset)

@@ -94,9 +94,7 @@ package struct JournalReader: Sendable {
                 continue
             }
             given = max(given, found.given)
-            guard found.state == .open || found.state == .closed, found.header.number >= number,
-                found.header.run == folder.run
-            else { continue }
+            guard found.header.number >= number, found.header.run == folder.run else { continue }
             if next == nil || found.header.number < next!.header.number {
                 next = Chunk(path: path, header: found.header, offset: ChunkHeader.byteCount)
             }
@@ -115,14 +113,10 @@ package struct JournalReader: Sendable {
         return try header(File(path, .read))
     }
 
-    /// What a chunk says of itself; nil while it is being prepared.
-    private static func header(_ file: borrowing File) throws(SegmentError) -> (
+    fileprivate static func header(_ file: borrowing File) throws(SegmentError) -> (
         header: ChunkHeader, state: ChunkState, given: UInt64
     )? {
-        let bytes = try file.read(at: 0, count: ChunkHeader.byteCount)
-        guard bytes.count == ChunkHeader.byteCount else { return nil }
-        let found = try ChunkHeader.decode(bytes)
-        return found.state == .preparing ? nil : found
+        try ChunkHeader.decode(file.read(at: 0, count: ChunkHeader.byteCount))
     }
 
     /// Reads committed records of the open chunk. False where there are none.
@@ -348,10 +342,8 @@ extension JournalFolder {
     package func free(chunksBelow number: UInt64) throws(SegmentError) {
         for name in try chunkNames() {
             let file = try File("\(path)/\(name)", .write)
-            let bytes = try file.read(at: 0, count: ChunkHeader.byteCount)
-            guard bytes.count == ChunkHeader.byteCount, let found = try? ChunkHeader.decode(bytes),
-                found.state == .closed, found.header.number < number
-            else { continue }
+            let found = try? JournalReader.header(file)
+            guard let found, found.state == .closed, found.header.number < number else { continue }
             var state = ByteWriter()
             state.fixed32(ChunkState.free.rawValue)
             try file.write(state.bytes, at: ChunkHeader.stateOffset)

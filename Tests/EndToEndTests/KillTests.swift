@@ -39,8 +39,10 @@ import Testing
     private func expect(_ reported: [UInt64], in source: String) throws {
         let processes = try Program.lightcone("processes", "--source", source, "--json").objects
         #expect(processes.count == reported.count)
-        #expect(try Program.lightcone("gaps", "--source", source).output == "")
-        #expect(try Program.lightcone("defects", "--source", source).output == "")
+        let gaps = try Program.lightcone("gaps", "--source", source).output
+        #expect(gaps == "", "\(gaps)")
+        let defects = try Program.lightcone("defects", "--source", source).output
+        #expect(defects == "", "\(defects)")
         var last: [String: Int] = [:]
         var wrong = 0
         let events = try Program.lightcone("export", "--format", "ndjson", "--source", source)

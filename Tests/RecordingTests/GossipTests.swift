@@ -2,6 +2,7 @@ import Causality
 import HappensBefore
 import Recording
 import Segments
+import SimulatedHistories
 import Testing
 
 /// Three hundred processes whose clocks fit no token: what travels is abbreviated, and what is asked is exact all the same.
@@ -14,7 +15,7 @@ import Testing
     }
 
     private static func gossip(processes: Int, steps: Int, seed: UInt64) throws -> Run {
-        var random = Seeded(state: seed)
+        var random = SeededGenerator(seed: seed)
         let spool = try TemporarySpool()
         let recorders = (0..<processes).map {
             spool.recorder("service-\($0)/worker", chunkByteCount: 16 << 10)
@@ -76,7 +77,7 @@ import Testing
         #expect(
             stamps.count { $0 == .lowerBound } > stamps.count / 2, "most stamps are abbreviated")
         let history = Self.history(run)
-        var random = Seeded(state: seed)
+        var random = SeededGenerator(seed: seed)
         let ids = run.clocks.keys.sorted {
             ($0.process.name, $0.sequence) < ($1.process.name, $1.sequence)
         }
@@ -104,7 +105,7 @@ import Testing
 
     @Test func noAnswerIsWrongWhereSomeAreMissing() throws {
         let run = try Self.gossip(processes: 100, steps: 5_000, seed: 3)
-        var random = Seeded(state: 3)
+        var random = SeededGenerator(seed: 3)
         let names = run.events.keys.sorted { $0.name < $1.name }
         let history = Self.history(run, without: Set(names.prefix(10)))
         let ids = run.clocks.keys.filter { !names.prefix(10).contains($0.process) }

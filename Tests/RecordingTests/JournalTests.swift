@@ -2,6 +2,7 @@ import Causality
 import Foundation
 import Recording
 import Segments
+import SimulatedHistories
 import Testing
 
 @Suite struct JournalTests {
@@ -122,7 +123,7 @@ import Testing
     }
 
     @Test(arguments: 1...20) func rubbishIsRefused(_ seed: UInt64) throws {
-        var random = Seeded(state: seed)
+        var random = SeededGenerator(seed: seed)
         var bytes = try Data(contentsOf: Self.golden)
         let spool = try TemporarySpool()
         for _ in 0..<200 {

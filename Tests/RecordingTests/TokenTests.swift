@@ -1,21 +1,10 @@
 import Causality
 import Recording
 import Segments
+import SimulatedHistories
 import Testing
 
 @testable import Recording
-
-/// The same numbers for the same seed (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 @Suite struct TokenTests {
     private func token(_ spool: TemporarySpool, knowing count: Int) -> Token {
@@ -97,7 +86,7 @@ struct Seeded: RandomNumberGenerator {
 
     /// Tokens that somebody made on purpose, with the right check.
     @Test(arguments: 1...10) func aForgedTokenHarmsNoProgram(_ seed: UInt64) throws {
-        var random = Seeded(state: seed)
+        var random = SeededGenerator(seed: seed)
         let spool = try TemporarySpool()
         let recorder = spool.recorder("victim")
         recorder.record("one")
