@@ -12,6 +12,8 @@ struct FollowedJournal {
     private(set) var isFinished = false
     private var unmatched: [UnmatchedLine] = []
     private var unmatchedCount: UInt64 = 0
+    /// True where something of what the process had seen may be missing.
+    private var isLowerBound = false
     /// The sequence number of a marker for events that the program could not tell of any more.
     private var marker: UInt64?
     /// Chunks below this number were given back.
@@ -19,9 +21,7 @@ struct FollowedJournal {
 
     /// Opens a journal, and goes on after `checkpoint`. nil where its program is just making it.
     init?(_ folder: JournalFolder, _ checkpoint: (File.Status) -> SourceCheckpoint?) throws {
-        guard let status = try File.status("\(folder.path)/\(JournalFolder.lockName)") else {
-            return nil
-        }
+        guard let status = try folder.lockStatus() else { return nil }
         self.folder = folder
         self.status = status
         if let known = checkpoint(status), known.path == folder.path {
@@ -31,10 +31,17 @@ struct FollowedJournal {
                 while try reader.read(bytesMax: Limits.readBytesMax, { _ in }) {}
                 isFinished = true
                 isDirty = true
+                isLowerBound = known.readerState == [1]
             }
         } else {
             reader = JournalReader(folder)
         }
+    }
+
+    /// Whether this is still the journal that was opened: one may have been removed, and made again by its program.
+    var isThere: Bool {
+        guard let now = try? folder.lockStatus() else { return false }
+        return now.device == status.device && now.inode == status.inode
     }
 
     /// The process, once something was read.
@@ -57,6 +64,7 @@ struct FollowedJournal {
 
     private mutating func note(_ defect: String) {
         unmatchedCount += 1
+        isLowerBound = true
         isDirty = true
         guard unmatched.count < Segments.Limits.unmatchedLinesMax else { return }
         unmatched.append(
@@ -74,6 +82,7 @@ struct FollowedJournal {
             if let lost = reader.lostAtEnd {
                 let event = FollowedJournal.marker(of: lost, key, reader.clock, now)
                 marker = event.id.sequence
+                isLowerBound = true
                 body(key, event)
             }
         } else {
@@ -119,7 +128,8 @@ struct FollowedJournal {
         return SourceCheckpoint(
             path: folder.path, device: status.device, inode: status.inode,
             offset: marker ?? reader.sequence,
-            line: reader.chunkNumber, isFinished: isFinished, unmatchedCount: unmatchedCount,
+            line: reader.chunkNumber, readerState: [isLowerBound || reader.isLowerBound ? 1 : 0],
+            isFinished: isFinished, unmatchedCount: unmatchedCount,
             unmatched: unmatched)
     }
 
@@ -137,8 +147,9 @@ struct FollowedJournal {
                 spool, execution: key.execution, process: key.process.name)
             try incarnations.note(
                 Incarnations.Last(
-                    incarnation: key.process.incarnation, sequence: marker ?? reader.sequence,
-                    clock: reader.clock, isLowerBound: reader.isLowerBound || marker != nil),
+                    incarnation: key.process.incarnation, run: folder.run,
+                    sequence: marker ?? reader.sequence, clock: reader.clock,
+                    isLowerBound: isLowerBound || reader.isLowerBound),
                 in: spool)
         }
         try folder.remove()

@@ -109,6 +109,11 @@ struct LocalInterface: Service {
                 return problem(
                     .serviceUnavailable, "more than \(Limits.localProcessesMax) processes",
                     retryAfterSeconds: configuration.localIdleSeconds)
+            case .lost(let count, let reason):
+                return problem(
+                    .serviceUnavailable,
+                    "\(count) of \(lines.count) events could not be recorded: \(reason)",
+                    retryAfterSeconds: 1)
             case .closed:
                 return problem(.serviceUnavailable, "the agent is stopping", retryAfterSeconds: 1)
             }

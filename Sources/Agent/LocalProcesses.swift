@@ -34,6 +34,8 @@ actor LocalProcesses {
         /// The line, from 1 on, and what is wrong with it.
         case line(Int, EventRequest.Defect)
         case tooManyProcesses
+        /// So many of the lines could not be written, and why; they are counted in a later event.
+        case lost(Int, String)
         case closed
     }
 
@@ -60,7 +62,14 @@ actor LocalProcesses {
             processes.count + names.filter({ processes[$0] == nil }).count
                 <= Limits.localProcessesMax
         else { throw .tooManyProcesses }
-        return requests.map { record($0.0, $0.1) }
+        let before = names.compactMap { processes[$0]?.recorder.status.lost }.reduce(0, +)
+        let replies = requests.map { record($0.0, $0.1) }
+        let after = names.compactMap { processes[$0]?.recorder.status }
+        let lost = after.map(\.lost).reduce(0, +) - before
+        guard lost == 0 else {
+            throw .lost(Int(lost), after.compactMap(\.problem).first ?? "the spool was full")
+        }
+        return replies
     }
 
     private static func token(of request: EventRequest) throws(EventRequest.Defect) -> Token? {

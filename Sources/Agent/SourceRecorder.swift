@@ -15,6 +15,8 @@ actor SourceRecorder {
     private let lock: File
     private var sources: [FollowedFile] = []
     private var journals: [Identity128: FollowedJournal] = [:]
+    /// Where the next round of journals begins.
+    private var firstJournal = 0
     private var batch = Batch()
     private var nextDiscoverSeconds = 0.0
     private var isHeld = false
@@ -419,12 +421,24 @@ extension SourceRecorder {
     private func discoverJournals() {
         do {
             let found = try JournalFolder.all(in: configuration.spool.journals)
-            for folder in found where journals[folder.run] == nil {
-                guard journals.count < Limits.journalsMax else {
-                    throw AgentError("more than \(Limits.journalsMax) journals")
+            for folder in found {
+                if let known = journals[folder.run] {
+                    if known.isThere { continue }
+                    logger.error("a journal was made again", metadata: ["path": "\(folder.path)"])
+                    journals[folder.run] = nil
                 }
-                journals[folder.run] = try FollowedJournal(folder) { status in
-                    checkpoint(Spool.SourceKey(device: status.device, inode: status.inode))
+                guard journals.count < Limits.journalsMax else {
+                    report(
+                        "more than \(Limits.journalsMax) journals: the rest waits", "journals max",
+                        AgentError(folder.path))
+                    break
+                }
+                do {
+                    journals[folder.run] = try FollowedJournal(folder) { status in
+                        checkpoint(Spool.SourceKey(device: status.device, inode: status.inode))
+                    }
+                } catch {
+                    report("cannot follow the journal", folder.path, error)
                 }
             }
             let runs = Set(found.map(\.run))
@@ -448,7 +462,11 @@ extension SourceRecorder {
 
     private func readJournals() -> Bool {
         var hasRead = false
-        for run in journals.keys where batch.byteCount < Limits.commitBytesMax {
+        // Begins with another one each time: none keeps the others waiting.
+        let runs = Array(journals.keys)
+        firstJournal = runs.isEmpty ? 0 : (firstJournal + 1) % runs.count
+        for run in runs[firstJournal...] + runs[..<firstJournal]
+        where batch.byteCount < Limits.commitBytesMax {
             do {
                 let isNew = journals[run]!.key == nil
                 if try journals[run]!.read({ batch.add($0, $1) }) { hasRead = true }

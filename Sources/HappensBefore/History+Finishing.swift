@@ -56,12 +56,31 @@ extension History {
         -> Bool
     {
         guard line.hasClocks else { return false }
-        if line.kinds[position] == .receive, sources.isEmpty { return false }
+        let cause = line.cause(at: position)
+        if line.kinds[position] == .receive, cause == nil { return false }
         guard position > 0 else {
-            return line.first == 1 && (line.id.incarnation == 1 || !sources.isEmpty)
+            return line.first == 1
+                && (line.id.incarnation == 1 || namesOrigin(line, among: sources, cause))
         }
         return line.runs[position] == line.runs[position - 1] + 1
             && !line.isUncertain(at: position - 1)
+    }
+
+    /// Whether the first event of a restart names an event of an earlier incarnation, and not just because the sender of the
+    /// message that it received had seen it.
+    private func namesOrigin(
+        _ line: ProcessHistory, among sources: [EventKey], _ cause: RecordedCause?
+    ) -> Bool {
+        sources.contains { source in
+            let other = processes[source.process].id
+            guard other != line.id, ExactText.isSame(other.name, line.id.name) else { return false }
+            guard let cause else { return true }
+            if cause.process == source.process { return source.sequence > cause.sequence }
+            let sender = processes[cause.process]
+            let floor = sender.count(upTo: cause.sequence) - 1
+            guard floor >= 0 else { return false }
+            return (sender.known[source.process]?.value(at: floor) ?? 0) < source.sequence
+        }
     }
 
     /// The event at `place` knows what an event that it has seen knew; false where that is not all here.

@@ -17,7 +17,10 @@ final class JournalChunk {
         let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
         defer { close(descriptor) }
-        let reserved = posix_fallocate(descriptor, 0, off_t(byteCount))
+        var reserved = EINTR
+        for _ in 0..<10 where reserved == EINTR {
+            reserved = posix_fallocate(descriptor, 0, off_t(byteCount))
+        }
         guard reserved == 0 else {
             unlink(path)
             throw .system(call: "reserve", path: path, code: reserved)
@@ -54,14 +57,13 @@ final class JournalChunk {
             .store(sequence, ordering: .releasing)
     }
 
-    /// Begins anew: nothing of what the file held is visible any more.
+    /// Begins anew: nothing of what the file held is visible any more. The caller writes a snapshot, then sets it open.
     func prepare(_ header: ChunkHeader) {
         set(.preparing)
         header.encoded().withUnsafeBytes {
             base.copyMemory(from: $0.baseAddress!, byteCount: $0.count)
         }
         word(ChunkHeader.byteCount).pointee.store(0, ordering: .relaxed)
-        set(.open)
     }
 
     /// Where the first record goes.

@@ -40,7 +40,9 @@ struct JournalWriter: ~Copyable {
         let needed =
             ChunkHeader.byteCount + RecordHead.paddedByteCount(snapshot.count)
             + RecordHead.paddedByteCount(eventBytes) + 16
-        let chunk = try chunk(of: max(chunkByteCount, (needed + 4095) & ~4095))
+        // Large snapshots are not written for a handful of events each.
+        let byteCount = max(chunkByteCount, 2 * snapshot.count + needed)
+        let chunk = try chunk(of: (byteCount + 4095) & ~4095)
         number += 1
         chunk.prepare(
             ChunkHeader(
@@ -53,6 +55,7 @@ struct JournalWriter: ~Copyable {
                 flags: isLowerBound ? RecordFlags.lowerBound : 0, sequence: firstSequence,
                 nanoseconds: 0),
             tail: snapshot.bytes)
+        chunk.set(.open)
         current?.set(.closed)
         current = chunk
         return cursor

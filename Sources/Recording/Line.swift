@@ -19,6 +19,8 @@ struct Line: ~Copyable {
     private var snapshot = JournalTail()
     private var changes: [ClockTable.Change] = []
     private var loss: Loss?
+    /// What this process went on from; a child that is forked before the first event goes on from it too.
+    private(set) var origin: Predecessor?
     private(set) var lostCount: UInt64 = 0
 
     struct Settings: Sendable {
@@ -39,7 +41,7 @@ struct Line: ~Copyable {
 
     /// Begins an incarnation: its number is durable when this returns. `parent` is the last event of the process that this
     /// one was forked from.
-    init(_ settings: Settings, forkedFrom parent: EventID? = nil) {
+    init(_ settings: Settings, forkedFrom parent: EventID? = nil, origin: Predecessor? = nil) {
         var random = SystemRandomNumberGenerator()
         let run = Identity128(using: &random)
         let incarnations = Incarnations(
@@ -47,6 +49,14 @@ struct Line: ~Copyable {
         var incarnation: UInt32
         var before: Incarnations.Given?
         var isNumbered = true
+        // Its lock first: whoever gets the next number finds that this one lives.
+        var opened: JournalWriter?
+        var failure: SegmentError?
+        do throws(SegmentError) {
+            opened = try Line.makeJournal(settings, run)
+        } catch {
+            failure = error
+        }
         do {
             try settings.spool.make()
             let next = try incarnations.next(for: run, in: settings.spool)
@@ -63,16 +73,23 @@ struct Line: ~Copyable {
         let process = ProcessID(name: settings.process, incarnation: incarnation)
         key = ProcessKey(execution: settings.execution, host: settings.host, process: process)
         packedID = PackedID.bytes(process)
-        if let parent {
+        if let parent, parent.sequence > 0 {
             // What the parent knew may have been in the middle of a change: it follows from the parent's history.
             know(parent)
             clock.isComplete = false
+        } else if parent != nil {
+            // A parent that had recorded nothing hands on what it began with.
+            if let origin { goOn(from: origin) }
+            self.origin = origin
         } else if let before {
-            goOn(from: Predecessor(before, of: settings, incarnations))
+            let predecessor = Predecessor(before, of: settings, incarnations)
+            goOn(from: predecessor)
+            self.origin = predecessor
         } else if !isNumbered {
             clock.isComplete = false
         }
-        openJournal()
+        journal = opened.take()
+        if let failure { loss = Loss(first: 1, reason: "\(failure)", retryNanoseconds: 0) }
         // At once: who comes after this one finds there what it had seen, even if it records nothing.
         if loss == nil {
             do throws(SegmentError) {
@@ -101,15 +118,13 @@ struct Line: ~Copyable {
         }
     }
 
-    private mutating func openJournal() {
-        do {
-            try settings.spool.make()
-            journal = try JournalWriter(
-                in: settings.spool.journals, run: run, chunkByteCount: settings.chunkByteCount,
-                chunksMax: settings.chunksMax)
-        } catch {
-            loss = loss ?? Loss(first: sequence + 1, reason: "\(error)", retryNanoseconds: 0)
-        }
+    private static func makeJournal(
+        _ settings: Settings, _ run: Identity128
+    ) throws(SegmentError) -> JournalWriter {
+        try settings.spool.make()
+        return try JournalWriter(
+            in: settings.spool.journals, run: run, chunkByteCount: settings.chunkByteCount,
+            chunksMax: settings.chunksMax)
     }
 
     /// What the recorder has to say of itself: why it cannot write, if so.
@@ -204,7 +219,7 @@ struct Line: ~Copyable {
                 || nanoseconds < lost.retryNanoseconds - 2 * Limits.retryNanoseconds
         else { return }
         loss?.retryNanoseconds = nanoseconds + Limits.retryNanoseconds
-        if journal == nil { openJournal() }
+        if journal == nil { journal = try? Line.makeJournal(settings, run) }
         do throws(SegmentError) {
             try beginChunk(first: sequence + 1, eventBytes: Causality.Limits.nameBytesMax + 1024)
         } catch {

@@ -34,6 +34,8 @@ enum PackedID {
         while offset < bytes.count, shift < 63 {
             let byte = bytes[offset]
             offset += 1
+            // One number has one form.
+            if byte == 0, shift > 0 { return nil }
             value |= UInt64(byte & 0x7f) << shift
             if byte < 0x80 { return value <= limit ? value : nil }
             shift += 7
@@ -55,6 +57,12 @@ enum PackedID {
                 bytes, &offset, max: UInt64(Causality.Limits.incarnationMax)), incarnation > 0
         else { return nil }
         return start..<offset
+    }
+
+    /// Whether the name in `bytes`, which `range` has found, is UTF-8: a repaired one would be longer than it may be.
+    static func isNamed(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let name = parts(bytes).name
+        return name.allSatisfy { $0 < 0x80 } || String(validating: name, as: UTF8.self) != nil
     }
 
     /// The process that `bytes`, which `range` has found, name.

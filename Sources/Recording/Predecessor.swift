@@ -18,34 +18,42 @@ enum Predecessor {
                 self = .alive
                 return
             }
-            if let last = try Predecessor.last(in: folder, before.incarnation) {
-                self = .ended(process, last)
-                return
-            }
+        } catch {
+            // No lock that can be looked at: it does not live.
+        }
+        var last: Incarnations.Last?
+        do {
+            last = try Predecessor.last(
+                in: folder, ProcessKey(execution: settings.execution, host: "", process: process))
         } catch {
             // A journal that cannot be read: perhaps the agent knows.
         }
-        if let last = incarnations.last, last.incarnation == before.incarnation {
-            self = .ended(process, last)
-        } else {
-            self = .unknown
+        // What the agent has noted is all; it removes the journal after that, perhaps just now.
+        if let noted = incarnations.last, noted.incarnation == before.incarnation,
+            noted.run == before.run
+        {
+            last = noted
         }
+        self = last.map { .ended(process, $0) } ?? .unknown
     }
 
     private static func last(
-        in folder: JournalFolder, _ incarnation: UInt32
+        in folder: JournalFolder, _ expected: ProcessKey
     ) throws -> Incarnations.Last? {
         let number = try folder.lastChunkNumber()
         guard number > 0 else { return nil }
-        var reader = JournalReader(folder, inChunk: number)
+        var reader = JournalReader(scanning: folder, fromChunk: number)
         var hasDefect = false
         while try reader.read(
             bytesMax: Limits.chunkBytes, { if case .defect = $0 { hasDefect = true } })
         {}
-        guard reader.key != nil else { return nil }
+        guard let key = reader.key, key.process == expected.process,
+            key.execution == expected.execution
+        else { return nil }
         let lost = reader.lostAtEnd
         return Incarnations.Last(
-            incarnation: incarnation, sequence: lost?.upperBound ?? reader.sequence,
-            clock: reader.clock, isLowerBound: reader.isLowerBound || lost != nil || hasDefect)
+            incarnation: key.process.incarnation, run: folder.run,
+            sequence: lost?.upperBound ?? reader.sequence, clock: reader.clock,
+            isLowerBound: reader.isLowerBound || lost != nil || hasDefect)
     }
 }

@@ -126,7 +126,8 @@ public final class Recorder: Sendable {
     private static func renew(_ parents: borrowing Line) -> Line {
         parents.abandonInChild()
         return Line(
-            parents.settings, forkedFrom: EventID(parents.key.process, parents.sequence))
+            parents.settings, forkedFrom: EventID(parents.key.process, parents.sequence),
+            origin: parents.origin)
     }
 }
 

@@ -59,7 +59,8 @@ public struct Token: Sendable, Hashable {
         else { return TokenError(.damaged, "the check is wrong: it was changed or cut on its way") }
         var offset = idOffset(bytes)
         while offset < bytes.count {
-            guard PackedID.range(bytes, &offset) != nil,
+            guard let range = PackedID.range(bytes, &offset),
+                PackedID.isNamed(UnsafeRawBufferPointer(rebasing: bytes[range])),
                 let entry = PackedID.number(bytes, &offset, max: Causality.Limits.sequenceMax),
                 entry > 0
             else { return TokenError(.malformed, "no process and number at byte \(offset)") }

@@ -102,7 +102,19 @@ struct ByteReader {
             throw malformed(
                 "\(what): expected at most \(Causality.Limits.nameBytesMax) bytes, found \(length)")
         }
-        return try string(ofLength: length, what)
+        return try validString(ofLength: length, what)
+    }
+
+    /// Text that must be UTF-8 as it stands: nothing is repaired.
+    mutating func validString(ofLength length: Int, _ what: String) throws(SegmentError) -> String {
+        guard length <= remaining else {
+            throw malformed("\(what): expected \(length) bytes, found \(remaining)")
+        }
+        guard let text = String(validating: source[offset..<offset + length], as: UTF8.self) else {
+            throw malformed("\(what): expected UTF-8")
+        }
+        offset += length
+        return text
     }
 
     mutating func skip(_ count: Int, _ what: String) throws(SegmentError) {

@@ -51,6 +51,20 @@ package struct File: ~Copyable, ByteSource {
         self.descriptor = descriptor
     }
 
+    /// Opens a file that a stranger may have put there: only a regular one, not through a link, and without waiting.
+    package init(untrusted path: String, forWriting: Bool = false) throws(SegmentError) {
+        let flags = (forWriting ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+        let descriptor = open(path, flags)
+        guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, Status(status).isRegular else {
+            _ = Glibc.close(descriptor)
+            throw .malformed(what: "\(path): expected a regular file", offset: 0)
+        }
+        self.path = path
+        self.descriptor = descriptor
+    }
+
     deinit { _ = Glibc.close(descriptor) }
 
     /// What the file system says of a file.
@@ -151,11 +165,13 @@ package struct File: ~Copyable, ByteSource {
     /// Closes the descriptor of a file that will never be destroyed.
     package borrowing func abandon() { _ = Glibc.close(descriptor) }
 
-    /// Takes the only lock on the file, until it is closed, and waits for it.
+    /// Takes the only lock on the file, until it is closed, and waits a second for it at the most.
     package func lockWaiting() throws(SegmentError) {
-        while flock(descriptor, LOCK_EX) != 0 {
-            guard errno == EINTR else { throw .system(call: "lock", path: path, code: errno) }
+        for _ in 0..<Limits.incarnationLockTriesMax * 10 {
+            if try lock() { return }
+            usleep(10_000)
         }
+        throw .system(call: "lock", path: path, code: EWOULDBLOCK)
     }
 }
 
@@ -183,6 +199,12 @@ package enum Folder {
         guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw .system(call: "fsync", path: path, code: errno) }
+    }
+
+    /// Whether there is a folder at a path, and not a link to one.
+    package static func isThere(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// The names in a folder, sorted; none where it does not exist.

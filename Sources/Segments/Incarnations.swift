@@ -6,8 +6,8 @@ import Glibc
 ///
 ///     DURABLE/incarnations/<name>        two slots of 64 bytes; the valid one with the higher number counts
 ///     slot = "LCINCARN", incarnation u32, 0 u32, run 16, crc32 of what precedes u32, 0*
-///     DURABLE/incarnations/<name>.last   "LCLASTEV", incarnation u32, flags u8 (1: lower bound), sequence number u64,
-///                                        count u32, (process, incarnation, entry)*, crc32 u32
+///     DURABLE/incarnations/<name>.last   "LCLASTEV", incarnation u32, run 16, flags u8 (1: lower bound),
+///                                        sequence number u64, count u32, (process, incarnation, entry)*, crc32 u32
 ///
 /// <name> is the first 128 bits of the SHA-256 of execution, 0, process. Slots are written in turns and synced before a
 /// number is used, so whatever a crash tears, the number before it stands. `.last` is written by the agent when it has all
@@ -41,10 +41,14 @@ package struct Incarnations: Sendable {
     ) {
         let folder = try spool.makeDurable() + "/incarnations"
         try SpoolFolder.makeShared(folder)
-        let file = try File("\(folder)/\(name)", .write)
+        let path = "\(folder)/\(name)"
+        if try File.status(path) == nil { _ = try? File(path, .create) }
+        let file = try File(untrusted: path, forWriting: true)
+        guard let owner = try File.status(path)?.owner, owner == geteuid() || owner == 0 else {
+            throw .system(call: "trust another user's", path: path, code: EPERM)
+        }
         try file.lockWaiting()
-        let before = folders.compactMap { Incarnations.read("\($0)/\(name)") }
-            .max { $0.incarnation < $1.incarnation }
+        let before = given.max { $0.incarnation < $1.incarnation }
         let number = (before?.incarnation ?? 0) + 1
         guard number < Incarnations.numberMax else {
             throw .malformed(what: "\(folder)/\(name): no incarnation is left", offset: 8)
@@ -66,10 +70,13 @@ package struct Incarnations: Sendable {
     /// Numbers from here on are drawn at random where none can be made durable.
     package static let numberMax: UInt32 = Causality.Limits.incarnationMax / 2
 
-    private static func read(_ path: String) -> Given? {
-        guard let file = try? File(path, .read),
+    /// The last two numbers in each folder, as far as they are whole.
+    private var given: [Given] { folders.flatMap { Incarnations.read("\($0)/\(name)") } }
+
+    private static func read(_ path: String) -> [Given] {
+        guard let file = try? File(untrusted: path),
             let bytes = try? file.read(at: 0, count: 2 * slotByteCount)
-        else { return nil }
+        else { return [] }
         return [0, slotByteCount].compactMap { (start: Int) -> Given? in
             guard bytes.count >= start + slotByteCount else { return nil }
             let slot = Array(bytes[start..<start + slotByteCount])
@@ -80,20 +87,23 @@ package struct Incarnations: Sendable {
                 (try? checksum.fixed32("checksum")) == crc32(slot[..<32]), incarnation > 0
             else { return nil }
             return Given(incarnation: incarnation, run: Identity128(bytes: run))
-        }.max { $0.incarnation < $1.incarnation }
+        }
     }
 
     /// The last event of an incarnation that ended: its number, and its clock without its own entry.
     package struct Last: Hashable, Sendable {
         package var incarnation: UInt32
+        package var run: Identity128
         package var sequence: UInt64
         package var clock: VectorClock
         package var isLowerBound: Bool
 
         package init(
-            incarnation: UInt32, sequence: UInt64, clock: VectorClock, isLowerBound: Bool
+            incarnation: UInt32, run: Identity128, sequence: UInt64, clock: VectorClock,
+            isLowerBound: Bool
         ) {
             self.incarnation = incarnation
+            self.run = run
             self.sequence = sequence
             self.clock = clock
             self.isLowerBound = isLowerBound
@@ -102,14 +112,17 @@ package struct Incarnations: Sendable {
 
     private static let lastMagic = Array("LCLASTEV".utf8)
 
-    /// Notes durably where an incarnation ended; does nothing where a later one is noted already.
+    /// Notes durably where an incarnation ended. Does nothing where a later one is noted already, or where that run was
+    /// not given that number: anybody can write a journal that says so.
     package func note(_ last: Last, in spool: SpoolFolder) throws(SegmentError) {
         if let known = self.last, known.incarnation > last.incarnation { return }
+        guard given.contains(Given(incarnation: last.incarnation, run: last.run)) else { return }
         let folder = try spool.makeDurable() + "/incarnations"
         try SpoolFolder.makeShared(folder)
         var writer = ByteWriter()
         writer.bytes(Incarnations.lastMagic)
         writer.fixed32(last.incarnation)
+        writer.bytes(last.run.bytes)
         writer.byte(last.isLowerBound ? 1 : 0)
         writer.fixed64(last.sequence)
         writer.fixed32(UInt32(last.clock.entries.count))
@@ -120,11 +133,17 @@ package struct Incarnations: Sendable {
         }
         writer.fixed32(crc32(writer.bytes))
         let path = "\(folder)/\(name).last"
-        let file = try File("\(path).new", .write)
-        try file.truncate(to: 0)
+        var random = SystemRandomNumberGenerator()
+        let fresh = "\(path).\(Identity128(using: &random))"
+        let file = try File(fresh, .create)
         try file.write(writer.bytes, at: 0)
+        // Programs of other users read it.
+        guard chmod(fresh, 0o644) == 0 else {
+            throw .system(call: "chmod", path: fresh, code: errno)
+        }
         try file.sync()
-        guard rename("\(path).new", path) == 0 else {
+        guard rename(fresh, path) == 0 else {
+            unlink(fresh)
             throw .system(call: "rename", path: path, code: errno)
         }
         try Folder.sync(folder)
@@ -137,7 +156,7 @@ package struct Incarnations: Sendable {
     }
 
     private static func readLast(_ path: String) throws(SegmentError) -> Last {
-        let file = try File(path, .read)
+        let file = try File(untrusted: path)
         let bytes = try file.read(at: 0, count: min(file.byteCount, Limits.blockHeaderBytesMax))
         guard bytes.count > 12, bytes.starts(with: lastMagic) else {
             throw .malformed(what: "expected where an incarnation ended", offset: 0)
@@ -148,15 +167,24 @@ package struct Incarnations: Sendable {
         }
         var reader = ByteReader(bytes, from: lastMagic.count, to: bytes.count - 4)
         let incarnation = try reader.fixed32("incarnation")
+        let run = Identity128(bytes: try reader.bytes(16, "run"))
         let isLowerBound = try reader.byte("flags") & 1 != 0
         let sequence = try reader.fixed64("sequence number")
+        guard sequence <= Causality.Limits.sequenceMax else {
+            throw reader.malformed("\(sequence) is no sequence number")
+        }
         var clock = VectorClock()
         for _ in 0..<(try reader.fixed32("clock entries")) {
             let process = try ProcessID(decoding: &reader)
-            clock[process] = try reader.varint("clock entry")
+            let entry = try reader.varint("clock entry")
+            guard entry <= Causality.Limits.sequenceMax else {
+                throw reader.malformed("\(entry) is no sequence number")
+            }
+            clock[process] = entry
         }
         try reader.expectEnd("last event")
         return Last(
-            incarnation: incarnation, sequence: sequence, clock: clock, isLowerBound: isLowerBound)
+            incarnation: incarnation, run: run, sequence: sequence, clock: clock,
+            isLowerBound: isLowerBound)
     }
 }

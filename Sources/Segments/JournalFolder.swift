@@ -14,10 +14,30 @@ package struct SpoolFolder: Sendable, Hashable {
     /// `LIGHTCONE_SPOOL`; else `/dev/shm/lightcone`, a memory file system; else `/var/tmp/lightcone`.
     package init(_ path: String? = nil) {
         if let path = path ?? SpoolFolder.environment("LIGHTCONE_SPOOL") {
-            self.path = path
+            self.path = SpoolFolder.canonical(path)
         } else {
             let hasMemory = (try? File.status("/dev/shm")).flatMap { $0 } != nil
             self.path = hasMemory ? "/dev/shm/lightcone" : "/var/tmp/lightcone"
+        }
+    }
+
+    /// The one spelling of a path: what is kept elsewhere for a spool is found by it.
+    private static func canonical(_ path: String) -> String {
+        guard !path.isEmpty else { return path }
+        var rest: [String] = []
+        var folder = path
+        while true {
+            if let real = realpath(folder, nil) {
+                defer { free(real) }
+                let base = String(cString: real)
+                return ([base == "/" ? "" : base] + rest).joined(separator: "/")
+            }
+            guard folder != ".", folder != "/" else { return path }
+            let name = folder.split(separator: "/").last.map(String.init) ?? ""
+            if !name.isEmpty, name != "." { rest.insert(name, at: 0) }
+            var trimmed = folder
+            while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+            folder = Folder.parent(trimmed)
         }
     }
 
@@ -35,7 +55,8 @@ package struct SpoolFolder: Sendable, Hashable {
     package func own() throws(SegmentError) {
         try make()
         let user = geteuid()
-        for folder in [path, journals] {
+        let durable = try makeDurable()
+        for folder in [path, journals, durable, durable + "/incarnations"] {
             guard let owner = try File.status(folder)?.owner, owner != user, owner != 0 else {
                 continue
             }
@@ -130,6 +151,7 @@ package struct JournalFolder: Sendable, Hashable {
         try Folder.names(journals).compactMap { name in
             Identity128(hex: name).map { JournalFolder(in: journals, run: $0) }
         }
+        .filter { Folder.isThere($0.path) }
     }
 
     /// Whether the program that writes here is alive: it, or a child that it forked, holds the lock. A folder without a
@@ -137,13 +159,21 @@ package struct JournalFolder: Sendable, Hashable {
     package func isAlive() throws(SegmentError) -> Bool {
         let path = "\(path)/\(JournalFolder.lockName)"
         guard try File.status(path) != nil else { return false }
-        return try !File(path, .read).lock(shared: true)
+        return try !File(untrusted: path).lock(shared: true)
+    }
+
+    /// What the file system says of the lock, which stands for the journal; nil where there is none.
+    package func lockStatus() throws(SegmentError) -> File.Status? {
+        let path = "\(path)/\(JournalFolder.lockName)"
+        guard try File.status(path) != nil else { return nil }
+        return try File(untrusted: path).status()
     }
 
     /// Whether the journal was made more than so many seconds ago.
     package func isOlder(thanSeconds seconds: Int) throws(SegmentError) -> Bool {
         guard let status = try File.status("\(path)/\(JournalFolder.lockName)") else { return true }
-        return time(nil) - status.changedSeconds > seconds
+        let (age, overflows) = time(nil).subtractingReportingOverflow(status.changedSeconds)
+        return overflows || age > seconds
     }
 
     /// The number of the last chunk, 0 where there is none.
@@ -159,14 +189,17 @@ package struct JournalFolder: Sendable, Hashable {
 
     /// The names of the chunk files.
     func chunkNames() throws(SegmentError) -> [String] {
-        try Folder.names(path).filter { $0.hasSuffix(".chunk") }
+        Array(
+            try Folder.names(path).lazy.filter { $0.hasSuffix(".chunk") }
+                .prefix(Limits.journalChunkFilesMax))
     }
 
     /// Removes the journal, the lock last.
     package func remove() throws(SegmentError) {
         for name in try chunkNames() { try Folder.remove(file: "\(path)/\(name)") }
         try Folder.remove(file: "\(path)/\(JournalFolder.lockName)")
-        guard rmdir(path) == 0 || errno == ENOENT else {
+        // What else is there is not ours.
+        guard rmdir(path) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST else {
             throw .system(call: "rmdir", path: path, code: errno)
         }
     }

@@ -114,6 +114,9 @@ package struct ChunkHeader: Hashable {
         guard try reader.fixed32("checksum") == crc32(bytes[12..<48]) else {
             throw .malformed(what: "chunk header: the checksum is wrong", offset: 48)
         }
+        guard max(header.number, header.firstSequence) <= Causality.Limits.sequenceMax else {
+            throw .malformed(what: "chunk header: a number out of range", offset: 16)
+        }
         var given = ByteReader(bytes, from: givenOffset)
         return (header, state, try given.fixed64("highest sequence number"))
     }

@@ -16,9 +16,13 @@ package struct JournalReader: Sendable {
     private var chunk: Chunk?
     /// Events up to this one were read by an earlier reader.
     private let skipped: UInt64
+    private let isScanning: Bool
     private var processes: [ProcessID] = []
+    private var nameByteCount = 0
     /// The highest sequence number that the program says it gave.
     private var given: UInt64 = 0
+    /// Files that were said to be no chunks.
+    private var reported: Set<String> = []
     /// True once the program was found to have ended: a chunk that it left open is whole too.
     private var isProgramGone = false
 
@@ -42,8 +46,17 @@ package struct JournalReader: Sendable {
         _ folder: JournalFolder, afterSequence sequence: UInt64 = 0, inChunk number: UInt64 = 0
     ) {
         self.folder = folder
+        isScanning = false
         skipped = sequence
         self.sequence = sequence
+        chunkNumber = number
+    }
+
+    /// Reads only what the last event was and had seen: no events, from a chunk on.
+    package init(scanning folder: JournalFolder, fromChunk number: UInt64) {
+        self.folder = folder
+        isScanning = true
+        skipped = 0
         chunkNumber = number
     }
 
@@ -52,7 +65,7 @@ package struct JournalReader: Sendable {
         bytesMax: Int, _ body: (Item) -> Void
     ) throws(SegmentError) -> Bool {
         guard let current = chunk else { return try openNext(from: max(chunkNumber, 1), body) }
-        let file = try File(current.path, .read)
+        let file = try File(untrusted: current.path)
         if try readChunk(file, bytesMax, body) { return true }
         let state = try JournalReader.header(file)?.state
         guard isProgramGone || state != .open else { return false }
@@ -64,11 +77,14 @@ package struct JournalReader: Sendable {
     /// Whether nothing more can come: the program has ended, and every chunk was read to its end. Call after `read` has
     /// found nothing new, and not too often: it takes several system calls.
     package mutating func isFinished() throws(SegmentError) -> Bool {
-        if !isProgramGone { isProgramGone = try !folder.isAlive() }
+        // Asked anew each time: a program may be between making its lock and taking it.
+        isProgramGone = try !folder.isAlive()
         guard isProgramGone else { return false }
         // What was written between the last look and the program's end is left to the next read.
         var rest = self
-        return try !rest.read(bytesMax: 1) { _ in }
+        let hasMore = try rest.read(bytesMax: 1) { _ in }
+        given = max(given, rest.given)
+        return !hasMore
     }
 
     /// Events that the program lost at its very end, when no marker could be written any more.
@@ -89,12 +105,12 @@ package struct JournalReader: Sendable {
                 found = header
             } catch {
                 if case .system = error { throw error }
-                // Said once: when reading begins here.
-                if chunk == nil { body(.defect("\(path): \(error)")) }
+                if reported.insert(path).inserted { body(.defect("\(path): \(error)")) }
                 continue
             }
+            guard found.header.run == folder.run else { continue }
             given = max(given, found.given)
-            guard found.header.number >= number, found.header.run == folder.run else { continue }
+            guard found.header.number >= number else { continue }
             if next == nil || found.header.number < next!.header.number {
                 next = Chunk(path: path, header: found.header, offset: ChunkHeader.byteCount)
             }
@@ -102,7 +118,7 @@ package struct JournalReader: Sendable {
         guard let next else { return false }
         chunk = next
         chunkNumber = next.header.number
-        _ = try readChunk(File(next.path, .read), 1, body)
+        _ = try readChunk(File(untrusted: next.path), 1, body)
         return true
     }
 
@@ -110,7 +126,7 @@ package struct JournalReader: Sendable {
         header: ChunkHeader, state: ChunkState, given: UInt64
     )? {
         guard try File.status(path) != nil else { return nil }
-        return try header(File(path, .read))
+        return try header(File(untrusted: path))
     }
 
     fileprivate static func header(_ file: borrowing File) throws(SegmentError) -> (
@@ -131,18 +147,23 @@ package struct JournalReader: Sendable {
         atomicMemoryFence(ordering: .acquiring)
         let bytes = try file.read(at: current.offset, count: end.offset - current.offset)
         var reader = ByteReader(bytes)
-        var defect = end.defect
-        while reader.remaining > 0, defect == nil {
+        var defect: String?
+        // Each event has a clock of its own: with large ones few events are many bytes.
+        var bytesLeft = max(bytesMax, 1) * Limits.journalExpansionMax
+        while reader.remaining > 0, bytesLeft > 0, defect == nil {
             let start = reader.offset
             do throws(SegmentError) {
-                if let event = try record(&reader), event.id.sequence > skipped, let key {
+                if let event = try record(&reader), let key {
+                    bytesLeft -= 256 + 64 * event.clock.entries.count
                     body(.event(key, event))
                 }
             } catch {
                 defect = "a record at byte \(current.offset + start) cannot be read: \(error)"
             }
         }
-        current.offset = end.offset
+        current.offset += reader.offset
+        // What makes no sense comes after all that was read before it.
+        if reader.remaining == 0, defect == nil { defect = end.defect }
         if let defect {
             current.isDamaged = true
             body(.defect("\(current.path): \(defect); what follows in this chunk is left out"))
@@ -171,7 +192,8 @@ package struct JournalReader: Sendable {
             var reader = ByteReader(window, from: end - windowStart)
             let length = Int(try reader.fixed32("record length"))
             if length == 0 { break }
-            guard length % 8 == 0, length >= JournalFormat.recordHeadByteCount, length <= size - end
+            guard length % 8 == 0, length >= JournalFormat.recordHeadByteCount,
+                length <= min(size - end, Limits.journalRecordBytesMax)
             else {
                 return (end, "a record at byte \(end) of \(length) bytes, which is not possible")
             }
@@ -197,11 +219,17 @@ package struct JournalReader: Sendable {
         else {
             throw reader.malformed("a name of \(nameCount) and a text of \(textCount) bytes")
         }
-        let name = try reader.string(ofLength: nameCount, "name")
-        let text = try reader.string(ofLength: textCount, "text")
+        let isWanted = !isScanning && sequence > skipped
+        if !isWanted { try reader.skip(nameCount + textCount, "name and text") }
+        let name = isWanted ? try reader.validString(ofLength: nameCount, "name") : ""
+        let text = isWanted ? try reader.validString(ofLength: textCount, "text") : ""
         defer { isLowerBound = flags & RecordFlags.lowerBound != 0 }
         if kindByte == JournalFormat.snapshotKind {
             try snapshot(&reader)
+            // The numbers before this chunk were given, whoever has their events.
+            if sequence <= Causality.Limits.sequenceMax {
+                given = max(given, sequence &- min(sequence, 1))
+            }
             try skipPadding(&reader, to: start + length)
             return nil
         }
@@ -222,6 +250,7 @@ package struct JournalReader: Sendable {
             flags & RecordFlags.clock != 0 ? try clockChanges(&reader, of: key.process) : nil
         try skipPadding(&reader, to: start + length)
         if !isRepeated { self.sequence = sequence }
+        guard isWanted else { return nil }
         var stamp = clock
         stamp[key.process] = sequence
         return Event(
@@ -255,6 +284,7 @@ package struct JournalReader: Sendable {
         }
         key = found
         processes = []
+        nameByteCount = 0
         clock = VectorClock()
         for _ in 0..<(try processCount(&reader)) {
             let process = try process(&reader)
@@ -273,11 +303,16 @@ package struct JournalReader: Sendable {
         return count
     }
 
-    private func process(_ reader: inout ByteReader) throws(SegmentError) -> ProcessID {
+    private mutating func process(_ reader: inout ByteReader) throws(SegmentError) -> ProcessID {
         let name = try reader.string16("process name")
         let incarnation = try reader.fixed32("incarnation")
-        guard (1...Causality.Limits.incarnationMax).contains(incarnation) else {
-            throw reader.malformed("incarnation: \(incarnation)")
+        guard (1...Causality.Limits.incarnationMax).contains(incarnation), !name.isEmpty else {
+            throw reader.malformed("no process: incarnation \(incarnation) of “\(name)”")
+        }
+        nameByteCount += name.utf8.count
+        guard nameByteCount <= Limits.journalNameBytesMax else {
+            throw reader.malformed(
+                "names of more than \(Limits.journalNameBytesMax) bytes in a clock")
         }
         return ProcessID(name: name, incarnation: incarnation)
     }
@@ -297,11 +332,17 @@ package struct JournalReader: Sendable {
                 "expected at most \(Causality.Limits.attributesMax) attributes, found \(count)")
         }
         var attributes: [Attribute] = []
+        var bytes = 0
         for _ in 0..<count {
             let key = try reader.string16("attribute key")
             let type = try reader.byte("attribute type")
             let length = Int(try reader.fixed32("attribute value"))
-            let value = try reader.string(ofLength: length, "attribute value")
+            bytes += length
+            // A recorder cuts values to the limit, and adds a short one that says so.
+            guard bytes <= Causality.Limits.eventBytesMax + 4096 else {
+                throw reader.malformed("attributes of \(bytes) bytes")
+            }
+            let value = try reader.validString(ofLength: length, "attribute value")
             switch type {
             case 0: attributes.append(Attribute(key, .text(value)))
             case 1: attributes.append(Attribute(key, .json(value)))
@@ -341,9 +382,13 @@ extension JournalFolder {
     /// their events are durable.
     package func free(chunksBelow number: UInt64) throws(SegmentError) {
         for name in try chunkNames() {
-            let file = try File("\(path)/\(name)", .write)
+            guard let file = try? File(untrusted: "\(path)/\(name)", forWriting: true) else {
+                continue
+            }
             let found = try? JournalReader.header(file)
-            guard let found, found.state == .closed, found.header.number < number else { continue }
+            guard let found, found.state == .closed, found.header.number < number,
+                found.header.run == run
+            else { continue }
             var state = ByteWriter()
             state.fixed32(ChunkState.free.rawValue)
             try file.write(state.bytes, at: ChunkHeader.stateOffset)

@@ -24,4 +24,14 @@ package enum Limits {
     package static let unmatchedLinesMax = 100
     /// Bytes of a journal that are looked at in one read.
     static let journalReadBytes = 256 << 10
+    /// Bytes of one record of a journal: an event and its attributes at their limits, or the snapshot of a large clock.
+    static let journalRecordBytesMax = 8 << 20
+    /// Bytes of all process names in the clock of a journal: its snapshot then fits a record, and a block header.
+    static let journalNameBytesMax = 1 << 20
+    /// Bytes of memory that events may take for each byte that was to be read.
+    static let journalExpansionMax = 8
+    /// Chunk files of one journal that are looked at: programs make a few hundred at the most.
+    static let journalChunkFilesMax = 4_096
+    /// Tenths of a second for which a program waits for the lock on its number.
+    static let incarnationLockTriesMax = 10
 }

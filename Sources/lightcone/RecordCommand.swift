@@ -124,6 +124,12 @@ struct RecordCommand: AsyncParsableCommand {
         let response: HTTPClientResponse
         do {
             response = try await HTTPTransport.client.execute(request, timeout: .seconds(5))
+        } catch let error as HTTPClientError
+            where [.deadlineExceeded, .readTimeout, .remoteConnectionClosed].contains(error)
+        {
+            // It may have been recorded: once more would be twice.
+            throw CommandFailure(
+                "the agent did not answer, and may have recorded the event: \(error)")
         } catch {
             // An agent that was killed leaves its socket behind.
             return nil

@@ -79,6 +79,41 @@ import Testing
         #expect(agent.stop() == 0)
     }
 
+    @Test func hostileFilesInTheSpoolHarmNobody() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let spool = folder.path + "/spool"
+        _ = try Self.probe("hold", "good", spool)
+        let journals = spool + "/journals"
+        func journal(_ letter: String) throws -> String {
+            let path = journals + "/" + String(repeating: letter, count: 32)
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            return path
+        }
+        let victim = folder.path + "/precious"
+        try Data("precious".utf8).write(to: URL(fileURLWithPath: victim))
+        // Pipes that nobody writes to, links to what is somebody else's, and to nothing.
+        for (letter, name) in [("c", "lock"), ("d", "1.chunk")] {
+            #expect(try Program.run("/usr/bin/mkfifo", [journal(letter) + "/" + name]).status == 0)
+        }
+        for (letter, name, target) in [
+            ("d", "lock", "/dev/null"), ("e", "lock", victim), ("f", "1.chunk", victim),
+            ("f", "2.chunk", folder.path + "/created"),
+        ] {
+            try? FileManager.default.createSymbolicLink(
+                atPath: journal(letter) + "/" + name, withDestinationPath: target)
+        }
+        try Data().write(to: URL(fileURLWithPath: journal("f") + "/lock"))
+        let agent = try Self.agent(folder, collector.url, spool: spool)
+        try waitUntil("the good one arrived") { try collector.eventCount() == 1 }
+        _ = try Self.probe("hold", "later", spool)
+        try waitUntil("the later one arrived") { try collector.eventCount() == 2 }
+        #expect(agent.isRunning)
+        #expect(try String(contentsOfFile: victim, encoding: .utf8) == "precious")
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/created"))
+        #expect(agent.stop() == 0, "\(agent.text)")
+    }
+
     @Test func aClonedMachineIsReported() throws {
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)

@@ -120,4 +120,61 @@ import Testing
         }
         #expect(unknown > 0, "ten of a hundred processes are missing")
     }
+
+    /// Histories in which what a restart or a receive had seen is not all there: the answer is unknown, never wrong.
+    @Test func whatIsNotKnownIsNotGuessed() throws {
+        let (a, b) = (ProcessID(name: "a"), ProcessID(name: "b"))
+        let restart = ProcessID(name: "a", incarnation: 2)
+        func event(
+            _ process: ProcessID, _ sequence: UInt64, _ kind: EventKind,
+            _ seen: [ProcessID: UInt64],
+            cause: EventID? = nil, stamp: StampQuality
+        ) -> Event {
+            var clock = VectorClock(seen)
+            clock[process] = sequence
+            return Event(
+                id: EventID(process, sequence), kind: kind, cause: cause, clock: clock, stamp: stamp
+            )
+        }
+        // The spool was wiped, and the first event after it is a receive from b, which had seen a:1.
+        let run = Run(
+            events: [
+                a: [
+                    event(a, 1, .send, [:], stamp: .complete),
+                    event(a, 2, .local, [:], stamp: .complete),
+                ],
+                b: [
+                    event(b, 1, .receive, [a: 1], cause: EventID(a, 1), stamp: .complete),
+                    event(b, 2, .send, [a: 1], stamp: .complete),
+                ],
+                restart: [
+                    event(
+                        restart, 1, .receive, [b: 2, a: 1], cause: EventID(b, 2), stamp: .lowerBound
+                    )
+                ],
+            ], clocks: [:])
+        let history = Self.history(run)
+        #expect(history.order(EventID(a, 1), EventID(restart, 1)) == .known(.before))
+        guard case .unknown(.lacking(let lacks)) = history.order(EventID(a, 2), EventID(restart, 1))
+        else {
+            Issue.record("a:2 may well be before it")
+            return
+        }
+        #expect(lacks == [.origin(restart)])
+        // A receive that could not note its sender.
+        let deaf = Run(
+            events: [
+                a: [event(a, 1, .send, [:], stamp: .complete)],
+                b: [
+                    event(b, 1, .receive, [ProcessID(name: "c"): 1], stamp: .lowerBound)
+                ],
+                ProcessID(name: "c"): [
+                    event(ProcessID(name: "c"), 1, .local, [:], stamp: .complete)
+                ],
+            ], clocks: [:])
+        guard case .unknown = Self.history(deaf).order(EventID(a, 1), EventID(b, 1)) else {
+            Issue.record("the message may have come from a")
+            return
+        }
+    }
 }

@@ -71,8 +71,10 @@ import Testing
         do { spool.recorder("api").record("one") }
         let incarnations = Incarnations(spool.folder, execution: "main", process: "api")
         let seen = VectorClock([ProcessID(name: "other"): 7])
+        let run = try #require(try JournalFolder.all(in: spool.folder.journals).first).run
         try incarnations.note(
-            Incarnations.Last(incarnation: 1, sequence: 1, clock: seen, isLowerBound: false),
+            Incarnations.Last(
+                incarnation: 1, run: run, sequence: 1, clock: seen, isLowerBound: false),
             in: spool.folder)
         for journal in try JournalFolder.all(in: spool.folder.journals) { try journal.remove() }
         let second = spool.recorder("api")
@@ -101,6 +103,46 @@ import Testing
         #expect(next.before?.incarnation == 4)
         // Without the record of 5 nobody had got that number: it was not synced yet.
         #expect(next.given.incarnation == 5)
+    }
+
+    @Test func oneSpoolHasOneNameHoweverItIsSpelled() throws {
+        let spool = try TemporarySpool()
+        let path = spool.folder.path
+        #expect(SpoolFolder(path + "/").path == spool.folder.path)
+        #expect(
+            SpoolFolder(path + "/./x/../").path == path || SpoolFolder(path + "/.").path == path)
+        #expect(SpoolFolder("/tmp/no/such//folder/").path == "/tmp/no/such/folder")
+    }
+
+    @Test func nobodyCanSayForAnotherWhereItEnded() throws {
+        let spool = try TemporarySpool()
+        do { spool.recorder("api").record("one") }
+        let incarnations = Incarnations(spool.folder, execution: "main", process: "api")
+        var random = SystemRandomNumberGenerator()
+        // A journal that claims to be api, with a run that was never given that number.
+        try incarnations.note(
+            Incarnations.Last(
+                incarnation: 1, run: Identity128(using: &random), sequence: 1 << 50,
+                clock: VectorClock(), isLowerBound: false), in: spool.folder)
+        #expect(incarnations.last == nil)
+    }
+
+    @Test func aProgramThatDiedBeforeTheFirstEventOfAChunkHasItsLastEventInTheOneBefore() throws {
+        let spool = try TemporarySpool()
+        do {
+            let recorder = spool.recorder("api", chunkByteCount: 4096)
+            let folder = try #require(try JournalFolder.all(in: spool.folder.journals).first)
+            while try Folder.names(folder.path).count < 3 { recorder.record("event") }
+            // Its second chunk holds one event; take that away, as if it had died before it.
+            let path = folder.path + "/2.chunk"
+            let file = try File(path, .write)
+            let length = try file.read(at: 64, count: 2)
+            try file.write([0, 0, 0, 0], at: 64 + Int(length[0]) + 256 * Int(length[1]))
+        }
+        let first = try spool.events(of: "api").count
+        spool.recorder("api").record("back")
+        let event = try spool.events(of: "api", 2)[0]
+        #expect(event.clock[ProcessID(name: "api")] == UInt64(first))
     }
 
     @Test func withoutADurablePlaceANumberIsDrawnThatNobodyElseHas() throws {

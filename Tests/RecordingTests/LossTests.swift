@@ -95,6 +95,25 @@ import Testing
         #expect(next.stamp == .lowerBound)
     }
 
+    @Test func whatIsLostAtTheEndIsKnownToAReaderThatWasThere() throws {
+        let spool = try TemporarySpool()
+        var reader: JournalReader?
+        var given: UInt64 = 0
+        do {
+            let recorder = spool.recorder("api", chunkByteCount: 4096, chunksMax: 1)
+            recorder.record("event")
+            reader = JournalReader(
+                try #require(try JournalFolder.all(in: spool.folder.journals).first))
+            _ = try drain(&reader!)
+            for _ in 1...500 { recorder.record("event") }
+            given = recorder.status.events
+        }
+        _ = try drain(&reader!)
+        let isFinished = try reader!.isFinished()
+        #expect(isFinished)
+        #expect(reader!.lostAtEnd?.upperBound == given)
+    }
+
     @Test func aSpoolThatAppearsLaterIsUsed() throws {
         let spool = try TemporarySpool()
         let path = spool.folder.path + "/later"

@@ -125,6 +125,21 @@ import Testing
         }
     }
 
+    /// A token with the right check, made of these bytes after the head.
+    private func forged(_ rest: [UInt8]) -> String {
+        var bytes: [UInt8] = [1, 0, 0, 0, 0, 0] + rest
+        let check = bytes.withUnsafeBytes { Token.check($0) }
+        withUnsafeBytes(of: check.littleEndian) { bytes.replaceSubrange(2..<6, with: $0) }
+        return Base64URL.text(bytes)
+    }
+
+    @Test func namesThatAreNoTextAndNumbersInTwoFormsAreRefused() throws {
+        #expect(throws: Never.self) { _ = try Token(forged([1, 0x61, 1, 5])) }
+        #expect(throws: TokenError.self) { _ = try Token(forged([1, 0xff, 1, 5])) }
+        #expect(throws: TokenError.self) { _ = try Token(forged([0x81, 0, 0x61, 1, 5])) }
+        #expect(throws: TokenError.self) { _ = try Token(forged([1, 0x61, 1, 0x85, 0])) }
+    }
+
     @Test func aTokenOfAnotherExecutionOrdersNothing() throws {
         let spool = try TemporarySpool()
         let stranger = spool.recorder("a", execution: "test")
