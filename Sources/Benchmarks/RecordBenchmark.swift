@@ -144,9 +144,18 @@ enum RecordBenchmark {
     }
 
     private static func remove(_ folder: String) {
-        let journals = SpoolFolder(folder).journals
-        for journal in (try? JournalFolder.all(in: journals)) ?? [] { try? journal.remove() }
-        rmdir(journals)
+        let spool = SpoolFolder(folder)
+        for journal in (try? JournalFolder.all(in: spool.journals)) ?? [] { try? journal.remove() }
+        // A spool in memory keeps its numbers on disk.
+        for durable in spool.durableFolders {
+            let numbers = durable + "/incarnations"
+            for name in (try? Folder.names(numbers)) ?? [] {
+                try? Folder.remove(file: "\(numbers)/\(name)")
+            }
+            rmdir(numbers)
+            rmdir(durable)
+        }
+        rmdir(spool.journals)
         rmdir(folder)
     }
 }

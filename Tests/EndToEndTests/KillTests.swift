@@ -101,6 +101,18 @@ import Testing
         try expect(reported, in: collector.data)
     }
 
+    @Test func aLongFloodUsesItsChunksAgain() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let agent = try agent(folder, collector.url)
+        // More than 5 MB: the chunk of 4 MiB that it begins with is given back.
+        let reported = try victim("\(folder.path)/spool", reports: 60_000)
+        try waitUntil("the agent took the journal") { try journals(folder) == 0 }
+        #expect(agent.stop() == 0, "\(agent.text)")
+        #expect(collector.program.stop() == 0)
+        try expect([reported], in: collector.data)
+    }
+
     @Test func theSameWhileTheAgentIsKilledToo() throws {
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)
