@@ -5,27 +5,27 @@ import Segments
 
 /// Follows files, turns their lines into events, and makes these durable in the spool. Runs on a thread of its own.
 actor SourceRecorder {
-    private let configuration: AgentConfiguration
-    private let logger: Logger
+    let configuration: AgentConfiguration
+    let logger: Logger
     private let executor = QueueExecutor(label: "lightcone.recorder")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     nonisolated let index: SpoolIndex
-    private var spool: Spool
+    var spool: Spool
     /// Nobody else reads the journals.
     private let lock: File
     private var sources: [FollowedFile] = []
-    private var journals: [Identity128: FollowedJournal] = [:]
+    var journals: [Identity128: FollowedJournal] = [:]
     /// Where the next round of journals begins.
-    private var firstJournal = 0
-    private var batch = Batch()
+    var firstJournal = 0
+    var batch = Batch()
     private var nextDiscoverSeconds = 0.0
     private var isHeld = false
-    private var reported: Set<String> = []
+    var reported: Set<String> = []
     /// Finished files that were found to be what their checkpoints say.
     private var verified: Set<String> = []
 
     /// What was read and is not durable yet.
-    private struct Batch {
+    struct Batch {
         var events: [ProcessKey: [Event]] = [:]
         var checkpoints: [SourceCheckpoint] = []
         var byteCount = 0
@@ -134,7 +134,7 @@ actor SourceRecorder {
         return hasRead
     }
 
-    private func note(_ checkpoint: SourceCheckpoint?) {
+    func note(_ checkpoint: SourceCheckpoint?) {
         guard var checkpoint else { return }
         batch.byteCount += checkpoint.byteEstimate
         for line in checkpoint.unmatched.prefix(Limits.unmatchedLoggedMax) {
@@ -183,7 +183,7 @@ actor SourceRecorder {
     }
 
     /// Logs a failure once, not at every tick.
-    private func report(_ what: String, _ where_: String, _ error: any Error) {
+    func report(_ what: String, _ where_: String, _ error: any Error) {
         guard reported.insert(where_).inserted else { return }
         logger.error("\(what)", metadata: ["where": "\(where_)", "error": "\(error)"])
     }
@@ -274,7 +274,7 @@ extension SourceRecorder {
         }
     }
 
-    private func checkpoint(_ key: Spool.SourceKey) -> SourceCheckpoint? {
+    func checkpoint(_ key: Spool.SourceKey) -> SourceCheckpoint? {
         batch.checkpoints.last { Spool.SourceKey($0) == key } ?? spool.checkpoints[key]
     }
 
@@ -408,108 +408,5 @@ extension SourceRecorder {
             return true
         }
         return false
-    }
-}
-
-// The journals of recording programs.
-extension SourceRecorder {
-    private func isJournal(_ checkpoint: SourceCheckpoint) -> Bool {
-        checkpoint.path.hasPrefix(configuration.spool.journals + "/")
-    }
-
-    /// Looks for journals that appeared, and forgets those that are gone.
-    private func discoverJournals() {
-        do {
-            let found = try JournalFolder.all(in: configuration.spool.journals)
-            for folder in found {
-                if let known = journals[folder.run] {
-                    if known.isThere { continue }
-                    logger.error("a journal was made again", metadata: ["path": "\(folder.path)"])
-                    journals[folder.run] = nil
-                }
-                guard journals.count < Limits.journalsMax else {
-                    report(
-                        "more than \(Limits.journalsMax) journals: the rest waits", "journals max",
-                        AgentError(folder.path))
-                    break
-                }
-                do {
-                    journals[folder.run] = try FollowedJournal(folder) { status in
-                        checkpoint(Spool.SourceKey(device: status.device, inode: status.inode))
-                    }
-                } catch {
-                    report("cannot follow the journal", folder.path, error)
-                }
-            }
-            let runs = Set(found.map(\.run))
-            for (run, journal) in journals where !runs.contains(run) {
-                if !journal.isFinished {
-                    logger.error(
-                        "a journal was removed", metadata: ["path": "\(journal.folder.path)"])
-                }
-                journals[run] = nil
-            }
-            let paths = Set(found.map(\.path))
-            for checkpoint in spool.checkpoints.values
-            where isJournal(checkpoint) && !paths.contains(checkpoint.path) {
-                spool.forget(Spool.SourceKey(checkpoint))
-            }
-            reported.remove("journals")
-        } catch {
-            report("cannot look for journals", "journals", error)
-        }
-    }
-
-    private func readJournals() -> Bool {
-        var hasRead = false
-        // Begins with another one each time: none keeps the others waiting.
-        let runs = Array(journals.keys)
-        firstJournal = runs.isEmpty ? 0 : (firstJournal + 1) % runs.count
-        for run in runs[firstJournal...] + runs[..<firstJournal]
-        where batch.byteCount < Limits.commitBytesMax {
-            do {
-                let isNew = journals[run]!.key == nil
-                if try journals[run]!.read({ batch.add($0, $1) }) { hasRead = true }
-                if isNew, let key = journals[run]!.key {
-                    logger.info(
-                        "reading the journal",
-                        metadata: ["process": "\(key.process)", "run": "\(run)"])
-                }
-                reported.remove("\(run)")
-            } catch {
-                report("cannot read the journal", "\(run)", error)
-            }
-            note(journals[run]!.takeCheckpoint())
-        }
-        return hasRead
-    }
-
-    private func finishJournals(_ now: WallTime) {
-        for run in journals.keys {
-            do {
-                guard try journals[run]!.finishIfEnded(now: now, { batch.add($0, $1) }) else {
-                    continue
-                }
-                note(journals[run]!.takeCheckpoint())
-                if batch.beganSeconds == nil { batch.beganSeconds = Double(now.nanoseconds) / 1e9 }
-                logger.info(
-                    "ended",
-                    metadata: ["process": "\(journals[run]!.key?.process.description ?? "?")"])
-            } catch {
-                report("cannot finish the journal", "\(run)", error)
-            }
-        }
-    }
-
-    /// What was read of the journals is durable: their programs get the room back.
-    private func releaseJournals() {
-        for run in journals.keys {
-            do {
-                try journals[run]!.release(in: configuration.spool)
-                if journals[run]!.isFinished { journals[run] = nil }
-            } catch {
-                report("cannot give back what was read of the journal", "\(run)", error)
-            }
-        }
     }
 }

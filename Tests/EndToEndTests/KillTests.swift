@@ -9,12 +9,20 @@ import Testing
 
     static let probe = Program.root.appendingPathComponent(".build/debug/RecordingProbe").path
 
-    /// Starts a program that floods the spool, reads what it reports, and kills it in the middle. The last event that it
-    /// reported.
-    private func victim(_ spool: String, reports: Int) throws -> UInt64 {
+    /// Kills of a program of one name, one after another: a clock has an entry for each incarnation, and a listing shows it.
+    private static let incarnationsMax = 20
+
+    /// The name of the n-th victim, and its number among those of that name, from 1 on.
+    private static func name(_ number: Int) -> (name: String, incarnation: Int) {
+        ("victim-\(number / incarnationsMax)", number % incarnationsMax + 1)
+    }
+
+    /// Starts the n-th program that floods the spool, reads what it reports, and kills it in the middle. The last event that
+    /// it reported.
+    private func victim(_ number: Int, _ spool: String, reports: Int) throws -> UInt64 {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Self.probe)
-        process.arguments = ["flood", "victim", spool]
+        process.arguments = ["flood", Self.name(number).name, spool]
         let pipe = Pipe()
         process.standardOutput = pipe
         try process.run()
@@ -60,7 +68,8 @@ import Testing
         }
         #expect(wrong == 0)
         for (index, sequence) in reported.enumerated() {
-            let name = index == 0 ? "victim" : "victim#\(index + 1)"
+            let (base, incarnation) = Self.name(index)
+            let name = incarnation == 1 ? base : "\(base)#\(incarnation)"
             #expect(last[name] ?? 0 >= Int(sequence), "\(name): reported \(sequence)")
         }
         // Exactly once: the segments hold no more rows than there are events.
@@ -92,8 +101,9 @@ import Testing
         let collector = try RunningCollector(folder)
         let agent = try agent(folder, collector.url)
         var random = SystemRandomNumberGenerator()
-        let reported = try (0..<Self.kills).map { _ in
-            try victim("\(folder.path)/spool", reports: Int.random(in: 1...1_000, using: &random))
+        let reported = try (0..<Self.kills).map { number in
+            try victim(
+                number, "\(folder.path)/spool", reports: Int.random(in: 1...1_000, using: &random))
         }
         try waitUntil("the agent took all journals") { try journals(folder) == 0 }
         #expect(agent.stop() == 0, "\(agent.text)")
@@ -106,7 +116,7 @@ import Testing
         let collector = try RunningCollector(folder)
         let agent = try agent(folder, collector.url)
         // More than 5 MB: the chunk of 4 MiB that it begins with is given back.
-        let reported = try victim("\(folder.path)/spool", reports: 60_000)
+        let reported = try victim(0, "\(folder.path)/spool", reports: 60_000)
         try waitUntil("the agent took the journal") { try journals(folder) == 0 }
         #expect(agent.stop() == 0, "\(agent.text)")
         #expect(collector.program.stop() == 0)
@@ -123,7 +133,8 @@ import Testing
             for _ in 0..<Int.random(in: 1...20, using: &random) where reported.count < Self.kills {
                 reported.append(
                     try victim(
-                        "\(folder.path)/spool", reports: Int.random(in: 1...1_000, using: &random)))
+                        reported.count, "\(folder.path)/spool",
+                        reports: Int.random(in: 1...1_000, using: &random)))
             }
             agent.kill()
         }
