@@ -167,8 +167,9 @@ package struct File: ~Copyable, ByteSource {
 
     /// Takes the only lock on the file, until it is closed, and waits a second for it at the most.
     package func lockWaiting() throws(SegmentError) {
-        for _ in 0..<Limits.incarnationLockTriesMax * 10 {
+        for _ in 0..<Limits.lockTriesMax {
             if try lock() { return }
+            // flock(2) itself waits without a limit, and a stranger may hold the lock for ever.
             usleep(10_000)
         }
         throw .system(call: "lock", path: path, code: EWOULDBLOCK)

@@ -32,6 +32,6 @@ package enum Limits {
     static let journalExpansionMax = 8
     /// Chunk files of one journal that are looked at: programs make a few hundred at the most.
     static let journalChunkFilesMax = 4_096
-    /// Tenths of a second for which a program waits for the lock on its number.
-    static let incarnationLockTriesMax = 10
+    /// Times that a program tries to take the lock on its number or its journal, 10 ms apart: a second.
+    static let lockTriesMax = 100
 }

@@ -118,6 +118,7 @@ final class ChildProcess {
     /// Asks it to stop, and waits; kills it where it has not stopped after 15 s.
     func stop() {
         if isRunning { _ = Glibc.kill(pid, SIGTERM) }
+        // waitpid(2) has no limit of its own, and the demo must end.
         for _ in 0..<1500 where isRunning { usleep(10_000) }
         kill()
     }

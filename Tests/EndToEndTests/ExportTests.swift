@@ -32,9 +32,9 @@ import Testing
         func events(_ source: String) throws -> [String: String] {
             let graph = try Program.lightcone("export", "--source", source, "--format", "json")
                 .object
-            return Dictionary(
-                uniqueKeysWithValues: (graph["events"] as? [[String: Any]] ?? []).map {
-                    ($0["id"] as! String, $0["text"] as! String)
+            return try Dictionary(
+                uniqueKeysWithValues: #require(graph["events"] as? [[String: Any]]).map {
+                    (try #require($0["id"] as? String), try #require($0["text"] as? String))
                 })
         }
         #expect(try events(source) == events(folder.path + "/again"))
@@ -128,13 +128,16 @@ import Testing
         // Every arrow begins and ends within a slice of its track, and never points back in time.
         for (start, end) in zip(of("s"), of("f")) {
             #expect(start["id"] as? Int == end["id"] as? Int)
-            #expect((start["ts"] as! Double) < (end["ts"] as! Double))
+            let (began, ended) = try (
+                #require(start["ts"] as? Double), #require(end["ts"] as? Double)
+            )
+            #expect(began < ended)
             for arrow in [start, end] {
                 #expect(
                     of("X").contains {
                         $0["tid"] as? Int == arrow["tid"] as? Int
                             && $0["pid"] as? Int == arrow["pid"] as? Int
-                            && $0["ts"] as! Double == arrow["ts"] as! Double
+                            && $0["ts"] as? Double == arrow["ts"] as? Double
                     })
             }
         }

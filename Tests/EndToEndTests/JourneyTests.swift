@@ -32,7 +32,7 @@ import Testing
             "\(process): \(events.count) events")
         #expect(
             events.allSatisfy {
-                $0["text"] as? String == "event \($0["seq"] as! Int) of \(process)"
+                $0["text"] as? String == "event \($0["seq"] as? Int ?? 0) of \(process)"
             })
         let processes = try Program.lightcone("processes", "--source", source, "--json").objects
         let mine = processes.first { $0["process"] as? String == process }
