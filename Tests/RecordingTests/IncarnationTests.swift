@@ -109,8 +109,8 @@ import Testing
         let spool = try TemporarySpool()
         let path = spool.folder.path
         #expect(SpoolFolder(path + "/").path == spool.folder.path)
-        #expect(
-            SpoolFolder(path + "/./x/../").path == path || SpoolFolder(path + "/.").path == path)
+        #expect(SpoolFolder(path + "/.").path == path)
+        #expect(SpoolFolder(path + "/../" + path.split(separator: "/").last!).path == path)
         #expect(SpoolFolder("/tmp/no/such//folder/").path == "/tmp/no/such/folder")
     }
 
