@@ -1,3 +1,4 @@
+import Causality
 import Configuration
 import LogFormats
 import Segments
@@ -77,13 +78,14 @@ extension AgentConfiguration {
         let execution = flags.execution ?? reader.string(forKey: "execution") ?? "main"
         let specifications =
             flags.follow.isEmpty ? reader.stringArray(forKey: "follow") ?? [] : flags.follow
+        let followed = try specifications.map { text in
+            try follow(text, reader, formatNames: formatNames, execution: execution)
+        }
         var configuration = AgentConfiguration(
             collector: try required(flags.collector, "collector", "--collector URL"),
             host: try required(flags.host, "host", "--host NAME"),
             spool: flags.spool ?? reader.string(forKey: "spool"),
-            follow: try specifications.map { text in
-                try follow(text, reader, formatNames: formatNames, execution: execution)
-            })
+            follow: followed)
         configuration.data = flags.data ?? reader.string(forKey: "data")
         configuration.listen = flags.listen ?? reader.string(forKey: "listen")
         configuration.execution = execution
@@ -134,26 +136,28 @@ extension AgentConfiguration {
     package static func format(
         _ name: String, _ pattern: String?, _ delimiter: String?, _ fields: String?, known: [String]
     ) throws(AgentError) -> LogFormat {
+        let format: LogFormat
+        switch name {
+        case "govector": format = .govector
+        case "shiviz": format = .shiviz
+        case "text": format = .text
+        case "jsonl": format = .jsonl(fields: try fields.map(parseFields))
+        case "regex":
+            guard let pattern else { throw AgentError("the format regex needs a pattern") }
+            format = .regex(pattern: pattern, delimiter: delimiter)
+        default:
+            let all = ["govector", "regex", "shiviz", "jsonl", "text"] + known
+            throw AgentError(
+                "no format “\(name)”: expected one of \(all.joined(separator: ", "))"
+                    + Suggestion.ending(for: name, among: all))
+        }
         if name != "regex", pattern != nil || delimiter != nil {
             throw AgentError("pattern and delimiter belong to the format regex, not to \(name)")
         }
         if name != "jsonl", fields != nil {
             throw AgentError("fields belong to the format jsonl, not to \(name)")
         }
-        switch name {
-        case "govector": return .govector
-        case "shiviz": return .shiviz
-        case "text": return .text
-        case "jsonl": return .jsonl(fields: try fields.map(parseFields))
-        case "regex":
-            guard let pattern else { throw AgentError("the format regex needs a pattern") }
-            return .regex(pattern: pattern, delimiter: delimiter)
-        default:
-            let all = ["govector", "regex", "shiviz", "jsonl", "text"] + known
-            throw AgentError(
-                "no format “\(name)”: expected one of \(all.joined(separator: ", "))\(suggestion(name, all))"
-            )
-        }
+        return format
     }
 
     /// `process=host,clock=vc` as a map from our names to theirs.
@@ -235,31 +239,6 @@ extension AgentConfiguration {
         guard !known.contains(name) else { return }
         throw AgentError(
             "\(path), line \(key.mark?.line ?? 1): no key “\(name)”: expected one of "
-                + "\(known.joined(separator: ", "))\(suggestion(name, known))")
-    }
-
-    /// `, perhaps “x”` where a known name is near.
-    private static func suggestion(_ name: String, _ known: [String]) -> String {
-        let nearest = known.map { ($0, distance(name.lowercased(), $0.lowercased())) }.min {
-            $0.1 < $1.1
-        }
-        guard let nearest, nearest.1 <= max(2, name.count / 3) else { return "" }
-        return ", perhaps “\(nearest.0)”"
-    }
-
-    /// Levenshtein's distance.
-    private static func distance(_ a: String, _ b: String) -> Int {
-        let b = Array(b)
-        var row = Array(0...b.count)
-        for (i, x) in a.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, y) in b.enumerated() {
-                let cost = x == y ? diagonal : min(diagonal, row[j], row[j + 1]) + 1
-                diagonal = row[j + 1]
-                row[j + 1] = cost
-            }
-        }
-        return row[b.count]
+                + known.joined(separator: ", ") + Suggestion.ending(for: name, among: known))
     }
 }

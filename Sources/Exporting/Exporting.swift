@@ -39,11 +39,11 @@ package struct ExportQuestion: Sendable {
         ])
         let name = try parameters.required("format")
         guard let format = ExportFormat(rawValue: name) else {
+            let all = ExportFormat.allCases.map(\.rawValue)
             throw QuestionError(
                 .misuse,
-                "format: expected one of "
-                    + ExportFormat.allCases.map(\.rawValue).joined(separator: ", ")
-                    + ", found “\(name)”")
+                "no format “\(name)”: expected one of \(all.joined(separator: ", "))"
+                    + Suggestion.ending(for: name, among: all))
         }
         self.format = format
         let given = ["past-of", "future-of", "where"].filter { !parameters[$0].isEmpty }

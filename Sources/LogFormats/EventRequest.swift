@@ -48,7 +48,8 @@ package struct EventRequest: Sendable, Hashable {
             guard EventRequest.fields.contains(member.key) else {
                 throw Defect(
                     field: member.key,
-                    "unknown: expected one of \(EventRequest.fields.joined(separator: ", "))")
+                    "unknown: expected one of \(EventRequest.fields.joined(separator: ", "))"
+                        + Suggestion.ending(for: member.key, among: EventRequest.fields))
             }
             values[member.key] = member.value
         }

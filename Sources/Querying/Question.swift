@@ -149,7 +149,9 @@ package struct QuestionParameters: Sendable {
     package func expect(only known: [String]) throws(QuestionError) {
         for name in values.keys.sorted() where !known.contains(name) {
             throw QuestionError(
-                .misuse, "\(name): expected one of \(known.joined(separator: ", "))")
+                .misuse,
+                "\(name): expected one of \(known.joined(separator: ", "))"
+                    + Suggestion.ending(for: name, among: known))
         }
     }
 }

@@ -89,3 +89,24 @@ import Testing
         #expect(WallTime(year: 2000, month: 1, day: 1, hour: 24) == nil)
     }
 }
+
+@Suite struct SuggestionTests {
+    private static let words = ["govector", "regex", "text", "timeline"]
+
+    @Test(
+        arguments: [
+            ("timelin", "timeline"), ("TIMELINE", "timeline"), ("tmieline", "timeline"),
+            ("regx", "regex"), ("tetx", "text"), ("govctr", "govector"), ("nothing", nil),
+            ("timeli", "timeline"), ("", nil),
+        ] as [(String, String?)])
+    func nearest(word: String, expected: String?) {
+        #expect(Suggestion.nearest(to: word, among: Self.words) == expected)
+    }
+
+    @Test func howNearCanBeSaid() {
+        #expect(Suggestion.nearest(to: "txt", among: Self.words, distanceMax: 1) == "text")
+        #expect(Suggestion.nearest(to: "tet2x", among: Self.words, distanceMax: 0) == nil)
+        #expect(Suggestion.nearest(to: "x", among: [], distanceMax: 9) == nil)
+        #expect(Suggestion.ending(for: "regx", among: Self.words) == ", perhaps “regex”")
+    }
+}

@@ -291,6 +291,8 @@ import Testing
             "agent", "--collector", "http://h", "--host", "a", "--spool", folder.path, "--follow",
             "govectr:/x", "--check")
         #expect(format.status == 2 && format.errors.contains("perhaps “govector”"))
+        let first = try Program.lightcone("agent", "--follow", "josnl:/x", "--check")
+        #expect(first.status == 2 && first.errors.contains("perhaps “jsonl”"), "\(first.errors)")
     }
 
     @Test func offLoopbackNeedsInsecure() throws {
