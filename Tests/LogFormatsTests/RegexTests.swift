@@ -105,4 +105,20 @@ import Testing
         #expect(try items("", .shiviz).isEmpty)
         #expect(try items("nothing", .shiviz).unmatched.count == 1)
     }
+
+    /// However a file of ShiViz ends, and in whatever pieces it comes, no line of it is counted twice.
+    @Test(arguments: [
+        ("a {\"a\":1}\nhello", 2), ("a {\"a\":1}\nhello\n", 2), ("a\r\nb\r\n", 2), ("a", 1),
+        ("a\n", 1), ("\u{feff}a\nb", 2), ("a\nb\nc", 3), ("\na\n", 1),
+        ("(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)\n(\n", 2),
+        ("(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)\n", 0),
+        ("(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)\n\nx\ny", 2),
+    ])
+    func shortShiVizFiles(text: String, unmatched: Int) throws {
+        let bytes = Array(text.utf8)
+        for count in 1...bytes.count {
+            let items = try items(bytes, .shiviz, restarts: true) { count }
+            #expect(items.unmatched.count == unmatched, "pieces of \(count): \(items.unmatched)")
+        }
+    }
 }
