@@ -15,4 +15,6 @@ package enum Limits {
     package static let incarnationMax: UInt32 = 1 << 30
     /// Bytes that are kept of a line that was no event, for a person to recognise it by.
     package static let unmatchedLineBytesMax = 256
+    /// How deep JSON may nest: no log nests deeper, and the scanner's stack stays small.
+    package static let jsonDepthMax = 64
 }

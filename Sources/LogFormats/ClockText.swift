@@ -6,7 +6,7 @@ enum ClockText {
     /// Throws where it is no JSON object.
     static func members(_ text: [UInt8]) throws(RecordDefect) -> [JSONMember] {
         let trimmed = Array(text[Bytes.trim(text, text.indices)])
-        do throws(RecordDefect) {
+        do throws(JSONDefect) {
             return try JSONScanner.object(trimmed)
         } catch {
             guard let inside = JSONScanner.unescaped(trimmed),

@@ -12,12 +12,20 @@ package enum Limits {
     static let keptBytesMax = 64 * 1024
     /// Records in one line: bounds the time that a pattern which looks far ahead can take.
     static let recordsPerLineMax = 1024
-    /// How deep JSON may nest: no log nests deeper, and the scanner's stack stays small.
-    static let nestingMax = 64
     /// Executions of one file: each name is remembered, to tell when it comes again.
     static let executionsMax = 4_096
     /// Processes of one file whose last sequence number is remembered: beyond it a checkpoint grows too large.
     static let processesMax = 4_096
+    /// Lines whose keys are remembered, to suggest one where a field map names a key that is nowhere.
+    static let sampledLinesMax = 1_000
+    /// Keys that are remembered then: clocks may be keyed by a thousand processes.
+    static let sampledKeysMax = 4_096
+    /// How deep they are looked for.
+    static let sampledDepthMax = 6
+    /// Keys that a message lists.
+    static let shownKeysMax = 10
+    /// Letters of a name from which on two wrong ones are a misspelling and not another name.
+    static let longNameLetters = 6
     /// Bytes of evidence that a reason quotes.
     static let quotedBytesMax = 120
     /// Bytes at the beginning of a plain line in which a level is looked for.

@@ -9,9 +9,11 @@ package enum LogFormat: Sendable, Hashable {
     case regex(pattern: String, delimiter: String?)
     /// A file whose first two lines are the pattern and the delimiter (or blank), then as `regex`.
     case shiviz
-    /// One JSON object a line. `fields` names for each of our words (process, host, execution,
-    /// kind, name, text, level, time, seq, clock, cause, or an attribute) the key that the log has
-    /// for it; without it, Lightcone's own keys, or those of the DistributedClocks tracing library.
+    /// One JSON object a line. `fields` names for some of our words (process, host, execution,
+    /// kind, name, text, level, time, seq, clock, cause) and for attributes (any other name, or
+    /// `attr.` and any name) the key that the log has for it, or the path to it in nested objects,
+    /// such as `pkt.vc`; our other words stand for themselves. Without it, Lightcone's own keys, or
+    /// those of the DistributedClocks tracing library.
     case jsonl(fields: [String: String]?)
     /// Plain lines, without clocks.
     case text

@@ -27,6 +27,15 @@ extension LogReader {
             }
         }
 
+        mutating func add(_ meanings: [FieldMap.Meaning], _ value: JSONValue) {
+            for meaning in meanings {
+                switch meaning {
+                case .attribute(let key): add(key, value)
+                case .word(let word): if !value.isNull { known[word] = value }
+                }
+            }
+        }
+
         /// What `read` makes of a word's text; the value becomes an attribute where it makes
         /// nothing of it.
         mutating func describing<Value>(_ word: String, _ read: (JSONValue) -> Value?) -> Value? {
@@ -61,7 +70,8 @@ extension LogReader {
     }
 
     mutating func jsonItem(_ line: [UInt8]) throws(RecordDefect) -> LogItem {
-        let members = try JSONScanner.object(line)
+        let members = try LogReader.object(line)
+        search?.see(members)
         let map: FieldMap
         if let fields { map = fields } else { map = try FieldMap.map(for: members) }
         var values = try LogReader.values(members, map)
@@ -107,22 +117,29 @@ extension LogReader {
     ) throws(RecordDefect) -> Values {
         var values = Values()
         for member in members {
-            if !map.isRaw, member.key == "attributes", case .object(let text) = member.value {
-                for inner in try JSONScanner.object(Array(text.utf8)) {
-                    values.add(inner.key, inner.value)
-                }
-                continue
+            if map.opensAttributes, member.key == "attributes",
+                case .object(let text) = member.value
+            {
+                for inner in try object(Array(text.utf8)) { values.add(inner.key, inner.value) }
+            } else if let meanings = map.meanings[member.key] {
+                values.add(meanings, member.value)
+            } else {
+                values.add(member.key, member.value)
             }
-            for word in map.words[member.key] ?? [] {
-                if !FieldMap.words.contains(word) {
-                    values.add(word, member.value)
-                } else if !member.value.isNull {
-                    values.known[word] = member.value
-                }
-            }
-            if map.words[member.key] == nil { values.add(member.key, member.value) }
+        }
+        for path in map.paths where !members.contains(where: { $0.key == path }) {
+            guard let value = JSONScanner.value(at: path, of: members) else { continue }
+            values.add(map.meanings[path] ?? [], value)
         }
         return values
+    }
+
+    private static func object(_ bytes: [UInt8]) throws(RecordDefect) -> [JSONMember] {
+        do throws(JSONDefect) {
+            return try JSONScanner.object(bytes)
+        } catch {
+            throw RecordDefect(error.reason)
+        }
     }
 
     private static func clock(

@@ -39,6 +39,8 @@ package struct LogReader: Sendable {
     var regex: RegexReading?
     /// How `jsonl` names things; nil where the line tells.
     var fields: FieldMap?
+    /// Which keys of `fields` were seen, where that is asked. Not part of the stored state.
+    var search: FieldSearch?
     /// The header of a `shiviz` file, once it was read.
     var header: ShiVizHeader?
     /// How many of the bytes to come were seen before and hold nothing that can be consumed. Not
@@ -47,8 +49,8 @@ package struct LogReader: Sendable {
 
     /// A reader at the beginning of a log.
     ///
-    /// Throws where a pattern is not valid or lacks a group, where a field map lacks the process or
-    /// names an empty key, and where an option is empty or too long.
+    /// Throws where a pattern is not valid or lacks a group, where a field map lacks the process,
+    /// names an empty key or has a word that is nearly one of ours, and where an option is empty or too long.
     package init(_ format: LogFormat, _ options: Options) throws(LogFormatError) {
         self.format = format
         self.options = options

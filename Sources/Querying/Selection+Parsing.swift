@@ -30,7 +30,8 @@ extension Selection {
     ///     and        = unary ("&&" unary)*
     ///     unary      = "!" unary | "(" or ")" | comparison
     ///     comparison = field ("=" | "!=" | "=~" | "!~" | ">" | ">=" | "<" | "<=") value
-    ///     field      = process | host | kind | name | text | level | time | seq | any attribute's key
+    ///     field      = process | host | kind | name | text | level | time | seq | ["attr."] key
+    ///     key        = any attribute's, or the path to a member of one that is an object: pkt.msg.type
     ///     value      = "text" | 'text' | number | word
     package init(_ text: String) throws(SelectionError) {
         var parser = try SelectionParser(text)
@@ -186,6 +187,9 @@ private struct SelectionParser {
         return .compare(field, comparison, literal)
     }
 
+    /// Before the key of an attribute, which may then be called as a field is.
+    private static let attributePrefix = "attr."
+
     private static func field(_ name: String) -> Selection.Field {
         switch name {
         case "process": .process
@@ -196,6 +200,8 @@ private struct SelectionParser {
         case "level": .level
         case "time": .time
         case "seq": .seq
+        case _ where name.hasPrefix(attributePrefix) && name != attributePrefix:
+            .attribute(String(name.dropFirst(attributePrefix.count)))
         default: .attribute(name)
         }
     }

@@ -108,8 +108,24 @@ extension Selection.Field {
         case .time: event.time.map { .time($0) } ?? .nothing
         case .seq: .sequence(event.id.sequence)
         case .attribute(let key):
-            event.attributes.last { $0.key == key }.map { .text($0.value.text) } ?? .nothing
+            attribute(key, of: event).map { .text($0) } ?? .nothing
         }
+    }
+
+    /// The attribute of this key, or what its path leads to in an attribute that is an object.
+    private func attribute(_ key: String, of event: Event) -> String? {
+        if let attribute = event.attributes.last(where: { $0.key == key }) {
+            return attribute.value.text
+        }
+        guard key.contains(".") else { return nil }
+        let objects = event.attributes.compactMap { attribute in
+            if case .json(let text) = attribute.value, text.hasPrefix("{") {
+                JSONMember(key: attribute.key, value: .object(text))
+            } else {
+                nil as JSONMember?
+            }
+        }
+        return JSONScanner.value(at: key, of: objects)?.text
     }
 }
 

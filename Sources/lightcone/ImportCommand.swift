@@ -15,7 +15,8 @@ struct ImportCommand: ParsableCommand {
         abstract: "Reads logs into a folder that can be asked.",
         discussion: """
             The folder is made where there is none. The same file imported twice adds nothing. Lines that are no events are \
-            counted and shown, and stay listed under `lightcone defects`.
+            counted and shown, and stay listed under `lightcone defects`. A field's name may be a path into nested objects; a \
+            name of your own makes an attribute. Exit codes: 0 imported, 1 a file holds no event, 2 misuse, 3 failure.
 
             Example:
               lightcone import --into shop --format govector web.log api.log db.log
@@ -42,7 +43,8 @@ struct ImportCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "jsonl: what our fields are called, process=host,clock=vc,text=msg.", valueName: "map"))
+            "jsonl: what our fields are called, process=host,clock=pkt.vc,text=msg.",
+            valueName: "map"))
     var fields: String?
 
     @Option(help: "The execution of logs that name none.")
@@ -72,6 +74,12 @@ struct ImportCommand: ParsableCommand {
             }
             guard status.isRegular else { throw CommandFailure("\(file) is no regular file") }
         }
+        let settings = [
+            self.format, pattern ?? "", delimiter ?? "", fields ?? "", execution, host ?? "",
+        ]
+        if let complaint = try LogImport.missingField(files, format) {
+            throw QuestionError(.misuse, complaint)
+        }
         let archive = try Archive(into, .readWrite)
         _ = try archive.recover()
         var results: [LogImport.Result] = []
@@ -79,10 +87,7 @@ struct ImportCommand: ParsableCommand {
             results.append(
                 try LogImport(
                     archive: archive, path: file, format: format, execution: execution, host: host,
-                    settings: [
-                        self.format, pattern ?? "", delimiter ?? "", fields ?? "", execution,
-                        host ?? "",
-                    ]
+                    settings: settings
                 ).run())
         }
         try report(results, archive)
@@ -134,7 +139,7 @@ struct ImportCommand: ParsableCommand {
             for summary in summaries { Terminal.write(summary.line + "\n") }
         }
         Terminal.flush()
-        if summaries.allSatisfy({ $0.events == 0 }) { throw Ended(exit: .no) }
+        if results.contains(where: { $0.eventCount == 0 }) { throw Ended(exit: .no) }
     }
 
     private func summary(

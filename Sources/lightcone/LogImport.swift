@@ -107,6 +107,26 @@ struct LogImport {
         return result
     }
 
+    /// What is wrong with a key that a field map names and no line of any file has, or nil. Reads until all were seen, and
+    /// before anything is imported: what is once in an archive stays.
+    static func missingField(_ paths: [String], _ format: LogFormat) throws -> String? {
+        var reader = try LogReader(format, LogReader.Options())
+        reader.searchFields()
+        for path in paths {
+            let file = try File(path, .read)
+            var pending: [UInt8] = []
+            var offset = 0
+            while reader.isMissingFields {
+                let bytes = try file.read(at: offset, count: readBytes)
+                offset += bytes.count
+                pending += bytes
+                pending.removeFirst(reader.read(pending, isFinal: bytes.isEmpty) { _ in })
+                if bytes.isEmpty { break }
+            }
+        }
+        return reader.missingField
+    }
+
     private mutating func read(_ bytes: [UInt8], isFinal: Bool) -> Int {
         var items: [LogItem] = []
         let consumed = reader.read(bytes, isFinal: isFinal) { items.append($0) }

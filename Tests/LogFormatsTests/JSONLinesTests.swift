@@ -62,6 +62,95 @@ import Testing
         #expect(throws: LogFormatError.self) { try reader(.jsonl(fields: ["process": ""])) }
     }
 
+    @Test func mapsNestedFields() throws {
+        let fields = [
+            "process": "event.nid", "clock": "pkt.vc", "term": "event.state.term", "text": "a.b",
+            "kind": "kinds.of",
+        ]
+        let event = try event(
+            #"{"event":{"nid":"n1","state":{"term":3}},"pkt":{"vc":{"n1":2,"n2":1}},"a.b":"literal","a":{"b":"nested"},"kinds":7}"#,
+            fields)
+        #expect(event.id.description == "n1:2" && event.text == "literal")
+        #expect(event.clock == VectorClock([ProcessID(name: "n1"): 2, ProcessID(name: "n2"): 1]))
+        #expect(
+            event.attributes == [
+                Attribute("event", .json(#"{"nid":"n1","state":{"term":3}}"#)),
+                Attribute("pkt", .json(#"{"vc":{"n1":2,"n2":1}}"#)),
+                Attribute("a", .json(#"{"b":"nested"}"#)), Attribute("kinds", .json("7")),
+                Attribute("term", .json("3")),
+            ])
+        // Within a path too a key with dots goes before what is nested, and null is as good as nothing.
+        let other = try self.event(
+            #"{"p":1,"attributes":{"s.t":5,"s":{"t":6}},"x":{"y":null,"z":null}}"#,
+            ["process": "p", "t": "attributes.s.t", "text": "x.y", "attr.name": "x.z"])
+        #expect(other.text.isEmpty)
+        #expect(other.attributes.contains(Attribute("t", .json("5"))))
+        #expect(other.attributes.contains(Attribute("name", .json("null"))))
+        #expect(other.attributes.contains(Attribute("s", .json(#"{"t":6}"#))))
+    }
+
+    @Test func ourOwnKeysCountBesideAMap() throws {
+        let line =
+            #"{"svc":"a","msg":"m","text":"t","level":"warn","time":1545000000,"name":"n","seq":4,"host":"h","execution":"e","cause":"b:3","attributes":{"k":1}}"#
+        let items = try items(line, .jsonl(fields: ["process": "svc", "text": "msg"]))
+        let event = try #require(items.events.first, "\(items)")
+        #expect(items.keys.first?.host == "h" && items.keys.first?.execution == "e")
+        #expect(event.id.description == "a:4" && event.level == .warning && event.name == "n")
+        #expect(event.kind == .receive && event.cause?.description == "b:3" && event.time != nil)
+        #expect(event.text == "m")
+        #expect(event.attributes == [Attribute("text", .text("t")), Attribute("k", .json("1"))])
+        // A key that is mapped means only what it is mapped to.
+        let taken = try self.event(line, ["process": "svc", "text": "name", "attr.level": "level"])
+        #expect(taken.text == "n" && taken.name.isEmpty && taken.level == nil)
+        #expect(taken.attributes.contains(Attribute("level", .text("warn"))))
+        let whole = try self.event(line, ["process": "svc", "all": "attributes"])
+        #expect(whole.attributes.contains(Attribute("all", .json(#"{"k":1}"#))))
+    }
+
+    @Test(
+        arguments: [
+            ("txt", "text"), ("proces", nil), ("clok", "clock"), ("hots", nil), ("leevl", nil),
+            ("executoin", "execution"), ("Text", "text"), ("term", nil), ("cost", "host"),
+            ("attr.cost", nil), ("message", nil),
+        ] as [(String, String?)])
+    func aMisspeltWordIsRefused(word: String, meant: String?) throws {
+        let format = LogFormat.jsonl(fields: ["process": "p", word: "x"])
+        guard let meant else {
+            _ = try reader(format)
+            return
+        }
+        let error = try #require(throws: LogFormatError.self) { try reader(format) }
+        #expect(error.description.contains("“\(word)”: perhaps “\(meant)”"))
+        #expect(error.description.contains("“attr.\(word)”"))
+        // Where the word itself is mapped as well, or nothing is renamed, it is no misspelling.
+        _ = try reader(.jsonl(fields: ["process": "p", meant: "y", word: "x"]))
+        _ = try reader(.jsonl(fields: ["process": "p", word: word]))
+    }
+
+    @Test func keysThatAreNowhereAreFound() throws {
+        func complaint(_ fields: [String: String], _ lines: String) throws -> String? {
+            var reader = try reader(.jsonl(fields: fields))
+            reader.searchFields()
+            _ = reader.read(Array(lines.utf8), isFinal: true) { _ in }
+            return reader.missingField
+        }
+        let lines = "{\"p\":1,\"message\":\"x\"}\n{\"p\":1,\"pkt\":{\"vc\":{\"1\":2}}}\nodd\n"
+        #expect(
+            try complaint(["process": "p", "text": "message", "clock": "pkt.vc"], lines) == nil)
+        let prefix = "no line has the key"
+        #expect(
+            try complaint(["process": "p", "text": "mesage"], lines)
+                == "\(prefix) “mesage” of the field map: perhaps “message”")
+        #expect(
+            try complaint(["process": "p", "clock": "vc"], lines)
+                == "\(prefix) “vc” of the field map: perhaps “pkt.vc”")
+        #expect(
+            try complaint(["process": "p", "text": "something"], lines)
+                == "\(prefix) “something” of the field map: there are message, p, pkt, pkt.vc, pkt.vc.1"
+        )
+        #expect(try complaint(["process": "p", "text": "mesage"], "odd\n") == nil)
+    }
+
     @Test func decodesStrings() throws {
         let event = try event(
             #"{"process":"a","text":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00\ud800x\udc00","text2":"","text2":"last"}"#

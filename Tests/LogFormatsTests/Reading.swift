@@ -100,7 +100,7 @@ let sharedLogs: URL? = {
     return found
 }()
 
-/// An entry of index.json.
+/// An entry of index.json or more.json.
 struct SharedLog: Decodable, CustomTestStringConvertible {
     struct Execution: Decodable {
         var label: String
@@ -132,10 +132,12 @@ struct SharedLog: Decodable, CustomTestStringConvertible {
     }
 
     static let all: [SharedLog] = {
-        guard let sharedLogs,
-            let data = try? Data(contentsOf: sharedLogs.appendingPathComponent("index.json"))
-        else { return [] }
-        return (try? JSONDecoder().decode([SharedLog].self, from: data)) ?? []
+        ["index.json", "more.json"].flatMap { name -> [SharedLog] in
+            guard let sharedLogs,
+                let data = try? Data(contentsOf: sharedLogs.appendingPathComponent(name))
+            else { return [] }
+            return (try? JSONDecoder().decode([SharedLog].self, from: data)) ?? []
+        }
     }()
 
     static let goVector = all.filter { $0.regex == "(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)" }

@@ -34,6 +34,27 @@ import Testing
         #expect(try Selection(text).holds(for: Self.event, host: "h1", kind: .send) == expected)
     }
 
+    /// `attr.` reaches an attribute that is called as a field is, and a path what is nested.
+    @Test(arguments: [
+        ("attr.level = 30", true), ("level = warn", true), ("attr.level = warn", false),
+        ("attr.attempt = 4", true), ("attr.user = x", false), ("\"level\" = 30", true),
+        ("pkt.msg.type = tok", true), ("attr.pkt.msg.q < 1", true), ("pkt.msg.q > 0", false),
+        ("pkt.msg = x", false), ("pkt.msg =~ '\"q\": -1'", true), ("pkt.vc = 7", true),
+        ("pkt.vc.0 = 2", true), ("pkt.none.q = 1", false), ("state.log.len = 3", true),
+        ("state.term = 2", true), ("attr. = 1", false), ("attr.attr.x = 1", true),
+        ("user.name = x", false),
+    ])
+    func attributesByKeyAndPath(text: String, expected: Bool) throws {
+        var event = Self.event
+        event.attributes += [
+            Attribute("level", .json("30")), Attribute("attr.x", .json("1")),
+            Attribute("pkt", .json(#"{"vc":{"0":2},"msg":{"type":"tok","q": -1}}"#)),
+            Attribute("pkt.vc", .json("7")), Attribute("state.log", .json(#"{"len":3}"#)),
+            Attribute("state", .json(#"{"term":2}"#)),
+        ]
+        #expect(try Selection(text).holds(for: event, host: "h1", kind: .send) == expected)
+    }
+
     @Test(arguments: [
         ("{ text }", 8), ("{ text = }", 10), ("text = \"x", 8), ("seq = x", 7), ("level = loud", 9),
         ("kind = sent", 8),

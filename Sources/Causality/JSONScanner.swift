@@ -1,7 +1,5 @@
-import Causality
-
 /// A JSON value: strings decoded, everything else as its own text, digit for digit.
-enum JSONValue: Hashable, Sendable {
+package enum JSONValue: Hashable, Sendable {
     case string(String)
     case number(String)
     /// `true`, `false` or `null`.
@@ -10,7 +8,7 @@ enum JSONValue: Hashable, Sendable {
     case array(String)
 
     /// The string, or the JSON text of what is none.
-    var text: String {
+    package var text: String {
         switch self {
         case .string(let text), .number(let text), .literal(let text), .object(let text),
             .array(let text):
@@ -18,10 +16,10 @@ enum JSONValue: Hashable, Sendable {
         }
     }
 
-    var isNull: Bool { self == .literal("null") }
+    package var isNull: Bool { self == .literal("null") }
 
     /// The kind of value, for messages.
-    var kind: String {
+    package var kind: String {
         switch self {
         case .string: "a string"
         case .number: "a number"
@@ -32,22 +30,34 @@ enum JSONValue: Hashable, Sendable {
     }
 }
 
-struct JSONMember: Hashable, Sendable {
-    var key: String
-    var value: JSONValue
+package struct JSONMember: Hashable, Sendable {
+    package var key: String
+    package var value: JSONValue
+
+    package init(key: String, value: JSONValue) {
+        self.key = key
+        self.value = value
+    }
+}
+
+/// Why a text is no JSON object.
+package struct JSONDefect: Error {
+    package let reason: String
+
+    init(_ reason: String) { self.reason = reason }
 }
 
 /// Reads one JSON object (RFC 8259) at its top level; what nests in it is checked and kept as text.
-/// O(n), and at most `Limits.nestingMax` deep. Bytes that are not UTF-8 become U+FFFD, as do lone
+/// O(n), and at most `Limits.jsonDepthMax` deep. Bytes that are not UTF-8 become U+FFFD, as do lone
 /// surrogates.
-struct JSONScanner {
+package struct JSONScanner {
     private let bytes: [UInt8]
     private var index = 0
 
     private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     /// The members in order; of equal keys the last one's value, in the place of the first.
-    static func object(_ bytes: [UInt8]) throws(RecordDefect) -> [JSONMember] {
+    package static func object(_ bytes: [UInt8]) throws(JSONDefect) -> [JSONMember] {
         var scanner = JSONScanner(bytes)
         scanner.skipSpace()
         let members = try scanner.members()
@@ -59,7 +69,7 @@ struct JSONScanner {
     }
 
     /// The text that `bytes` are the escaped inside of, or nil.
-    static func unescaped(_ bytes: [UInt8]) -> String? {
+    package static func unescaped(_ bytes: [UInt8]) -> String? {
         let quote = UInt8(ascii: "\"")
         var scanner = JSONScanner([quote] + bytes + [quote])
         guard let text = try? scanner.string(), scanner.index == scanner.bytes.count else {
@@ -68,12 +78,18 @@ struct JSONScanner {
         return text
     }
 
-    private func unexpected(_ what: String) -> RecordDefect {
+    private func unexpected(_ what: String) -> JSONDefect {
         let found =
             index >= bytes.count
-            ? "the end" : Bytes.quoted(Bytes.string(bytes, index..<min(bytes.count, index + 16)))
-        return RecordDefect("not JSON at byte \(index): expected \(what), found \(found)")
+            ? "the end" : string(index..<min(bytes.count, index + 16))
+        return JSONDefect("not JSON at byte \(index): expected \(what), found \(found)")
     }
+
+    private func string(_ range: Range<Int>) -> String {
+        String(decoding: bytes[range], as: UTF8.self)
+    }
+
+    private func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) }
 
     private mutating func skipSpace() {
         while index < bytes.count, [32, 9, 10, 13].contains(bytes[index]) { index += 1 }
@@ -85,7 +101,7 @@ struct JSONScanner {
         return true
     }
 
-    private mutating func members() throws(RecordDefect) -> [JSONMember] {
+    private mutating func members() throws(JSONDefect) -> [JSONMember] {
         guard take("{") else { throw unexpected("a JSON object") }
         var members: [JSONMember] = []
         var places: [ExactText: Int] = [:]
@@ -108,19 +124,19 @@ struct JSONScanner {
         }
     }
 
-    private mutating func colon() throws(RecordDefect) {
+    private mutating func colon() throws(JSONDefect) {
         skipSpace()
         guard take(":") else { throw unexpected("`:`") }
         skipSpace()
     }
 
-    private mutating func value(depth: Int) throws(RecordDefect) -> JSONValue {
+    private mutating func value(depth: Int) throws(JSONDefect) -> JSONValue {
         guard index < bytes.count else { throw unexpected("a value") }
         let start = index
         let first = bytes[index]
         if first == UInt8(ascii: "\"") { return .string(try string()) }
         try skipValue(depth: depth)
-        let text = Bytes.string(bytes, start..<index)
+        let text = string(start..<index)
         switch first {
         case UInt8(ascii: "{"): return .object(text)
         case UInt8(ascii: "["): return .array(text)
@@ -129,7 +145,7 @@ struct JSONScanner {
         }
     }
 
-    private mutating func skipValue(depth: Int) throws(RecordDefect) {
+    private mutating func skipValue(depth: Int) throws(JSONDefect) {
         guard index < bytes.count else { throw unexpected("a value") }
         switch bytes[index] {
         case UInt8(ascii: "\""): try skipString()
@@ -147,10 +163,10 @@ struct JSONScanner {
 
     private mutating func skipNested(
         depth: Int, close: Unicode.Scalar, hasKeys: Bool
-    ) throws(RecordDefect) {
-        guard depth < Limits.nestingMax else {
-            throw RecordDefect(
-                "JSON nested at byte \(index): expected at most \(Limits.nestingMax) levels")
+    ) throws(JSONDefect) {
+        guard depth < Limits.jsonDepthMax else {
+            throw JSONDefect(
+                "JSON nested at byte \(index): expected at most \(Limits.jsonDepthMax) levels")
         }
         index += 1
         skipSpace()
@@ -168,7 +184,7 @@ struct JSONScanner {
         }
     }
 
-    private mutating func skipNumber() throws(RecordDefect) {
+    private mutating func skipNumber() throws(JSONDefect) {
         _ = take("-")
         if !take("0") { try skipDigits() }
         if take(".") { try skipDigits() }
@@ -178,16 +194,16 @@ struct JSONScanner {
         }
     }
 
-    private mutating func skipDigits() throws(RecordDefect) {
-        guard index < bytes.count, Bytes.isDigit(bytes[index]) else { throw unexpected("a digit") }
-        while index < bytes.count, Bytes.isDigit(bytes[index]) { index += 1 }
+    private mutating func skipDigits() throws(JSONDefect) {
+        guard index < bytes.count, isDigit(bytes[index]) else { throw unexpected("a digit") }
+        while index < bytes.count, isDigit(bytes[index]) { index += 1 }
     }
 }
 
 extension JSONScanner {
     /// Moves past a string; true where it holds escapes.
     @discardableResult
-    private mutating func skipString() throws(RecordDefect) -> Bool {
+    private mutating func skipString() throws(JSONDefect) -> Bool {
         guard take("\"") else { throw unexpected("a string") }
         var hasEscapes = false
         while index < bytes.count {
@@ -215,11 +231,11 @@ extension JSONScanner {
         throw unexpected("the end of a string")
     }
 
-    private mutating func string() throws(RecordDefect) -> String {
+    private mutating func string() throws(JSONDefect) -> String {
         let start = index + 1
         let hasEscapes = try skipString()
         let inside = start..<index - 1
-        return hasEscapes ? unescape(inside) : Bytes.string(bytes, inside)
+        return hasEscapes ? unescape(inside) : string(inside)
     }
 
     /// The text of a string that `skipString` has checked.
