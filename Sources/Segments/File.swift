@@ -178,12 +178,15 @@ package struct File: ~Copyable, ByteSource {
 
 /// Folders.
 package enum Folder {
-    /// Makes a folder and those above it; fine where it exists.
-    package static func make(_ path: String) throws(SegmentError) {
+    /// Makes a folder and those above it; fine where it exists. With `isPublic`, users of all groups may enter those that are
+    /// made, whatever the program's mask says.
+    package static func make(_ path: String, isPublic: Bool = false) throws(SegmentError) {
         if let status = try File.status(path), !status.isRegular { return }
         let parent = parent(path)
-        if parent != path, !parent.isEmpty { try make(parent) }
-        guard mkdir(path, 0o750) == 0 || errno == EEXIST else {
+        if parent != path, !parent.isEmpty { try make(parent, isPublic: isPublic) }
+        if mkdir(path, isPublic ? 0o755 : 0o750) == 0 {
+            if isPublic { chmod(path, 0o755) }
+        } else if errno != EEXIST {
             throw .system(call: "mkdir", path: path, code: errno)
         }
         if !parent.isEmpty { try sync(parent) }

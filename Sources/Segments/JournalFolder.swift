@@ -68,7 +68,8 @@ package struct SpoolFolder: Sendable, Hashable {
 
     static func makeShared(_ path: String) throws(SegmentError) {
         guard try File.status(path) == nil else { return }
-        try Folder.make(path)
+        // Nobody could use it below folders that others may not enter.
+        try Folder.make(path, isPublic: true)
         // Beyond what the program's mask allows; fails where another program has just made it, which is fine.
         chmod(path, 0o1777)
     }

@@ -166,6 +166,18 @@ import Testing
         #expect(spool.recorder("db").process.incarnation == 1)
     }
 
+    @Test func foldersAboveASharedOneCanBeEnteredByEverybody() throws {
+        let spool = try TemporarySpool()
+        try SpoolFolder(spool.folder.path + "/deep/er/spool").make()
+        func mode(_ path: String) -> mode_t {
+            var status = stat()
+            stat(spool.folder.path + path, &status)
+            return status.st_mode & 0o7777
+        }
+        #expect(mode("/deep") == 0o755 && mode("/deep/er") == 0o755)
+        #expect(mode("/deep/er/spool") == 0o1777 && mode("/deep/er/spool/journals") == 0o1777)
+    }
+
     @Test func aSpoolInMemoryKeepsItsNumbersOnDisk() {
         let folder = SpoolFolder("/dev/shm/lightcone-no-such-folder")
         #expect(!folder.durableFolders.isEmpty)
