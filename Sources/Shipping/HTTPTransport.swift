@@ -49,7 +49,7 @@ package struct HTTPTransport: Transport {
         do {
             return try await client.execute(request, timeout: .seconds(Limits.requestSecondsMax))
         } catch {
-            throw .unreachable("\(error)")
+            throw .unreachable("\(base): \(HTTPTransport.reason(error))")
         }
     }
 

@@ -11,7 +11,7 @@ package protocol Transport: Sendable {
 
 /// Why bytes were not acknowledged.
 package enum ShippingError: Error, Sendable, CustomStringConvertible {
-    /// Nobody answered, or the connection broke: what became of the request is unknown.
+    /// Nobody answered, or the connection broke: what became of the request is unknown. The text says where, and why.
     case unreachable(String)
     /// The collector cannot take it now.
     case busy(String, retryAfterSeconds: Int?)
@@ -22,7 +22,7 @@ package enum ShippingError: Error, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .unreachable(let text): "the collector cannot be reached: \(text)"
+        case .unreachable(let text): "cannot reach \(text)"
         case .busy(let text, _): "the collector is busy: \(text)"
         case .wrongOffset(let expected): "the collector has \(expected) bytes"
         case .refused(let status, let text): "the collector refused with status \(status): \(text)"

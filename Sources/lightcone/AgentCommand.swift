@@ -18,7 +18,8 @@ struct AgentCommand: AsyncParsableCommand {
 
             Example:
               lightcone agent --collector http://127.0.0.1:4780 --host web-1
-              lightcone agent --collector http://127.0.0.1:4780 --host web-1 --follow 'text:/var/log/*.log'
+              lightcone agent --collector http://127.0.0.1:4780 --host web-1 \\
+                --follow 'text:/var/log/*.log'
             """)
 
     @Option(help: "A configuration file, YAML.", completion: .file(extensions: ["yaml", "yml"]))

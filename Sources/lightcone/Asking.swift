@@ -95,16 +95,21 @@ struct RemoteSource {
         do {
             response = try await HTTPTransport.client.execute(request, timeout: .hours(1))
         } catch {
-            throw CommandFailure("cannot reach \(base): \(error)")
+            throw CommandFailure("cannot reach \(base): \(HTTPTransport.reason(error))")
         }
         guard response.status == .ok else { throw try await failure(response) }
         for note in response.headers["Lightcone-Note"] {
             Terminal.note(PercentEscaping.unescape(note[...]))
         }
         var isEmpty = true
-        for try await piece in response.body {
-            isEmpty = isEmpty && piece.readableBytes == 0
-            Terminal.write(String(buffer: piece))
+        do {
+            for try await piece in response.body {
+                isEmpty = isEmpty && piece.readableBytes == 0
+                Terminal.write(String(buffer: piece))
+            }
+        } catch {
+            throw CommandFailure(
+                "\(base): the answer breaks off: \(HTTPTransport.reason(error))")
         }
         Terminal.flush()
         switch response.headers.first(name: "Lightcone-Answer") {

@@ -20,7 +20,10 @@ struct ImportCommand: ParsableCommand {
 
             Example:
               lightcone import --into shop --format govector web.log api.log db.log
-              lightcone import --into akka --format regex --pattern '(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)' merged.log
+              lightcone import --into akka --format regex \\
+                --pattern '(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)' merged.log
+              lightcone import --into ring --format jsonl \\
+                --fields process=node,clock=pkt.vc,term=state.term ring.ndjson
             """)
 
     @Option(help: ArgumentHelp("The folder.", valueName: "dir"), completion: .directory)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Causality
 import Glibc
 import Querying
 
@@ -60,6 +61,9 @@ struct Ended: Error {
 @main
 enum Main {
     static func main() async {
+        // A reader that has gone is told by the write, and so is a node of the demo that has ended.
+        signal(SIGPIPE, SIG_IGN)
+        refuseUnknownCommand(Array(CommandLine.arguments.dropFirst()))
         do {
             var command = try Lightcone.parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -74,6 +78,27 @@ enum Main {
             exit((error.kind == .misuse ? Exit.misuse : Exit.no).rawValue)
         } catch {
             finish(error)
+        }
+    }
+
+    /// Ends the program where its arguments begin with a command that there is not: the parser takes that for one argument
+    /// too many.
+    private static func refuseUnknownCommand(_ arguments: [String]) {
+        var command: any ParsableCommand.Type = Lightcone.self
+        for argument in arguments {
+            let known = command.configuration.subcommands
+            guard !known.isEmpty, !argument.hasPrefix("-"), argument != "help" else { return }
+            if let next = known.first(where: { $0._commandName == argument }) {
+                command = next
+                continue
+            }
+            let shown = known.filter { $0.configuration.shouldDisplay }.map { $0._commandName }
+            let nearest = Suggestion.nearest(to: argument, among: shown)
+            let hint =
+                nearest.map { "perhaps “\($0)”" }
+                ?? "expected one of \(shown.joined(separator: ", "))"
+            Terminal.complain("no command “\(printable(argument))”: \(hint)")
+            exit(Exit.misuse.rawValue)
         }
     }
 

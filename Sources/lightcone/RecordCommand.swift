@@ -18,8 +18,9 @@ struct RecordCommand: AsyncParsableCommand {
             takes it. Exit codes: 0 recorded, 2 misuse, 3 not recorded.
 
             Example:
-              TOKEN=$(lightcone record --process deploy --name "image pushed" --send "v42 to web-1")
-              ssh web-1 "lightcone record --process rollout --name started --receive $TOKEN"
+              TOKEN=$(lightcone record --process deploy --name "image pushed" --send)
+              ssh web-1 \\
+                "lightcone record --process rollout --name started --receive $TOKEN"
             """)
 
     @Option(help: "The name of the process that the event belongs to.")
@@ -129,7 +130,8 @@ struct RecordCommand: AsyncParsableCommand {
         {
             // It may have been recorded: once more would be twice.
             throw CommandFailure(
-                "the agent did not answer, and may have recorded the event: \(error)")
+                "the agent did not answer, and may have recorded the event: "
+                    + HTTPTransport.reason(error))
         } catch {
             // An agent that was killed leaves its socket behind.
             return nil

@@ -1,3 +1,5 @@
+import AsyncHTTPClient
+import NIOCore
 import Segments
 import Shipping
 import SimulatedHistories
@@ -19,5 +21,31 @@ import Testing
         #expect(backoff.next(retryAfterSeconds: 30, using: &random) >= 30_000)
         backoff.reset()
         #expect(backoff.next(retryAfterSeconds: nil, using: &random) <= Limits.retryMillisecondsMin)
+    }
+}
+
+@Suite struct HTTPTransportTests {
+    @Test(arguments: [
+        ("http://127.0.0.1:1/", "cannot reach http://127.0.0.1:1: connection refused"),
+        (
+            "http://a.invalid",
+            "cannot reach http://a.invalid: no host of the name “a.invalid” is known"
+        ),
+    ])
+    func whyNobodyAnswersIsSaidPlainly(collector: String, why: String) async throws {
+        let error = await #expect(throws: ShippingError.self) {
+            try await HTTPTransport(collector: collector).offset(of: Identity128(naming: [1]))
+        }
+        #expect(error?.description == why)
+    }
+
+    @Test func timeOutsAreSaidPlainly() {
+        #expect(HTTPTransport.reason(HTTPClientError.deadlineExceeded) == "no answer in time")
+        #expect(HTTPTransport.reason(HTTPClientError.connectTimeout) == "no answer in 10 s")
+        #expect(
+            HTTPTransport.reason(ChannelError.connectTimeout(.seconds(3))) == "no answer in 3 s")
+        #expect(
+            HTTPTransport.reason(HTTPClientError.remoteConnectionClosed)
+                == "the connection was closed")
     }
 }

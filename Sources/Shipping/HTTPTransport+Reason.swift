@@ -1,0 +1,35 @@
+import AsyncHTTPClient
+import Glibc
+import NIOCore
+import NIOPosix
+
+extension HTTPTransport {
+    /// Why a request failed, in words for whoever asked: those of the libraries name their own parts.
+    package static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError:
+            let text = String(cString: strerror(error.errnoCode))
+            return text.prefix(1).lowercased() + text.dropFirst()
+        case let error as NIOConnectionError:
+            if let failure = error.connectionErrors.first { return reason(failure.error) }
+            return "no host of the name “\(error.host)” is known"
+        case ChannelError.connectTimeout(let time): return "no answer in \(seconds(time))"
+        case let error as HTTPClientError: return reason(error)
+        default: return "\(error)"
+        }
+    }
+
+    private static func reason(_ error: HTTPClientError) -> String {
+        switch error {
+        case .connectTimeout: "no answer in \(seconds(.seconds(Limits.connectSecondsMax)))"
+        case .deadlineExceeded, .readTimeout, .writeTimeout: "no answer in time"
+        case .remoteConnectionClosed: "the connection was closed"
+        case .invalidURL, .emptyHost, .emptyScheme: "not a URL such as http://127.0.0.1:4780"
+        default: error.shortDescription
+        }
+    }
+
+    private static func seconds(_ time: TimeAmount) -> String {
+        "\(time.nanoseconds / 1_000_000_000) s"
+    }
+}
