@@ -20,9 +20,9 @@ package enum ExportFormat: String, Sendable, CaseIterable {
     case perfetto
 }
 
-/// The part of the graph that is exported.
+/// The part of the graph that is exported, before a selection takes from it.
 package enum ExportScope: Sendable {
-    case selection(Selection)
+    case whole
     case pastOf(EventID)
     case futureOf(EventID)
 }
@@ -31,8 +31,9 @@ package enum ExportScope: Sendable {
 package struct ExportQuestion: Sendable {
     package let format: ExportFormat
     package let scope: ExportScope
+    package let selection: Selection
 
-    /// Parameters: `format`, and at most one of `past-of`, `future-of` (events) and `where` (a selection).
+    /// Parameters: `format`, at most one of `past-of` and `future-of` (events), and `where` (a selection).
     package init(_ parameters: QuestionParameters) throws(QuestionError) {
         try parameters.expect(only: [
             "execution", "limit", "format", "past-of", "future-of", "where",
@@ -46,15 +47,14 @@ package struct ExportQuestion: Sendable {
                     + Suggestion.ending(for: name, among: all))
         }
         self.format = format
-        let given = ["past-of", "future-of", "where"].filter { !parameters[$0].isEmpty }
-        guard given.count <= 1 else {
+        selection = try parameters.selection("where")
+        switch (try parameters.one("past-of"), try parameters.one("future-of")) {
+        case (nil, nil): scope = .whole
+        case (_?, nil): scope = .pastOf(try parameters.event("past-of"))
+        case (nil, _?): scope = .futureOf(try parameters.event("future-of"))
+        case (_?, _?):
             throw QuestionError(
-                .misuse, "expected at most one of past-of, future-of and a selection")
-        }
-        switch given.first {
-        case "past-of": scope = .pastOf(try parameters.event("past-of"))
-        case "future-of": scope = .futureOf(try parameters.event("future-of"))
-        default: scope = .selection(try parameters.selection("where"))
+                .misuse, "past-of and future-of: expected one of them, found both")
         }
     }
 }
@@ -63,7 +63,8 @@ extension Answering {
     /// Writes a part of the graph in another tool's format. A past and a future hold their event too.
     package func export(_ question: ExportQuestion) throws -> Answer {
         let graph = try graph()
-        let (slice, selection) = try part(question.scope, graph)
+        let selection = question.selection
+        let slice = try part(question.scope, graph)
         if question.format == .mermaid, let refusal = try tooLarge(slice, selection, graph) {
             throw refusal
         }
@@ -83,10 +84,10 @@ extension Answering {
         return Answer(notes: notes) { emit in try writer.write(exported, emit) }
     }
 
-    private func part(_ scope: ExportScope, _ graph: ExecutionGraph) throws -> (Slice, Selection) {
+    private func part(_ scope: ExportScope, _ graph: ExecutionGraph) throws -> Slice {
         let history = graph.history
         switch scope {
-        case .selection(let selection): return (history.whole, selection)
+        case .whole: return history.whole
         case .pastOf(let event), .futureOf(let event):
             try require(event, graph)
             let isPast = if case .pastOf = scope { true } else { false }
@@ -99,7 +100,7 @@ extension Answering {
                     ? range.lowerBound..<place.position + 1
                     : place.position..<max(range.upperBound, place.position + 1)
             }
-            return (Slice(ranges: ranges, lacks: slice.lacks), .everything)
+            return Slice(ranges: ranges, lacks: slice.lacks)
         }
     }
 
@@ -173,5 +174,13 @@ struct TakenEvents {
 
     func contains(_ event: EventID) -> Bool {
         sequences[event.process]?.contains(event.sequence) ?? false
+    }
+}
+
+extension Event {
+    /// What a diagram writes of it, cut: its name, its text, or both.
+    var label: Substring {
+        let parts = [name, text].filter { !$0.isEmpty }
+        return parts.joined(separator: ": ").prefix(Limits.labelCharactersMax)
     }
 }

@@ -73,18 +73,7 @@ struct NDJSONWriter: GraphWriter {
                 writer.member("text", event.text)
                 if let level = event.level { writer.member("level", level.text) }
                 if let time = event.time { writer.member("time", time.description) }
-                if !event.attributes.isEmpty {
-                    writer.key("attributes")
-                    writer.object { writer in
-                        for attribute in event.attributes {
-                            writer.key(attribute.key)
-                            switch attribute.value {
-                            case .text(let text): writer.value(text)
-                            case .json(let json): writer.raw(json)
-                            }
-                        }
-                    }
-                }
+                if !event.attributes.isEmpty { writer.member("attributes", event.attributes) }
                 if let cause = event.cause { writer.member("cause", cause.description) }
                 if event.stamp == .complete { writer.member("clock", event.clock.entries) }
             }
@@ -155,6 +144,7 @@ struct PerfettoWriter: GraphWriter {
                     $0.member("id", event.id.description)
                     $0.member("text", event.text)
                     $0.member("clock", event.clock.entries)
+                    if !event.attributes.isEmpty { $0.member("attributes", event.attributes) }
                     if stated != time { $0.member("wallTime", event.time?.description) }
                 }
             }

@@ -16,7 +16,7 @@ struct DotWriter: GraphWriter {
             let event = listed.event
             taken.insert(event.id)
             let cluster = clusters[event.id.process] ?? clusters.count
-            let label = "\(event.id)\n\(String(event.text.prefix(60)))"
+            let label = "\(event.id)\n\(event.label)"
             try emit(
                 "  subgraph cluster_\(cluster) { label=\(quote("\(event.id.process)")); "
                     + "\(quote("\(event.id)")) [label=\(quote(label))]; }\n")
@@ -54,7 +54,8 @@ struct DotWriter: GraphWriter {
     }
 }
 
-/// GraphML with a node each event and an edge each message: the nodes and edges of the JSON export.
+/// GraphML with a node each event and an edge each message: the nodes and edges of the JSON export. Keys are declared before
+/// the first node, when the attributes of all events are not known yet: so they are one value, a JSON object as text.
 struct GraphMLWriter: GraphWriter {
     func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
         try emit(
@@ -70,6 +71,7 @@ struct GraphMLWriter: GraphWriter {
               <key id="level" for="node" attr.name="level" attr.type="string"/>
               <key id="time" for="node" attr.name="time" attr.type="string"/>
               <key id="clock" for="node" attr.name="clock" attr.type="string"/>
+              <key id="attributes" for="node" attr.name="attributes" attr.type="string"/>
               <graph id="\(escape(graph.history.execution))" edgedefault="directed">
 
             """)
@@ -87,6 +89,11 @@ struct GraphMLWriter: GraphWriter {
             ]
             if let level = event.level { values.append(("level", level.text)) }
             if let time = event.time { values.append(("time", time.description)) }
+            if !event.attributes.isEmpty {
+                var attributes = JSONWriter()
+                attributes.value(event.attributes)
+                values.append(("attributes", attributes.text))
+            }
             let data = values.map { "<data key=\"\($0.0)\">\(escape($0.1))</data>" }.joined()
             try emit("    <node id=\"\(escape("\(event.id)"))\">\(data)</node>\n")
         }
@@ -133,7 +140,7 @@ struct MermaidWriter: GraphWriter {
             let event = listed.event
             taken.insert(event.id)
             guard let to = names[event.id.process] else { return }
-            let label = escape("\(event.id.sequence): \(event.text.prefix(60))")
+            let label = escape("\(event.id.sequence): \(event.label)")
             let arriving = listed.arriving.filter { taken.contains($0.from) }
             for edge in arriving {
                 try emit(

@@ -21,16 +21,7 @@ package struct ListedEvent: Sendable {
             writer.member("text", event.text)
             writer.member("level", event.level?.text)
             writer.member("time", event.time?.description)
-            writer.key("attributes")
-            writer.object { writer in
-                for attribute in event.attributes {
-                    writer.key(attribute.key)
-                    switch attribute.value {
-                    case .text(let text): writer.value(text)
-                    case .json(let json): writer.raw(json)
-                    }
-                }
-            }
+            writer.member("attributes", event.attributes)
             writer.member("cause", event.cause?.description)
             writer.member("causes", arriving.map(\.from.description))
             writer.member("clock", event.clock.entries)

@@ -51,6 +51,18 @@ package struct JSONWriter {
         separate()
         text += truth ? "true" : "false"
     }
+    /// An object, key → value.
+    package mutating func value(_ attributes: [Attribute]) {
+        object { writer in
+            for attribute in attributes {
+                writer.key(attribute.key)
+                switch attribute.value {
+                case .text(let text): writer.value(text)
+                case .json(let json): writer.raw(json)
+                }
+            }
+        }
+    }
     package mutating func null() {
         separate()
         text += "null"
@@ -80,6 +92,10 @@ package struct JSONWriter {
     package mutating func member(_ name: String, _ strings: [String]) {
         key(name)
         array { for string in strings { $0.value(string) } }
+    }
+    package mutating func member(_ name: String, _ attributes: [Attribute]) {
+        key(name)
+        value(attributes)
     }
     /// Process → sequence number, sorted by process.
     package mutating func member(_ name: String, _ clock: [ProcessID: UInt64]) {

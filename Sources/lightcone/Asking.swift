@@ -51,8 +51,18 @@ struct AskOptions: ParsableArguments {
     /// The same for an export; `output` is a file, or nil for standard output.
     func export(_ parameters: QuestionParameters, to output: String?) async throws {
         let question = try ExportQuestion(parameters)
-        if let output { try Terminal.redirect(to: output) }
-        try await answer("export", parameters) { try $0.export(question) }
+        if let output { try OutputFile.open(output) }
+        do {
+            try await answer("export", parameters) { try $0.export(question) }
+            try OutputFile.keep()
+        } catch let ended as Ended {
+            // An answer without events is whole.
+            try OutputFile.keep()
+            throw ended
+        } catch {
+            OutputFile.discard()
+            throw error
+        }
     }
 
     private func answer(

@@ -31,8 +31,6 @@ struct DemoCommand: AsyncParsableCommand {
         }
         let folder = String(
             decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        // A node that has ended takes no commands: that shows in what it does not tell.
-        signal(SIGPIPE, SIG_IGN)
         // However this program ends, short of SIGKILL, the others do too.
         atexit { ChildProcess.endAll() }
         Task {

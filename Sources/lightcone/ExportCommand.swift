@@ -26,7 +26,7 @@ struct ExportCommand: AsyncParsableCommand {
     @Option(help: "Only this event and what it could have affected.")
     var futureOf: String?
 
-    @Argument(help: ArgumentHelp("Only these events.", valueName: "selection"))
+    @Argument(help: ArgumentHelp("Only these of them.", valueName: "selection"))
     var selection: String?
 
     @Option(

@@ -26,15 +26,6 @@ enum Terminal {
         put(rest, 1)
     }
 
-    /// The answer goes to a file from now on.
-    static func redirect(to path: String) throws {
-        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard file >= 0, dup2(file, 1) == 1 else {
-            throw CommandFailure("cannot write \(path): \(String(cString: strerror(errno)))")
-        }
-        close(file)
-    }
-
     /// A line that is not the answer.
     static func note(_ text: String) { put(Array((text + "\n").utf8), 2) }
 
@@ -48,14 +39,19 @@ enum Terminal {
                 Glibc.write(descriptor, $0.baseAddress! + done, bytes.count - done)
             }
             if put < 0, errno == EINTR { continue }
-            if put <= 0 {
-                // Nobody takes the answer, or the disk that it goes to is full.
-                if descriptor == 1 {
-                    complain("cannot write the answer: \(String(cString: strerror(errno)))")
-                }
-                exit(Exit.failure.rawValue)
-            }
+            if put <= 0 { stop(descriptor, errno) }
             done += put
         }
+    }
+
+    /// Ends the program where what it says cannot be written: without a word where a reader such as `head` has had enough.
+    private static func stop(_ descriptor: Int32, _ code: Int32) -> Never {
+        OutputFile.discard()
+        if code == EPIPE { exit((descriptor == 1 ? Exit.yes : Exit.failure).rawValue) }
+        // Nobody takes the answer, or the disk that it goes to is full.
+        if descriptor == 1 {
+            complain("cannot write the answer: \(String(cString: strerror(code)))")
+        }
+        exit(Exit.failure.rawValue)
     }
 }

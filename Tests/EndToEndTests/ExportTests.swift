@@ -174,14 +174,178 @@ import Testing
     }
 }
 
+/// What becomes of the file of `-o`, and how an export is chosen.
+@Suite struct ExportTargets {
+    private let folder: TemporaryFolder
+    private let source: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        source = folder.path + "/data"
+        let log = try folder.write(
+            "a.jsonl",
+            #"""
+            {"process":"a","kind":"send","name":"ask","attributes":{"n":1.50,"who":"a<b"}}
+            {"process":"b","cause":"a:1","name":"take","text":"it"}
+            {"process":"b","text":"alone"}
+            {"process":"c","cause":"b:2","level":"warn"}
+
+            """#)
+        let result = try Program.lightcone("import", "--into", source, "--format", "jsonl", log)
+        #expect(result.status == 0, "\(result.errors)")
+    }
+
+    private func export(_ arguments: String...) throws -> Program.Result {
+        try Program.lightcone(["export", "--source", source] + arguments)
+    }
+
+    @Test func aFileIsReplacedOnlyByAWholeAnswer() throws {
+        let target = try folder.write("graph.dot", "before")
+        chmod(target, 0o640)
+        for failing in [
+            ["--source", folder.path + "/nowhere", "--format", "dot"],
+            ["--source", source, "--format", "dot", "--past-of", "nobody:1"],
+            ["--source", source, "--format", "dot", "{ text = }"],
+            ["--source", "http://127.0.0.1:1", "--format", "dot"],
+        ] {
+            let result = try Program.lightcone(["export", "-o", target] + failing)
+            #expect(result.status != 0)
+            #expect(try String(contentsOfFile: target, encoding: .utf8) == "before", "\(failing)")
+        }
+        #expect(try export("--format", "dot", "-o", target).status == 0)
+        #expect(try String(contentsOfFile: target, encoding: .utf8).hasPrefix("digraph"))
+        let mode = try FileManager.default.attributesOfItem(atPath: target)[.posixPermissions]
+        #expect(mode as? Int == 0o640)
+        // An answer without events is an answer.
+        _ = try export("--format", "ndjson", "-o", target, "{ text = none }")
+        #expect(try String(contentsOfFile: target, encoding: .utf8).isEmpty)
+        let left = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(left.allSatisfy { !$0.hasSuffix(".partial") }, "\(left)")
+    }
+
+    @Test func linksStayAndWhatIsNoFileIsWrittenTo() throws {
+        let target = try folder.write("graph.dot", "before")
+        let link = folder.path + "/link"
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
+        #expect(try export("--format", "dot", "-o", link).status == 0)
+        #expect(try String(contentsOfFile: target, encoding: .utf8).hasPrefix("digraph"))
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == target)
+        #expect(try export("--format", "dot", "-o", "/dev/null").status == 0)
+        #expect(
+            try FileManager.default.attributesOfItem(atPath: "/dev/null")[.type]
+                as? FileAttributeType
+                == .typeCharacterSpecial)
+        #expect(try export("--format", "dot", "-o", folder.path).status == 3)
+    }
+
+    @Test func aPastAndASelectionCombine() throws {
+        let collector = try RunningCollector(folder)
+        for place in [source, collector.url] {
+            for (arguments, expected) in [
+                (["--past-of", "c:1", "process = b"], ["b:1", "b:2"]),
+                (["--future-of", "b:1", "level = warn"], ["c:1"]),
+                (["--past-of", "b:1"], ["a:1", "b:1"]),
+            ] {
+                let graph = try Program.lightcone(
+                    ["export", "--source", place, "--format", "json"] + arguments)
+                #expect(graph.status == 0, "\(graph.errors)")
+                let events = graph.object["events"] as? [[String: Any]] ?? []
+                #expect(events.map { $0["id"] as? String } == expected, "\(arguments)")
+            }
+            let both = try Program.lightcone(
+                "export", "--source", place, "--format", "json", "--past-of", "c:1", "--future-of",
+                "a:1")
+            #expect(both.status == 2 && both.errors.contains("past-of and future-of: expected one"))
+        }
+    }
+
+    @Test func namesAndAttributesAreWritten() throws {
+        let dot = try export("--format", "dot").output
+        #expect(dot.contains(#"label="a:1\nask""#) && dot.contains(#"label="b:1\ntake: it""#))
+        #expect(dot.contains(#"label="b:2\nalone""#))
+        let mermaid = try export("--format", "mermaid").output
+        #expect(mermaid.contains("1#58; ask\n") && mermaid.contains("1#58; take#58; it\n"))
+        let graphML = try export("--format", "graphml").output
+        #expect(graphML.contains("<key id=\"attributes\" for=\"node\""))
+        #expect(
+            graphML.contains(
+                "<data key=\"attributes\">{&quot;n&quot;:1.50,&quot;who&quot;:&quot;a&lt;b&quot;}</data>"
+            ))
+        let trace = try export("--format", "perfetto").output
+        #expect(trace.contains(#""attributes":{"n":1.50,"who":"a<b"}"#))
+    }
+
+    /// What is more than a pipe holds, through `head`.
+    @Test func aReaderThatHasEnoughIsNoError() throws {
+        let other = try TemporaryFolder()
+        let line = #"{"process":"a","text":""# + String(repeating: "x", count: 200) + "\"}\n"
+        let log = try other.write("a.jsonl", String(repeating: line, count: 5_000))
+        _ = try Program.lightcone(
+            "import", "--into", other.path + "/data", "--format", "jsonl", log)
+        let collector = try RunningCollector(other)
+        let bash = try #require(Program.find("bash"))
+        for place in [other.path + "/data", collector.url] {
+            let script =
+                "'\(Program.path)' timeline --source '\(place)' | head -1 > /dev/null; echo ${PIPESTATUS[0]}"
+            let result = try Program.run(bash, ["-c", script])
+            #expect(result.output == "0\n" && result.errors.isEmpty, "\(result.errors)")
+        }
+    }
+}
+
 @Suite struct CommandLineTests {
     static let commands = [
         ["agent"], ["collector"], ["import"], ["executions"], ["processes"], ["gaps"], ["defects"],
         ["timeline"], ["show"],
         ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["view"], ["export"],
         ["segment", "inspect"],
-        ["segment", "verify"], ["catalogue", "rebuild"], ["demo"],
+        ["segment", "verify"], ["catalogue", "rebuild"], ["demo"], ["record"],
     ]
+
+    /// The parser wraps what is wider than the terminal, and a wrapped example is another command.
+    @Test(arguments: commands + [[]]) func examplesAreWholeLinesOnAnyTerminal(
+        command: [String]
+    ) throws {
+        func example(_ columns: String) throws -> Substring {
+            let result = try Program.run(
+                Program.path, command + ["--help"], environment: ["COLUMNS": columns])
+            let text = result.output
+            let start = try #require(text.range(of: "Example:\n")).upperBound
+            return text[start..<(text[start...].range(of: "\n\n")?.lowerBound ?? text.endIndex)]
+        }
+        let narrow = try example("80")
+        #expect(try narrow == example("1000"))
+        let bash = try #require(Program.find("bash"))
+        let folder = try TemporaryFolder()
+        let syntax = try Program.run(bash, ["-n", folder.write("example", String(narrow))])
+        #expect(syntax.status == 0, "\(syntax.errors)")
+    }
+
+    @Test(arguments: [
+        (["timelin"], "no command “timelin”: perhaps “timeline”"),
+        (["recrod", "--process", "a"], "no command “recrod”: perhaps “record”"),
+        (["segment", "inspct", "x"], "no command “inspct”: perhaps “inspect”"),
+        (["xyzzyx"], "no command “xyzzyx”: expected one of agent, "),
+    ])
+    func misspeltCommands(arguments: [String], complaint: String) throws {
+        let result = try Program.lightcone(arguments)
+        #expect(result.status == 2 && result.output.isEmpty)
+        #expect(result.errors.contains(complaint), "\(result.errors)")
+    }
+
+    @Test(arguments: [
+        ("http://127.0.0.1:1", "cannot reach http://127.0.0.1:1: connection refused\n"),
+        ("http://localhost:1/", "cannot reach http://localhost:1: connection refused\n"),
+        (
+            "http://a.invalid:1",
+            "cannot reach http://a.invalid:1: no host of the name “a.invalid” is known\n"
+        ),
+        ("http://a b", "cannot reach http://a b: not a URL such as http://127.0.0.1:4780\n"),
+    ])
+    func unreachableSources(source: String, complaint: String) throws {
+        let result = try Program.lightcone("timeline", "--source", source)
+        #expect(result.status == 3 && result.errors == "lightcone: \(complaint)")
+    }
 
     @Test(arguments: commands) func helpHasAnExample(command: [String]) throws {
         let result = try Program.lightcone(command + ["--help"])

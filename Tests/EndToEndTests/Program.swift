@@ -41,8 +41,11 @@ enum Program {
     }
 
     /// Runs a program to its end.
-    static func run(_ program: String, _ arguments: [String]) throws -> Result {
+    static func run(
+        _ program: String, _ arguments: [String], environment: [String: String] = [:]
+    ) throws -> Result {
         let process = Process()
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         let folder = try TemporaryFolder()

@@ -1,0 +1,66 @@
+import Glibc
+import Segments
+import Synchronization
+
+/// The file that an answer goes to instead of standard output: there when the answer is whole, and untouched before.
+///
+/// The answer is written beside it, under a name that ends in `.partial`, and renamed. What is no regular file, such as a pipe
+/// or /dev/null, is written to as it is.
+enum OutputFile {
+    private struct Replacement {
+        var path: String
+        var partial: String
+    }
+
+    private static let replacement = Mutex<Replacement?>(nil)
+
+    /// Standard output goes to what will be the file at `path`.
+    static func open(_ path: String) throws {
+        let status = try File.status(path)
+        guard status?.isRegular != false else { return try redirect(to: path, O_WRONLY, path) }
+        // A link stays one: what it leads to is replaced.
+        let target = real(path)
+        let partial = "\(target).\(getpid()).partial"
+        try redirect(to: partial, O_WRONLY | O_CREAT | O_EXCL, path)
+        replacement.withLock { $0 = Replacement(path: target, partial: partial) }
+        var existing = stat()
+        if stat(target, &existing) == 0 { fchmod(1, existing.st_mode & 0o7777) }
+    }
+
+    /// The answer is whole, and flushed.
+    static func keep() throws {
+        let done = replacement.withLock { replacement in
+            defer { replacement = nil }
+            return replacement
+        }
+        guard let done, rename(done.partial, done.path) != 0 else { return }
+        let code = errno
+        unlink(done.partial)
+        throw failure(done.path, code)
+    }
+
+    /// The answer will not be whole.
+    static func discard() {
+        let failed = replacement.withLock { replacement in
+            defer { replacement = nil }
+            return replacement
+        }
+        if let failed { unlink(failed.partial) }
+    }
+
+    private static func redirect(to path: String, _ flags: Int32, _ named: String) throws {
+        let file = Glibc.open(path, flags | O_CLOEXEC, 0o666)
+        guard file >= 0, dup2(file, 1) == 1 else { throw failure(named, errno) }
+        close(file)
+    }
+
+    private static func real(_ path: String) -> String {
+        guard let real = realpath(path, nil) else { return path }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    private static func failure(_ path: String, _ code: Int32) -> CommandFailure {
+        CommandFailure("cannot write \(path): \(String(cString: strerror(code)))")
+    }
+}
