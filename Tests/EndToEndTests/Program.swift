@@ -10,9 +10,10 @@ enum Program {
         ProcessInfo.processInfo.environment["LIGHTCONE_BINARY"]
         ?? root.appendingPathComponent(".build/debug/lightcone").path
 
-    /// `../shared/data` beside the checkout, or nil: then the tests that need it say so and pass.
+    /// `../shared/data` beside the checkout, or nil: then the tests that need it say so and pass. Not LIGHTCONE_DATA, which
+    /// agents take for where to keep what they have.
     static let data: URL? = {
-        let named = ProcessInfo.processInfo.environment["LIGHTCONE_DATA"].map {
+        let named = ProcessInfo.processInfo.environment["LIGHTCONE_SHARED_LOGS"].map {
             URL(fileURLWithPath: $0)
         }
         let url = named ?? root.deletingLastPathComponent().appendingPathComponent("shared/data")

@@ -83,7 +83,7 @@ struct SeededGenerator: RandomNumberGenerator {
 /// The folder of the published logs, or nil where there is none: said on standard output.
 let sharedLogs: URL? = {
     var candidates: [URL] = []
-    if let path = ProcessInfo.processInfo.environment["LIGHTCONE_DATA"] {
+    if let path = ProcessInfo.processInfo.environment["LIGHTCONE_SHARED_LOGS"] {
         candidates.append(URL(fileURLWithPath: path))
     }
     var folder = URL(fileURLWithPath: #filePath)
@@ -95,7 +95,7 @@ let sharedLogs: URL? = {
         FileManager.default.fileExists(atPath: $0.appendingPathComponent("index.json").path)
     }
     if found == nil {
-        print("skipped: no shared/data/index.json above \(#filePath), and no LIGHTCONE_DATA")
+        print("skipped: no shared/data/index.json above \(#filePath), and no LIGHTCONE_SHARED_LOGS")
     }
     return found
 }()
