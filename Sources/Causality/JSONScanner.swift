@@ -68,6 +68,15 @@ package struct JSONScanner {
         return members
     }
 
+    /// Whether a text is one JSON value: what came from outside is not believed to be. O(n)
+    package static func isValue(_ text: String) -> Bool {
+        var scanner = JSONScanner(Array(text.utf8))
+        scanner.skipSpace()
+        guard (try? scanner.skipValue(depth: 0)) != nil else { return false }
+        scanner.skipSpace()
+        return scanner.index == scanner.bytes.count
+    }
+
     /// The text that `bytes` are the escaped inside of, or nil.
     package static func unescaped(_ bytes: [UInt8]) -> String? {
         let quote = UInt8(ascii: "\"")

@@ -69,7 +69,7 @@ package struct JSONWriter {
     }
     /// JSON text as it is; as a string where it is not JSON.
     package mutating func raw(_ json: String) {
-        if JSONSyntax.isValue(json) {
+        if JSONScanner.isValue(json) {
             separate()
             text += json
         } else {
@@ -131,109 +131,5 @@ package struct JSONWriter {
             }
         }
         text += "\""
-    }
-}
-
-/// Whether a text is JSON (RFC 8259): what came from outside is not believed to be.
-package enum JSONSyntax {
-    package static func isValue(_ text: String) -> Bool {
-        var checker = Checker(bytes: Array(text.utf8))
-        return checker.value(depth: 0) && checker.isAtEnd
-    }
-
-    private struct Checker {
-        let bytes: [UInt8]
-        var index = 0
-
-        var isAtEnd: Bool { index == bytes.count }
-
-        mutating func take(_ byte: Unicode.Scalar) -> Bool {
-            guard index < bytes.count, UInt32(bytes[index]) == byte.value else { return false }
-            index += 1
-            return true
-        }
-
-        mutating func space() {
-            while index < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[index]) {
-                index += 1
-            }
-        }
-
-        mutating func value(depth: Int) -> Bool {
-            guard depth < Limits.jsonDepthMax else { return false }
-            space()
-            defer { space() }
-            if take("{") {
-                return list("}") {
-                    $0.space(); return $0.string() && $0.colon() && $0.value(depth: depth + 1)
-                }
-            }
-            if take("[") { return list("]") { $0.value(depth: depth + 1) } }
-            if index < bytes.count, bytes[index] == 0x22 { return string() }
-            return word("true") || word("false") || word("null") || number()
-        }
-
-        private mutating func list(_ close: Unicode.Scalar, _ item: (inout Checker) -> Bool) -> Bool
-        {
-            space()
-            if take(close) { return true }
-            while item(&self) {
-                space()
-                if take(close) { return true }
-                guard take(",") else { return false }
-            }
-            return false
-        }
-
-        private mutating func colon() -> Bool {
-            space()
-            return take(":")
-        }
-
-        private mutating func word(_ word: String) -> Bool {
-            guard bytes[index...].starts(with: word.utf8) else { return false }
-            index += word.utf8.count
-            return true
-        }
-
-        private mutating func string() -> Bool {
-            guard take("\"") else { return false }
-            while index < bytes.count {
-                let byte = bytes[index]
-                index += 1
-                if byte == 0x22 { return true }
-                if byte < 0x20 { return false }
-                guard byte == 0x5c else { continue }
-                guard index < bytes.count else { return false }
-                let escape = bytes[index]
-                index += 1
-                if escape == UInt8(ascii: "u") {
-                    guard index + 4 <= bytes.count,
-                        bytes[index..<index + 4].allSatisfy({ PercentEscaping.hexDigit($0) != nil })
-                    else { return false }
-                    index += 4
-                } else if !"\"\\/bfnrt".utf8.contains(escape) {
-                    return false
-                }
-            }
-            return false
-        }
-
-        private mutating func digits() -> Bool {
-            let start = index
-            while index < bytes.count, (0x30...0x39).contains(bytes[index]) { index += 1 }
-            return index > start
-        }
-
-        private mutating func number() -> Bool {
-            _ = take("-")
-            if !take("0") { guard digits() else { return false } }
-            if take(".") { guard digits() else { return false } }
-            if take("e") || take("E") {
-                if !take("+") { _ = take("-") }
-                return digits()
-            }
-            return true
-        }
     }
 }

@@ -8,6 +8,4 @@ package enum Limits {
     package static let openBlocksMax = 256
     /// Events of a Mermaid diagram: browsers give up on larger ones.
     package static let mermaidEventsMax = 200
-    /// Depth of JSON that is passed on as it is.
-    package static let jsonDepthMax = 64
 }

@@ -181,7 +181,7 @@ struct RecordCommand: AsyncParsableCommand {
 
     /// Whether a value is meant as JSON: whatever is, but strings, which a shell quotes in its own way.
     private static func isJSON(_ value: String) -> Bool {
-        !value.hasPrefix("\"") && JSONSyntax.isValue(value)
+        !value.hasPrefix("\"") && JSONScanner.isValue(value)
     }
 
     // MARK: Without an agent

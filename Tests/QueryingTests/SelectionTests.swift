@@ -107,10 +107,12 @@ import Testing
     @Test(arguments: [
         ("1", true), ("-0.5e+3", true), ("01", false), ("[1,{\"a\":null}]", true), ("[1,]", false),
         ("\"\\u12\"", false),
+        (" [1, {} ] ", true), ("\"\u{1}\"", false), ("\"\\x\"", false), ("-", false),
+        ("1 2", false),
         ("true", true), ("tru", false), ("", false), ("{} x", false),
         (String(repeating: "[", count: 100_000), false),
     ])
-    func syntax(text: String, expected: Bool) { #expect(JSONSyntax.isValue(text) == expected) }
+    func syntax(text: String, expected: Bool) { #expect(JSONScanner.isValue(text) == expected) }
 }
 
 /// Events in memory as a store, cut into small blocks; some cannot be read.
