@@ -65,7 +65,7 @@ let package = Package(
         .target(
             name: "Shipping",
             dependencies: [
-                "Segments",
+                "Causality", "Segments",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

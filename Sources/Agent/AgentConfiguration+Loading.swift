@@ -31,6 +31,7 @@ extension AgentConfiguration {
     ///     formats:                             # formats with settings, by a name of your own
     ///       access: {format: regex, pattern: '…', delimiter: '…', execution: …}
     ///       events: {format: jsonl, fields: 'process=host,clock=vc,text=msg'}
+    ///       jobs: {format: jsonl, clocks: complete}   # its lines tell of every message
     ///     commitMilliseconds: 100
     ///     localIdleSeconds: 600
     ///     segmentBytesMax: 67108864
@@ -45,7 +46,9 @@ extension AgentConfiguration {
         "commitMilliseconds", "localIdleSeconds", "segmentBytesMax", "segmentSecondsMax",
         "spoolBytesMax",
     ]
-    private static let formatKeys = ["format", "pattern", "delimiter", "fields", "execution"]
+    private static let formatKeys = [
+        "format", "pattern", "delimiter", "fields", "clocks", "execution",
+    ]
 
     /// Reads a configuration: flags, then the environment (`LIGHTCONE_HOST` and so on), then the file, then defaults.
     package static func load(
@@ -128,20 +131,29 @@ extension AgentConfiguration {
         }
         return Follow(
             format: try format(
-                kind, setting("pattern"), setting("delimiter"), setting("fields"), known: []),
+                kind, setting("pattern"), setting("delimiter"), setting("fields"),
+                clocks: setting("clocks"), known: []),
             path: path, execution: setting("execution") ?? execution)
     }
 
     /// A format by its name and settings.
     package static func format(
-        _ name: String, _ pattern: String?, _ delimiter: String?, _ fields: String?, known: [String]
+        _ name: String, _ pattern: String?, _ delimiter: String?, _ fields: String?,
+        clocks: String? = nil, known: [String]
     ) throws(AgentError) -> LogFormat {
         let format: LogFormat
         switch name {
         case "govector": format = .govector
         case "shiviz": format = .shiviz
         case "text": format = .text
-        case "jsonl": format = .jsonl(fields: try fields.map(parseFields))
+        case "jsonl":
+            guard clocks == nil || clocks == "complete" else {
+                throw AgentError(
+                    "clocks: expected complete (the lines tell of every message), found “\(clocks ?? "")”"
+                )
+            }
+            format = .jsonl(
+                fields: try fields.map(parseFields), declaresMessages: clocks == "complete")
         case "regex":
             guard let pattern else { throw AgentError("the format regex needs a pattern") }
             format = .regex(pattern: pattern, delimiter: delimiter)
@@ -154,8 +166,8 @@ extension AgentConfiguration {
         if name != "regex", pattern != nil || delimiter != nil {
             throw AgentError("pattern and delimiter belong to the format regex, not to \(name)")
         }
-        if name != "jsonl", fields != nil {
-            throw AgentError("fields belong to the format jsonl, not to \(name)")
+        if name != "jsonl", fields != nil || clocks != nil {
+            throw AgentError("fields and clocks belong to the format jsonl, not to \(name)")
         }
         return format
     }

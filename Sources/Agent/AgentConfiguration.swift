@@ -27,6 +27,12 @@ package struct AgentConfiguration: Sendable {
     /// Bytes that the spool may take: 10 GiB.
     package var spoolBytesMax = 10 << 30
 
+    /// Where identities of runs, segments and of the agent itself come from.
+    package var identities: @Sendable () -> Identity128 = {
+        var random = SystemRandomNumberGenerator()
+        return Identity128(using: &random)
+    }
+
     /// Files to follow.
     package struct Follow: Sendable, Hashable {
         package var format: LogFormat
@@ -56,8 +62,10 @@ package struct AgentConfiguration: Sendable {
             throw AgentError(
                 "collector: expected a URL such as http://127.0.0.1:4780, found “\(collector)”")
         }
-        guard !host.isEmpty, host.utf8.count <= Causality.Limits.nameBytesMax else {
-            throw AgentError("host: expected a name of 1 to \(Causality.Limits.nameBytesMax) bytes")
+        guard (try? Name(host)) != nil, host.utf8.count <= Causality.Limits.hostBytesMax else {
+            throw AgentError(
+                "host: expected a name of 1 to \(Causality.Limits.hostBytesMax) bytes, found “\(host)”"
+            )
         }
         guard !spool.path.isEmpty else { throw AgentError("spool: expected the path of a folder") }
         guard spool.socket.utf8.count <= Limits.socketPathBytesMax else {

@@ -22,7 +22,7 @@ package struct AgentService: Sendable {
         let recorder = try SourceRecorder(configuration, logger: logger)
         let shipper = Shipper(
             index: recorder.index, transport: HTTPTransport(collector: configuration.collector),
-            logger: logger)
+            logger: logger, renewIdentity: { try await recorder.renewIdentity(.now()) })
         logger.notice(
             "recording",
             metadata: [

@@ -12,8 +12,8 @@ struct FollowedJournal {
     private(set) var isFinished = false
     private var unmatched: [UnmatchedLine] = []
     private var unmatchedCount: UInt64 = 0
-    /// True where something of what the process had seen may be missing.
-    private var isLowerBound = false
+    /// False where the journal was damaged: the process may have done more than was read.
+    private var isWhole = true
     /// The sequence number of a marker for events that the program could not tell of any more.
     private var marker: UInt64?
     /// Chunks below this number were given back.
@@ -31,7 +31,7 @@ struct FollowedJournal {
                 while try reader.read(bytesMax: Limits.readBytesMax, { _ in }) {}
                 isFinished = true
                 isDirty = true
-                isLowerBound = known.readerState == [1]
+                isWhole = known.readerState != [1]
             }
         } else {
             reader = JournalReader(folder)
@@ -64,7 +64,7 @@ struct FollowedJournal {
 
     private mutating func note(_ defect: String) {
         unmatchedCount += 1
-        isLowerBound = true
+        isWhole = false
         isDirty = true
         guard unmatched.count < Segments.Limits.unmatchedLinesMax else { return }
         unmatched.append(
@@ -82,7 +82,6 @@ struct FollowedJournal {
             if let lost = reader.lostAtEnd {
                 let event = FollowedJournal.marker(of: lost, key, reader.clock, now)
                 marker = event.id.sequence
-                isLowerBound = true
                 body(key, event)
             }
         } else {
@@ -97,11 +96,11 @@ struct FollowedJournal {
     }
 
     private static func marker(
-        of lost: ClosedRange<UInt64>, _ key: ProcessKey, _ seen: VectorClock, _ now: WallTime
+        of lost: ClosedRange<UInt64>, _ key: ProcessKey, _ seen: [RunKey: UInt64], _ now: WallTime
     ) -> Event {
         let id = EventID(key.process, lost.upperBound + 1)
-        var clock = seen
-        clock[key.process] = id.sequence
+        var clock: [ProcessReference: UInt64] = [key.reference: id.sequence]
+        for (run, value) in seen { clock[.run(run)] = value }
         let range = lost.count == 1 ? "\(lost.lowerBound)" : "\(lost.lowerBound)–\(lost.upperBound)"
         return Event(
             id: id, time: now, name: "events lost",
@@ -113,7 +112,8 @@ struct FollowedJournal {
                 Attribute("lost", .json("\(lost.count)")),
                 Attribute("first", .json("\(lost.lowerBound)")),
             ],
-            clock: clock, stamp: .lowerBound)
+            clock: VectorClock(clock),
+            stamp: .lossy(Loss(since: id.sequence, .eventsLost)))
     }
 
     /// How far the journal was read, where that changed since the last time: `offset` is the sequence number of the last event,
@@ -128,7 +128,7 @@ struct FollowedJournal {
         return SourceCheckpoint(
             path: folder.path, device: status.device, inode: status.inode,
             offset: marker ?? reader.sequence,
-            line: reader.chunkNumber, readerState: [isLowerBound || reader.isLowerBound ? 1 : 0],
+            line: reader.chunkNumber, readerState: [isWhole ? 0 : 1],
             isFinished: isFinished, unmatchedCount: unmatchedCount,
             unmatched: unmatched)
     }
@@ -143,14 +143,11 @@ struct FollowedJournal {
             return
         }
         if let key = reader.key {
-            let incarnations = Incarnations(
-                spool, execution: key.execution, process: key.process.name)
+            // What the program calls its process is what its numbers are kept by: the name without the host in front.
+            let name = Name.withoutHost(key.process.name, on: key.host)
+            let incarnations = Incarnations(spool, execution: key.execution, process: name)
             try incarnations.note(
-                Incarnations.Last(
-                    incarnation: key.process.incarnation, run: folder.run,
-                    sequence: marker ?? reader.sequence, clock: reader.clock,
-                    isLowerBound: isLowerBound || reader.isLowerBound),
-                in: spool)
+                Incarnations.Last(reader, key, marker: marker, isEndKnown: isWhole), in: spool)
         }
         try folder.remove()
     }

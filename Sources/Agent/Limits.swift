@@ -50,4 +50,6 @@ enum Limits {
     static let localConnectionsMax = 1_024
     /// Seconds without a byte after which a connection to the local interface is closed.
     static let localConnectionIdleSecondsMax: Int64 = 120
+    /// Seconds after which an agent that reads nothing says that it did.
+    static let quietSecondsMax = 10.0
 }

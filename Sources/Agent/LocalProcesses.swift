@@ -5,11 +5,13 @@ import Segments
 
 /// The processes whose clocks the agent keeps, because their programs do not: they are named by whoever asks to record. Each is
 /// a recorder of the agent's own, with a journal like any other, so what it recorded survives the agent's death.
-actor LocalProcesses {
+package actor LocalProcesses {
     private let configuration: AgentConfiguration
     private let execution: String
     private let executor = QueueExecutor(label: "lightcone.local")
-    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        executor.asUnownedSerialExecutor()
+    }
     private var processes: [Key: Open] = [:]
     private var isClosed = false
 
@@ -24,13 +26,13 @@ actor LocalProcesses {
     }
 
     /// What came of one line.
-    struct Reply: Encodable, Sendable {
-        var id: String
-        var token: String?
+    package struct Reply: Encodable, Sendable {
+        package var id: String
+        package var token: String?
     }
 
     /// Why nothing of a request was recorded.
-    enum Refusal: Error {
+    package enum Refusal: Error {
         /// The line, from 1 on, and what is wrong with it.
         case line(Int, EventRequest.Defect)
         case tooManyProcesses
@@ -39,14 +41,14 @@ actor LocalProcesses {
         case closed
     }
 
-    init(_ configuration: AgentConfiguration) {
+    package init(_ configuration: AgentConfiguration) {
         self.configuration = configuration
         execution = configuration.execution
     }
 
     /// Records the lines of a request, all or none. A process that is not open becomes a new incarnation, which has seen what
     /// the one before had.
-    func record(_ lines: [[UInt8]]) throws(Refusal) -> [Reply] {
+    package func record(_ lines: [[UInt8]]) throws(Refusal) -> [Reply] {
         guard !isClosed else { throw .closed }
         var requests: [(EventRequest, Token?)] = []
         for (index, line) in lines.enumerated() {
@@ -99,8 +101,13 @@ actor LocalProcesses {
             }
         }
         let time = request.time?.nanoseconds
+        recorder.note(lost: request.lost)
         if let token {
             let id = recorder.receive(token, name, request.text, level, attributes, time: time)
+            return Reply(id: "\(id)")
+        }
+        if request.isUnreadable {
+            let id = recorder.receiveUnreadable(name, request.text, level, attributes, time: time)
             return Reply(id: "\(id)")
         }
         if request.kind == .send {
@@ -121,19 +128,20 @@ actor LocalProcesses {
         let recorder = Recorder(
             process: request.process, host: configuration.host,
             execution: request.execution ?? execution, spool: configuration.spool,
+            isKeptByName: true, run: configuration.identities(),
             chunkByteCount: Limits.localChunkBytes, chunksMax: Limits.localChunksMax)
         processes[key] = Open(recorder: recorder, used: .now)
         return recorder
     }
 
     /// Closes processes that recorded nothing for long.
-    func closeIdle() {
+    package func closeIdle() {
         let limit = ContinuousClock.now - .seconds(configuration.localIdleSeconds)
         processes = processes.filter { $0.value.used > limit }
     }
 
     /// Closes all: what they recorded is in their journals.
-    func close() {
+    package func close() {
         isClosed = true
         processes = [:]
     }

@@ -1,3 +1,4 @@
+import Causality
 import Logging
 import Segments
 import ServiceLifecycle
@@ -9,10 +10,16 @@ struct Shipper: Service {
     let index: SpoolIndex
     let transport: any Transport
     let logger: Logger
+    /// Takes a new identity, where somebody else writes under this one.
+    let renewIdentity: @Sendable () async throws -> Void
     private let files = SegmentFiles()
     private let stop = StopTime()
 
-    init(index: SpoolIndex, transport: any Transport, logger: Logger) {
+    init(
+        index: SpoolIndex, transport: any Transport, logger: Logger,
+        renewIdentity: @escaping @Sendable () async throws -> Void
+    ) {
+        self.renewIdentity = renewIdentity
         self.index = index
         self.transport = transport
         self.logger = logger
@@ -48,6 +55,20 @@ struct Shipper: Service {
                 backoff.reset()
                 if !isReachable { logger.notice("the collector takes segments again") }
                 isReachable = true
+            } catch .notContinuation(let text) {
+                logger.warning(
+                    "another agent writes under this agent's identity: this one takes a new one, and ships anew",
+                    metadata: [
+                        "segment": "\(entry.id)", "why": "\(text)",
+                        "look": "was this machine cloned, or restored from a copy?",
+                    ])
+                do {
+                    try await renewIdentity()
+                } catch {
+                    logger.error(
+                        "cannot take a new identity", metadata: ["error": "\(error)"])
+                    await rest(milliseconds: backoff.next(retryAfterSeconds: nil, using: &random))
+                }
             } catch .refused(let status, let text) {
                 logger.error(
                     "the collector refused a segment: it is kept",
@@ -85,8 +106,13 @@ struct Shipper: Service {
     /// One request for a segment: asks where to go on, or ships a piece.
     private func ship(_ entry: SpoolIndex.Entry) async throws(ShippingError) {
         guard let acknowledged = entry.acknowledged else {
-            let offset = try await transport.offset(of: entry.id)
-            return try goOn(entry, from: offset)
+            let remote = try await transport.state(of: entry.id)
+            if let digest = remote.digest, remote.byteCount <= entry.durableByteCount,
+                await files.digest(entry.path, at: remote.byteCount) != digest
+            {
+                throw .notContinuation("its last block there is none of this segment's")
+            }
+            return try goOn(entry, from: remote.byteCount)
         }
         let bytes: [UInt8]
         do {
@@ -95,7 +121,9 @@ struct Shipper: Service {
             throw .refused(status: 0, "the spool's own file cannot be read: \(error)")
         }
         do throws(ShippingError) {
-            let end = try await transport.append(bytes, to: entry.id, at: acknowledged)
+            let answer = try await transport.append(bytes, to: entry.id, at: acknowledged)
+            for note in answer.notes { logger.warning("\(note)") }
+            let end = answer.byteCount
             guard end == acknowledged + bytes.count else { throw .wrongOffset(expected: end) }
             index.update(entry.id) { $0.acknowledged = end }
         } catch .wrongOffset(let expected) {
@@ -105,10 +133,8 @@ struct Shipper: Service {
 
     private func goOn(_ entry: SpoolIndex.Entry, from offset: Int) throws(ShippingError) {
         guard offset <= entry.durableByteCount else {
-            throw .refused(
-                status: 409,
-                "it has \(offset) bytes of a segment of \(entry.durableByteCount): is this a restored spool?"
-            )
+            throw .notContinuation(
+                "it has \(offset) bytes of a segment that has \(entry.durableByteCount) here")
         }
         index.update(entry.id) { $0.acknowledged = offset }
     }
@@ -135,6 +161,23 @@ private actor SegmentFiles {
 
     func read(_ path: String, from offset: Int, to end: Int) throws -> [UInt8] {
         try Piece.read(try File(path, .read), from: offset, to: end)
+    }
+
+    /// The digest of the last block up to `offset`, in hexadecimal digits; nil where neither a block nor the segment ends there.
+    func digest(_ path: String, at offset: Int) -> String? {
+        guard let file = try? File(path, .read) else { return nil }
+        var scanner = SegmentScanner(file)
+        var last: StoredBlock?
+        while let item = try? scanner.next() {
+            guard case .block(let block) = item, block.offset < offset else { break }
+            last = block
+            if block.offset + block.bytes.count == offset { break }
+        }
+        guard let last,
+            last.offset + last.bytes.count == offset
+                || scanner.isSealed && scanner.intactEnd == offset
+        else { return nil }
+        return hexadecimal(last.digest)
     }
 
     func remove(_ path: String) throws { try Folder.remove(file: path) }

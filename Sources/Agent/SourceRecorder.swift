@@ -4,12 +4,14 @@ import Logging
 import Segments
 
 /// Follows files, turns their lines into events, and makes these durable in the spool. Runs on a thread of its own.
-actor SourceRecorder {
+package actor SourceRecorder {
     let configuration: AgentConfiguration
     let logger: Logger
     private let executor = QueueExecutor(label: "lightcone.recorder")
-    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-    nonisolated let index: SpoolIndex
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        executor.asUnownedSerialExecutor()
+    }
+    package nonisolated let index: SpoolIndex
     var spool: Spool
     /// Nobody else reads the journals.
     private let lock: File
@@ -20,6 +22,11 @@ actor SourceRecorder {
     var batch = Batch()
     private var nextDiscoverSeconds = 0.0
     private var isHeld = false
+    /// When sources were looked for last, and up to when everything had been read then.
+    private var discovered: WallTime?
+    private var readUpTo: WallTime?
+    /// When it was last said how far everything was read.
+    private var toldSeconds = 0.0
     var reported: Set<String> = []
     /// Finished files that were found to be what their checkpoints say.
     private var verified: Set<String> = []
@@ -39,34 +46,45 @@ actor SourceRecorder {
         }
     }
 
-    init(_ configuration: AgentConfiguration, logger: Logger) throws {
+    package init(_ configuration: AgentConfiguration, logger: Logger) throws {
         self.configuration = configuration
         self.logger = logger
         try configuration.spool.own()
+        try configuration.spool.leave(hostName: configuration.host)
         lock = try File(configuration.spool.path + "/agent.lock", .write)
         guard try lock.lock() else {
             throw AgentError("\(configuration.spool.path) is in use by another agent")
         }
-        spool = try Spool(configuration.makeDataFolder()) {
+        spool = try Spool(
+            configuration.makeDataFolder(), host: configuration.host,
+            identities: configuration.identities
+        ) {
             logger.warning("spool", metadata: ["what": "\($0)"])
         }
         index = spool.index
     }
 
     /// Looks at every source once, and commits where that is due. True where there was something to read.
-    func tick(_ now: WallTime) -> Bool {
+    package func tick(_ now: WallTime) -> Bool {
         let seconds = Double(now.nanoseconds) / 1e9
         if seconds >= nextDiscoverSeconds || seconds < nextDiscoverSeconds - 60 {
             discover(seconds)
             finishJournals(now)
+            discovered = now
             nextDiscoverSeconds = seconds + Double(Limits.discoverMilliseconds) / 1000
         }
-        let hasRead = mayRead() && readAll(seconds, now)
+        let isAllowed = mayRead()
+        let hasRead = isAllowed && readAll(seconds, now)
+        // Nothing is left of what was recorded before sources were looked for.
+        if isAllowed, !hasRead { readUpTo = discovered }
         let age = batch.beganSeconds.map { seconds - $0 } ?? 0
         if !batch.isEmpty,
             batch.byteCount >= Limits.commitBytesMax
                 || age >= Double(configuration.commitMilliseconds) / 1000 || age < 0
         {
+            commit(now)
+        } else if batch.isEmpty, abs(seconds - toldSeconds) >= Limits.quietSecondsMax {
+            // Nothing happens, and that is worth telling: it is not the same as an agent that is gone.
             commit(now)
         }
         seal(now, always: false)
@@ -74,7 +92,7 @@ actor SourceRecorder {
     }
 
     /// Reads what is there, commits and seals: before the agent stops.
-    func drain(_ now: WallTime) {
+    package func drain(_ now: WallTime) {
         let seconds = Double(now.nanoseconds) / 1e9
         discover(seconds)
         let deadline = ContinuousClock.now + .seconds(Limits.drainSecondsMax)
@@ -160,9 +178,9 @@ actor SourceRecorder {
     }
 
     private func commit(_ now: WallTime) {
-        guard !batch.isEmpty else { return }
         do {
-            try spool.commit(batch.events, batch.checkpoints, now: now)
+            try spool.commit(batch.events, batch.checkpoints, readUpTo: readUpTo, now: now)
+            toldSeconds = Double(now.nanoseconds) / 1e9
             batch = Batch()
             reported.remove("commit")
             releaseJournals()
@@ -171,6 +189,9 @@ actor SourceRecorder {
             report("cannot commit: not reading on until it works", "commit", error)
         }
     }
+
+    /// Takes a new identity: somebody else writes under the one that it has.
+    package func renewIdentity(_ now: WallTime) throws { try spool.renewIdentity(now: now) }
 
     private func seal(_ now: WallTime, always: Bool) {
         do {

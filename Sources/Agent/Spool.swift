@@ -10,12 +10,15 @@ import Segments
 /// source. A segment begins with the checkpoints of all sources, so that older ones may be deleted.
 struct Spool: ~Copyable {
     let index: SpoolIndex
+    /// What the machine is called whose sources are read.
+    private let hostName: String
     private(set) var checkpoints: [SourceKey: SourceCheckpoint]
     private let folder: String
-    private let host: Identity128
+    private let path: String
+    private var identity: Identity128
     private let lock: File
     private var open: OpenSegment?
-    private var random = SystemRandomNumberGenerator()
+    private let identities: @Sendable () -> Identity128
     /// Of the newest segment: the next one is later, whatever the wall clock does.
     private var lastCreated: WallTime
 
@@ -44,12 +47,15 @@ struct Spool: ~Copyable {
     }
 
     /// Opens a spool, and brings it in order after a crash. Warnings tell what was cut off or is damaged.
-    init(_ path: String, warn: (String) -> Void) throws {
+    init(
+        _ path: String, host hostName: String,
+        identities: @escaping @Sendable () -> Identity128, warn: (String) -> Void
+    ) throws {
         let folder = path + "/segments"
         try Folder.make(folder)
         let lock = try File(path + "/lock", .write)
         guard try lock.lock() else { throw AgentError("\(path) is in use by another agent") }
-        let host = try Spool.hostIdentity(path + "/host-id")
+        let identity = try Spool.identity(path + "/host-id", identities)
         var found: [Recovered] = []
         for name in try Folder.names(folder) where name.hasSuffix(".lcseg") {
             if let recovered = try Spool.recover("\(folder)/\(name)", warn) {
@@ -65,13 +71,18 @@ struct Spool: ~Copyable {
         }
         self.folder = folder
         self.lock = lock
-        self.host = host
+        self.path = path
+        self.hostName = hostName
+        self.identities = identities
+        self.identity = identity
         self.index = index
         self.checkpoints = checkpoints
         lastCreated = found.last?.created ?? WallTime(nanoseconds: 0)
     }
 
-    private static func hostIdentity(_ path: String) throws -> Identity128 {
+    private static func identity(
+        _ path: String, _ identities: () -> Identity128
+    ) throws -> Identity128 {
         if try File.status(path) != nil {
             let text = String(decoding: try File(path, .read).read(at: 0, count: 64), as: UTF8.self)
             guard let identity = Identity128(hex: text.filter { !$0.isWhitespace }) else {
@@ -79,8 +90,7 @@ struct Spool: ~Copyable {
             }
             return identity
         }
-        var random = SystemRandomNumberGenerator()
-        let identity = Identity128(using: &random)
+        let identity = identities()
         let file = try File(path, .create)
         try file.write(Array("\(identity)\n".utf8), at: 0)
         try file.sync()
@@ -113,12 +123,12 @@ struct Spool: ~Copyable {
             if writer == nil, let header = scanner.header { writer = SegmentWriter(header) }
             pending.append(block)
             guard block.header.kind == .sources else { continue }
-            guard let committed = try? block.checkpoints() else {
+            guard let commit = try? block.commit() else {
                 warn("\(path): the checkpoint at byte \(block.offset) cannot be read")
                 isDamaged = true
                 continue
             }
-            for checkpoint in committed {
+            for checkpoint in commit.checkpoints {
                 checkpoints[SourceKey(checkpoint)] = remembered(checkpoint)
             }
             for block in pending { writer?.note(block.header, block.bytes) }
@@ -170,14 +180,15 @@ struct Spool: ~Copyable {
 
     /// Makes events and checkpoints durable together. Where this throws, nothing changed, and it can be tried again.
     mutating func commit(
-        _ events: [ProcessKey: [Event]], _ sources: [SourceCheckpoint], now: WallTime
+        _ events: [ProcessKey: [Event]], _ sources: [SourceCheckpoint], readUpTo: WallTime? = nil,
+        now: WallTime
     ) throws(SegmentError) {
         if open == nil { try begin(now) }
         // Taken out and put back: what is noncopyable cannot be changed in an optional across a throw.
         guard var segment = open.take() else { return }
         let start = segment.committed.byteCount
         var bytes: [UInt8] = []
-        for (key, all) in events.sorted(by: { listingOrder($0.key.process, $1.key.process) }) {
+        for (key, all) in events.sorted(by: { ProcessKey.listedBefore($0.key, $1.key) }) {
             let sorted = all.enumerated()
                 .sorted {
                     ($0.element.id.sequence, $0.offset) < ($1.element.id.sequence, $1.offset)
@@ -186,7 +197,8 @@ struct Spool: ~Copyable {
                 bytes += segment.writer.block(Array(run), of: key)
             }
         }
-        bytes += segment.writer.block(sources)
+        bytes += segment.writer.block(
+            Commit(host: hostName, readUpTo: readUpTo, checkpoints: sources))
         do {
             try segment.file.write(bytes, at: start)
             try segment.file.sync()
@@ -216,10 +228,10 @@ struct Spool: ~Copyable {
     }
 
     private mutating func begin(_ now: WallTime) throws(SegmentError) {
-        let id = Identity128(using: &random)
+        let id = identities()
         let path = "\(folder)/\(id).lcseg"
         let created = WallTime(nanoseconds: max(now.nanoseconds, lastCreated.nanoseconds + 1))
-        var writer = SegmentWriter(SegmentHeader(host: host, segment: id, created: created))
+        var writer = SegmentWriter(SegmentHeader(host: identity, segment: id, created: created))
         forgetFinished()
         var bytes = writer.header.encoded()
         var pending: [SourceCheckpoint] = []
@@ -230,10 +242,10 @@ struct Spool: ~Copyable {
             pending.append(checkpoint)
             pendingBytes += checkpoint.byteEstimate
             guard pendingBytes >= Limits.commitBytesMax else { continue }
-            bytes += writer.block(pending)
+            bytes += writer.block(Commit(host: hostName, checkpoints: pending))
             (pending, pendingBytes) = ([], 0)
         }
-        bytes += writer.block(pending)
+        bytes += writer.block(Commit(host: hostName, checkpoints: pending))
         do {
             let file = try File(path, .create)
             try file.write(bytes, at: 0)
@@ -298,6 +310,53 @@ struct Spool: ~Copyable {
         index.update(id) {
             $0.durableByteCount = end
             $0.isSealed = true
+        }
+    }
+
+    /// Takes a new identity, since another agent writes under this one: what the collector does not have is written anew, as
+    /// segments of the new identity, so that nothing is lost.
+    mutating func renewIdentity(now: WallTime) throws {
+        try seal(now: now, bytesMax: 0, secondsMax: 0, always: true)
+        identity = identities()
+        try File.replace("\(path)/host-id", with: Array("\(identity)\n".utf8), mode: 0o640)
+        for entry in index.all where !entry.isShipped {
+            let copy = try rewrite(entry)
+            index.replace(entry.id, with: copy)
+            try Folder.remove(file: entry.path)
+        }
+    }
+
+    /// The blocks of a segment as a segment of this identity.
+    private mutating func rewrite(_ entry: SpoolIndex.Entry) throws -> SpoolIndex.Entry {
+        let id = identities()
+        let path = "\(folder)/\(id).lcseg"
+        var scanner = SegmentScanner(try File(entry.path, .read))
+        var writer: SegmentWriter?
+        let file = try File(path, .create)
+        do {
+            var offset = 0
+            while let item = try scanner.next() {
+                guard case .block(let block) = item else { continue }
+                var current =
+                    writer
+                    ?? SegmentWriter(
+                        SegmentHeader(
+                            host: identity, segment: id,
+                            created: scanner.header?.created ?? lastCreated))
+                let bytes = (writer == nil ? current.header.encoded() : []) + current.copy(block)
+                try file.write(bytes, at: offset)
+                offset += bytes.count
+                writer = current
+            }
+            guard var writer else { throw AgentError("\(entry.path) holds no whole block") }
+            try file.write(writer.footer(), at: offset)
+            try file.sync()
+            try Folder.sync(folder)
+            return SpoolIndex.Entry(
+                id: id, path: path, durableByteCount: writer.byteCount, isSealed: true)
+        } catch {
+            try? Folder.remove(file: path)
+            throw error
         }
     }
 }

@@ -1,13 +1,14 @@
+import Causality
 import Segments
 import Synchronization
 
 /// What the recorder has made durable and the shipper has not yet had acknowledged.
-final class SpoolIndex: Sendable {
-    struct Entry: Sendable {
-        let id: Identity128
-        let path: String
+package final class SpoolIndex: Sendable {
+    package struct Entry: Sendable {
+        package let id: Identity128
+        package let path: String
         /// Bytes up to the end of the last commit, or of the footer.
-        var durableByteCount: Int
+        package var durableByteCount: Int
         var isSealed: Bool
         /// Bytes that the collector has; nil until it was asked.
         var acknowledged: Int?
@@ -20,7 +21,7 @@ final class SpoolIndex: Sendable {
     private let entries = Mutex<[Entry]>([])
 
     /// The segments, oldest first.
-    var all: [Entry] { entries.withLock { $0 } }
+    package var all: [Entry] { entries.withLock { $0 } }
 
     /// Bytes of all segments that hold something that is not acknowledged.
     var byteCount: Int {
@@ -37,6 +38,13 @@ final class SpoolIndex: Sendable {
     func update(_ id: Identity128, _ change: (inout Entry) -> Void) {
         entries.withLock { entries in
             if let index = entries.firstIndex(where: { $0.id == id }) { change(&entries[index]) }
+        }
+    }
+
+    /// Puts a segment in the place of another.
+    func replace(_ id: Identity128, with entry: Entry) {
+        entries.withLock { entries in
+            if let index = entries.firstIndex(where: { $0.id == id }) { entries[index] = entry }
         }
     }
 

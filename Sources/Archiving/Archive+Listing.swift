@@ -20,26 +20,47 @@ extension Archive {
                 database,
                 sql: """
                     SELECT block.id, segment.host AS agent, segment.name AS segment, block.offset, block.bytes,
-                        process.host, process.name, process.incarnation, block.events, block.first, block.last
+                        process.host, process.name, process.incarnation, process.run, process.originRun,
+                        process.originSequence, block.events, block.first, block.last
                     FROM block JOIN process ON process.id = block.process JOIN segment ON segment.id = block.segment
                     WHERE process.execution = ? ORDER BY segment.created, segment.name, block.offset
                     """,
                 arguments: [execution])
             var blocks: [BlockRecord] = []
             while let row = try rows.next() {
+                // What is left out here would shorten answers without a word.
                 guard let host = Identity128(stored: row["agent"]),
-                    let segment = Identity128(stored: row["segment"])
-                else { continue }
-                let process = ProcessID(name: row["name"], incarnation: row["incarnation"])
+                    let segment = Identity128(stored: row["segment"]),
+                    let key = Catalogue.key(row, execution: execution)
+                else {
+                    throw ArchiveError.failed(
+                        "the catalogue's entry of block \(row["id"] as Int) is damaged: `lightcone catalogue rebuild` makes it anew"
+                    )
+                }
                 blocks.append(
                     BlockRecord(
                         id: row["id"], host: host, segment: segment, offset: row["offset"],
                         byteCount: row["bytes"],
-                        key: ProcessKey(execution: execution, host: row["host"], process: process),
+                        key: key,
                         count: row["events"], first: UInt64(row["first"] as Int64),
                         last: UInt64(row["last"] as Int64)))
             }
             return blocks
+        }
+    }
+
+    /// By host, how far in time its agent has read what is recorded there: where it took a new identity, the one that has read furthest.
+    package func readUpTo() throws(ArchiveError) -> [String: WallTime] {
+        try catalogue.read { database in
+            var times: [String: WallTime] = [:]
+            for row in try Row.fetchAll(
+                database,
+                sql:
+                    "SELECT host, max(readUpTo) AS time FROM agent WHERE readUpTo IS NOT NULL GROUP BY host"
+            ) {
+                times[row["host"]] = WallTime(nanoseconds: row["time"])
+            }
+            return times
         }
     }
 
@@ -135,10 +156,8 @@ extension Archive {
             case .block(let block):
                 append?.blocks.append(block)
                 append?.digest = block.digest
-                if block.header.kind == .sources, let checkpoints = try? block.checkpoints() {
-                    for checkpoint in checkpoints {
-                        append?.unmatched += checkpoint.unmatched.map { (checkpoint.path, $0) }
-                    }
+                if block.header.kind == .sources, let commit = try? block.commit() {
+                    append?.note(commit)
                 }
             }
         }

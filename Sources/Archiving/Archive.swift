@@ -84,16 +84,17 @@ package final class Archive: Sendable {
     /// Appends whole blocks (before the first the file header, after the last perhaps the footer) to a segment at
     /// `offset`, which must be where it ends. Returns where it ends then, durably. Nothing changes where this throws.
     /// O(bytes): every block is decoded in full before it is kept.
+    @discardableResult
     package func append(
         _ bytes: [UInt8], to segment: Identity128, at offset: Int
-    ) throws(ArchiveError) -> Int {
+    ) throws(ArchiveError) -> Appended {
         guard underWay.withLock({ $0.insert(segment).inserted }) else { throw .busy }
         defer { _ = underWay.withLock { $0.remove(segment) } }
         let state = try state(of: segment)
         guard offset == state?.byteCount ?? 0, state?.isSealed != true else {
             throw .wrongOffset(found: offset, expected: state?.byteCount ?? 0)
         }
-        guard !bytes.isEmpty else { return offset }
+        guard !bytes.isEmpty else { return Appended(end: offset, namesakes: []) }
         let header: SegmentHeader
         if let state {
             header = SegmentHeader(host: state.host, segment: segment, created: state.created)
@@ -111,8 +112,16 @@ package final class Archive: Sendable {
         } catch {
             throw .failed("\(error)")
         }
-        try catalogue.note(append)
-        return append.end
+        let namesakes = try catalogue.note(append)
+        return Appended(end: append.end, namesakes: namesakes)
+    }
+
+    /// What became of an append.
+    package struct Appended: Sendable {
+        /// Where the segment ends now.
+        package let end: Int
+        /// The processes in it that were not here before, and have the name and number of another run.
+        package let namesakes: [ProcessKey]
     }
 
     /// Reads a whole segment back from the disk once, when it is sealed: what is kept is what was sent.
@@ -155,6 +164,13 @@ package final class Archive: Sendable {
         var append = Catalogue.Append(
             header: header, end: offset + bytes.count, isSealed: false, digest: digest, blocks: [],
             unmatched: [])
+        if let first = try? BlockHeader(atStartOf: Array(bytes[(start - offset)...])),
+            first.previousDigest != digest
+        {
+            throw .notContinuation(
+                "segment \(header.segment): what came for byte \(start) does not go on from what is here: two agents write under one identity"
+            )
+        }
         var scanner = SegmentScanner(
             BytesInMemory(bytes, at: offset), appendedAt: start, after: digest)
         do {
@@ -166,12 +182,7 @@ package final class Archive: Sendable {
                 case .block(let block):
                     do {
                         if block.header.kind == .sources {
-                            for checkpoint in try block.checkpoints()
-                            where append.unmatched.count < Limits.unmatchedOfSegmentMax {
-                                append.unmatched += checkpoint.unmatched.map {
-                                    (checkpoint.path, $0)
-                                }
-                            }
+                            append.note(try block.commit())
                         } else {
                             try block.verify()
                         }
@@ -225,7 +236,15 @@ package final class Archive: Sendable {
                     "\(file.path): expected \(block.byteCount) bytes at \(block.offset), found \(bytes.count)"
                 )
             }
-            return try StoredBlock(decoding: bytes, at: block.offset)
+            let stored = try StoredBlock(decoding: bytes, at: block.offset)
+            guard let events = stored.header.events, events.key == block.key,
+                events.first == block.first, events.last == block.last,
+                events.count == block.count
+            else {
+                throw ArchiveError.damaged(
+                    "\(file.path): at \(block.offset) are other events than the catalogue says")
+            }
+            return stored
         } catch let error as ArchiveError {
             throw error
         } catch {
@@ -240,7 +259,8 @@ package struct SegmentState: Sendable {
     package let created: WallTime
     package let byteCount: Int
     package let isSealed: Bool
-    let digest: [UInt8]
+    /// Of the last block.
+    package let digest: [UInt8]
 
     init?(_ row: Row) {
         guard let host = Identity128(stored: row["host"]) else { return nil }

@@ -4,6 +4,8 @@ package enum ArchiveError: Error, Sendable, CustomStringConvertible {
     case wrongOffset(found: Int, expected: Int)
     /// Somebody else is writing to the segment.
     case busy
+    /// The bytes are intact, and follow on others than those that are here.
+    case notContinuation(String)
     /// The bytes are no intact blocks.
     case damaged(String)
     /// The device has no room left.
@@ -18,7 +20,9 @@ package enum ArchiveError: Error, Sendable, CustomStringConvertible {
         case .wrongOffset(let found, let expected):
             "wrong offset: expected \(expected), found \(found)"
         case .busy: "another upload of this segment is under way"
-        case .damaged(let text), .full(let text), .locked(let text), .failed(let text): text
+        case .notContinuation(let text), .damaged(let text), .full(let text), .locked(let text),
+            .failed(let text):
+            text
         }
     }
 }

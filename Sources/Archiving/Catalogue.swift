@@ -7,14 +7,14 @@ import Segments
 /// that cannot be found again in them.
 ///
 ///     segment   = one row each: durable bytes, whether sealed, digest of the last block
-///     process   = execution, host, name, incarnation
-///     block     = where it lies, whose events it holds, its range, its times, and its header as it stands in the
-///                 segment (which has the clocks of its first and last event)
+///     process   = execution, host, name, incarnation, run and origin: a row for each that its events say
+///     block     = where it lies, whose events it holds, its range, its times
+///     agent     = which machine an agent reads, and how far in time it has
 ///     unmatched = lines that were no events
 struct Catalogue: Sendable {
     let database: any DatabaseWriter
 
-    private static let schemaVersion = 1
+    private static let schemaVersion = 2
 
     init(path: String, isReadOnly: Bool) throws(ArchiveError) {
         var configuration = Configuration()
@@ -61,17 +61,21 @@ struct Catalogue: Sendable {
                     created INTEGER NOT NULL, bytes INTEGER NOT NULL, sealed INTEGER NOT NULL, digest BLOB NOT NULL);
                 CREATE TABLE process (
                     id INTEGER PRIMARY KEY, execution TEXT NOT NULL, host TEXT NOT NULL, name TEXT NOT NULL,
-                    incarnation INTEGER NOT NULL, UNIQUE (execution, host, name, incarnation));
+                    incarnation INTEGER NOT NULL, identity BLOB NOT NULL, run BLOB, originRun INTEGER, originSequence INTEGER,
+                    UNIQUE (execution, host, name, incarnation, identity, originRun, originSequence));
+                CREATE INDEX processByName ON process (execution, name, incarnation);
+                CREATE TABLE agent (
+                    name BLOB PRIMARY KEY, host TEXT NOT NULL, readUpTo INTEGER);
                 CREATE TABLE block (
                     id INTEGER PRIMARY KEY AUTOINCREMENT, segment INTEGER NOT NULL REFERENCES segment,
                     offset INTEGER NOT NULL, bytes INTEGER NOT NULL, process INTEGER NOT NULL REFERENCES process,
                     events INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-                    timeMin INTEGER, timeMax INTEGER, header BLOB NOT NULL, UNIQUE (segment, offset));
+                    timeMin INTEGER, timeMax INTEGER, UNIQUE (segment, offset));
                 CREATE INDEX blockByProcess ON block (process);
                 CREATE TABLE unmatched (
                     segment INTEGER NOT NULL REFERENCES segment, path TEXT NOT NULL, line INTEGER NOT NULL,
                     execution TEXT NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL);
-                PRAGMA user_version = 1;
+                PRAGMA user_version = 2;
                 PRAGMA application_id = 1;
                 """)
     }
@@ -79,7 +83,7 @@ struct Catalogue: Sendable {
     /// Forgets everything, for a rebuild, which `endRebuild` ends: a catalogue that was left half made is made again.
     func beginRebuild() throws(ArchiveError) {
         try write { database in
-            for table in ["unmatched", "block", "process", "segment"] {
+            for table in ["unmatched", "block", "process", "agent", "segment"] {
                 try database.execute(sql: "DELETE FROM \(table)")
             }
             try database.execute(sql: "PRAGMA application_id = 1")
@@ -102,9 +106,12 @@ struct Catalogue: Sendable {
         do { return try database.read(body) } catch { throw Self.failure(error, "the catalogue") }
     }
 
-    /// Notes what was appended to a segment and is durable now; all of it or nothing.
-    func note(_ append: Append) throws(ArchiveError) {
+    /// Notes what was appended to a segment and is durable now; all of it or nothing. Returns the processes that are new here and
+    /// have the name and number of another run.
+    @discardableResult
+    func note(_ append: Append) throws(ArchiveError) -> [ProcessKey] {
         try write { database in
+            var namesakes: [ProcessKey] = []
             try database.execute(
                 sql: """
                     INSERT INTO segment (name, host, created, bytes, sealed, digest) VALUES (?, ?, ?, ?, ?, ?)
@@ -119,9 +126,20 @@ struct Catalogue: Sendable {
                 let segment = try Int64.fetchOne(
                     database, sql: "SELECT id FROM segment WHERE name = ?",
                     arguments: [Data(append.header.segment.bytes)])
-            else { return }
+            else { return [] }
             for block in append.blocks {
-                if let events = block.header.events { try note(block, events, segment, database) }
+                guard let events = block.header.events else { continue }
+                if try note(block, events, segment, database) { namesakes.append(events.key) }
+            }
+            if !append.host.isEmpty {
+                try database.execute(
+                    sql: """
+                        INSERT INTO agent (name, host, readUpTo) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
+                        SET host = excluded.host, readUpTo = max(ifnull(readUpTo, excluded.readUpTo), excluded.readUpTo)
+                        """,
+                    arguments: [
+                        Data(append.header.host.bytes), append.host, append.readUpTo?.nanoseconds,
+                    ])
             }
             for (path, line) in append.unmatched.prefix(Limits.unmatchedOfSegmentMax) {
                 try database.execute(
@@ -131,37 +149,82 @@ struct Catalogue: Sendable {
                         line.text,
                     ])
             }
+            return namesakes
         }
     }
 
+    /// Notes a block; true where its process is new here and has the name and number of another run.
     private func note(
         _ block: StoredBlock, _ events: BlockHeader.Summary, _ segment: Int64, _ database: Database
-    ) throws {
-        let key = events.key
-        let identity: StatementArguments = [
-            key.execution, key.host, key.process.name, key.process.incarnation,
-        ]
-        try database.execute(
-            sql:
-                "INSERT INTO process (execution, host, name, incarnation) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            arguments: identity)
-        let process = try Int64.fetchOne(
-            database,
-            sql:
-                "SELECT id FROM process WHERE execution = ? AND host = ? AND name = ? AND incarnation = ?",
-            arguments: identity)
+    ) throws -> Bool {
+        let (process, isNamesake) = try Catalogue.process(events.key, database)
         try database.execute(
             sql: """
-                INSERT INTO block (segment, offset, bytes, process, events, first, last, timeMin, timeMax, header)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO block (segment, offset, bytes, process, events, first, last, timeMin, timeMax)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 segment, block.offset, block.bytes.count, process, events.count,
                 Int64(events.first),
                 Int64(events.last), events.times?.lowerBound.nanoseconds,
                 events.times?.upperBound.nanoseconds,
-                Data(block.headerBytes),
             ])
+        return isNamesake
+    }
+
+    /// The row of a process, made where there is none; and whether it was made, and another run has its name and number.
+    private static func process(
+        _ key: ProcessKey, _ database: Database
+    ) throws -> (row: Int64, isNamesake: Bool) {
+        let origin: (run: Int64, sequence: Int64) =
+            switch key.origin {
+            case .nothing: (0, 0)
+            case .unknown: (0, -1)
+            case .event(let run, let sequence): (Int64(bitPattern: run.bits), Int64(sequence))
+            }
+        let identity: StatementArguments = [
+            key.execution, key.host, key.process.name, key.process.incarnation,
+            Data(key.identity.bytes), origin.run, origin.sequence,
+        ]
+        let condition =
+            "execution = ? AND host = ? AND name = ? AND incarnation = ? AND identity = ? AND originRun = ? AND originSequence = ?"
+        if let known = try Int64.fetchOne(
+            database, sql: "SELECT id FROM process WHERE \(condition)", arguments: identity)
+        {
+            return (known, false)
+        }
+        let others = try Int.fetchOne(
+            database,
+            sql: """
+                SELECT count(*) FROM process
+                WHERE execution = ? AND name = ? AND incarnation = ? AND identity <> ?
+                """,
+            arguments: [
+                key.execution, key.process.name, key.process.incarnation, Data(key.identity.bytes),
+            ])
+        try database.execute(
+            sql: """
+                INSERT INTO process (execution, host, name, incarnation, identity, originRun, originSequence, run)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: identity + [key.run.map { Data($0.bytes) }])
+        return (database.lastInsertedRowID, others ?? 0 > 0)
+    }
+
+    /// A process as its row tells it; nil where the row is not whole.
+    static func key(_ row: Row, execution: String) -> ProcessKey? {
+        let run = (row["run"] as Data?).flatMap(Identity128.init(stored:))
+        let (originRun, originSequence): (Int64, Int64) = (row["originRun"], row["originSequence"])
+        var origin = Origin.nothing
+        if originSequence < 0 { origin = .unknown }
+        if originSequence > 0 {
+            origin = .event(
+                RunKey(bits: UInt64(bitPattern: originRun)), UInt64(originSequence))
+        }
+        return ProcessKey(
+            execution: execution, host: row["host"],
+            process: ProcessID(name: row["name"], incarnation: row["incarnation"]), run: run,
+            origin: origin)
     }
 
     /// What was appended.
@@ -172,5 +235,18 @@ struct Catalogue: Sendable {
         var digest: [UInt8]
         var blocks: [StoredBlock]
         var unmatched: [(path: String, line: UnmatchedLine)]
+        /// The machine that the agent reads, and how far in time it has; empty where it is none.
+        var host = ""
+        var readUpTo: WallTime?
+
+        /// Takes in what a commit says.
+        mutating func note(_ commit: Commit) {
+            if !commit.host.isEmpty { host = commit.host }
+            if let time = commit.readUpTo { readUpTo = readUpTo.map { max($0, time) } ?? time }
+            for checkpoint in commit.checkpoints
+            where unmatched.count < Limits.unmatchedOfSegmentMax {
+                unmatched += checkpoint.unmatched.map { (checkpoint.path, $0) }
+            }
+        }
     }
 }

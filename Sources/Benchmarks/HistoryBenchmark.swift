@@ -96,6 +96,8 @@ private struct StreamedSimulation {
     private var stamped: [[UInt64]]
     private var blockCount = 0
     private let ids: [ProcessID]
+    private let runs: [Identity128]
+    private var references: [ProcessReference] { runs.map { .run(RunKey($0)) } }
 
     init(processes: Int, seed: UInt64) {
         random = SeededGenerator(seed: seed)
@@ -103,7 +105,8 @@ private struct StreamedSimulation {
         stamped = clocks
         ids = (0..<processes).map { ProcessID(name: "host-\($0)/service") }
         columns = Array(repeating: CausalColumns(), count: processes)
-        for index in columns.indices { columns[index].processes = ids }
+        runs = (0..<processes).map { Identity128(high: UInt64($0) + 1, low: seed) }
+        for index in columns.indices { begin(index) }
     }
 
     mutating func run(events: Int, _ emit: (HistoryBlock) -> Void) {
@@ -156,11 +159,19 @@ private struct StreamedSimulation {
     private mutating func flush(_ index: Int, _ emit: (HistoryBlock) -> Void) {
         emit(
             HistoryBlock(
-                id: blockCount, host: "host-\(index)", process: ids[index], columns: columns[index])
-        )
+                id: blockCount,
+                key: ProcessKey(
+                    execution: "main", host: "host-\(index)", process: ids[index],
+                    run: runs[index]),
+                columns: columns[index]))
         blockCount += 1
-        columns[index] = CausalColumns()
-        columns[index].processes = ids
+        begin(index)
         stamped[index] = Array(repeating: 0, count: ids.count)
+    }
+
+    private mutating func begin(_ index: Int) {
+        columns[index] = CausalColumns()
+        columns[index].processes = references
+        columns[index].names = Array(repeating: nil, count: ids.count)
     }
 }

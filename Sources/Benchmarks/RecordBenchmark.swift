@@ -16,7 +16,7 @@ enum RecordBenchmark {
         }
         defer { remove(folder) }
         let spool = SpoolFolder(folder)
-        let recorder = Recorder(process: "bench", host: "host", spool: folder)
+        let recorder = Recorder(process: "bench", spool: folder)
         let drain = Drain(spool)
         let text = String(repeating: "0123456789", count: 9) + "01234"
         for burst in 0...bursts {
@@ -61,7 +61,7 @@ enum RecordBenchmark {
     /// A message from one of 16 processes to another, with the token's way to text and back.
     private static func messages(_ folder: String, _ text: String) {
         let recorders = (0..<16).map {
-            Recorder(process: "web-\($0)/api", host: "host", spool: folder)
+            Recorder(process: "web-\($0)/api", spool: folder)
         }
         let drain = Drain(SpoolFolder(folder))
         // All have heard of all.

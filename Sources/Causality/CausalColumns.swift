@@ -7,14 +7,18 @@ package struct CausalColumns: Sendable {
     package var kinds: [EventKind] = []
     /// Nanoseconds of wall time; `CausalColumns.noTime` where there is none.
     package var times: [Int64] = []
-    package var stamps: [StampQuality] = []
+    package var stamps: [Stamp] = []
     /// The processes that the stamps and causes below refer to by index.
-    package var processes: [ProcessID] = []
+    package var processes: [ProcessReference] = []
+    /// What causes say that these are called; nil where none does. As many as `processes`.
+    package var names: [ProcessID?] = []
     /// The changes of row r are `changes[changeStarts[r]..<changeStarts[r + 1]]`. One longer than the rows.
     package var changeStarts: [Int] = [0]
     package var changes: [ClockChange] = []
     /// The rows that name a cause, ascending.
     package var causes: [RowCause] = []
+    /// The rows that are an operator's word that no message came at an event, ascending, and that event.
+    package var rulings: [RowCause] = []
 
     package static let noTime = Int64.min
 
@@ -36,7 +40,7 @@ package struct ClockChange: Hashable, Sendable {
     }
 }
 
-/// The cause that a row names.
+/// An event that a row names: its cause, or what it rules out.
 package struct RowCause: Hashable, Sendable {
     package var row: Int
     /// Index into `CausalColumns.processes`.
@@ -52,26 +56,32 @@ package struct RowCause: Hashable, Sendable {
 
 extension CausalColumns {
     /// The causal columns of `events`: of one process, ascending by sequence number. O(total clock entries).
-    package init(_ events: [Event]) {
+    ///
+    /// Processes are numbered in the order in which the rows refer to them, within a row by their reference: the columns
+    /// follow from the events alone.
+    ///
+    /// - Parameter own: What the process is called in its own clocks.
+    package init(_ events: [Event], of own: ProcessReference) {
         self.init()
-        var indexOf: [ProcessID: Int] = [:]
-        var current: [ProcessID: UInt64] = [:]
+        var indexOf: [ProcessReference: Int] = [:]
+        var current: [ProcessReference: UInt64] = [:]
         for (row, event) in events.enumerated() {
             sequences.append(event.id.sequence)
             kinds.append(event.kind)
             times.append(event.time?.nanoseconds ?? CausalColumns.noTime)
             stamps.append(event.stamp)
-            if let cause = event.cause {
-                let process = index(of: cause.process, &indexOf)
-                causes.append(RowCause(row: row, process: process, sequence: cause.sequence))
-            }
+            if let cause = event.cause { causes.append(self.row(row, cause, &indexOf)) }
+            if let ruling = event.rulesOut { rulings.append(self.row(row, ruling, &indexOf)) }
             var next = event.clock.entries
-            next[event.id.process] = nil
+            next[own] = nil
+            var changed: [(ProcessReference, UInt64)] = []
             for (process, value) in next where current[process] != value {
-                changes.append(ClockChange(process: index(of: process, &indexOf), value: value))
+                changed.append((process, value))
             }
-            for process in current.keys where next[process] == nil {
-                changes.append(ClockChange(process: index(of: process, &indexOf), value: 0))
+            for process in current.keys where next[process] == nil { changed.append((process, 0)) }
+            changed.sort { ProcessReference.isBefore($0.0, $1.0) }
+            for (process, value) in changed {
+                changes.append(ClockChange(process: index(of: process, &indexOf), value: value))
             }
             changes[changeStarts[row]...].sort { $0.process < $1.process }
             changeStarts.append(changes.count)
@@ -79,10 +89,39 @@ extension CausalColumns {
         }
     }
 
-    private mutating func index(of process: ProcessID, _ indexOf: inout [ProcessID: Int]) -> Int {
+    private mutating func row(
+        _ row: Int, _ event: EventReference, _ indexOf: inout [ProcessReference: Int]
+    ) -> RowCause {
+        let process = index(of: event.process, &indexOf)
+        if let name = event.name { names[process] = name }
+        return RowCause(row: row, process: process, sequence: event.sequence)
+    }
+
+    private mutating func index(
+        of process: ProcessReference, _ indexOf: inout [ProcessReference: Int]
+    ) -> Int {
         if let known = indexOf[process] { return known }
         indexOf[process] = processes.count
         processes.append(process)
+        names.append(nil)
         return processes.count - 1
+    }
+
+    /// The event that a row names, as the row refers to it.
+    package func reference(_ named: RowCause) -> EventReference {
+        EventReference(
+            processes[named.process], named.sequence, name: names[named.process])
+    }
+}
+
+extension ProcessReference {
+    /// An order for tables: runs by key, then names. It says nothing about time.
+    package static func isBefore(_ a: ProcessReference, _ b: ProcessReference) -> Bool {
+        switch (a, b) {
+        case (.run(let a), .run(let b)): a.bits < b.bits
+        case (.named(let a), .named(let b)): listingOrder(a, b)
+        case (.run, .named): true
+        case (.named, .run): false
+        }
     }
 }

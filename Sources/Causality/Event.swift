@@ -11,15 +11,19 @@ package struct Event: Hashable, Sendable {
     package var level: Level?
     package var attributes: [Attribute]
     /// The send that this receive got its message from, where the source says so.
-    package var cause: EventID?
-    /// What the event has seen, its own sequence number included.
+    package var cause: EventReference?
+    /// What the event has seen, its own sequence number included: as its source wrote it.
     package var clock: VectorClock
-    package var stamp: StampQuality
+    /// Whether that is all.
+    package var stamp: Stamp
+    /// The event of which this one is an operator's word that no message came there.
+    package var rulesOut: EventReference?
 
     package init(
         id: EventID, kind: EventKind = .local, time: WallTime? = nil, name: String = "",
         text: String = "", level: Level? = nil, attributes: [Attribute] = [],
-        cause: EventID? = nil, clock: VectorClock, stamp: StampQuality = .complete
+        cause: EventReference? = nil, clock: VectorClock, stamp: Stamp = .complete,
+        rulesOut: EventReference? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -31,17 +35,8 @@ package struct Event: Hashable, Sendable {
         self.cause = cause
         self.clock = clock
         self.stamp = stamp
+        self.rulesOut = rulesOut
     }
-}
-
-/// How much an event's clock tells. The numbers are on disk: never renumbered.
-package enum StampQuality: UInt8, Sendable, CaseIterable {
-    /// All that the event has seen.
-    case complete = 0
-    /// At least this much; the rest follows from the causes along the process.
-    case lowerBound = 1
-    /// The source knows nothing of messages: what the event has seen of others cannot be told.
-    case absent = 2
 }
 
 /// What an event did with messages. The numbers are on disk: never renumbered.
@@ -49,18 +44,25 @@ package enum EventKind: UInt8, Sendable, CaseIterable {
     case local = 0
     case send = 1
     case receive = 2
+    /// The source does not say.
+    case unsaid = 3
 
+    /// The word for it; what is not said is shown as local until a message shows otherwise.
     package var text: String {
         switch self {
-        case .local: "local"
+        case .local, .unsaid: "local"
         case .send: "send"
         case .receive: "receive"
         }
     }
 
     package init?(text: some StringProtocol) {
-        guard let kind = EventKind.allCases.first(where: { $0.text == text }) else { return nil }
-        self = kind
+        switch text {
+        case "local": self = .local
+        case "send": self = .send
+        case "receive": self = .receive
+        default: return nil
+        }
     }
 }
 

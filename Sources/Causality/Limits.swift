@@ -5,6 +5,10 @@ package enum Limits {
     @inlinable package static var eventBytesMax: Int { 1 << 20 }
     /// Bytes of a process, host, execution or event name, and of an attribute key.
     @inlinable package static var nameBytesMax: Int { 256 }
+    /// Bytes of a host's name: with a `/` and a process's name it fits a name.
+    package static let hostBytesMax = 64
+    /// Bytes of what a program calls its process.
+    package static let processNameBytesMax = 190
     /// Attributes of one event: one column each in a block.
     package static let attributesMax = 128
     /// Entries of one vector clock: fits 16 bits where clocks are packed.

@@ -4,17 +4,28 @@
 /// Clocks are partially ordered, so they are not `Comparable`: use `order(relativeTo:)`.
 package struct VectorClock: Hashable, Sendable {
     /// The entries above 0.
-    package private(set) var entries: [ProcessID: UInt64]
+    package private(set) var entries: [ProcessReference: UInt64]
 
     package init() { entries = [:] }
 
     /// Entries of 0 are left out: they say nothing.
-    package init(_ entries: [ProcessID: UInt64]) {
+    package init(_ entries: [ProcessReference: UInt64]) {
         self.entries = entries.filter { $0.value > 0 }
     }
 
-    /// The highest sequence number of `process` that is known here, 0 where none is. O(1).
+    /// A clock that names processes.
+    package init(_ entries: [ProcessID: UInt64]) {
+        self.init(Dictionary(uniqueKeysWithValues: entries.map { (.named($0.key), $0.value) }))
+    }
+
+    /// The entry of a process by its name. O(1).
     package subscript(process: ProcessID) -> UInt64 {
+        get { self[.named(process)] }
+        set { self[.named(process)] = newValue }
+    }
+
+    /// The highest sequence number of `process` that is known here, 0 where none is. O(1).
+    package subscript(process: ProcessReference) -> UInt64 {
         get { entries[process] ?? 0 }
         set { entries[process] = newValue == 0 ? nil : newValue }
     }

@@ -20,7 +20,9 @@ package final class ArchiveStore: HistoryStore {
         let blocks = try archive.blocks(of: execution)
         records.withLock { records in for block in blocks { records[block.id] = block } }
         return blocks.map {
-            BlockSummary(id: $0.id, key: $0.key, first: $0.first, last: $0.last, count: $0.count)
+            BlockSummary(
+                id: $0.id, key: $0.key, agent: $0.host, segment: $0.segment, first: $0.first,
+                last: $0.last, count: $0.count)
         }
     }
 
@@ -52,6 +54,8 @@ package final class ArchiveStore: HistoryStore {
             Defect(.unmatchedLine, [], "\(path), line \(line.line): \(line.reason): \(line.text)")
         }
     }
+
+    package func readUpTo() throws -> [String: WallTime] { try archive.readUpTo() }
 
     /// The graph of an execution as it is now; what was loaded for an earlier question is not read again.
     package func graph(of execution: String) throws -> ExecutionGraph {

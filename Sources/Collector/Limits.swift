@@ -26,4 +26,6 @@ enum Limits {
     static let retrySeconds = 1
     /// The same where the disk is full: somebody has to make room.
     static let retryFullSeconds = 15
+    /// Processes with another's name that one upload's answer names.
+    static let namesakesToldMax = 10
 }

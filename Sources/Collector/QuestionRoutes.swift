@@ -12,6 +12,15 @@ extension HTTPField.Name {
     static let lightconeNote = HTTPField.Name("Lightcone-Note")!
 }
 
+extension String {
+    /// A text as it may stand in a header: what is no plain character is percent-escaped, what is very long cut.
+    static func escaped(_ text: String) -> String {
+        PercentEscaping.escape(String(text.prefix(2000))) {
+            $0 <= 0x20 || $0 >= 0x7f || $0 == 0x25
+        }
+    }
+}
+
 /// `GET /v1/{verb}?…`: the questions of the command line, with its words and shapes. `Accept: text/plain` gives the text
 /// that the command line shows a person.
 struct QuestionRoutes: Sendable {
@@ -99,10 +108,7 @@ struct QuestionRoutes: Sendable {
         var headers: HTTPFields = [.contentType: type.rawValue, .cacheControl: "no-store"]
         headers[.lightconeAnswer] = head.isYes.map { $0 ? "yes" : "no" } ?? "text"
         for note in head.notes.prefix(10) {
-            let escaped = PercentEscaping.escape(String(note.prefix(2000))) {
-                $0 <= 0x20 || $0 >= 0x7f || $0 == 0x25
-            }
-            headers.append(HTTPField(name: .lightconeNote, value: escaped))
+            headers.append(HTTPField(name: .lightconeNote, value: .escaped(note)))
         }
         return Response(status: .ok, headers: headers, body: stream.body)
     }

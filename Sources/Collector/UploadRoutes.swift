@@ -1,4 +1,5 @@
 import Archiving
+import Causality
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -8,6 +9,8 @@ import Segments
 extension HTTPField.Name {
     static let uploadOffset = HTTPField.Name("Upload-Offset")!
     static let uploadComplete = HTTPField.Name("Upload-Complete")!
+    /// Of the last block that is here, as the next one names it: what tells two segments of one name apart.
+    static let segmentDigest = HTTPField.Name("Lightcone-Segment-Digest")!
 }
 
 /// `HEAD` and `PATCH /v1/segments/{id}`: an append-only file, replicated by offset.
@@ -30,6 +33,9 @@ struct UploadRoutes: Sendable {
                 .uploadOffset: String(state?.byteCount ?? 0), .cacheControl: "no-store",
             ]
             headers[.uploadComplete] = state?.isSealed == true ? "?1" : "?0"
+            if let state {
+                headers[.segmentDigest] = hexadecimal(state.digest)
+            }
             return Response(status: .ok, headers: headers)
         }
         router.patch("/v1/segments/{id}") { request, context in
@@ -69,10 +75,25 @@ struct UploadRoutes: Sendable {
         let body = try await request.body.collect(upTo: Archiving.Limits.appendBytesMax)
         let bytes = Array(body.readableBytesView)
         do {
-            let end = try await threads.runIfActive { [archive] in
+            let appended = try await threads.runIfActive { [archive] in
                 try archive.append(bytes, to: segment, at: offset)
             }
-            return Response(status: .noContent, headers: [.uploadOffset: String(end)])
+            var headers: HTTPFields = [.uploadOffset: String(appended.end)]
+            for key in appended.namesakes.prefix(Limits.namesakesToldMax) {
+                logger.warning(
+                    "two runs have one name and number: they are kept apart; give hosts and programs names of their own",
+                    metadata: [
+                        "process": "\(key.process)", "host": "\(key.host)",
+                        "execution": "\(key.execution)", "run": "\(key.identity)",
+                    ])
+                headers.append(
+                    HTTPField(
+                        name: .lightconeNote,
+                        value: .escaped(
+                            "another run is called \(key.process) too (execution \(key.execution)): they are kept apart; "
+                                + "give hosts and programs names of their own")))
+            }
+            return Response(status: .noContent, headers: headers)
         } catch let error as ArchiveError {
             throw problem(error, segment)
         }
@@ -84,6 +105,12 @@ struct UploadRoutes: Sendable {
             var problem = Problem(.conflict, "\(error)")
             problem.headers[.uploadOffset] = String(expected)
             return problem
+        case .notContinuation(let text):
+            // Without Upload-Offset: there is none from which the agent could go on.
+            logger.warning(
+                "two agents write under one identity: was a machine cloned? The later one is told to take another",
+                metadata: ["segment": "\(segment)"])
+            return Problem(.conflict, text)
         case .damaged(let text):
             logger.warning(
                 "refused damaged bytes", metadata: ["segment": "\(segment)", "reason": "\(text)"])

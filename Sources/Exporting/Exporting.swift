@@ -23,8 +23,8 @@ package enum ExportFormat: String, Sendable, CaseIterable {
 /// The part of the graph that is exported, before a selection takes from it.
 package enum ExportScope: Sendable {
     case whole
-    case pastOf(EventID)
-    case futureOf(EventID)
+    case pastOf(EventText)
+    case futureOf(EventText)
 }
 
 /// An export as it is asked for.
@@ -88,7 +88,8 @@ extension Answering {
         let history = graph.history
         switch scope {
         case .whole: return history.whole
-        case .pastOf(let event), .futureOf(let event):
+        case .pastOf(let text), .futureOf(let text):
+            let event = try graph.event(text)
             try require(event, graph)
             let isPast = if case .pastOf = scope { true } else { false }
             let slice = isPast ? history.past(of: event)! : history.future(of: event)!
@@ -121,6 +122,12 @@ extension Answering {
     }
 }
 
+/// Why an export ends before its end.
+package struct ExportError: Error, CustomStringConvertible {
+    package let text: String
+    package var description: String { text }
+}
+
 /// Writes an exported graph in one format, piece by piece.
 protocol GraphWriter {
     func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws
@@ -143,8 +150,14 @@ struct ExportedGraph<Store: HistoryStore> {
         .map(\.0).sorted { listingOrder($0.id, $1.id) }
     }
 
+    /// Calls `body` with each event. Throws where one cannot be read: a file with holes that it does not tell of is none.
     func forEachEvent(_ body: (ListedEvent) throws -> Void) throws {
-        try answering.forEachEvent(of: slice, selection, graph, body)
+        try answering.forEachEvent(of: slice, selection, graph) { item in
+            switch item {
+            case .event(let listed): try body(listed)
+            case .unreadable(let id): throw ExportError(text: "\(Lack.unreadable(id))")
+            }
+        }
     }
 
     /// Calls `body` with each message whose both ends are among `taken`.

@@ -68,14 +68,21 @@ struct NDJSONWriter: GraphWriter {
                 writer.member("process", event.id.process.description)
                 writer.member("host", listed.host)
                 writer.member("seq", event.id.sequence)
-                writer.member("kind", event.kind.text)
+                if event.kind != .unsaid { writer.member("kind", event.kind.text) }
                 if !event.name.isEmpty { writer.member("name", event.name) }
                 writer.member("text", event.text)
                 if let level = event.level { writer.member("level", level.text) }
                 if let time = event.time { writer.member("time", time.description) }
                 if !event.attributes.isEmpty { writer.member("attributes", event.attributes) }
-                if let cause = event.cause { writer.member("cause", cause.description) }
-                if event.stamp == .complete { writer.member("clock", event.clock.entries) }
+                if let cause = listed.cause { writer.member("cause", cause.description) }
+                // What is known exactly is written as a clock. What is not says so, or says no more than its log did.
+                switch event.stamp {
+                case .chained, .silent:
+                    if listed.isExact { writer.member("clock", listed.seen) }
+                case .complete, .generating, .lossy:
+                    writer.member("clock", listed.seen)
+                    if !listed.isExact { writer.member("exact", false) }
+                }
             }
             try emit(line + "\n")
         }
@@ -143,7 +150,7 @@ struct PerfettoWriter: GraphWriter {
                 $0.object {
                     $0.member("id", event.id.description)
                     $0.member("text", event.text)
-                    $0.member("clock", event.clock.entries)
+                    $0.member("clock", listed.seen)
                     if !event.attributes.isEmpty { $0.member("attributes", event.attributes) }
                     if stated != time { $0.member("wallTime", event.time?.description) }
                 }

@@ -79,7 +79,7 @@ struct GraphMLWriter: GraphWriter {
         try graph.forEachEvent { listed in
             let event = listed.event
             taken.insert(event.id)
-            let clock = event.clock.entries.sorted { listingOrder($0.key, $1.key) }
+            let clock = listed.seen.sorted { listingOrder($0.key, $1.key) }
                 .map { "\($0.key)=\($0.value)" }.joined(separator: " ")
             var values: [(String, String)] = [
                 ("process", "\(event.id.process)"), ("host", listed.host),
@@ -170,8 +170,7 @@ struct MermaidWriter: GraphWriter {
 /// where a source has causes and no clocks, ShiViz sees them too.
 struct ShiVizWriter: GraphWriter {
     func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
-        let history = graph.history
-        let names = history.processes.map { name($0.id) }
+        let names = graph.history.processes.map { name($0.id) }
         let hasSpaces = names.contains { $0.contains { $0.isWhitespace } }
         try emit(
             hasSpaces
@@ -179,15 +178,10 @@ struct ShiVizWriter: GraphWriter {
                 : "(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)\n\n")
         try graph.forEachEvent { listed in
             let event = listed.event
-            var known = event.clock.entries
-            if event.stamp != .complete, let seen = history.seen(by: event.id) {
-                for (process, sequence) in zip(history.processes, seen) where sequence > 0 {
-                    known[process.id] = sequence
-                }
-            }
             var clock = JSONWriter()
             clock.object { writer in
-                for (process, sequence) in known.sorted(by: { listingOrder($0.key, $1.key) }) {
+                for (process, sequence) in listed.seen.sorted(by: { listingOrder($0.key, $1.key) })
+                {
                     writer.member(name(process), sequence)
                 }
             }

@@ -26,11 +26,13 @@ extension History {
             })
     }
 
-    /// The first violation on each process, none where the cut is consistent. O(processes² · log n).
+    /// The first violation on each process, none where no event inside is known to have seen one outside.
+    /// O(processes² · log n).
     package func violations(of cut: Cut) -> [CutViolation] {
         processes.indices.compactMap { process in
             guard let place = lastInside(cut, process) else { return nil }
-            for other in processes.indices where other != process {
+            for other in processes.indices where other != process && processes[other].standIn == nil
+            {
                 let seen = known(of: other, at: place)
                 if seen > cut.sequences[other] {
                     return CutViolation(
@@ -41,7 +43,18 @@ extension History {
         }
     }
 
-    /// The greatest consistent cut inside `cut`. O(processes² · log n) for each process that has to retreat.
+    /// For want of what a cut without violations may not be consistent all the same: the last event inside of some
+    /// process is not here, or what it had seen is not known exactly. O(processes² · log n).
+    package func doubts(of cut: Cut) -> [Lack] {
+        processes.indices.flatMap { process -> [Lack] in
+            let sequence = cut.sequences[process]
+            guard sequence > 0, processes[process].standIn == nil else { return [] }
+            return inexactness(of: EventID(processes[process].id, sequence))
+        }
+    }
+
+    /// The greatest consistent cut inside `cut`, as far as is known what the events had seen.
+    /// O(processes² · log n) for each process that has to retreat.
     package func greatestConsistent(inside cut: Cut) -> Cut {
         var cut = cut
         var changed = true
@@ -50,13 +63,15 @@ extension History {
             for process in processes.indices {
                 guard let place = lastInside(cut, process) else { continue }
                 var end = place.position + 1
-                for (other, steps) in processes[process].known {
+                for (other, steps) in processes[process].known where processes[other].standIn == nil
+                {
                     if let first = steps.firstPosition(reaching: cut.sequences[other] + 1) {
                         end = min(end, first)
                     }
                 }
                 if end <= place.position {
-                    cut.sequences[process] = end == 0 ? 0 : processes[process].runs[end - 1]
+                    // What is missing before the one that has to go need not go.
+                    cut.sequences[process] = processes[process].runs[end] - 1
                     changed = true
                 }
             }

@@ -19,13 +19,19 @@ package struct Defect: Hashable, Sendable {
         case clockBackwards = "clock-backwards"
         /// A source went on with a higher sequence number than the next one.
         case clockJump = "clock-jump"
-        /// Two events claim one process and sequence number.
+        /// A source gave one sequence number to two different events.
         case duplicate
+        /// Several runs of one name and incarnation, or one run that goes on in two ways.
+        case fork
+        /// A clock or a cause names a process by a name that several bear.
+        case ambiguousName = "ambiguous-name"
         /// Events of which each has seen the next, and the last the first.
         case cycle
         /// A clock cites an event beyond the last one that is here of its process.
         case ghost
-        /// A receive whose send has already seen it, or is itself a receive.
+        /// A receive names a sender whose own source does not call it one.
+        case notASend = "not-a-send"
+        /// A receive whose send has already seen it.
         case receiveBeforeSend = "receive-before-send"
         /// A receive that does not know all that its send knew.
         case knowledgeLost = "knowledge-lost"

@@ -11,7 +11,7 @@ struct Dependencies {
         for (index, line) in history.processes.enumerated() {
             let range = ranges[index]
             var counts = [UInt32](repeating: 0, count: range.count + 1)
-            Dependencies.forEach(of: line, in: range) { position, _ in
+            Dependencies.forEach(of: line, index, in: range) { position, _ in
                 counts[position - range.lowerBound] += 1
             }
             var next: UInt32 = 0
@@ -23,7 +23,7 @@ struct Dependencies {
             var filled = [EventKey](
                 repeating: EventKey(process: 0, sequence: 0), count: Int(next))
             var cursor = counts
-            Dependencies.forEach(of: line, in: range) { position, key in
+            Dependencies.forEach(of: line, index, in: range) { position, key in
                 let row = position - range.lowerBound
                 filled[Int(cursor[row])] = key
                 cursor[row] += 1
@@ -41,7 +41,8 @@ struct Dependencies {
     /// Calls `body` with each entry by which the knowledge of `line` grew within `range`; at the start of
     /// the range, with everything known there.
     private static func forEach(
-        of line: ProcessHistory, in range: Range<Int>, _ body: (Int, EventKey) -> Void
+        of line: ProcessHistory, _ index: Int, in range: Range<Int>,
+        _ body: (Int, EventKey) -> Void
     ) {
         guard !range.isEmpty else { return }
         for process in line.known.keys.sorted() {
@@ -64,6 +65,10 @@ struct Dependencies {
         }
         for cause in line.causes[from...] {
             guard Int(cause.position) < range.upperBound else { break }
+            // Nobody has seen of a process what it has not done, whoever claims that.
+            guard
+                cause.process != index || cause.sequence < line.runs[Int(cause.position)]
+            else { continue }
             body(
                 Int(cause.position), EventKey(process: cause.process, sequence: cause.sequence))
         }

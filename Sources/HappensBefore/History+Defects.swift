@@ -15,6 +15,7 @@ extension History {
         defects += all.cycles.map(History.cycleDefect)
         defects += contradictions(at: edges)
         defects += wallClockDisagreements(at: edges)
+        defects += forkDefects() + nameDefects() + claims()
         return defects.sorted(by: Defect.listedBefore)
     }
 
@@ -24,6 +25,9 @@ extension History {
     }
 
     private static func cycleDefect(_ claims: [CycleClaim]) -> Defect {
+        // Where it is said to begin must not depend on whose events came first.
+        let first = claims.indices.min { listingOrder(claims[$0].event, claims[$1].event) } ?? 0
+        let claims = claims[first...] + claims[..<first]
         var events: [EventID] = []
         for event in claims.flatMap({ [$0.event, $0.seen] }) where !events.contains(event) {
             events.append(event)
@@ -42,15 +46,26 @@ extension History {
                 ? "does not know it at all" : "knows it up to \(regression.to) only"
             return Defect(
                 .clockBackwards, [event, before],
-                "the clock runs backwards: \(before) had seen \(processes[regression.process].id) up to "
+                "the clock runs backwards: \(before) had seen \(name(of: regression.citation)) up to "
                     + "\(regression.from), its successor \(event) \(now)")
+        }
+    }
+
+    /// What a citation means, or where it may mean several what stands for them.
+    private func name(of citation: Int) -> ProcessID {
+        switch targets[citation] {
+        case .process(let index), .forked(base: _, sequence: _, standIn: let index):
+            processes[index].id
         }
     }
 
     private func jumps(_ process: Int) -> [Defect] {
         let line = processes[process]
         var jumps: [Defect] = []
-        for hole in Set(line.sourceHoles) where jumps.count < Limits.defectsOfKindMax {
+        // What a process counted as lost is a gap, and no contradiction.
+        let lost = line.gaps.filter(\.isLost).map { $0.first...$0.last }
+        for hole in Set(line.sourceHoles).subtracting(lost)
+        where jumps.count < Limits.defectsOfKindMax {
             // Another block may hold what this one lacks.
             guard line.count(upTo: hole.upperBound) == line.count(upTo: hole.lowerBound - 1),
                 let next = line.position(of: hole.upperBound + 1),
@@ -69,7 +84,7 @@ extension History {
 
     private func ghost(_ process: Int) -> Defect? {
         let line = processes[process]
-        guard line.citedMax > line.last else { return nil }
+        guard line.standIn == nil, line.citedMax > line.last else { return nil }
         let cited = EventKey(process: process, sequence: line.citedMax)
         let citing = processes.indices.compactMap { other -> EventID? in
             let causes = processes[other].causes
@@ -108,14 +123,6 @@ extension History {
                             "\(edge.to) is a receive from \(edge.from), but \(edge.from) has already seen it"
                         ))
                 }
-            } else if isRecorded, processes[send.process].kinds[send.position] == .receive {
-                if before.count < Limits.defectsOfKindMax {
-                    before.append(
-                        Defect(
-                            .receiveBeforeSend, [edge.to, edge.from],
-                            "\(edge.to) names \(edge.from) as its cause, which is itself a receive: "
-                                + "expected a send"))
-                }
             } else if lost.count < Limits.defectsOfKindMax,
                 let missing = firstUnknown(of: send, to: receive)
             {
@@ -129,10 +136,99 @@ extension History {
         return before + lost
     }
 
+    /// Runs of one name and number, and runs that are there more than once.
+    private func forkDefects() -> [Defect] {
+        var defects: [Defect] = []
+        let present = processes.prefix(lineCount).filter { $0.count > 0 }
+        for (name, group) in Dictionary(grouping: present, by: { $0.key!.process }) {
+            let sorted = group.sorted { listingOrder($0.id, $1.id) }
+            let runs = Set(group.map { $0.identity!.run })
+            let events = sorted.prefix(Limits.forksShownMax).map { EventID($0.id, $0.first) }
+            let shown = sorted.prefix(Limits.forksShownMax).map {
+                "\($0.id) on \($0.host)"
+            }.joined(separator: ", ")
+            if runs.count > 1 {
+                defects.append(
+                    Defect(
+                        .fork, events,
+                        "\(runs.count) runs are called \(name): \(shown); they are kept apart. Give hosts and "
+                            + "programs names of their own, if they are not meant to share one"))
+            }
+            for run in runs {
+                guard let fork = forks[run] else { continue }
+                let branches = sorted.filter {
+                    $0.identity!.run == run && $0.identity!.branch != nil
+                }
+                let text =
+                    fork.isOfOneSource
+                    ? "\(name) has two different events of number \(fork.sequence): its source gave numbers twice, "
+                        + "and what cites them from there on cannot be told apart"
+                    : "one run of \(name) goes on in two ways from \(fork.sequence) on: a machine was cloned while it "
+                        + "ran. They are kept apart; what cites them cannot be. Restart the program on one of them"
+                defects.append(
+                    Defect(
+                        fork.isOfOneSource ? .duplicate : .fork,
+                        branches.map { EventID($0.id, max($0.first, fork.sequence)) }, text))
+            }
+        }
+        return defects
+    }
+
+    /// Names that clocks or causes use and several processes bear.
+    private func nameDefects() -> [Defect] {
+        processes.dropFirst(lineCount).compactMap { line in
+            guard case .name(let name) = line.standIn else { return nil }
+            let bearers = processes.prefix(lineCount).filter { $0.key!.process == name }
+                .map { EventID($0.id, max($0.first, 1)) }.sorted(by: listingOrder)
+            return Defect(
+                .ambiguousName, Array(bearers.prefix(Limits.forksShownMax)),
+                "a clock or a cause names \(name), and \(bearers.count == 1 ? "a recorded process" : "\(bearers.count) processes") "
+                    + "of that name may or may not be meant")
+        }
+    }
+
+    /// Events that are cited as senders, and whose own source does not call them sends.
+    private func claims() -> [Defect] {
+        var defects: [Defect] = []
+        for (index, line) in processes.enumerated().dropFirst(lineCount) {
+            guard case .claim(let process) = line.standIn else { continue }
+            for other in 0..<lineCount {
+                guard let steps = processes[other].known[index],
+                    defects.count < Limits.defectsOfKindMax
+                else { continue }
+                for (position, value) in zip(steps.positions, steps.values) {
+                    defects.append(
+                        claim(
+                            EventID(process, value),
+                            by: EventPosition(process: other, position: Int(position))))
+                }
+            }
+            for other in 0..<lineCount {
+                for cause in processes[other].causes where cause.process == index {
+                    defects.append(
+                        claim(
+                            EventID(process, cause.sequence),
+                            by: EventPosition(process: other, position: Int(cause.position))))
+                }
+            }
+        }
+        return Array(Set(defects).sorted(by: Defect.listedBefore).prefix(Limits.defectsOfKindMax))
+    }
+
+    private func claim(_ event: EventID, by place: EventPosition) -> Defect {
+        let by = id(place)
+        let kind = position(of: event).map { processes[$0.process].kinds[$0.position].text } ?? "?"
+        return Defect(
+            .notASend, [by, event],
+            "\(by) has a message of \(event), whose own source calls it \(kind): expected a send; no edge is drawn"
+        )
+    }
+
     private func firstUnknown(of send: EventPosition, to receive: EventPosition) -> (
         sent: EventID, received: UInt64
     )? {
-        for other in processes[send.process].known.keys.sorted() {
+        for other in processes[send.process].known.keys.sorted()
+        where processes[other].standIn == nil {
             let sent = known(of: other, at: send)
             let received = known(of: other, at: receive)
             if received < sent { return (EventID(processes[other].id, sent), received) }

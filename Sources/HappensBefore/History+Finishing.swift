@@ -1,101 +1,228 @@
 import Causality
 
 extension History {
-    /// Makes the history ready for questions after blocks were added: O(1) where every stamp is complete;
-    /// else one sweep that follows the recorded causes, O((events + growth) · log processes).
+    /// Makes the history ready for questions after blocks were added: O(steps of knowledge) where every stamp is complete;
+    /// else one sweep that follows stamps and causes, O((events + growth) · log processes).
     package mutating func finish() {
+        unlinked = []
         receiptsOfMissing = [:]
-        for process in processes.indices {
-            processes[process].known = processes[process].stamped
-            processes[process].uncertain = []
+        for index in 0..<lineCount { processes[index].rulings = [:] }
+        resolve()
+        for process in 0..<lineCount {
             for cause in processes[process].causes
-            where processes[cause.process].position(of: cause.sequence) == nil {
+            where processes[cause.process].position(of: cause.sequence) == nil
+                && processes[cause.process].standIn == nil
+            {
                 receiptsOfMissing[
                     EventKey(process: cause.process, sequence: cause.sequence), default: []
                 ].append(EventPosition(process: process, position: Int(cause.position)))
             }
         }
-        if processes.contains(where: { !$0.incomplete.isEmpty }) { followCauses() }
+        guard processes.contains(where: { $0.stamps.contains { $0.stamp != .complete } }) else {
+            return
+        }
+        var sweep = Sweep(self)
+        sweep.run()
+        self = sweep.history
+    }
+}
+
+/// Finds out what events had seen whose stamps do not say it all: what the events had seen that they name.
+///
+/// A generating stamp has an entry for the sender of every message that was taken, so what its event had seen is what its
+/// entries had seen. That is known exactly where every entry is here and known exactly itself, or is covered by one that is:
+/// whatever else is missing, of its own process too. A chained event had seen what the one before it had seen, and what its
+/// cause had.
+private struct Sweep {
+    var history: History
+    private let dependencies: Dependencies
+    private var progress: [Progress]
+
+    /// What was found out of a process so far.
+    private struct Progress {
+        /// The entries that are not here, or not known exactly, and not covered.
+        var open: [Int: UInt64] = [:]
+        /// What is known through entries that are known exactly.
+        var covered: [Int: UInt64] = [:]
+        /// True where all that is known now is covered: the stamp before was complete.
+        var isAllCovered = false
+        /// True where the event before was known exactly.
+        var wasExact = true
+        var stampRun = 0
     }
 
-    /// Where stamps are lower bounds: an event knows what its predecessor and its cause knew.
-    private mutating func followCauses() {
-        let order = Array(LinearExtension(self))
-        for process in processes.indices { processes[process].known = [:] }
-        var nextStep = processes.map { $0.stamped.mapValues { _ in 0 } }
-        var nextIncomplete = [Int](repeating: 0, count: processes.count)
-        for place in order {
-            let (process, position) = (place.process, place.position)
-            var sources: [EventKey] = []
-            for (other, steps) in processes[process].stamped {
-                let step = nextStep[process][other]!
-                if step < steps.count, Int(steps.positions[step]) == position {
-                    nextStep[process][other] = step + 1
-                    sources.append(EventKey(process: other, sequence: steps.values[step]))
+    init(_ history: History) {
+        self.history = history
+        dependencies = Dependencies(history, in: history.processes.map { 0..<$0.count })
+        progress = Array(repeating: Progress(), count: history.processes.count)
+    }
+
+    mutating func run() {
+        let order = Array(LinearExtension(history))
+        for process in history.processes.indices { history.processes[process].known = [:] }
+        for place in order { visit(place) }
+    }
+
+    private mutating func visit(_ place: EventPosition) {
+        let (process, position) = (place.process, place.position)
+        while progress[process].stampRun + 1 < history.processes[process].stamps.count,
+            history.processes[process].stamps[progress[process].stampRun + 1].position <= position
+        {
+            progress[process].stampRun += 1
+        }
+        let stamp = history.processes[process].stamps[progress[process].stampRun].stamp
+        let sources = dependencies.of(process: process, row: position)
+        if stamp == .complete {
+            for key in sources { learn(key.process, key.sequence, at: place) }
+            progress[process].open = [:]
+            progress[process].isAllCovered = true
+            note(nil, at: place)
+            return
+        }
+        if progress[process].isAllCovered {
+            progress[process].isAllCovered = false
+            progress[process].covered = position == 0 ? [:] : known(before: place)
+        }
+        if !sources.isEmpty {
+            for key in sources { adopt(key, at: place) }
+            let covered = progress[process].covered
+            progress[process].open = progress[process].open.filter {
+                covered[$0.key] ?? 0 < $0.value
+            }
+        }
+        note(uncertainty(of: stamp, at: place), at: place)
+    }
+
+    private func known(before place: EventPosition) -> [Int: UInt64] {
+        history.processes[place.process].known.mapValues { $0.value(at: place.position - 1) }
+    }
+
+    /// The event at `place` knows what an event that it has seen knew.
+    private mutating func adopt(_ key: EventKey, at place: EventPosition) {
+        let (process, source) = (place.process, key.process)
+        learn(source, key.sequence, at: place)
+        let floor = history.processes[source].count(upTo: key.sequence) - 1
+        var isExact = false
+        if floor >= 0, source != process {
+            isExact =
+                history.processes[source].runs[floor] == key.sequence
+                && !history.processes[source].isUncertain(at: floor)
+            for (other, steps) in history.processes[source].known {
+                let value = steps.value(at: floor)
+                learn(other, value, at: place)
+                if isExact {
+                    progress[process].covered[other] = max(
+                        progress[process].covered[other] ?? 0, value)
                 }
             }
-            let line = processes[process]
-            if let cause = line.cause(at: position) {
-                sources.append(EventKey(process: cause.process, sequence: cause.sequence))
-            }
-            let next = nextIncomplete[process]
-            if next < line.incomplete.count, Int(line.incomplete[next]) == position {
-                nextIncomplete[process] = next + 1
-                var certain = isContinued(line, at: position, from: sources)
-                for source in sources { certain = adopt(source, at: place) && certain }
-                if !certain { processes[process].uncertain.append(UInt32(position)) }
-            } else {
-                for source in sources { learn(source.process, source.sequence, at: place) }
-            }
+        }
+        // A message from itself tells nothing new.
+        if source == process { return }
+        if isExact {
+            progress[process].covered[source] = max(
+                progress[process].covered[source] ?? 0, key.sequence)
+        } else {
+            progress[process].open[source] = max(
+                progress[process].open[source] ?? 0, key.sequence)
         }
     }
 
-    /// Whether the event at `position` can be accounted for by its predecessor and `sources`: its predecessor is
-    /// here and exact, the first event of a restart names where it goes on from, and a receive its sender.
-    private func isContinued(_ line: ProcessHistory, at position: Int, from sources: [EventKey])
-        -> Bool
-    {
-        guard line.hasClocks else { return false }
-        let cause = line.cause(at: position)
-        if line.kinds[position] == .receive, cause == nil { return false }
-        guard position > 0 else {
-            return line.first == 1
-                && (line.id.incarnation == 1 || namesOrigin(line, among: sources, cause))
+    private mutating func learn(_ other: Int, _ value: UInt64, at place: EventPosition) {
+        guard other != place.process, value > 0 else { return }
+        let isNew = history.processes[place.process].known[other] == nil
+        history.processes[place.process].known[other, default: StepFunction()].rise(
+            to: value, at: place.position)
+        guard isNew else { return }
+        for key in history.processes[other].implied where key.process != place.process {
+            history.processes[place.process].known[key.process, default: StepFunction()].rise(
+                to: key.sequence, at: place.position)
         }
-        return line.runs[position] == line.runs[position - 1] + 1
-            && !line.isUncertain(at: position - 1)
     }
 
-    /// Whether the first event of a restart names an event of an earlier incarnation, and not just because the sender of the
-    /// message that it received had seen it.
-    private func namesOrigin(
-        _ line: ProcessHistory, among sources: [EventKey], _ cause: RecordedCause?
-    ) -> Bool {
-        sources.contains { source in
-            let other = processes[source.process].id
+    private mutating func note(_ why: Uncertainty?, at place: EventPosition) {
+        progress[place.process].wasExact = why == nil
+        if history.processes[place.process].uncertainty.last?.why != why
+            || history.processes[place.process].uncertainty.isEmpty && why != nil
+        {
+            history.processes[place.process].uncertainty.append(
+                UncertainRun(position: place.position, why: why))
+        }
+    }
+
+    /// Why what the event at `place` had seen is not known exactly; nil where it is.
+    private func uncertainty(of stamp: Stamp, at place: EventPosition) -> Uncertainty? {
+        let line = history.processes[place.process]
+        switch stamp {
+        case .complete: return nil
+        case .generating: return openEntry(place.process)
+        case .lossy(let loss):
+            return history.isRuledOut(loss, on: line) ? openEntry(place.process) : .loss(loss)
+        case .chained, .silent:
+            guard line.speaks else { return .silence }
+            let sequence = line.runs[place.position]
+            if line.kinds[place.position] == .receive, line.cause(at: place.position) == nil {
+                return .sender(EventKey(process: place.process, sequence: sequence))
+            }
+            if place.position == 0 {
+                guard sequence == 1 else { return before(sequence, place.process) }
+                if line.id.incarnation > 1, !namesOrigin(line) { return .origin }
+            } else if line.runs[place.position - 1] != sequence - 1
+                || !progress[place.process].wasExact
+            {
+                return before(sequence, place.process)
+            }
+            return openEntry(place.process)
+        }
+    }
+
+    private func before(_ sequence: UInt64, _ process: Int) -> Uncertainty {
+        .event(EventKey(process: process, sequence: sequence - 1))
+    }
+
+    /// The first open entry in the order of listings.
+    private func openEntry(_ process: Int) -> Uncertainty? {
+        progress[process].open
+            .map { EventKey(process: $0.key, sequence: $0.value) }
+            .min { listingOrder(history.id($0), history.id($1)) }
+            .map { .event($0) }
+    }
+
+    /// Whether the first event of a restart that a log tells of names an event of an earlier incarnation, and not just
+    /// because the sender of the message that it received had seen it.
+    private func namesOrigin(_ line: ProcessHistory) -> Bool {
+        guard let process = history.index(of: line.id) else { return false }
+        let cause = line.cause(at: 0)
+        return dependencies.of(process: process, row: 0).contains { source in
+            let other = history.processes[source.process].id
             guard other != line.id, ExactText.isSame(other.name, line.id.name) else { return false }
             guard let cause else { return true }
             if cause.process == source.process { return source.sequence > cause.sequence }
-            let sender = processes[cause.process]
+            let sender = history.processes[cause.process]
             let floor = sender.count(upTo: cause.sequence) - 1
             guard floor >= 0 else { return false }
             return (sender.known[source.process]?.value(at: floor) ?? 0) < source.sequence
         }
     }
+}
 
-    /// The event at `place` knows what an event that it has seen knew; false where that is not all here.
-    private mutating func adopt(_ cause: EventKey, at place: EventPosition) -> Bool {
-        learn(cause.process, cause.sequence, at: place)
-        let source = processes[cause.process]
-        let floor = source.count(upTo: cause.sequence) - 1
-        guard floor >= 0 else { return false }
-        for (other, steps) in source.known { learn(other, steps.value(at: floor), at: place) }
-        return source.runs[floor] == cause.sequence && !source.isUncertain(at: floor)
+extension History {
+    /// Whether an operator has said of every event from which on a stamp may lack something that no message came there.
+    func isRuledOut(_ loss: Loss, on line: ProcessHistory) -> Bool {
+        unruled(loss, on: line) == nil
     }
 
-    private mutating func learn(_ other: Int, _ value: UInt64, at place: EventPosition) {
-        guard other != place.process, value > 0 else { return }
-        processes[place.process].known[other, default: StepFunction()].rise(
-            to: value, at: place.position)
+    /// The last of a run's losses that nobody has ruled out, as far as they are known; nil where all are.
+    func unruled(_ loss: Loss, on line: ProcessHistory) -> Loss? {
+        var loss = loss
+        while line.rulings[loss.since] != nil {
+            if loss.number <= 1 { return nil }
+            // The one before it stands with the event before it, if that is here.
+            let before = line.count(upTo: loss.since - 1) - 1
+            guard before >= 0, case .lossy(let earlier) = line.stamp(at: before),
+                earlier.number == loss.number - 1
+            else { return loss }
+            loss = earlier
+        }
+        return loss
     }
 }

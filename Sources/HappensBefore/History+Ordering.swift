@@ -3,8 +3,8 @@ import Causality
 /// The order of two events as far as the evidence goes.
 package enum EventOrder: Hashable, Sendable {
     case known(CausalOrder)
-    /// What is here does not decide it.
-    case unknown(Unknown)
+    /// What is here does not decide it; `excluded` are the orders that it is not all the same.
+    case unknown(Unknown, excluded: [CausalOrder])
 
     package enum Unknown: Hashable, Sendable {
         /// Because of what is not here.
@@ -16,35 +16,81 @@ package enum EventOrder: Hashable, Sendable {
     }
 }
 
-/// What would have to be here for an exact answer.
+/// What would have to be here, or to be decided, for an exact answer.
 package enum Lack: Hashable, Sendable, CustomStringConvertible {
     case events(Gap)
-    /// The events of the process are here, and carry no clocks.
+    /// The events of the process are here, and say nothing of messages.
     case clocks(ProcessID)
+    /// From an event on, stamps may lack something.
+    case loss(EventID, Loss.Reason)
     /// The process is a restart, and which event it went on from was lost.
     case origin(ProcessID)
+    /// An event received a message whose sender it does not name.
+    case sender(EventID)
+    /// Several processes bear one name, and a clock or a cause names no more than that.
+    case name(ProcessID)
+    /// A run is there more than once, from a number on.
+    case fork(EventID, isOfOneSource: Bool)
+    /// An event whose source does not call it a send is cited as the sender of a message.
+    case claim(EventID)
+    /// Of a process that is cited nothing is here: it may go on from another one.
+    case unheard(ProcessID)
     /// The clocks around the event contradict themselves.
     case consistency(EventID)
+    /// The event is here, and its bytes cannot be read any more.
+    case unreadable(EventID)
 
     package var description: String {
         switch self {
         case .events(let gap): "\(gap)"
-        case .clocks(let process): "the events of \(process) carry no clocks"
+        case .clocks(let process): "the events of \(process) say nothing of messages"
+        case .loss(let event, .unreadableToken):
+            "a message came at \(event) whose token could not be read"
+        case .loss(let event, .eventsLost):
+            "events before \(event) were lost, and with them what they had received"
+        case .loss(let event, .clockFull):
+            "the clock of \(event) has no room for all that it had seen"
+        case .loss(let event, .originUnknown):
+            "where \(event.process) went on from was lost"
+        case .loss(let event, .exported):
+            "what \(event) had seen was not all known where it was exported"
         case .origin(let process): "where \(process) went on from was lost"
+        case .sender(let event): "the sender of the message that \(event) received is not named"
+        case .name(let name): "several processes are called \(name)"
+        case .fork(let event, isOfOneSource: false):
+            "two machines record as \(event.process) (from \(event.sequence) on)"
+        case .fork(let event, isOfOneSource: true):
+            "two different events are numbered \(event)"
+        case .claim(let event): "\(event) is cited as the sender of a message, and is no send"
+        case .unheard(let process):
+            "nothing of \(process) is here, which may go on from another process"
         case .consistency(let event): "the clocks contradict themselves around \(event)"
+        case .unreadable(let event): "\(event) is here, and cannot be read (lightcone defects)"
+        }
+    }
+
+    /// The kinds in the order in which they are listed; within a kind what it is about.
+    private var listing: (kind: Int, process: ProcessID, sequence: UInt64, reason: UInt8) {
+        switch self {
+        case .events(let gap): (0, gap.process, gap.first, 0)
+        case .clocks(let process): (1, process, 0, 0)
+        case .loss(let event, let reason): (2, event.process, event.sequence, reason.rawValue)
+        case .origin(let process): (3, process, 0, 0)
+        case .sender(let event): (4, event.process, event.sequence, 0)
+        case .name(let process): (5, process, 0, 0)
+        case .fork(let event, _): (6, event.process, event.sequence, 0)
+        case .claim(let event): (7, event.process, event.sequence, 0)
+        case .unheard(let process): (8, process, 0, 0)
+        case .consistency(let event): (9, event.process, event.sequence, 0)
+        case .unreadable(let event): (10, event.process, event.sequence, 0)
         }
     }
 
     static func listedBefore(_ a: Lack, _ b: Lack) -> Bool {
-        switch (a, b) {
-        case (.events(let a), .events(let b)):
-            a.process == b.process ? a.first < b.first : listingOrder(a.process, b.process)
-        case (.clocks(let a), .clocks(let b)), (.origin(let a), .origin(let b)): listingOrder(a, b)
-        case (.consistency(let a), .consistency(let b)): listingOrder(a, b)
-        case (.events, _), (.clocks, .origin), (.clocks, .consistency), (.origin, .consistency):
-            true
-        case (.clocks, _), (.origin, _), (.consistency, _): false
-        }
+        let (x, y) = (a.listing, b.listing)
+        if x.kind != y.kind { return x.kind < y.kind }
+        if x.process != y.process { return listingOrder(x.process, y.process) }
+        return (x.sequence, x.reason) < (y.sequence, y.reason)
     }
 }
 
@@ -60,18 +106,22 @@ extension History {
     /// O(log n) for events that are here, O(processes · log n) for missing ones.
     package func order(_ a: EventID, _ b: EventID) -> EventOrder {
         guard a != b else { return .known(.equal) }
-        guard let first = key(a) else { return .unknown(.noSuchProcess(a.process)) }
-        guard let second = key(b) else { return .unknown(.noSuchProcess(b.process)) }
+        guard let first = key(a) else { return .unknown(.noSuchProcess(a.process), excluded: []) }
+        guard let second = key(b) else { return .unknown(.noSuchProcess(b.process), excluded: []) }
         if first.process == second.process {
             return .known(first.sequence < second.sequence ? .before : .after)
         }
-        switch (knows(second, first), knows(first, second)) {
-        case (.yes, .yes): return .unknown(.contradiction)
+        let (later, earlier) = (knows(second, first), knows(first, second))
+        switch (later, earlier) {
+        case (.yes, .yes): return .unknown(.contradiction, excluded: [])
         case (.yes, _): return .known(.before)
         case (_, .yes): return .known(.after)
         case (.no, .no): return .known(.concurrent)
-        case (.unknown(let x), .unknown(let y)): return .unknown(.lacking(x == y ? [x] : [x, y]))
-        case (.unknown(let x), .no), (.no, .unknown(let x)): return .unknown(.lacking([x]))
+        case (.unknown(let x), .unknown(let y)):
+            let lacks = x == y ? [x] : [x, y].sorted(by: Lack.listedBefore)
+            return .unknown(.lacking(lacks), excluded: [])
+        case (.unknown(let x), .no): return .unknown(.lacking([x]), excluded: [.after])
+        case (.no, .unknown(let x)): return .unknown(.lacking([x]), excluded: [.before])
         }
     }
 
@@ -98,29 +148,91 @@ extension History {
 
     /// Whether event `e` has seen event `x`, another event.
     ///
-    /// Yes where the last event at or before `e` has, or, where `e` is missing, where a receiver learned of
-    /// `x` from it. No where `e` is here and its knowledge exact, or where some event that has seen `e` has not
-    /// seen `x`: the first such event of each process is the best witness.
+    /// Yes where the last event at or before `e` has, where its process goes on from what has, or, where `e` is missing,
+    /// where a receiver learned of `x` from it. No where `e` is here and its knowledge exact, or where some event that has
+    /// seen `e` has not seen `x`: the first such event of each process is the best witness.
     func knows(_ e: EventKey, _ x: EventKey) -> Knowledge {
         if e.process == x.process { return e.sequence >= x.sequence ? .yes : .no }
-        let floor = processes[e.process].runs.count(upTo: e.sequence) - 1
-        let isHere = floor >= 0 && processes[e.process].runs[floor] == e.sequence
-        if floor >= 0,
-            known(of: x.process, at: EventPosition(process: e.process, position: floor))
-                >= x.sequence
-        {
+        if processes[e.process].implied.contains(where: {
+            $0.process == x.process && $0.sequence >= x.sequence
+        }) {
             return .yes
         }
-        if isHere, !processes[e.process].isUncertain(at: floor) { return .no }
+        let floor = processes[e.process].runs.count(upTo: e.sequence) - 1
+        let isHere = floor >= 0 && processes[e.process].runs[floor] == e.sequence
+        var doubt: Lack?
+        if floor >= 0 {
+            let place = EventPosition(process: e.process, position: floor)
+            if known(of: x.process, at: place) >= x.sequence { return .yes }
+            doubt = self.doubt(whether: place, knows: x)
+            if isHere, doubt == nil, !processes[e.process].isUncertain(at: floor) { return .no }
+        }
         if !isHere, receiverLearned(x, from: e) { return .yes }
         for process in processes.indices {
             guard let knower = firstKnower(of: e, in: process),
                 let witness = processes[process].firstCertain(from: knower)
             else { continue }
             let place = EventPosition(process: process, position: witness)
-            if known(of: x.process, at: place) < x.sequence { return .no }
+            if known(of: x.process, at: place) < x.sequence,
+                self.doubt(whether: place, knows: x) == nil
+            {
+                return .no
+            }
         }
-        return .unknown(blame(e))
+        return .unknown(doubt ?? blame(e))
+    }
+
+    /// Why the event at `place` may have seen `x`, though all that its stamp says is known and `x` is not in it: something
+    /// that is in it may mean `x`, or go on from it.
+    private func doubt(whether place: EventPosition, knows x: EventKey) -> Lack? {
+        for standIn in standIns[x.process] ?? []
+        where known(of: standIn, at: place) >= x.sequence {
+            return lack(of: standIn, x.sequence)
+        }
+        // A branch of a fork may go on from another one, and of its own run no recorder keeps an entry.
+        if isSibling(x.process, of: place.process) { return forkLack(of: x.process) }
+        for other in unlinked where other != x.process && known(of: other, at: place) > 0 {
+            if mayGoOn(other, from: x.process) { return .unheard(processes[other].id) }
+        }
+        return nil
+    }
+
+    /// Whether two processes are branches of one run.
+    func isSibling(_ process: Int, of other: Int) -> Bool {
+        guard process != other, let a = processes[process].identity,
+            let b = processes[other].identity
+        else { return false }
+        return a.run == b.run && a.branch != nil && b.branch != nil
+    }
+
+    /// What is to be said of a branch of a fork.
+    func forkLack(of branch: Int) -> Lack {
+        let line = processes[branch]
+        let fork = forks[line.identity!.run]!
+        return .fork(
+            EventID(line.key!.process, fork.sequence), isOfOneSource: fork.isOfOneSource)
+    }
+
+    /// Whether a process of which nothing is here may go on from another: an earlier incarnation of its name, on a host
+    /// that may have been called otherwise then.
+    private func mayGoOn(_ other: Int, from process: Int) -> Bool {
+        let (later, earlier) = (processes[other].id, processes[process].id)
+        // A log's process is no run that a recorder goes on from.
+        if let key = processes[process].key, key.run == nil { return false }
+        if later.name.hasPrefix("?") || earlier.name.hasPrefix("?") { return true }
+        func tail(_ name: String) -> Substring { name.split(separator: "/").last ?? name[...] }
+        return earlier.incarnation < later.incarnation && tail(later.name) == tail(earlier.name)
+    }
+
+    /// Why what a stand-in stands for cannot be told.
+    func lack(of standIn: Int, _ sequence: UInt64) -> Lack {
+        switch processes[standIn].standIn {
+        case .name(let name): .name(name)
+        case .fork(let name, let fork):
+            .fork(EventID(name, fork.sequence), isOfOneSource: fork.isOfOneSource)
+        case .claim(let process): .claim(EventID(process, sequence))
+        case nil: .unheard(processes[standIn].id)
+        }
     }
 
     /// True where a receive names the missing event `send` as its cause, and knows `x` though the event
@@ -137,49 +249,28 @@ extension History {
         }
     }
 
-    /// For want of what the knowledge of `e`, which is missing or uncertain, is not exact: follows the causes
+    /// For want of what the knowledge of `e`, which is missing or uncertain, is not exact: follows what is uncertain
     /// back to the first thing that is not here. O(events) at worst.
     func blame(_ e: EventKey) -> Lack {
         var key = e
         for _ in 0...eventCount {
             let line = processes[key.process]
+            if line.standIn != nil { return lack(of: key.process, key.sequence) }
             guard let position = line.position(of: key.sequence) else {
                 return .events(gap(at: key))
             }
-            guard line.hasClocks else { break }
-            if let cause = uncertainCause(of: line, at: position) {
-                key = cause
-            } else if key.sequence > 1,
-                position == 0 || line.isUncertain(at: position - 1)
-                    || line.runs[position - 1] != key.sequence - 1
-            {
-                key.sequence -= 1
-            } else if key.sequence == 1, line.id.incarnation > 1 {
-                return .origin(line.id)
-            } else {
-                break
+            switch line.uncertainty(at: position) {
+            case nil: return .consistency(id(key))
+            case .event(let other): key = other
+            case .loss(let loss):
+                let loss = unruled(loss, on: line) ?? loss
+                return .loss(EventID(line.id, loss.since), loss.reason)
+            case .silence: return .clocks(line.id)
+            case .origin: return .origin(line.id)
+            case .sender(let other): return .sender(id(other))
             }
         }
-        return .clocks(processes[key.process].id)
-    }
-
-    /// What the event at `position` has seen at first hand and is missing or uncertain itself.
-    private func uncertainCause(of line: ProcessHistory, at position: Int) -> EventKey? {
-        var sources =
-            line.cause(at: position).map { [EventKey(process: $0.process, sequence: $0.sequence)] }
-            ?? []
-        for (process, steps) in line.stamped {
-            let value = steps.value(at: position)
-            if value > (position == 0 ? 0 : steps.value(at: position - 1)) {
-                sources.append(EventKey(process: process, sequence: value))
-            }
-        }
-        return sources.sorted { listingOrder(id($0), id($1)) }.first {
-            source in
-            let line = processes[source.process]
-            guard let position = line.position(of: source.sequence) else { return true }
-            return line.isUncertain(at: position)
-        }
+        return .consistency(id(e))
     }
 
     private func gap(at key: EventKey) -> Gap {

@@ -5,11 +5,35 @@ import Causality
 /// There is no list of edges to walk. Along a process knowledge only grows, so "does b know a" is one look-up in
 /// the steps of b's knowledge of a's process, and "the first event of q that knows a" one binary search.
 /// Memory: about 17 bytes an event and 12 bytes for each entry by which a clock grew.
+///
+/// A process is a run. What events cite is kept as they wrote it; `finish` finds out which process each citation means, what
+/// runs are called, and what follows from stamps that are not complete.
 package struct History: Sendable {
     package let execution: String
-    /// Every process that is here or cited, in order of appearance.
+    /// The processes that are here, in order of appearance, then those that are only cited.
     package internal(set) var processes: [ProcessHistory] = []
+    /// How many processes are here: what follows in `processes` is derived.
+    var lineCount = 0
+    /// By run, and for a forked one by branch: its index.
+    var indexOfLine: [LineIdentity: Int] = [:]
+    /// From where on a run is there more than once.
+    var forks: [Identity128: Fork] = [:]
+    /// What events cite, as they call it.
+    var citations: [Citation] = []
+    var indexOfCitation: [Citation: Int] = [:]
+    /// What senders said that their runs are called.
+    var claimedNames: [RunKey: Set<ProcessID>] = [:]
+
+    // Derived.
+    /// What each citation means.
+    var targets: [Target] = []
     var indexOf: [ProcessID: Int] = [:]
+    /// The names that no other process may have.
+    var taken: Set<ProcessID> = []
+    /// The processes that are cited and not here, and may go on from others.
+    var unlinked: [Int] = []
+    /// By process: those that stand for it or for another, which cannot be told.
+    var standIns: [Int: [Int]] = [:]
     /// Recorded causes whose send is not here, by the send: what its receiver learned is what it knew.
     var receiptsOfMissing: [EventKey: [EventPosition]] = [:]
 
@@ -20,6 +44,17 @@ package struct History: Sendable {
 
     /// The index of a process that is here or cited, or nil. O(1).
     package func index(of process: ProcessID) -> Int? { indexOf[process] }
+
+    /// The index of the process that a citation means, where it means one; nil where nobody cites it, or it means one of several.
+    package func index(of reference: ProcessReference) -> Int? {
+        for isClock in [true, false] {
+            guard let citation = indexOfCitation[Citation(reference, isClock: isClock)],
+                citation < targets.count
+            else { continue }
+            if case .process(let index) = targets[citation] { return index }
+        }
+        return processes.firstIndex { $0.key?.reference == reference }
+    }
 
     /// The place of an event that is here, or nil. O(log n).
     package func position(of event: EventID) -> EventPosition? {
@@ -41,12 +76,70 @@ package struct History: Sendable {
 
     func id(_ key: EventKey) -> EventID { EventID(processes[key.process].id, key.sequence) }
 
-    mutating func intern(_ process: ProcessID) -> Int {
-        if let known = indexOf[process] { return known }
-        indexOf[process] = processes.count
-        processes.append(ProcessHistory(id: process, host: ""))
-        return processes.count - 1
+    /// Where a citation is kept.
+    mutating func intern(_ citation: Citation) -> Int {
+        if let known = indexOfCitation[citation] { return known }
+        indexOfCitation[citation] = citations.count
+        citations.append(citation)
+        return citations.count - 1
     }
+
+    /// Where the events of a run, or of one branch of it, are kept.
+    mutating func line(_ identity: LineIdentity, _ key: ProcessKey) -> Int {
+        // What follows from events is found again when they are all here.
+        processes.removeLast(processes.count - lineCount)
+        if let known = indexOfLine[identity] { return known }
+        indexOfLine[identity] = processes.count
+        processes.append(ProcessHistory(key: key, identity: identity))
+        lineCount = processes.count
+        return lineCount - 1
+    }
+}
+
+/// A run; where it is there more than once, one branch of it.
+struct LineIdentity: Hashable, Sendable {
+    var run: Identity128
+    /// What tells branches apart; nil for what they have in common, and for a run that has none.
+    var branch: Identity128?
+}
+
+/// A run that is there more than once: a clone, or numbers that were given twice.
+package struct Fork: Hashable, Sendable {
+    /// The first number that two different events have.
+    package var sequence: UInt64
+    /// True where its events came from one agent: then it is the source that gave numbers twice.
+    package var isOfOneSource: Bool
+
+    package init(sequence: UInt64, isOfOneSource: Bool) {
+        self.sequence = sequence
+        self.isOfOneSource = isOfOneSource
+    }
+}
+
+/// A process as events cite it. A log's clock and a cause are told apart: a clock names processes of logs only.
+struct Citation: Hashable, Sendable {
+    var process: ProcessReference
+    var isClock: Bool
+
+    init(_ process: ProcessReference, isClock: Bool) {
+        self.process = process
+        self.isClock = isClock
+    }
+}
+
+extension Citation {
+    /// Runs first, then names.
+    static func isBefore(_ a: Citation, _ b: Citation) -> Bool {
+        a.process == b.process
+            ? a.isClock && !b.isClock : ProcessReference.isBefore(a.process, b.process)
+    }
+}
+
+/// What a citation means.
+enum Target: Hashable, Sendable {
+    case process(Int)
+    /// A run that is there more than once from a number on: below it `base` (nil: nothing is), from there `standIn`.
+    case forked(base: Int?, sequence: UInt64, standIn: Int)
 }
 
 /// The place of an event that is here: index of its process, and position among that process's events.

@@ -4,6 +4,6 @@ package enum Limits {
     package static let eventsOfProcessMax = Int(UInt32.max)
     /// Defects of one kind that are listed one by one; the rest are counted. A person reads a few.
     package static let defectsOfKindMax = 1_000
-    /// Overlapping rows of one process that are remembered for comparison; further ones are counted only.
-    package static let overlapsOfProcessMax = 10_000
+    /// Runs of one name that a defect shows.
+    package static let forksShownMax = 20
 }

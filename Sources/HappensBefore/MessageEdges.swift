@@ -35,7 +35,9 @@ package struct MessageEdges: Sendable {
         for (process, line) in history.processes.enumerated() {
             var edges: [Edge] = []
             for position in 0..<line.count {
+                // What may mean one of several processes, or was never sent, is no edge.
                 let grown = dependencies.of(process: process, row: position)
+                    .filter { history.processes[$0.process].standIn == nil }[...]
                 guard !grown.isEmpty else { continue }
                 let place = EventPosition(process: process, position: position)
                 for key in MessageEdges.sources(of: place, among: grown, in: history) {
@@ -126,13 +128,15 @@ package struct MessageEdges: Sendable {
         return result.sorted { listingOrder($0.to, $1.to) }
     }
 
-    /// What an event did with messages: as recorded, or where that says nothing, as the edges show. A restart that goes
+    /// What an event did with messages: as its source says, or where that says nothing, as the edges show. A restart that goes
     /// on from the incarnation before it got no message.
     package func kind(of place: EventPosition, in history: History) -> EventKind {
         let line = history.processes[place.process]
-        guard line.kinds[place.position] == .local else { return line.kinds[place.position] }
+        guard line.kinds[place.position] == .unsaid else { return line.kinds[place.position] }
         func isMessage(_ edge: Edge) -> Bool {
-            let ends = [edge.sender, edge.receiver].map { history.processes[Int($0)].id.name }
+            let (sender, receiver) = (Int(edge.sender), Int(edge.receiver))
+            if sender == receiver { return true }
+            let ends = [sender, receiver].map { history.processes[$0].id.name }
             return !ExactText.isSame(ends[0], ends[1])
         }
         let edges = incoming[place.process]

@@ -2,26 +2,25 @@ import Causality
 
 /// All that is here of one process, ordered by sequence number, and what its events know of the others.
 package struct ProcessHistory: Sendable {
-    package let id: ProcessID
-    /// The host of the blocks; empty for a process that is only cited.
-    package internal(set) var host: String
+    /// What it is called, unlike any other process of the history.
+    package internal(set) var id: ProcessID
+    /// What its blocks say of it; nil for a process that is only cited.
+    package internal(set) var key: ProcessKey?
+    let identity: LineIdentity?
     var runs = SequenceRuns()
     /// Wall time by position; `CausalColumns.noTime` where there is none.
     var times: [Int64] = []
     var kinds: [EventKind] = []
-    /// Recorded causes, ascending by position.
-    var causes: [RecordedCause] = []
-    /// What the stamps say of other processes, by process index: never less than before (the order of
-    /// one process alone already implies what an earlier event knew).
+    /// The stamps, where they change.
+    var stamps: [StampRun] = []
+    /// True where some event's source says something of messages.
+    var speaks = false
+    /// What the stamps say of others, by citation: never less than before (the order of one process alone already implies
+    /// what an earlier event knew).
     var stamped: [Int: StepFunction] = [:]
-    /// `stamped`, or where stamps are incomplete what follows from stamps and causes together.
-    var known: [Int: StepFunction] = [:]
-    /// Positions whose own stamp is only a lower bound, ascending.
-    var incomplete: [UInt32] = []
-    /// False where some event of the process came without any stamp.
-    package internal(set) var hasClocks = true
-    /// Positions whose knowledge is a lower bound even after the causes were followed, ascending.
-    var uncertain: [UInt32] = []
+    /// The causes and rulings as they were written, ascending by position.
+    var writtenCauses: [WrittenReference] = []
+    var writtenRulings: [WrittenReference] = []
     /// Where each block's events begin: ascending positions.
     var blockStarts: [BlockStart] = []
     /// The stamp of the last event as it was written, for the comparison with the next one.
@@ -32,20 +31,48 @@ package struct ProcessHistory: Sendable {
     var overlaps: [Overlap] = []
     /// Holes that one block has in itself: its source jumped.
     var sourceHoles: [ClosedRange<UInt64>] = []
-    /// The highest sequence number that any clock or cause cites.
-    var citedMax: UInt64 = 0
+    /// The highest sequence number of events that are known to be lost.
+    var expectedMax: UInt64 = 0
 
-    init(id: ProcessID, host: String) {
-        self.id = id
-        self.host = host
+    // Derived.
+    /// What the events know of other processes, by process index: never less than before.
+    var known: [Int: StepFunction] = [:]
+    /// Recorded causes, ascending by position.
+    var causes: [RecordedCause] = []
+    /// Where knowledge is a lower bound, and why; ascending positions.
+    var uncertainty: [UncertainRun] = []
+    /// The highest sequence number that any clock or cause cites.
+    package internal(set) var citedMax: UInt64 = 0
+    /// What knowing any event of this process implies: what it goes on from.
+    var implied: [EventKey] = []
+    /// For what is only cited: why it is no process.
+    package internal(set) var standIn: StandIn?
+    /// The sequence numbers that an operator's word covers, and the event that gives it.
+    var rulings: [UInt64: EventKey] = [:]
+
+    init(key: ProcessKey, identity: LineIdentity) {
+        id = key.process
+        self.key = key
+        self.identity = identity
     }
 
+    /// A process that is only cited.
+    init(cited id: ProcessID, standIn: StandIn? = nil) {
+        self.id = id
+        self.standIn = standIn
+        identity = nil
+    }
+
+    /// The machine; empty for a process that is only cited.
+    package var host: String { key?.host ?? "" }
     /// How many events of the process are here.
     package var count: Int { runs.count }
     /// The first sequence number here, 0 where there is none.
     package var first: UInt64 { count == 0 ? 0 : runs[0] }
     /// The last sequence number here, 0 where there is none.
     package var last: UInt64 { runs.last }
+    /// The highest sequence number that is known to exist.
+    package var end: UInt64 { standIn == nil ? max(last, citedMax) : 0 }
 
     /// The sequence number of the event at `position`.
     package func sequence(at position: Int) -> UInt64 { runs[position] }
@@ -62,6 +89,11 @@ package struct ProcessHistory: Sendable {
     /// The kind that was recorded for the event at `position`.
     package func kind(at position: Int) -> EventKind { kinds[position] }
 
+    /// The stamp of the event at `position`, as its source wrote it. O(log runs).
+    package func stamp(at position: Int) -> Stamp {
+        stamps[partitionPoint(count: stamps.count) { stamps[$0].position <= position } - 1].stamp
+    }
+
     /// The block that holds the event at `position`, as it was named to `History.append`.
     package func block(at position: Int) -> Int {
         blockStarts[
@@ -71,25 +103,41 @@ package struct ProcessHistory: Sendable {
 
     /// What is missing: holes, and what is cited beyond the last event.
     package var gaps: [Gap] {
-        runs.holes(upTo: max(last, citedMax)).map {
-            Gap(process: id, first: $0.lowerBound, last: $0.upperBound)
+        guard standIn == nil else { return [] }
+        return runs.holes(upTo: end).filter { $0.upperBound >= firstMissable }.map {
+            Gap(
+                process: id, first: max($0.lowerBound, firstMissable), last: $0.upperBound,
+                isLost: isCountedLoss($0))
         }
     }
 
-    func isUncertain(at position: Int) -> Bool {
-        let index = partitionPoint(count: uncertain.count) { Int(uncertain[$0]) < position }
-        return index < uncertain.count && Int(uncertain[index]) == position
+    /// Below it a branch has nothing of its own.
+    var firstMissable: UInt64 = 1
+
+    /// Whether the event behind a hole says that those in it were lost on their way.
+    private func isCountedLoss(_ hole: ClosedRange<UInt64>) -> Bool {
+        guard let next = position(of: hole.upperBound + 1),
+            case .lossy(let loss) = stamp(at: next)
+        else { return false }
+        return loss.since == runs[next] && loss.reason == .eventsLost
     }
 
-    /// The first position from `position` on whose knowledge is exact, or nil. O(uncertain run).
+    func isUncertain(at position: Int) -> Bool { uncertainty(at: position) != nil }
+
+    /// Why the knowledge of the event at `position` is a lower bound; nil where it is exact. O(log runs).
+    func uncertainty(at position: Int) -> Uncertainty? {
+        let index =
+            partitionPoint(count: uncertainty.count) { uncertainty[$0].position <= position } - 1
+        return index < 0 ? nil : uncertainty[index].why
+    }
+
+    /// The first position from `position` on whose knowledge is exact, or nil. O(log runs + uncertain runs).
     func firstCertain(from position: Int) -> Int? {
-        var candidate = position
-        var index = partitionPoint(count: uncertain.count) { Int(uncertain[$0]) < position }
-        while index < uncertain.count, Int(uncertain[index]) == candidate {
-            candidate += 1
-            index += 1
-        }
-        return candidate < count ? candidate : nil
+        var index =
+            partitionPoint(count: uncertainty.count) { uncertainty[$0].position <= position } - 1
+        guard index >= 0, uncertainty[index].why != nil else { return position }
+        while index < uncertainty.count, uncertainty[index].why != nil { index += 1 }
+        return index < uncertainty.count ? uncertainty[index].position : nil
     }
 
     /// The cause recorded for the event at `position`, or nil. O(log n).
@@ -99,29 +147,77 @@ package struct ProcessHistory: Sendable {
     }
 }
 
+/// Why something that is cited is no process of its own.
+package enum StandIn: Hashable, Sendable {
+    /// One of several processes that bear one name.
+    case name(ProcessID)
+    /// One branch of a run that is there more than once.
+    case fork(ProcessID, Fork)
+    /// An event of this process that its own source does not call a send, though somebody claims to have its message.
+    case claim(ProcessID)
+}
+
 /// Sequence numbers of one process that are known to exist and are not here.
 package struct Gap: Hashable, Sendable, CustomStringConvertible {
     package let process: ProcessID
     package let first: UInt64
     package let last: UInt64
+    /// True where the process itself counted them as lost: they will not come.
+    package let isLost: Bool
 
     package var description: String {
-        first == last ? "\(process) \(first) is missing" : "\(process) \(first)–\(last) are missing"
+        let verb = isLost ? "lost" : "missing"
+        return first == last
+            ? "\(process) \(first) is \(verb)" : "\(process) \(first)–\(last) are \(verb)"
     }
 
-    package init(process: ProcessID, first: UInt64, last: UInt64) {
+    package init(process: ProcessID, first: UInt64, last: UInt64, isLost: Bool = false) {
         self.process = process
         self.first = first
         self.last = last
+        self.isLost = isLost
     }
 
     func contains(_ sequence: UInt64) -> Bool { (first...last).contains(sequence) }
+}
+
+/// A cause, or what an event rules out, as it was written.
+struct WrittenReference: Sendable {
+    var position: UInt32
+    var citation: Int
+    var sequence: UInt64
 }
 
 struct RecordedCause: Sendable {
     var position: UInt32
     var process: Int
     var sequence: UInt64
+}
+
+/// From a position on, the stamp is of this quality.
+struct StampRun: Sendable {
+    var position: Int
+    var stamp: Stamp
+}
+
+/// From a position on, knowledge is a lower bound for this reason, or exact.
+struct UncertainRun: Sendable {
+    var position: Int
+    var why: Uncertainty?
+}
+
+/// Why the knowledge of an event is a lower bound.
+enum Uncertainty: Hashable, Sendable {
+    /// Because of an event that it has seen (or that was just before it), which is missing or uncertain itself.
+    case event(EventKey)
+    /// Because its stamp lacks something.
+    case loss(Loss)
+    /// Because its source says nothing of messages.
+    case silence
+    /// Because it is a restart that does not say where it goes on from.
+    case origin
+    /// Because it received a message whose sender is not named.
+    case sender(EventKey)
 }
 
 struct BlockStart: Sendable {
@@ -131,7 +227,7 @@ struct BlockStart: Sendable {
 
 struct Regression: Sendable {
     var position: UInt32
-    var process: Int
+    var citation: Int
     var from: UInt64
     var to: UInt64
 }

@@ -43,3 +43,15 @@ func partitionPoint(count: Int, where holds: (Int) -> Bool) -> Int {
     }
     return low
 }
+
+extension StepFunction {
+    /// The least function that rises to each value at its position, in whatever order these come. O(n log n).
+    init(_ rises: [(position: Int, value: UInt64)]) {
+        for (position, value) in rises.sorted(by: { $0.position < $1.position }) {
+            rise(to: value, at: position)
+        }
+    }
+
+    /// The position of the first step, nil where there is none.
+    var first: Int? { positions.first.map(Int.init) }
+}

@@ -15,7 +15,7 @@ import Tracing
 /// |---|---|---|---|
 /// | `inject` | `message` | send | `sent` |
 /// | `extract` | `message` | receive, at once | `received` |
-/// | `extract` of what is no token | `token refused` | local, warning | why; also as the attribute `lightcone.refused` |
+/// | `extract` of what is no token | `token refused` | receive, warning | why; also as the attribute `lightcone.refused` |
 ///
 /// The receive event goes into the context. What is sent or logged there has its id as the attribute `span`. `trace_id` and
 /// `span_id` are those of the `traceparent`: the one that came with a message, and the one that goes with it.

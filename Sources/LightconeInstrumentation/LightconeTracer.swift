@@ -17,7 +17,7 @@ import Tracing
 /// | `end` | operation, as it is called then | `ended after 1.2 ms` | local, level error where the status is one | `end` |
 /// | `inject` | operation, or `message` without a span | `sent` | send | `send` |
 /// | a context used without a span, or not at all | `message` | `received` | receive | `receive` |
-/// | `extract` of what is no token | `token refused` | why | local, level warning | |
+/// | `extract` of what is no token | `token refused` | why | receive, level warning | |
 ///
 /// | attribute | on | meaning |
 /// |---|---|---|

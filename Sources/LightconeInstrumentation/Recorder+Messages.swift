@@ -3,7 +3,7 @@ import Tracing
 
 extension Recorder {
     /// The message that a carrier belongs to, not recorded yet. Nil where it has no token, or none that is one: then an event
-    /// says why it was refused. O(length of the header).
+    /// says that a message came all the same, and why its token was refused. O(length of the header).
     func arrival<Carrier, Extract: Extractor>(of carrier: Carrier, using extractor: Extract)
         -> Arrival?
     where Extract.Carrier == Carrier {
@@ -20,7 +20,7 @@ extension Recorder {
                 try Token(text), traceparent: traceparent.flatMap { Traceparent($0) },
                 recorder: self)
         } catch {
-            record(
+            receiveUnreadable(
                 "token refused", "a message came with \(error)", level: .warning,
                 attributes: ["lightcone.refused": .text(error.message)])
             return nil

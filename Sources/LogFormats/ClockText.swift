@@ -57,11 +57,7 @@ enum ClockText {
         entries.reserveCapacity(members.count + 1)
         for member in members {
             let key = name(member.key)
-            guard !key.name.isEmpty, key.name.utf8.count <= Causality.Limits.nameBytesMax else {
-                throw RecordDefect(
-                    "the clock has a process name of \(key.name.utf8.count) bytes: expected 1 to "
-                        + "\(Causality.Limits.nameBytesMax)")
-            }
+            try EventLimits.checkName(key.name, "in the clock a process name")
             guard let count = count(member.value) else {
                 throw RecordDefect(
                     "the clock's entry for \(key) is \(Bytes.quoted(member.value.text)): expected an integer "

@@ -24,15 +24,17 @@ enum EventLimits {
             )
         }
         if let cause = event.cause {
-            try checkName(cause.process.name, "a process name in the cause")
+            if case .named(let process) = cause.process {
+                try checkName(process.name, "a process name in the cause")
+            }
         }
     }
 
     static func checkName(_ name: String, _ what: String) throws(RecordDefect) {
-        guard (1...Causality.Limits.nameBytesMax).contains(name.utf8.count) else {
-            throw RecordDefect(
-                "\(what) of \(name.utf8.count) bytes: expected 1 to \(Causality.Limits.nameBytesMax)"
-            )
+        do throws(NameError) {
+            _ = try Name(name)
+        } catch {
+            throw RecordDefect("\(what) of \(error)")
         }
     }
 }

@@ -3,9 +3,11 @@ import Causality
 /// One event that a program asks the agent of its host to record: a line of JSON.
 ///
 ///     {"process": "deploy", "kind": "receive", "token": "…", "name": "…", "text": "…", "level": "info",
-///      "time": "2026-01-01T00:00:00Z", "attributes": {…}, "execution": "main"}
+///      "time": "2026-01-01T00:00:00Z", "attributes": {…}, "execution": "main", "lost": 2}
 ///
-/// Only `process` is required; `token` is where `kind` is `receive`, and nowhere else. A key that is none of these is refused: it
+/// A receive whose message came with something that is no token has `"unreadable": true` in the place of `token`: what its sender
+/// had seen is lost. `lost` counts the events of the process that its client could not bring here since the last one that it could: their numbers
+/// are a gap, and what they had received is not known. Only `process` is required; `token` is where `kind` is `receive`, and nowhere else. A key that is none of these is refused: it
 /// is a misspelling more often than an attribute. A null is as good as nothing.
 package struct EventRequest: Sendable, Hashable {
     package var process: String
@@ -18,6 +20,10 @@ package struct EventRequest: Sendable, Hashable {
     package var level: Level?
     package var time: WallTime?
     package var attributes: [Attribute]
+    /// True for a receive whose token could not be read.
+    package var isUnreadable: Bool
+    /// Events before this one that the client lost.
+    package var lost: UInt64
 
     /// What is wrong with a line, and in which field, if it is one.
     package struct Defect: Error, Hashable, Sendable, CustomStringConvertible {
@@ -32,7 +38,8 @@ package struct EventRequest: Sendable, Hashable {
     }
 
     private static let fields = [
-        "process", "execution", "kind", "token", "name", "text", "level", "time", "attributes",
+        "process", "execution", "kind", "token", "unreadable", "name", "text", "level", "time",
+        "attributes", "lost",
     ]
 
     /// Reads a line. O(bytes).
@@ -62,13 +69,11 @@ package struct EventRequest: Sendable, Hashable {
         }
         func name(_ field: String) throws(Defect) -> String? {
             guard let name = try text(field) else { return nil }
-            guard (1...Causality.Limits.nameBytesMax).contains(name.utf8.count) else {
-                throw Defect(
-                    field: field,
-                    "expected 1 to \(Causality.Limits.nameBytesMax) bytes, found \(name.utf8.count)"
-                )
+            do throws(NameError) {
+                return try Name(name).text
+            } catch {
+                throw Defect(field: field, "\(error)")
             }
-            return name
         }
         guard let process = try name("process") else {
             throw Defect(field: "process", "missing: expected the name of a process")
@@ -83,7 +88,18 @@ package struct EventRequest: Sendable, Hashable {
             self.kind = kind
         }
         token = try text("token")
-        guard (kind == .receive) == (token != nil) else {
+        isUnreadable = false
+        if let value = values["unreadable"] {
+            guard value.text == "true" || value.text == "false" else {
+                throw Defect(
+                    field: "unreadable", "expected true or false, found \(value.kind)")
+            }
+            isUnreadable = value.text == "true"
+        }
+        guard !isUnreadable || kind == .receive && token == nil else {
+            throw Defect(field: "unreadable", "expected it of a receive, in the place of its token")
+        }
+        guard (kind == .receive) == (token != nil || isUnreadable) else {
             throw Defect(
                 field: "token",
                 kind == .receive
@@ -108,6 +124,17 @@ package struct EventRequest: Sendable, Hashable {
                     "expected RFC 3339 or a number since 1970, found \(Bytes.quoted(value.text))")
             }
             self.time = time
+        }
+        lost = 0
+        if let value = values["lost"] {
+            guard case .number(let text) = value, let lost = UInt64(text), lost <= Limits.lostMax
+            else {
+                throw Defect(
+                    field: "lost",
+                    "expected a number of events from 0 to \(Limits.lostMax), found \(Bytes.quoted(value.text))"
+                )
+            }
+            self.lost = lost
         }
         attributes = []
         try readAttributes(values["attributes"])

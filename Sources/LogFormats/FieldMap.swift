@@ -5,7 +5,7 @@ struct FieldMap: Sendable {
     /// Our words; any other name is an attribute.
     static let words: Set<String> = [
         "process", "host", "execution", "kind", "name", "text", "level", "time", "seq", "clock",
-        "cause",
+        "cause", "exact",
     ]
 
     /// Before the name of an attribute that is called as one of our words is, or nearly so.

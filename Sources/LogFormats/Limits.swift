@@ -33,4 +33,6 @@ package enum Limits {
     /// Digits of a number at the beginning of a line from which on it is a time: seconds since
     /// 2001.
     static let epochDigitsMin = 10
+    /// Events that a client may say at one time that it lost.
+    static let lostMax: UInt64 = 1 << 40
 }

@@ -14,7 +14,8 @@ package enum LogFormat: Sendable, Hashable {
     /// `attr.` and any name) the key that the log has for it, or the path to it in nested objects,
     /// such as `pkt.vc`; our other words stand for themselves. Without it, Lightcone's own keys, or
     /// those of the DistributedClocks tracing library.
-    case jsonl(fields: [String: String]?)
+    /// With `declaresMessages` the lines tell of every message, also those without a clock, a kind or a cause.
+    case jsonl(fields: [String: String]?, declaresMessages: Bool = false)
     /// Plain lines, without clocks.
     case text
 }

@@ -5,6 +5,9 @@ import Causality
 /// What orders events (process, execution, host, seq, clock, cause) must be as it should, or the
 /// line is unmatched. What only describes them (kind, level, time) becomes an attribute where it
 /// cannot be read.
+///
+/// A line without a clock says something of messages where it has a kind or a cause, or where it was declared that the lines
+/// tell of every message (`clocks: complete`): then its event had seen what the one before it had, and what its cause had.
 extension LogReader {
     /// The values of an object, by our words.
     private struct Values {
@@ -91,7 +94,7 @@ extension LogReader {
         let kind = values.describing("kind") { EventKind(text: $0.text) }
         let given = try values.sequence()
         var event = Event(
-            id: EventID(process, given ?? 1), kind: kind ?? (cause == nil ? .local : .receive),
+            id: EventID(process, given ?? 1), kind: kind ?? (cause == nil ? .unsaid : .receive),
             time: time,
             name: values.known["name"]?.text ?? "", text: values.known["text"]?.text ?? "",
             level: level,
@@ -101,10 +104,15 @@ extension LogReader {
         {
             event.clock = clock
         } else {
-            event.stamp = .lowerBound
+            let speaks = kind != nil || cause != nil || declaresMessages
+            event.stamp = speaks ? .chained : .silent
         }
         let place = ProcessInExecution(execution: key.execution, process: process)
         let own = event.stamp == .complete ? event.clock[process] : given
+        if !map.isRaw, values.known["exact"]?.text == "false" {
+            // As `export` writes an event of which not all is known.
+            event.stamp = .lossy(Loss(since: own ?? 1, .exported))
+        }
         event.id.sequence = try sequence(of: place, given: own)
         event.clock[process] = event.id.sequence
         return .event(key: key, event: event)
@@ -156,7 +164,9 @@ extension LogReader {
         }
     }
 
-    private static func cause(_ text: String?, isRaw: Bool) throws(RecordDefect) -> EventID? {
+    private static func cause(_ text: String?, isRaw: Bool) throws(RecordDefect)
+        -> EventReference?
+    {
         guard let text else { return nil }
         guard var cause = EventID(text: text) else {
             throw RecordDefect(
@@ -166,7 +176,7 @@ extension LogReader {
         if isRaw, let colon = text.lastIndex(of: ":") {
             cause.process = ProcessID(name: String(text[..<colon]))
         }
-        return cause
+        return EventReference(cause)
     }
 
     /// A time as text or as a number since 1970; nil where it is neither.

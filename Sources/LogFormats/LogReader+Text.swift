@@ -8,9 +8,9 @@ extension LogReader {
             execution: options.execution, host: options.host ?? process.name, process: process)
         let last = ProcessInExecution(execution: key.execution, process: process)
         var event = Event(
-            id: EventID(process, 1), time: Timestamp.leading(bytes, line),
+            id: EventID(process, 1), kind: .unsaid, time: Timestamp.leading(bytes, line),
             text: Bytes.string(bytes, line),
-            level: LogReader.level(bytes, line), clock: VectorClock(), stamp: .absent)
+            level: LogReader.level(bytes, line), clock: VectorClock(), stamp: .silent)
         try EventLimits.check(key, event)
         event.id.sequence = try sequence(of: last, given: nil)
         event.clock[process] = event.id.sequence

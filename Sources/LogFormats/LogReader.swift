@@ -65,9 +65,14 @@ package struct LogReader: Sendable {
         switch format {
         case .regex(let pattern, let delimiter):
             regex = try RegexReading(pattern, delimiter: delimiter)
-        case .jsonl(let fields?): self.fields = try FieldMap(fields)
+        case .jsonl(let fields?, _): self.fields = try FieldMap(fields)
         case .govector, .shiviz, .jsonl, .text: break
         }
+    }
+
+    /// True where the lines of `jsonl` tell of every message.
+    var declaresMessages: Bool {
+        if case .jsonl(_, let declaresMessages) = format { declaresMessages } else { false }
     }
 
     /// Reads as many whole records as `bytes` holds, and calls `body` with each item in file order.
@@ -250,7 +255,8 @@ extension LogReader {
         try EventLimits.checkName(name, "a process name")
         let clock = try ClockText.clock(members, of: process)
         let event = Event(
-            id: EventID(process, clock[process]), time: time, text: text, level: level,
+            id: EventID(process, clock[process]), kind: .unsaid, time: time, text: text,
+            level: level,
             attributes: attributes,
             clock: clock)
         let key = ProcessKey(

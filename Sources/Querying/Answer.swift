@@ -77,18 +77,18 @@ package struct Answering<Store: HistoryStore> {
         let graph = try graph()
         switch question {
         case .executions: return try executions()
-        case .processes(let ghosts): return processes(graph, ghosts: ghosts)
-        case .gaps: return gaps(graph)
+        case .processes(let ghosts): return try processes(graph, ghosts: ghosts)
+        case .gaps: return try gaps(graph)
         case .defects: return try defects(graph)
         case .timeline(let selection, let processes, let hosts):
             return try timeline(graph, selection, processes, hosts)
-        case .show(let event): return try show(event, graph)
-        case .order(let a, let b): return try order(a, b, graph)
+        case .show(let event): return try show(graph.event(event), graph)
+        case .order(let a, let b): return try order(graph.event(a), graph.event(b), graph)
         case .slice(let kind, let event, let selection, let countOnly):
-            return try slice(kind, event, selection, countOnly, graph)
-        case .path(let a, let b): return try path(a, b, graph)
-        case .cut(let event): return try cut(event, graph)
-        case .cutAt(let time): return cut(at: time, graph)
+            return try slice(kind, graph.event(event), selection, countOnly, graph)
+        case .path(let a, let b): return try path(graph.event(a), graph.event(b), graph)
+        case .cut(let event): return try cut(graph.event(event), graph)
+        case .cutAt(let time): return try cut(at: time, graph)
         case .view(let name, let at): return try view(name, at, graph)
         }
     }
@@ -105,8 +105,7 @@ package struct Answering<Store: HistoryStore> {
             return
                 "no process “\(event.process)” in execution “\(history.execution)” (lightcone processes lists them)"
         }
-        let line = history.processes[index]
-        let end = max(line.last, line.gaps.last?.last ?? 0)
+        let end = history.processes[index].end
         guard event.sequence > end else { return nil }
         return
             "\(event) is not here, and nothing that is here cites it: \(event.process) is known up to \(end)"
@@ -134,11 +133,12 @@ package struct Answering<Store: HistoryStore> {
         return Answer(isYes: nil, lines)
     }
 
-    private func processes(_ graph: ExecutionGraph, ghosts: Bool) -> Answer {
+    private func processes(_ graph: ExecutionGraph, ghosts: Bool) throws -> Answer {
         let history = graph.history
-        let present = history.processes.filter { ghosts || $0.count > 0 }
-            .sorted { listingOrder($0.id, $1.id) }
-        let absent = ghosts ? 0 : history.processes.count { $0.count == 0 }
+        let all = history.processes.filter { $0.count > 0 || $0.end > 0 }
+        let present = all.filter { ghosts || $0.count > 0 }.sorted { listingOrder($0.id, $1.id) }
+        let absent = all.count - present.count
+        let readUpTo = try store.readUpTo()
         let lines = lineLimit(present).map { line in
             if options.isJSON {
                 return JSONWriter.object {
@@ -151,6 +151,7 @@ package struct Answering<Store: HistoryStore> {
                     if line.count > 0 { $0.value(line.last) } else { $0.null() }
                     $0.member("events", line.count)
                     $0.member("gaps", line.gaps.count)
+                    $0.member("readUpTo", readUpTo[line.host]?.description)
                 }
             }
             let range = line.count > 0 ? "\(line.first)–\(line.last)" : "none here"
@@ -167,22 +168,15 @@ package struct Answering<Store: HistoryStore> {
         return Answer(notes: notes, isYes: nil, lines)
     }
 
-    private func gaps(_ graph: ExecutionGraph) -> Answer {
+    private func gaps(_ graph: ExecutionGraph) throws -> Answer {
         let history = graph.history
-        let lines = lineLimit(
-            history.gaps.sorted {
-                ($0.process.description, $0.first) < ($1.process.description, $1.first)
-            }
-        )
-        .map { gap in
-            let line = history.processes[history.index(of: gap.process)!]
-            let reason =
-                line.count == 0
-                ? "cited, and nothing of the process is here"
-                : gap.first > line.last
-                    ? "cited, beyond the last event here"
-                    : gap.last < line.first
-                        ? "before the first event here" : "between events that are here"
+        var reader = EventReader(store)
+        let sorted = history.gaps.sorted {
+            $0.process == $1.process
+                ? $0.first < $1.first : listingOrder($0.process, $1.process)
+        }
+        let lines = try lineLimit(sorted).map { gap in
+            let reason = try reason(gap, history, &reader)
             if options.isJSON {
                 return JSONWriter.object {
                     $0.member("process", gap.process.description)
@@ -193,9 +187,28 @@ package struct Answering<Store: HistoryStore> {
                     $0.member("reason", reason)
                 }
             }
-            return "\(printable("\(gap)")) (\(reason))"
+            return "\(printable("\(gap)")) (\(printable(reason)))"
         }
         return Answer(isYes: nil, lines)
+    }
+
+    /// Why events are not here, as far as the events around them tell.
+    private func reason(_ gap: Gap, _ history: History, _ reader: inout EventReader) throws
+        -> String
+    {
+        let line = history.processes[history.index(of: gap.process)!]
+        if let position = line.position(of: gap.last + 1),
+            let event = try reader.event(
+                at: EventPosition(process: history.index(of: gap.process)!, position: position),
+                of: history), event.name == "events lost"
+        {
+            return event.text
+        }
+        if gap.isLost { return "lost on their way to the agent: their client counted them" }
+        if line.count == 0 { return "cited, and nothing of the process is here" }
+        if gap.first > line.last { return "cited, beyond the last event here" }
+        return gap.last < line.first
+            ? "before the first event here" : "between events that are here"
     }
 
     private func defects(_ graph: ExecutionGraph) throws -> Answer {

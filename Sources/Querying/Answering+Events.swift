@@ -3,35 +3,21 @@ import HappensBefore
 
 extension Answering {
     func timeline(
-        _ graph: ExecutionGraph, _ selection: Selection, _ processes: [ProcessID], _ hosts: [String]
+        _ graph: ExecutionGraph, _ selection: Selection, _ processes: [String], _ hosts: [String]
     ) throws -> Answer {
         let history = graph.history
-        for process in processes where history.index(of: process) == nil {
+        let meant = Set(try processes.map { try graph.process(named: $0) })
+        let known = Set(history.processes.map(\.host))
+        for host in hosts where !known.contains(host) {
+            let hint = Suggestion.ending(for: host, among: known.sorted())
             throw QuestionError(
-                .notFound, "no process “\(process)” in execution “\(history.execution)”")
+                .notFound, "no host “\(host)” in execution “\(history.execution)”\(hint)")
         }
-        for host in hosts where !history.processes.contains(where: { $0.host == host }) {
-            throw QuestionError(.notFound, "no host “\(host)” in execution “\(history.execution)”")
+        let ids = Set(meant.map { history.processes[$0].id })
+        let slice = history.listing { line in
+            (meant.isEmpty && hosts.isEmpty) || ids.contains(line.id) || hosts.contains(line.host)
         }
-        let ranges = history.processes.map { line in
-            let isMeant =
-                (processes.isEmpty && hosts.isEmpty) || processes.contains(line.id)
-                || hosts.contains(line.host)
-            return isMeant ? 0..<line.count : 0..<0
-        }
-        let lacks = zip(history.processes, ranges).flatMap { line, range in
-            range.isEmpty && line.count > 0 ? [] : line.gaps.map { Lack.events($0) }
-        }
-        let isAll = processes.isEmpty && hosts.isEmpty
-        let shown =
-            isAll
-            ? lacks
-            : lacks.filter { lack in
-                guard case .events(let gap) = lack, let index = history.index(of: gap.process)
-                else { return true }
-                return !ranges[index].isEmpty
-            }
-        return listing(Slice(ranges: ranges, lacks: shown), selection, graph)
+        return listing(slice, selection, graph, namesCut: false)
     }
 
     func show(_ id: EventID, _ graph: ExecutionGraph) throws -> Answer {
@@ -45,11 +31,9 @@ extension Answering {
         let edges = graph.edges
         let arriving = edges.arriving(at: place, in: history)
         let leaving = edges.leaving(id, in: history)
-        let listed = ListedEvent(
-            event: event, host: history.processes[place.process].host,
-            kind: edges.kind(of: place, in: history),
-            arriving: arriving)
-        let isExact = history.isExact(id)
+        let listed = ListedEvent(event, at: place, edges, arriving: arriving, in: history)
+        let lacks = history.inexactness(of: id)
+        let restsOn = history.rulings(seenBy: [id])
         if options.isJSON {
             return Answer([
                 JSONWriter.object { writer in
@@ -57,7 +41,11 @@ extension Answering {
                     listed.write(&writer)
                     writer.member("causes", arriving.map(\.from.description))
                     writer.member("effects", leaving.map(\.to.description))
-                    writer.member("exact", isExact)
+                    writer.member("exact", lacks.isEmpty)
+                    writer.member("because", lacks.map(\.description))
+                    writer.rulings(restsOn)
+                    let ruledOutBy = restsOn.filter { $0.event == id }.map(\.by.description)
+                    if !ruledOutBy.isEmpty { writer.member("ruledOutBy", ruledOutBy) }
                 }
             ])
         }
@@ -69,10 +57,15 @@ extension Answering {
         if !event.name.isEmpty { lines.append("name       \(event.name)") }
         lines.append("text       \(event.text)")
         lines += event.attributes.map { "attribute  \($0.key) = \($0.value.text)" }
-        lines += event.clock.entries.sorted { listingOrder($0.key, $1.key) }
+        lines += listed.seen.sorted { listingOrder($0.key, $1.key) }
             .map { "clock      \($0.key) = \($0.value)" }
-        if !isExact {
-            lines.append("clock      (a lower bound: what the event has seen is not known exactly)")
+        lines.append("stamp      \(listed.stampText)")
+        lines += lacks.map {
+            "clock      (at least that: what else it had seen is not known, because \($0))"
+        }
+        lines += restsOn.map { "clock      (\($0))" }
+        if let ruled = listed.rulesOut {
+            lines.append("rules out  that a message came at \(ruled)")
         }
         lines += arriving.map { "cause      \($0.from)\($0.fromIsHere ? "" : " (missing)")" }
         lines += leaving.map { "effect     \($0.to)" }
@@ -119,15 +112,26 @@ extension Answering {
             case .concurrent: history.concurrent(with: event)!
             }
         if history.isContradictory(event) {
-            slice = Slice(ranges: slice.ranges, lacks: slice.lacks + [.consistency(event)])
+            slice = Slice(
+                ranges: slice.ranges, lacks: slice.lacks + [.consistency(event)], upTo: slice.upTo)
         }
-        guard countOnly else { return listing(slice, selection, graph) }
+        let restsOn = history.rulings(seenBy: [event])
+        guard countOnly else {
+            return listing(slice, selection, graph, restsOn, namesCut: kind != .past)
+        }
         var counted = 0
+        var unreadable: [EventID] = []
         if selection.isEverything {
             counted = slice.count
         } else {
-            try forEachEvent(of: slice, selection, graph) { _ in counted += 1 }
+            try forEachEvent(of: slice, selection, graph) {
+                if case .event = $0 { counted += 1 }
+                if case .unreadable(let id) = $0 { unreadable.append(id) }
+            }
         }
+        slice = Slice(
+            ranges: slice.ranges, lacks: slice.lacks + unreadable.map { .unreadable($0) },
+            upTo: slice.upTo)
         if options.isJSON {
             return Answer([
                 JSONWriter.object {
@@ -135,9 +139,12 @@ extension Answering {
                     $0.member("count", counted)
                     $0.member("complete", slice.isComplete)
                     $0.member("because", slice.lacks.map(\.description))
+                    if let upTo = slice.upTo { $0.member("upTo", named(upTo, history)) }
+                    $0.rulings(restsOn)
                 }
             ])
         }
-        return Answer(notes: Self.notes(slice), ["\(counted)"])
+        return Answer(
+            notes: notes(slice, history, restsOn, namesCut: kind != .past), ["\(counted)"])
     }
 }

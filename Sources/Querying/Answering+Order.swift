@@ -6,8 +6,12 @@ extension Answering {
         let unheard = a == b ? nil : unheardOf(a, graph) ?? unheardOf(b, graph)
         let order = graph.history.order(a, b)
         let word = unheard == nil ? Self.word(order) : "unknown"
-        let because = unheard ?? explain(order, a, b, graph.history)
         let isKnown = word != "unknown"
+        let excluded = unheard == nil ? Self.excluded(order) : []
+        let restsOn = word == "concurrent" ? graph.history.rulings(seenBy: [a, b]) : []
+        let because =
+            ([unheard ?? explain(order, a, b, graph.history)] + restsOn.map(\.description))
+            .joined(separator: "; ")
         if options.isJSON {
             return Answer(
                 isYes: isKnown,
@@ -16,11 +20,22 @@ extension Answering {
                         $0.member("a", a.description)
                         $0.member("b", b.description)
                         $0.member("order", word)
+                        if !isKnown { $0.member("excluded", excluded.map(\.rawValue)) }
                         $0.member("because", because)
+                        $0.rulings(restsOn)
                     }
                 ])
         }
-        return Answer(isYes: isKnown, [printable("\(word), because \(because)")])
+        var text = "\(word), because \(because)"
+        for order in excluded {
+            let (event, other) = order == .before ? (b, a) : (a, b)
+            text += "; but not \(order.rawValue): \(limit(event, other, graph.history))"
+        }
+        return Answer(isYes: isKnown, [printable(text)])
+    }
+
+    private static func excluded(_ order: EventOrder) -> [CausalOrder] {
+        if case .unknown(_, let excluded) = order { excluded } else { [] }
     }
 
     private static func word(_ order: EventOrder) -> String {
@@ -40,9 +55,10 @@ extension Answering {
         case .known(.concurrent):
             return
                 "neither has seen the other: \(limit(a, b, history)), and \(limit(b, a, history))"
-        case .unknown(.lacking(let lacks)): return Self.because(lacks)
-        case .unknown(.noSuchProcess(let process)): return "no process \(process) is here or cited"
-        case .unknown(.contradiction):
+        case .unknown(.lacking(let lacks), _): return Self.because(lacks)
+        case .unknown(.noSuchProcess(let process), _):
+            return "no process \(process) is here or cited"
+        case .unknown(.contradiction, _):
             return "the clocks contradict themselves: \(a) has seen \(b), and \(b) has seen \(a)"
         }
     }
@@ -51,12 +67,16 @@ extension Answering {
         if event.process == earlier.process {
             return "both are of \(event.process), where \(earlier.sequence) comes first"
         }
-        return
-            "\(event) has seen \(earlier.process) up to \(bound(event, of: earlier.process, history))"
+        let bound = bound(event, of: earlier.process, history)
+        let text = "\(event) has seen \(earlier.process) up to \(bound)"
+        let cited = EventID(earlier.process, bound)
+        guard history.position(of: cited) == nil else { return text }
+        return "\(text), as its clock claims: \(cited) is not here"
     }
 
     private func limit(_ event: EventID, _ other: EventID, _ history: History) -> String {
-        let bound = bound(event, of: other.process, history)
+        // What is missing may have seen more than the last event before it; not more than what was asked for, though.
+        let bound = min(bound(event, of: other.process, history), other.sequence - 1)
         return bound == 0
             ? "\(event) has seen nothing of \(other.process)"
             : "\(event) has seen \(other.process) up to \(bound)"
@@ -103,7 +123,7 @@ extension Answering {
                 })
         }
         let order = history.order(a, b)
-        let reason =
+        let reason: String =
             switch order {
             case .known(.before): "\(a) is before \(b), but the messages between them are not here"
             default:
@@ -133,80 +153,121 @@ extension Answering {
         let history = graph.history
         let cut = Cut(sequences: history.seen(by: event)!)
         let past = history.past(of: event)!
-        var lacks = past.lacks
-        if history.position(of: event) == nil, lacks.isEmpty { lacks = [.events(Gap(event))] }
+        // What an event had seen is consistent by itself: where all of it is known nothing else has to be here.
+        let doubts = history.inexactness(of: event)
+        let lacks =
+            history.position(of: event) == nil && past.lacks.isEmpty
+            ? [.events(Gap(event))] : past.lacks
         return self.cut(
-            cut, history, violations: history.violations(of: cut), because: lacks.map(\.description)
-        )
+            CutReport(
+                cut: cut, doubts: doubts, lacks: lacks.map(\.description), upTo: nil,
+                restsOn: history.rulings(seenBy: [event])), history)
     }
 
-    func cut(at time: WallTime, _ graph: ExecutionGraph) -> Answer {
+    func cut(at time: WallTime, _ graph: ExecutionGraph) throws -> Answer {
         let history = graph.history
         let cut = history.cut(at: time)
-        let timeless = history.processes.filter { $0.count > 0 && !$0.hasTimes }
+        let whole = history.whole
+        var lacks = whole.lacks.map(\.description)
+        lacks += history.processes.filter { $0.count > 0 && !$0.hasTimes }
             .sorted { listingOrder($0.id, $1.id) }.map { "no event of \($0.id) has a wall time" }
+        let hosts = Set(history.processes.filter { $0.count > 0 }.map(\.host))
+        for (host, readUpTo) in try store.readUpTo().sorted(by: { $0.key < $1.key })
+        where readUpTo < time && hosts.contains(host) {
+            lacks.append("\(host) has been read up to \(readUpTo) only")
+        }
+        let ends = zip(history.processes, cut.sequences).filter { $0.1 > 0 }
+            .map { EventID($0.id, $1) }
         return self.cut(
-            cut, history, violations: history.violations(of: cut), because: timeless)
+            CutReport(
+                cut: cut, doubts: history.doubts(of: cut), lacks: lacks, upTo: whole.upTo,
+                restsOn: history.rulings(seenBy: ends)), history)
     }
 
-    private func cut(
-        _ cut: Cut, _ history: History, violations: [CutViolation], because lacks: [String]
-    )
-        -> Answer
-    {
-        let named = named(cut, history)
-        let isConsistent = violations.isEmpty
-        let greatest =
-            isConsistent ? nil : self.named(history.greatestConsistent(inside: cut), history)
+    /// What there is to say of a cut.
+    private struct CutReport {
+        var cut: Cut
+        /// For want of what it may not be consistent, though no violation is here.
+        var doubts: [Lack]
+        /// For want of what the cut itself may be another.
+        var lacks: [String]
+        var upTo: Cut?
+        var restsOn: [Ruling]
+    }
+
+    private func cut(_ report: CutReport, _ history: History) -> Answer {
+        let named = named(report.cut, history)
+        let violations = history.violations(of: report.cut)
+        let doubts = Set(report.doubts).map(\.description).sorted()
+        let verdict = !violations.isEmpty ? "no" : doubts.isEmpty ? "yes" : "unknown"
+        var greatest: Cut?
+        if verdict == "no" {
+            let inside = history.greatestConsistent(inside: report.cut)
+            // What is uncertain may make it smaller yet.
+            if history.doubts(of: inside).isEmpty { greatest = inside }
+        }
         let reasons = violations.map {
             "\($0.inside) is inside and has seen \($0.outside), which is not"
         }
+        var because = reasons
+        for text in (verdict == "unknown" ? doubts : []) + report.lacks
+        where !because.contains(text) {
+            because.append(text)
+        }
         if options.isJSON {
             return Answer(
-                isYes: isConsistent,
+                isYes: verdict == "yes",
                 [
                     JSONWriter.object {
                         $0.member("cut", named)
-                        $0.member("consistent", isConsistent)
-                        $0.member("because", reasons + lacks)
-                        if let greatest { $0.member("greatestConsistent", greatest) }
-                        $0.member("complete", lacks.isEmpty)
+                        $0.member("consistent", verdict)
+                        $0.member("because", because)
+                        if let greatest {
+                            $0.member("greatestConsistent", self.named(greatest, history))
+                        }
+                        $0.member("complete", report.lacks.isEmpty)
+                        if let upTo = report.upTo { $0.member("upTo", self.named(upTo, history)) }
+                        $0.rulings(report.restsOn)
                     }
                 ])
         }
         var lines = named.sorted { listingOrder($0.key, $1.key) }.map { "\($0.key)  \($0.value)" }
-        lines.append(isConsistent ? "consistent" : "not consistent:")
-        lines += reasons.prefix(5).map { "  \($0)" }
+        switch verdict {
+        case "yes": lines.append("consistent")
+        case "no":
+            lines.append("not consistent:")
+            lines += reasons.prefix(5).map { "  \($0)" }
+        default:
+            lines.append("unknown whether it is consistent, because \(doubts[0])")
+        }
         if let greatest {
-            let text = greatest.sorted { listingOrder($0.key, $1.key) }.map {
+            let text = self.named(greatest, history).sorted { listingOrder($0.key, $1.key) }.map {
                 "\($0.key) \($0.value)"
             }
             lines.append("the greatest consistent cut inside it: \(text.joined(separator: ", "))")
         }
-        let notes =
-            lacks.isEmpty
-            ? [] : ["incomplete, because \(lacks.prefix(5).joined(separator: ", "))"]
-        return Answer(notes: notes, isYes: isConsistent, lines.map(printable))
-    }
-
-    private func named(_ cut: Cut, _ history: History) -> [ProcessID: UInt64] {
-        Dictionary(uniqueKeysWithValues: zip(history.processes.map(\.id), cut.sequences)).filter {
-            $0.value > 0
-        }
+        var notes =
+            report.lacks.isEmpty
+            ? [] : ["incomplete, because \(report.lacks.prefix(5).joined(separator: ", "))"]
+        if let upTo = report.upTo { notes.append("all up to \(shown(upTo, history))") }
+        notes += report.restsOn.map(\.description)
+        return Answer(notes: notes, isYes: verdict == "yes", lines.map(printable))
     }
 
     /// What a host or process did, and what it had seen of every other process, now or at an event of its own.
-    func view(_ name: String, _ at: EventID?, _ graph: ExecutionGraph) throws -> Answer {
+    func view(_ name: String, _ at: EventText?, _ graph: ExecutionGraph) throws -> Answer {
         let history = graph.history
-        let id = ProcessID(text: name)
         var members = history.processes.indices.filter {
             history.processes[$0].host == name && history.processes[$0].count > 0
         }
-        if let index = history.index(of: id) { members = [index] }
-        guard !members.isEmpty else {
-            throw QuestionError(
-                .notFound, "no host or process “\(name)” in execution “\(history.execution)”")
+        // A process of this very name goes before the host.
+        let process = history.index(of: ProcessID(text: name))
+        if let process, history.processes[process].count > 0 || members.isEmpty {
+            members = [process]
+        } else if members.isEmpty {
+            members = [try graph.process(named: name)]
         }
+        let at = try at.map { try graph.event($0) }
         var ends = history.processes.map { $0.last }
         if let at {
             try require(at, graph)
@@ -225,9 +286,7 @@ extension Answering {
             lacks += history.processes[member].gaps.filter { $0.first <= ends[member] }.map {
                 .events($0)
             }
-            if history.position(of: last) != nil, !history.isExact(last) {
-                lacks.append(.clocks(last.process))
-            }
+            lacks += history.inexactness(of: last)
         }
         let ranges = history.processes.indices.map { index in
             members.contains(index) ? 0..<history.processes[index].count(upTo: ends[index]) : 0..<0
@@ -237,8 +296,12 @@ extension Answering {
             !members.contains { history.processes[$0].id == entry.key }
         }
         if options.isJSON { return viewJSON(name, at, slice, others, graph) }
-        let listing = listing(slice, .everything, graph)
-        return Answer(notes: Self.notes(slice), isYes: true) { emit in
+        let restsOn = history.rulings(
+            seenBy: members.filter { ends[$0] > 0 }.map {
+                EventID(history.processes[$0].id, ends[$0])
+            })
+        let listing = listing(slice, .everything, graph, restsOn, namesCut: false)
+        return Answer(notes: listing.notes, isYes: true) { emit in
             try listing.write(emit)
             try emit(
                 others.isEmpty
@@ -266,10 +329,9 @@ extension Answering {
             }
             try emit(String(head.text.dropLast()) + "[")
             var isFirst = true
-            try forEachEvent(of: slice, .everything, graph) { listed in
-                var writer = JSONWriter()
-                listed.write(&writer)
-                try emit(isFirst ? writer.text : "," + writer.text)
+            try forEachEvent(of: slice, .everything, graph) { item in
+                let text = line(item)
+                try emit(isFirst ? text : "," + text)
                 isFirst = false
             }
             try emit("]}\n")

@@ -14,6 +14,8 @@ package protocol HistoryStore: Sendable {
     func events(of block: Int) throws -> [Event]
     /// Defects of the evidence itself: lines that were no events, bytes that cannot be read.
     func sourceDefects(of execution: String) throws -> [Defect]
+    /// By host, how far in time its agent has read what is recorded there. A host without an agent is not in it.
+    func readUpTo() throws -> [String: WallTime]
 }
 
 /// What a catalogue knows of a block without opening it.
@@ -21,13 +23,21 @@ package struct BlockSummary: Hashable, Sendable {
     /// A number of the store's own, the same as long as the store is open.
     package var id: Int
     package var key: ProcessKey
+    /// Who recorded it, and in which of its files.
+    package var agent: Identity128
+    package var segment: Identity128
     package var first: UInt64
     package var last: UInt64
     package var count: Int
 
-    package init(id: Int, key: ProcessKey, first: UInt64, last: UInt64, count: Int) {
+    package init(
+        id: Int, key: ProcessKey, agent: Identity128, segment: Identity128, first: UInt64,
+        last: UInt64, count: Int
+    ) {
         self.id = id
         self.key = key
+        self.agent = agent
+        self.segment = segment
         self.first = first
         self.last = last
         self.count = count

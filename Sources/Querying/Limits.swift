@@ -8,4 +8,8 @@ package enum Limits {
     package static let openBlocksMax = 256
     /// Events of a Mermaid diagram: browsers give up on larger ones.
     package static let mermaidEventsMax = 200
+    /// Processes that an error shows where a name may mean several.
+    package static let candidatesShownMax = 10
+    /// Processes of a cut that a line for people shows.
+    package static let cutShownMax = 8
 }

@@ -8,14 +8,14 @@ package enum Question: Sendable {
     case processes(ghosts: Bool)
     case gaps
     case defects
-    case timeline(Selection, processes: [ProcessID], hosts: [String])
-    case show(EventID)
-    case order(EventID, EventID)
-    case slice(SliceKind, of: EventID, Selection, countOnly: Bool)
-    case path(EventID, EventID)
-    case cut(of: EventID)
+    case timeline(Selection, processes: [String], hosts: [String])
+    case show(EventText)
+    case order(EventText, EventText)
+    case slice(SliceKind, of: EventText, Selection, countOnly: Bool)
+    case path(EventText, EventText)
+    case cut(of: EventText)
     case cutAt(WallTime)
-    case view(String, at: EventID?)
+    case view(String, at: EventText?)
 
     package enum SliceKind: String, Sendable {
         case past, future, concurrent
@@ -101,9 +101,9 @@ package struct QuestionParameters: Sendable {
         return value
     }
 
-    package func event(_ name: String) throws(QuestionError) -> EventID {
+    package func event(_ name: String) throws(QuestionError) -> EventText {
         let text = try required(name)
-        guard let event = EventID(text: text) else {
+        guard let event = EventText(text) else {
             throw QuestionError(
                 .misuse, "\(name): expected an event such as web-1/api:1047, found “\(text)”")
         }
@@ -178,7 +178,7 @@ extension Question {
             try parameters.expect(only: common + ["where", "process", "host"])
             self = .timeline(
                 try parameters.selection("where"),
-                processes: parameters["process"].map { ProcessID(text: $0) },
+                processes: parameters["process"],
                 hosts: parameters["host"])
         case "show":
             try parameters.expect(only: common + ["event"])

@@ -90,7 +90,7 @@ extension Selection.Field {
     enum Value {
         case nothing
         case text(String)
-        /// As it is written, or the name alone.
+        /// As it is written, the name alone, or its end behind a `/`.
         case process(ProcessID)
         case sequence(UInt64)
         case level(Level)
@@ -151,7 +151,9 @@ extension Selection.Comparison {
         switch (value, literal) {
         case (.process(let process), .text(let other)):
             return holds(process.description, other)
-                || self == .equal && process == ProcessID(text: other)
+                || self == .equal
+                    && (process == ProcessID(text: other)
+                        || process.description.hasSuffix("/\(other)"))
         case (.text(let text), .text(let other)): return holds(text, other)
         case (.text(let text), .number(let number, let spelled)):
             if let parsed = Double(text) { return holds(parsed, number) }

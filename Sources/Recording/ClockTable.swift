@@ -1,26 +1,50 @@
 import Causality
-import Glibc
 import Segments
 
-/// What one process knows of the others, made for tokens: processes are kept in the form that tokens have, entries are
-/// found by hash, and listed from the one that changed last to the one that changed first.
+/// What one process knows of other runs, made for tokens: entries are found by hash, and listed from the one that
+/// changed last to the one that changed first.
+///
+/// A run that another one goes on from is implied by that one, and keeps no entry: a clock is as wide as the number of
+/// programs that were heard from, not of their restarts.
 struct ClockTable: ~Copyable {
-    /// The processes, packed, one after another; process i is `starts[i]..<starts[i + 1]`.
-    private var arena: [UInt8] = []
-    private var starts: [UInt32] = [0]
+    /// By index: the run's key, its entry (0: none), and up to where another entry implies it.
+    private var keys: [UInt64] = []
     private(set) var values: [UInt64] = []
+    private var implied: [UInt64] = []
+    /// Whether the open chunk of the journal says what the run is called.
+    private var isNamed: [Bool] = []
     /// By hash: index + 1, or 0. The count is a power of 2, at most half of them used.
     private var slots = [UInt32](repeating: 0, count: 64)
     private let seed: UInt64
-    /// The next process that changed before this one, and the one that changed after it; -1 at the ends.
+    /// The next run that changed before this one, and the one that changed after it; -1 at the ends.
     private var older: [Int32] = []
     private var newer: [Int32] = []
     private var newest: Int32 = -1
-    /// False where something that the process has seen is not in here: then stamps are lower bounds.
+    /// False where something that the process has seen is not listed, though the sender who told of it is: then stamps
+    /// are generating.
     var isComplete = true
 
-    init() { seed = UInt64.random(in: 0 ... .max) }
+    private let entriesMax: Int
 
+    init(entriesMax: Int) {
+        self.entriesMax = entriesMax
+        seed = UInt64.random(in: 0 ... .max)
+    }
+
+    /// A table with the same entries.
+    borrowing func copy() -> ClockTable {
+        var copy = ClockTable(entriesMax: entriesMax)
+        copy.isComplete = isComplete
+        var entries: [(RunKey, UInt64)] = []
+        forEachNewestFirst {
+            entries.append(($0, $1))
+            return true
+        }
+        for (run, value) in entries.reversed() { _ = copy.raise(run, to: value) }
+        return copy
+    }
+
+    /// The indexes that are in use.
     var count: Int { values.count }
 
     /// An entry that grew.
@@ -29,65 +53,57 @@ struct ClockTable: ~Copyable {
         var value: UInt64
     }
 
-    /// Raises the entry of a packed process; its index. nil where the table is full, which makes it incomplete.
-    mutating func raise(_ id: UnsafeRawBufferPointer, to value: UInt64) -> (index: Int, grew: Bool)?
-    {
-        let slot = slot(of: id)
-        let index: Int
-        if slots[slot] != 0 {
-            index = Int(slots[slot]) - 1
-        } else {
-            guard let added = add(id, at: slot) else {
-                isComplete = false
-                return nil
-            }
-            index = added
-        }
-        guard value > values[index] else { return (index, false) }
+    /// Raises the entry of a run; its index. nil where the table is full.
+    @inline(__always)
+    mutating func raise(_ run: RunKey, to value: UInt64) -> (index: Int, grew: Bool)? {
+        guard let index = index(of: run) else { return nil }
+        guard value > values[index], value > implied[index] else { return (index, false) }
         values[index] = value
         moveToFront(Int32(index))
         return (index, true)
     }
 
-    private func slot(of id: UnsafeRawBufferPointer) -> Int {
+    /// Notes that whoever knows of a run's successor knows it up to `value`: an entry that says no more goes.
+    mutating func imply(_ run: RunKey, upTo value: UInt64) {
+        guard let index = index(of: run) else { return }
+        implied[index] = max(implied[index], value)
+        if values[index] <= value { values[index] = 0 }
+    }
+
+    /// The index of a run, which gets one where it has none; nil where the table is full.
+    @inline(__always)
+    mutating func index(of run: RunKey) -> Int? {
+        let slot = slot(of: run.bits)
+        if slots[slot] != 0 { return Int(slots[slot]) - 1 }
+        return add(run.bits, at: slot)
+    }
+
+    @inline(__always)
+    private func slot(of key: UInt64) -> Int {
         let mask = slots.count - 1
-        var slot = Int(truncatingIfNeeded: mixed(id, seed: seed)) & mask
-        while slots[slot] != 0, !isSame(id, Int(slots[slot]) - 1) { slot = (slot + 1) & mask }
+        let product = (key ^ seed).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
+        var slot = Int(truncatingIfNeeded: product.high ^ product.low) & mask
+        while slots[slot] != 0, keys[Int(slots[slot]) - 1] != key { slot = (slot + 1) & mask }
         return slot
     }
 
-    private func isSame(_ id: UnsafeRawBufferPointer, _ index: Int) -> Bool {
-        withID(index) {
-            $0.count == id.count && memcmp($0.baseAddress!, id.baseAddress!, id.count) == 0
-        }
-    }
-
-    private mutating func add(_ id: UnsafeRawBufferPointer, at slot: Int) -> Int? {
-        guard values.count < Causality.Limits.clockEntriesMax,
-            arena.count + id.count <= Limits.clockNameBytesMax
-        else { return nil }
-        arena.append(contentsOf: id)
-        starts.append(UInt32(arena.count))
+    private mutating func add(_ key: UInt64, at slot: Int) -> Int? {
+        guard values.count < entriesMax else { return nil }
+        keys.append(key)
         values.append(0)
+        implied.append(0)
+        isNamed.append(false)
         older.append(-1)
         newer.append(-1)
         slots[slot] = UInt32(values.count)
         link(Int32(values.count - 1))
-        if 2 * values.count > slots.count { rehash() }
+        if 2 * values.count > slots.count { rehash(2 * slots.count) }
         return values.count - 1
     }
 
-    private mutating func rehash() {
-        slots = [UInt32](repeating: 0, count: 2 * slots.count)
-        for index in values.indices {
-            let slot = withID(index) { id in
-                let mask = slots.count - 1
-                var slot = Int(truncatingIfNeeded: mixed(id, seed: seed)) & mask
-                while slots[slot] != 0 { slot = (slot + 1) & mask }
-                return slot
-            }
-            slots[slot] = UInt32(index + 1)
-        }
+    private mutating func rehash(_ count: Int) {
+        slots = [UInt32](repeating: 0, count: count)
+        for index in keys.indices { slots[slot(of: keys[index])] = UInt32(index + 1) }
     }
 
     private mutating func link(_ index: Int32) {
@@ -105,46 +121,39 @@ struct ClockTable: ~Copyable {
         link(index)
     }
 
-    /// The packed process with an index.
-    @inline(__always)
-    func withID<Result>(_ index: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        arena.withUnsafeBytes {
-            body(UnsafeRawBufferPointer(rebasing: $0[Int(starts[index])..<Int(starts[index + 1])]))
-        }
-    }
-
-    /// Calls `body` with each entry above 0, the one that changed last first, as long as it returns true.
-    func forEachNewestFirst(_ body: (Int, UnsafeRawBufferPointer, UInt64) -> Bool) {
+    /// Calls `body` with each entry, the one that changed last first, as long as it returns true.
+    func forEachNewestFirst(_ body: (RunKey, UInt64) -> Bool) {
         var index = newest
         while index >= 0 {
             let value = values[Int(index)]
-            if value > 0, !withID(Int(index), { body(Int(index), $0, value) }) { return }
+            if value > 0, !body(RunKey(bits: keys[Int(index)]), value) { return }
             index = older[Int(index)]
         }
     }
 
-    /// The snapshot of the table, as a chunk of the journal begins with it.
-    func snapshot(of key: ProcessKey, into tail: inout JournalTail) {
-        tail.fixed32(key.process.incarnation)
-        tail.string16(key.execution)
-        tail.string16(key.host)
-        tail.string16(key.process.name)
+    /// Gives new indexes to the runs that have entries, and forgets the others.
+    private mutating func compact() {
+        guard values.contains(0) else { return }
+        self = copy()
+    }
+
+    /// Writes the entries as a chunk of the journal begins with them; indexes count from here on.
+    mutating func snapshot(into tail: inout JournalTail) {
+        compact()
         tail.fixed32(UInt32(values.count))
         for index in values.indices {
+            isNamed[index] = false
             define(index, in: &tail)
             tail.fixed64(values[index])
         }
     }
 
-    /// Writes the name and incarnation of a process.
-    func define(_ index: Int, in tail: inout JournalTail) {
-        arena.withUnsafeBytes {
-            let id = UnsafeRawBufferPointer(
-                rebasing: $0[Int(starts[index])..<Int(starts[index + 1])])
-            let (name, incarnation) = PackedID.parts(id)
-            tail.fixed16(UInt16(name.count))
-            tail.bytes(name)
-            tail.fixed32(incarnation)
-        }
+    /// Writes which run has an index.
+    func define(_ index: Int, in tail: inout JournalTail) { tail.fixed64(keys[index]) }
+
+    /// Whether a run must still be named in this chunk; it is, then.
+    mutating func takeUnnamed(_ index: Int) -> Bool {
+        defer { isNamed[index] = true }
+        return !isNamed[index]
     }
 }

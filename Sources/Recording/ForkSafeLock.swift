@@ -42,7 +42,7 @@ final class ForkSafeLock<Value: ~Copyable>: @unchecked Sendable {
     /// Runs `body` alone. In a child that was forked since the last time, `renew` first makes a value of the child's own
     /// out of the parent's, which is neither changed nor destroyed: its memory is left as it is.
     @inline(__always)
-    func withLock<Result>(
+    func withLock<Result: ~Copyable>(
         renew: (borrowing Value) -> Value, _ body: (inout Value) -> Result
     ) -> Result {
         pthread_mutex_lock(mutex)

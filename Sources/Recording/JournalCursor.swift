@@ -62,16 +62,20 @@ struct RecordHead {
 
     @inline(__always)
     init(
-        kind: EventKind, level: UInt8, flags: UInt8, sequence: UInt64, nanoseconds: Int64
+        kind: EventKind, level: UInt8, flags: UInt8, loss: UInt8, sequence: UInt64,
+        nanoseconds: Int64
     ) {
         self.init(
-            kind: kind.rawValue, level: level, flags: flags, sequence: sequence,
+            kind: kind.rawValue, level: level, flags: flags, loss: loss, sequence: sequence,
             nanoseconds: nanoseconds)
     }
 
     @inline(__always)
-    init(kind: UInt8, level: UInt8, flags: UInt8, sequence: UInt64, nanoseconds: Int64) {
-        kindLevelFlags = UInt32(kind) | UInt32(level) << 8 | UInt32(flags) << 16
+    init(
+        kind: UInt8, level: UInt8, flags: UInt8, loss: UInt8, sequence: UInt64, nanoseconds: Int64
+    ) {
+        kindLevelFlags =
+            UInt32(kind) | UInt32(level) << 8 | UInt32(flags) << 16 | UInt32(loss) << 24
         self.sequence = sequence
         self.nanoseconds = nanoseconds
     }

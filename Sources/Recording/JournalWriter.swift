@@ -35,7 +35,8 @@ struct JournalWriter: ~Copyable {
     /// Goes on to the next chunk, a free one or a new file, and returns where its events go. `snapshot` is all that the process knows; `eventBytes` what
     /// the event needs for which there was no room. Where this throws, the journal is as it was, and nothing was written.
     mutating func nextChunk(
-        firstSequence: UInt64, snapshot: borrowing JournalTail, isLowerBound: Bool, eventBytes: Int
+        firstSequence: UInt64, snapshot: borrowing JournalTail, isComplete: Bool,
+        loss: Loss.Reason?, eventBytes: Int
     ) throws(SegmentError) -> JournalCursor {
         let needed =
             ChunkHeader.byteCount + RecordHead.paddedByteCount(snapshot.count)
@@ -52,8 +53,8 @@ struct JournalWriter: ~Copyable {
         cursor.append(
             RecordHead(
                 kind: JournalFormat.snapshotKind, level: 0,
-                flags: isLowerBound ? RecordFlags.lowerBound : 0, sequence: firstSequence,
-                nanoseconds: 0),
+                flags: isComplete ? 0 : RecordFlags.generating, loss: loss?.rawValue ?? 0,
+                sequence: firstSequence, nanoseconds: 0),
             tail: snapshot.bytes)
         chunk.set(.open)
         current?.set(.closed)

@@ -7,8 +7,8 @@ enum Limits {
     static let chunkBytes = 4 << 20
     /// Chunks of one program that the agent has not taken yet: 64 MiB. Beyond it events are lost, and counted.
     static let chunksMax = 16
-    /// Bytes of all process names in a clock: what hostile tokens can make a program remember.
-    static let clockNameBytesMax = 1 << 20
+    /// Events that a client may say at one time that it lost: more is a mistake.
+    static let lostEventsMax: UInt64 = 1 << 40
     /// Nanoseconds after which a program looks again whether it can write, when it could not.
     static let retryNanoseconds: Int64 = 100_000_000
 }

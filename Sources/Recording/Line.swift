@@ -6,49 +6,92 @@ import Segments
 struct Line: ~Copyable {
     let settings: Settings
     let key: ProcessKey
-    private let run: Identity128
-    private let packedID: [UInt8]
+    let run: Identity128
+    /// What a token says of this process.
+    private let senderBytes: [UInt8]
     private(set) var sequence: UInt64 = 0
-    private var clock = ClockTable()
-    /// Where this process itself stands in the clock, once it has got a message from itself.
-    private var ownIndex = -1
+    private var clock: ClockTable
+    /// From where on stamps may lack something, and why.
+    private var stampLoss: Loss?
     private var journal: JournalWriter?
     /// Where the next event goes in the journal's open chunk.
     private var cursor = JournalCursor.none
     private var tail = JournalTail()
     private var snapshot = JournalTail()
     private var changes: [ClockTable.Change] = []
-    private var loss: Loss?
-    /// What this process went on from; a child that is forked before the first event goes on from it too.
-    private(set) var origin: Predecessor?
+    private var unwritten: Unwritten?
+    /// What this process began with; a child that is forked before the first event begins with it too.
+    private let beginning: Beginning
     private(set) var lostCount: UInt64 = 0
 
     struct Settings: Sendable {
+        /// What the program calls its process.
         var process: String
+        /// The machine, at most as long as a host's name may be.
         var host: String
         var execution: String
         var spool: SpoolFolder
+        /// True where the process is whoever records under the name, by an agent or a command, and not this program.
+        var isKeptByName = false
         var chunkByteCount = Limits.chunkBytes
         var chunksMax = Limits.chunksMax
+        /// Bytes of a token, and entries of the clock.
+        var tokenBytesMax = Limits.tokenBytesMax
+        var clockEntriesMax = Causality.Limits.clockEntriesMax
     }
 
     /// Events that could not be written.
-    private struct Loss {
+    private struct Unwritten {
         var first: UInt64
         var reason: String
         var retryNanoseconds: Int64
     }
 
-    /// Begins an incarnation: its number is durable when this returns. `parent` is the last event of the process that this
-    /// one was forked from.
-    init(_ settings: Settings, forkedFrom parent: EventID? = nil, origin: Predecessor? = nil) {
+    /// What a child goes on from that its parent forked.
+    struct Parent {
+        var run: Identity128
+        var sequence: UInt64
+        fileprivate var beginning: Beginning
+    }
+
+    /// What a forked child goes on with.
+    borrowing func child() -> Line {
+        Line(
+            settings,
+            forkedFrom: Parent(run: run, sequence: sequence, beginning: beginning))
+    }
+
+    /// What a copy of the machine goes on with, in a spool of its own: the same run. For tests, which copy no machines.
+    borrowing func clone(into spool: SpoolFolder) throws(SegmentError) -> Line {
+        var settings = settings
+        settings.spool = spool
+        let journal = try Line.makeJournal(settings, run)
+        return Line(cloning: self, settings, journal)
+    }
+
+    private init(
+        cloning other: borrowing Line, _ settings: Settings, _ journal: consuming JournalWriter
+    ) {
+        self.settings = settings
+        (key, run, senderBytes) = (other.key, other.run, other.senderBytes)
+        (sequence, stampLoss) = (other.sequence, other.stampLoss)
+        beginning = other.beginning
+        clock = other.clock.copy()
+        self.journal = consume journal
+        do throws(SegmentError) {
+            try beginChunk(first: sequence + 1, eventBytes: 0)
+        } catch {
+            unwritten = Unwritten(
+                first: sequence + 1, reason: "\(error)", retryNanoseconds: 0)
+        }
+    }
+
+    /// Begins an incarnation: its number is durable when this returns.
+    init(_ settings: Settings, run chosen: Identity128? = nil, forkedFrom parent: Parent? = nil) {
         var random = SystemRandomNumberGenerator()
-        let run = Identity128(using: &random)
+        let run = chosen ?? Identity128(using: &random)
         let incarnations = Incarnations(
             settings.spool, execution: settings.execution, process: settings.process)
-        var incarnation: UInt32
-        var before: Incarnations.Given?
-        var isNumbered = true
         // Its lock first: whoever gets the next number finds that this one lives.
         var opened: JournalWriter?
         var failure: SegmentError?
@@ -57,64 +100,49 @@ struct Line: ~Copyable {
         } catch {
             failure = error
         }
+        var given: (given: Incarnations.Given, before: Incarnations.Given?)?
         do {
             try settings.spool.make()
-            let next = try incarnations.next(for: run, in: settings.spool)
-            incarnation = next.given.incarnation
-            before = next.before
+            given = try incarnations.next(
+                for: run, isKeptByName: settings.isKeptByName, in: settings.spool)
         } catch {
-            // A number that nobody will draw again, instead of one that cannot be kept.
-            incarnation = .random(
+            given = nil
+        }
+        // A number that nobody will draw again, instead of one that cannot be kept.
+        let incarnation =
+            given?.given.incarnation
+            ?? .random(
                 in: Incarnations.numberMax...Causality.Limits.incarnationMax, using: &random)
-            isNumbered = false
+        let beginning = Beginning(parent, given?.before, isNumbered: given != nil) {
+            Predecessor($0, of: settings, incarnations)
         }
         self.settings = settings
         self.run = run
-        let process = ProcessID(name: settings.process, incarnation: incarnation)
-        key = ProcessKey(execution: settings.execution, host: settings.host, process: process)
-        packedID = PackedID.bytes(process)
-        if let parent, parent.sequence > 0 {
-            // What the parent knew may have been in the middle of a change: it follows from the parent's history.
-            know(parent)
-            clock.isComplete = false
-        } else if parent != nil {
-            // A parent that had recorded nothing hands on what it began with.
-            if let origin { goOn(from: origin) }
-            self.origin = origin
-        } else if let before {
-            let predecessor = Predecessor(before, of: settings, incarnations)
-            goOn(from: predecessor)
-            self.origin = predecessor
-        } else if !isNumbered {
-            clock.isComplete = false
+        let process = ProcessID(
+            name: Name.recorded(settings.process, on: settings.host), incarnation: incarnation)
+        key = ProcessKey(
+            execution: settings.execution, host: settings.host, process: process, run: run,
+            origin: beginning.origin)
+        senderBytes = TokenWriter.senderBytes(RunKey(run), process)
+        self.beginning = beginning
+        clock = ClockTable(entriesMax: settings.clockEntriesMax)
+        var isComplete = beginning.isComplete
+        for (run, value) in beginning.clock where clock.raise(run, to: value) == nil {
+            isComplete = false
         }
+        clock.isComplete = isComplete
+        if beginning.lacksOrigin { stampLoss = Loss(since: 1, .originUnknown) }
         journal = opened.take()
-        if let failure { loss = Loss(first: 1, reason: "\(failure)", retryNanoseconds: 0) }
+        if let failure {
+            unwritten = Unwritten(first: 1, reason: "\(failure)", retryNanoseconds: 0)
+        }
         // At once: who comes after this one finds there what it had seen, even if it records nothing.
-        if loss == nil {
+        if unwritten == nil {
             do throws(SegmentError) {
                 try beginChunk(first: 1, eventBytes: 0)
             } catch {
-                loss = Loss(first: 1, reason: "\(error)", retryNanoseconds: 0)
+                unwritten = Unwritten(first: 1, reason: "\(error)", retryNanoseconds: 0)
             }
-        }
-    }
-
-    private mutating func know(_ event: EventID) {
-        guard event.sequence > 0 else { return }
-        PackedID.bytes(event.process).withUnsafeBytes { _ = clock.raise($0, to: event.sequence) }
-    }
-
-    private mutating func goOn(from predecessor: Predecessor) {
-        switch predecessor {
-        case .alive: return
-        case .unknown: clock.isComplete = false
-        case .ended(let process, let last):
-            for (other, value) in last.clock.entries.sorted(by: { listingOrder($0.key, $1.key) }) {
-                know(EventID(other, value))
-            }
-            know(EventID(process, last.sequence))
-            if last.isLowerBound { clock.isComplete = false }
         }
     }
 
@@ -128,7 +156,7 @@ struct Line: ~Copyable {
     }
 
     /// What the recorder has to say of itself: why it cannot write, if so.
-    var problem: String? { loss?.reason }
+    var problem: String? { unwritten?.reason }
 
     /// Ends the inherited hold on the parent's journal, in a forked child.
     borrowing func abandonInChild() {
@@ -142,16 +170,17 @@ struct Line: ~Copyable {
         _ level: UInt8, _ attributes: Attributes, time: Int64?
     ) -> UInt64 {
         let nanoseconds = time ?? Line.now()
-        if loss != nil { recover() }
+        if unwritten != nil { recover() }
         sequence &+= 1
         tail.clear()
-        var flags = clock.isComplete ? 0 : RecordFlags.lowerBound
+        var flags = clock.isComplete ? 0 : RecordFlags.generating
         if !attributes.isEmpty {
             flags |= RecordFlags.attributes
             write(attributes)
         }
         let head = RecordHead(
-            kind: kind, level: level, flags: flags, sequence: sequence, nanoseconds: nanoseconds)
+            kind: kind, level: level, flags: flags, loss: lossNumber, sequence: sequence,
+            nanoseconds: nanoseconds)
         write(head, name, text, cause: nil)
         return sequence
     }
@@ -159,7 +188,7 @@ struct Line: ~Copyable {
     @inline(__always)
     private mutating func write(
         _ head: RecordHead, _ name: UnsafeRawBufferPointer, _ text: UnsafeRawBufferPointer,
-        cause: (index: UInt32, sequence: UInt64)?
+        cause: Cause?
     ) {
         guard !cursor.append(head, name: name, text: text, tail: tail.bytes) else { return }
         writeInNextChunk(head, name, text, cause: cause)
@@ -168,9 +197,9 @@ struct Line: ~Copyable {
     @inline(never)
     private mutating func writeInNextChunk(
         _ head: RecordHead, _ name: UnsafeRawBufferPointer, _ text: UnsafeRawBufferPointer,
-        cause: (index: UInt32, sequence: UInt64)?
+        cause: Cause?
     ) {
-        if loss == nil {
+        if unwritten == nil {
             if cause != nil {
                 // The snapshot says already what this event has seen: only its cause is left to tell.
                 tail.cut(to: attributesEnd)
@@ -179,11 +208,16 @@ struct Line: ~Copyable {
             let bytes = name.count + text.count + tail.count
             do throws(SegmentError) {
                 try beginChunk(first: head.sequence, eventBytes: bytes)
+                if cause != nil {
+                    // In this chunk runs have other indexes, and no names yet.
+                    tail.cut(to: attributesEnd)
+                    writeClock(cause, definedFrom: clock.count, [])
+                }
                 if cursor.append(head, name: name, text: text, tail: tail.bytes) { return }
             } catch {
                 // Not here any more: the marker comes first.
                 cursor = .none
-                loss = Loss(
+                unwritten = Unwritten(
                     first: head.sequence, reason: "\(error)",
                     retryNanoseconds: Line.now() + Limits.retryNanoseconds)
             }
@@ -204,28 +238,38 @@ struct Line: ~Copyable {
             throw .system(call: "open", path: settings.spool.journals, code: ENOENT)
         }
         snapshot.clear()
-        clock.snapshot(of: key, into: &snapshot)
+        snapshot.fixed32(key.process.incarnation)
+        snapshot.string16(key.execution)
+        snapshot.string16(key.host)
+        snapshot.string16(key.process.name)
+        let origin = key.origin.fixed
+        snapshot.fixed8(origin.type)
+        snapshot.fixed64(origin.run)
+        snapshot.fixed64(origin.sequence)
+        snapshot.fixed64(stampLoss?.since ?? 0)
+        snapshot.fixed32(stampLoss?.number ?? 0)
+        clock.snapshot(into: &snapshot)
         cursor = try journal!.nextChunk(
-            firstSequence: first, snapshot: snapshot, isLowerBound: !clock.isComplete,
-            eventBytes: eventBytes)
+            firstSequence: first, snapshot: snapshot, isComplete: clock.isComplete,
+            loss: stampLoss?.reason, eventBytes: eventBytes)
     }
 
     /// Tries, now and then, whether events can be written again; then says first how many were lost, and why.
     @inline(never)
     private mutating func recover() {
         let nanoseconds = Line.now()
-        guard let lost = loss,
+        guard let lost = unwritten,
             nanoseconds >= lost.retryNanoseconds
                 || nanoseconds < lost.retryNanoseconds - 2 * Limits.retryNanoseconds
         else { return }
-        loss?.retryNanoseconds = nanoseconds + Limits.retryNanoseconds
+        unwritten?.retryNanoseconds = nanoseconds + Limits.retryNanoseconds
         if journal == nil { journal = try? Line.makeJournal(settings, run) }
         do throws(SegmentError) {
             try beginChunk(first: sequence + 1, eventBytes: Causality.Limits.nameBytesMax + 1024)
         } catch {
             return
         }
-        loss = nil
+        unwritten = nil
         guard lost.first <= sequence else { return }
         let count = sequence - lost.first + 1
         let events = count == 1 ? "1 event" : "\(count) events"
@@ -253,19 +297,59 @@ struct Line: ~Copyable {
     /// The token of the event that was written last.
     func token() -> Token {
         let mark = Token.mark(of: key.execution)
-        let bytes = [UInt8](unsafeUninitializedCapacity: Limits.tokenBytesMax) { out, count in
-            var writer = TokenWriter(UnsafeMutableRawBufferPointer(out), executionMark: mark)
-            packedID.withUnsafeBytes { _ = writer.append($0, sequence) }
-            var isWhole = clock.isComplete
-            clock.forEachNewestFirst { index, id, value in
-                if index == ownIndex { return true }
-                let hasRoom = writer.append(id, value)
+        let bytes = [UInt8](unsafeUninitializedCapacity: settings.tokenBytesMax) { out, count in
+            var writer = TokenWriter(
+                UnsafeMutableRawBufferPointer(out), executionMark: mark, sender: senderBytes,
+                sequence: sequence, origin: key.origin)
+            var isWhole = clock.isComplete && stampLoss == nil
+            clock.forEachNewestFirst { run, value in
+                let hasRoom = writer.append(run, value)
                 if !hasRoom { isWhole = false }
                 return hasRoom
             }
             count = writer.finish(isAbbreviated: !isWhole)
         }
         return Token(checked: bytes)
+    }
+
+    /// The number of the reason why stamps may lack something from the event on that gets `sequence`; 0 where they lack
+    /// nothing, or did so before.
+    @inline(__always)
+    private var lossNumber: UInt8 {
+        guard let stampLoss, stampLoss.since == sequence else { return 0 }
+        return stampLoss.reason.rawValue
+    }
+
+    /// From an event on stamps may lack something.
+    private mutating func lose(since: UInt64, _ reason: Loss.Reason) {
+        stampLoss = Loss(since: since, reason, number: (stampLoss?.number ?? 0) &+ 1)
+    }
+
+    /// Counts events that whoever keeps no clock of its own has lost: their numbers are a gap, and what they had received is
+    /// not known.
+    mutating func note(lost count: UInt64) {
+        guard count > 0 else { return }
+        sequence += min(count, Limits.lostEventsMax)
+        if journal != nil { journal!.note(given: sequence) }
+        lose(since: sequence + 1, .eventsLost)
+    }
+
+    /// Writes the event of a message whose token cannot be read.
+    mutating func receiveUnreadable(
+        _ name: UnsafeRawBufferPointer, _ text: UnsafeRawBufferPointer, _ level: UInt8,
+        _ attributes: Attributes, time: Int64?
+    ) -> UInt64 {
+        // First: the marker of lost events is an event too.
+        if unwritten != nil { recover() }
+        lose(since: sequence + 1, .unreadableToken)
+        return append(.receive, name, text, level, attributes, time: time)
+    }
+
+    /// The sender of a message, in the clock or not.
+    private struct Cause {
+        var run: RunKey
+        var sequence: UInt64
+        var name: ProcessID
     }
 
     /// Takes in what a token tells, and writes the event that received it.
@@ -283,13 +367,13 @@ struct Line: ~Copyable {
             return append(.local, name, text, level, attributes, time: time)
         }
         let nanoseconds = time ?? Line.now()
-        if loss != nil { recover() }
+        if unwritten != nil { recover() }
         let known = clock.count
+        sequence += 1
         let cause = token.bytes.withUnsafeBytes { merge($0) }
         if token.isAbbreviated { clock.isComplete = false }
-        sequence += 1
         tail.clear()
-        var flags = RecordFlags.clock | (clock.isComplete ? 0 : RecordFlags.lowerBound)
+        var flags = RecordFlags.clock | (clock.isComplete ? 0 : RecordFlags.generating)
         if !attributes.isEmpty {
             flags |= RecordFlags.attributes
             write(attributes)
@@ -297,49 +381,57 @@ struct Line: ~Copyable {
         attributesEnd = tail.count
         writeClock(cause, definedFrom: known, changes)
         let head = RecordHead(
-            kind: .receive, level: level, flags: flags, sequence: sequence, nanoseconds: nanoseconds
-        )
-        write(head, name, text, cause: cause ?? (JournalFormat.noCause, 0))
+            kind: .receive, level: level, flags: flags, loss: lossNumber, sequence: sequence,
+            nanoseconds: nanoseconds)
+        write(head, name, text, cause: cause)
         return sequence
     }
 
     /// Where the tail's attributes end.
     private var attributesEnd = 0
 
-    /// Raises the clock; the entries that grew are in `changes` then. The sender, where there is room for it.
-    private mutating func merge(_ bytes: UnsafeRawBufferPointer) -> (
-        index: UInt32, sequence: UInt64
-    )? {
+    /// Raises the clock by what a token says; the entries that grew are in `changes` then. The sender.
+    private mutating func merge(_ bytes: UnsafeRawBufferPointer) -> Cause {
         changes.removeAll(keepingCapacity: true)
-        var cause: (index: UInt32, sequence: UInt64)?
-        var offset = Token.idOffset(bytes)
-        var isSender = true
-        while offset < bytes.count, let range = PackedID.range(bytes, &offset),
-            let value = PackedID.number(bytes, &offset, max: Causality.Limits.sequenceMax)
-        {
-            defer { isSender = false }
-            let id = UnsafeRawBufferPointer(rebasing: bytes[range])
-            let isOwn = packedID.withUnsafeBytes {
-                $0.count == id.count && memcmp($0.baseAddress!, id.baseAddress!, id.count) == 0
-            }
-            // Nobody has seen of this process what it has not done, and what it has done it knows.
-            if isOwn, !isSender || value > sequence { continue }
-            guard let (index, grew) = clock.raise(id, to: value) else { continue }
-            if isOwn { ownIndex = index }
-            if grew { changes.append(ClockTable.Change(index: UInt32(index), value: value)) }
-            if isSender { cause = (UInt32(index), value) }
+        // Only tokens that were checked exist.
+        let head = TokenHead(bytes)!
+        if let origin = head.origin { clock.imply(origin.run, upTo: origin.sequence) }
+        let isListed = raise(head.run, head.sequence)
+        // Without its sender a stamp does not even generate what was seen.
+        if !isListed { lose(since: sequence, .clockFull) }
+        var offset = head.entriesOffset
+        while offset < bytes.count, let (run, value) = Token.entry(bytes, &offset) {
+            if !raise(run, value) { clock.isComplete = false }
         }
-        return cause
+        return Cause(run: head.run, sequence: head.sequence, name: head.process(in: bytes))
+    }
+
+    /// False where the clock has no room for the entry.
+    @inline(__always)
+    private mutating func raise(_ run: RunKey, _ value: UInt64) -> Bool {
+        // Nobody has seen of this process what it has not done, and what it has done it knows.
+        if run == RunKey(self.run) { return true }
+        guard let (index, grew) = clock.raise(run, to: value) else { return false }
+        if grew { changes.append(ClockTable.Change(index: UInt32(index), value: value)) }
+        return true
     }
 
     private mutating func writeClock(
-        _ cause: (index: UInt32, sequence: UInt64)?, definedFrom known: Int,
-        _ changes: [ClockTable.Change]
+        _ cause: Cause?, definedFrom known: Int, _ changes: [ClockTable.Change]
     ) {
+        // The cause may be a run that no entry stands for: this process itself, or one that another implies.
+        let index = cause.flatMap { clock.index(of: $0.run) }
         tail.fixed32(UInt32(clock.count - known))
         for index in known..<clock.count { clock.define(index, in: &tail) }
-        tail.fixed32(cause?.index ?? JournalFormat.noCause)
+        tail.fixed32(index.map(UInt32.init) ?? JournalFormat.noCause)
         tail.fixed64(cause?.sequence ?? 0)
+        if let index, let cause, clock.takeUnnamed(index) {
+            tail.string16(cause.name.name)
+            tail.fixed32(cause.name.incarnation)
+        } else {
+            tail.fixed16(0)
+            tail.fixed32(0)
+        }
         tail.fixed32(UInt32(changes.count))
         for change in changes {
             tail.fixed32(change.index)
@@ -380,5 +472,42 @@ struct Line: ~Copyable {
             count += 1
         }
         tail.replace16(at: start, count)
+    }
+}
+
+/// What an incarnation begins with.
+private struct Beginning {
+    var origin = Origin.nothing
+    var clock: [(RunKey, UInt64)] = []
+    var isComplete = true
+    /// True where it may have seen more than its origin, and that cannot be told.
+    var lacksOrigin = false
+
+    init(
+        _ parent: Line.Parent?, _ before: Incarnations.Given?, isNumbered: Bool,
+        _ find: (Incarnations.Given) -> Predecessor
+    ) {
+        if let parent {
+            // A parent that had recorded nothing hands on what it began with.
+            guard parent.sequence > 0 else {
+                self = parent.beginning
+                return
+            }
+            // What the parent knew may have been in the middle of a change: it follows from the parent's history.
+            origin = .event(RunKey(parent.run), parent.sequence)
+            isComplete = false
+            return
+        }
+        switch before.map(find) ?? (isNumbered ? nil : .unknown) {
+        case nil, .alive: break
+        case .unknown:
+            origin = .unknown
+            lacksOrigin = true
+        case .ended(let last):
+            origin = last.successorOrigin
+            clock = last.clock.sorted { $0.key.bits < $1.key.bits }.map { ($0.key, $0.value) }
+            isComplete = last.isComplete
+            lacksOrigin = !last.isEndKnown
+        }
     }
 }

@@ -6,16 +6,21 @@ enum Predecessor {
     /// It still runs: two programs have one name. They are two processes, and the later one has seen nothing of the other.
     case alive
     /// It ended with this event.
-    case ended(ProcessID, Incarnations.Last)
+    case ended(Incarnations.Last)
     /// It existed, and where it ended cannot be told: its journal is gone, and the agent never had all of it.
     case unknown
 
     init(_ before: Incarnations.Given, of settings: Line.Settings, _ incarnations: Incarnations) {
-        let process = ProcessID(name: settings.process, incarnation: before.incarnation)
+        // A program of the name and whoever else records under it are two lines: neither goes on from the other, and
+        // where the one before this left off, that number does not tell.
+        guard before.isKeptByName == settings.isKeptByName else {
+            self = .unknown
+            return
+        }
         let folder = JournalFolder(in: settings.spool.journals, run: before.run)
         do {
             if try folder.isAlive() {
-                self = .alive
+                self = settings.isKeptByName ? .unknown : .alive
                 return
             }
         } catch {
@@ -24,7 +29,7 @@ enum Predecessor {
         var last: Incarnations.Last?
         do {
             last = try Predecessor.last(
-                in: folder, ProcessKey(execution: settings.execution, host: "", process: process))
+                in: folder, incarnation: before.incarnation, execution: settings.execution)
         } catch {
             // A journal that cannot be read: perhaps the agent knows.
         }
@@ -34,11 +39,12 @@ enum Predecessor {
         {
             last = noted
         }
-        self = last.map { .ended(process, $0) } ?? .unknown
+        self = last.map { .ended($0) } ?? .unknown
     }
 
+    /// Where a journal ends. Its name may have another host in it: the host may have been renamed since.
     private static func last(
-        in folder: JournalFolder, _ expected: ProcessKey
+        in folder: JournalFolder, incarnation: UInt32, execution: String
     ) throws -> Incarnations.Last? {
         let number = try folder.lastChunkNumber()
         guard number > 0 else { return nil }
@@ -47,13 +53,29 @@ enum Predecessor {
         while try reader.read(
             bytesMax: Limits.chunkBytes, { if case .defect = $0 { hasDefect = true } })
         {}
-        guard let key = reader.key, key.process == expected.process,
-            key.execution == expected.execution
+        guard let key = reader.key, key.process.incarnation == incarnation,
+            ExactText.isSame(key.execution, execution)
         else { return nil }
-        let lost = reader.lostAtEnd
-        return Incarnations.Last(
-            incarnation: key.process.incarnation, run: folder.run,
-            sequence: lost?.upperBound ?? reader.sequence, clock: reader.clock,
-            isLowerBound: reader.isLowerBound || lost != nil || hasDefect)
+        return Incarnations.Last(reader, key, isEndKnown: !hasDefect)
     }
+}
+
+extension Incarnations.Last {
+    /// Where a journal ends that was read to its end; `marker` is the number of the event that an agent has put behind it.
+    package init(
+        _ reader: JournalReader, _ key: ProcessKey, marker: UInt64? = nil, isEndKnown: Bool
+    ) {
+        let lost = reader.lostAtEnd
+        let sequence = marker ?? lost?.upperBound ?? reader.sequence
+        // Without an event there is none whose stamp would tell a successor that something is lacking.
+        let hidesLoss = sequence == 0 && reader.stamp.isLossy
+        self.init(
+            incarnation: key.process.incarnation, run: reader.folder.run, origin: key.origin,
+            sequence: sequence, clock: reader.clock,
+            isComplete: reader.stamp == .complete && lost == nil && marker == nil,
+            isEndKnown: isEndKnown && !hidesLoss)
+    }
+
+    /// What a run that goes on from this one begins with.
+    var successorOrigin: Origin { sequence == 0 ? origin : .event(RunKey(run), sequence) }
 }

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Records what one process does: one sequential line of events, whatever the number of its threads and tasks.
 ///
-///     let recorder = Recorder(process: "web-1/api")
+///     let recorder = Recorder(process: "api")
 ///     recorder.record("order placed", "4711 for \(customer)", attributes: ["total": 12.5])
 ///     request.headers[Token.headerName] = recorder.send("reserve").text     // at the sender
 ///     recorder.receive(try Token(header), "reserve")                         // at the receiver
@@ -19,15 +19,21 @@ import Synchronization
 ///
 /// Each run of a program is an incarnation of its own, whose number is durable before its first event and never given again:
 /// - A restart is the next incarnation. Its first event has seen the last event of the one before.
-/// - Two programs of one name at the same time are two incarnations; neither has seen anything of the other.
+/// - Two programs of one name at the same time are two incarnations; neither has seen anything of the other. So are replicas
+///   that share a spool, as those of a cluster's node do.
 /// - A forked child that goes on with its parent's recorder becomes an incarnation that has seen what the parent had
 ///   recorded. A child that execs, or never records, is nothing.
 /// - Where the spool was emptied, as memory is when a machine restarts, numbers go on: they are kept on disk (see
 ///   `Incarnations`). What the incarnation before had seen last is known if an agent had taken all of it; else it is unknown,
 ///   and questions that need it say so.
 /// - Where no number can be made durable, one is drawn at random from the upper half of the numbers.
-/// - A cloned machine, or a disk restored from a copy, gives numbers that the original gives too. That cannot be prevented
-///   here: the collector finds two events of one name, and reports a defect.
+/// - A cloned machine, or a disk restored from a copy, gives numbers that the original gives too. Runs tell them apart:
+///   they are two processes of one name, which the collector shows apart and reports. Only a program that was cloned while it
+///   ran is one run twice; what nothing tells apart is *unknown* then.
+///
+/// A process is named `HOST/NAME`. HOST is what the agent of this machine says (it leaves the name in the spool, and in the durable
+/// folder, so that programs that start first know it), else `LIGHTCONE_HOST`, else the system's name. HOST has at most 64 bytes,
+/// NAME 190; longer ones are cut, and end in `~` and 8 hexadecimal digits. A NAME equal to HOST is written once.
 ///
 /// The incarnation ends with the program, or when the recorder is released: the last reference decides.
 ///
@@ -39,54 +45,71 @@ public final class Recorder: Sendable {
     /// Begins an incarnation. Costs a few system calls, one of them an fsync.
     ///
     /// - Parameters:
-    ///   - process: The name of the process, 1 to 256 bytes, such as `web-1/api`. Unique within its execution.
-    ///   - host: The name of this machine; without it `LIGHTCONE_HOST`, else the system's name for it.
-    ///   - execution: The set of processes whose clocks belong together.
+    ///   - process: What the program calls its process, such as `api`: unique within its host and execution.
+    ///   - execution: The set of processes whose clocks belong together, at most 256 bytes.
     ///   - spool: The folder that the programs of a host share with its agent; without it `LIGHTCONE_SPOOL`, else
     ///     `/dev/shm/lightcone`.
     ///   - level: The lowest level that is recorded.
-    ///
-    /// Traps where a name is empty or longer than 256 bytes.
     public convenience init(
-        process: String, host: String? = nil, execution: String = "main", spool: String? = nil,
-        level: Level = .trace
+        process: String, execution: String = "main", spool: String? = nil, level: Level = .trace
     ) {
         self.init(
-            process: process, host: host, execution: execution, spool: SpoolFolder(spool),
+            process: process, host: nil, execution: execution, spool: SpoolFolder(spool),
             level: level,
             chunkByteCount: Limits.chunkBytes, chunksMax: Limits.chunksMax)
     }
 
     /// As above, with chunks of another size: at least 4,096 bytes, and a multiple of them.
+    ///
+    /// - Parameters:
+    ///   - host: The name of this machine, where the caller knows better: an agent, a test.
+    ///   - isKeptByName: The process is whoever records under the name, by an agent or a command, and not this program.
+    ///   - run: The run that this is; nil: drawn at random.
+    ///   - tokenBytesMax, clockEntriesMax: Less than a token and a clock may have.
     package init(
         process: String, host: String?, execution: String, spool: SpoolFolder,
-        level: Level = .trace,
-        chunkByteCount: Int, chunksMax: Int
+        level: Level = .trace, isKeptByName: Bool = false, run: Identity128? = nil,
+        chunkByteCount: Int, chunksMax: Int, tokenBytesMax: Int? = nil, clockEntriesMax: Int? = nil
     ) {
-        let host = host ?? Recorder.hostName()
-        for name in [process, host, execution] {
-            precondition(
-                (1...Causality.Limits.nameBytesMax).contains(name.utf8.count),
-                "the names of a process, its host and its execution have 1 to 256 bytes")
-        }
         precondition(
             chunkByteCount >= 4096 && chunkByteCount % 4096 == 0 && chunksMax > 0,
             "a chunk is made of whole pages")
         threshold = Atomic(level.rawValue)
-        line = ForkSafeLock(
-            Line(
-                Line.Settings(
-                    process: process, host: host, execution: execution, spool: spool,
-                    chunkByteCount: chunkByteCount, chunksMax: chunksMax)))
+        var settings = Line.Settings(
+            process: Name.process(process), host: Name.host(host ?? Recorder.hostName(spool)),
+            execution: Name.execution(execution), spool: spool, chunkByteCount: chunkByteCount,
+            chunksMax: chunksMax)
+        settings.isKeptByName = isKeptByName
+        if let tokenBytesMax { settings.tokenBytesMax = tokenBytesMax }
+        if let clockEntriesMax { settings.clockEntriesMax = clockEntriesMax }
+        line = ForkSafeLock(Line(settings, run: run))
     }
 
-    private static func hostName() -> String {
+    /// What a child that this program forks goes on with: for tests, which do not fork.
+    package init(forkedFrom parent: Recorder) {
+        threshold = Atomic(parent.threshold.load(ordering: .relaxed))
+        line = ForkSafeLock(parent.withLine { $0.child() })
+    }
+
+    /// What a copy of the machine goes on with, in a spool of its own: for tests, which copy no machines.
+    ///
+    /// Traps where the spool cannot be written.
+    package init(cloning other: Recorder, into spool: SpoolFolder) {
+        threshold = Atomic(other.threshold.load(ordering: .relaxed))
+        line = ForkSafeLock(
+            other.withLine { line in
+                do {
+                    return try line.clone(into: spool)
+                } catch {
+                    preconditionFailure("no copy: \(error)")
+                }
+            })
+    }
+
+    private static func hostName(_ spool: SpoolFolder) -> String {
+        if let name = spool.hostName { return name }
         if let name = getenv("LIGHTCONE_HOST"), name.pointee != 0 { return String(cString: name) }
-        var buffer = [CChar](repeating: 0, count: 256)
-        guard gethostname(&buffer, buffer.count - 1) == 0, buffer[0] != 0 else {
-            return "localhost"
-        }
-        return buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        return SpoolFolder.systemHostName
     }
 
     /// The lowest level that is recorded. It may be changed at any time.
@@ -119,15 +142,13 @@ public final class Recorder: Sendable {
         public let problem: String?
     }
 
-    private func withLine<Result>(_ body: (inout Line) -> Result) -> Result {
+    private func withLine<Result: ~Copyable>(_ body: (inout Line) -> Result) -> Result {
         line.withLock(renew: Recorder.renew, body)
     }
 
     private static func renew(_ parents: borrowing Line) -> Line {
         parents.abandonInChild()
-        return Line(
-            parents.settings, forkedFrom: EventID(parents.key.process, parents.sequence),
-            origin: parents.origin)
+        return parents.child()
     }
 }
 
@@ -172,6 +193,20 @@ extension Recorder {
         return receive(
             token, name, isShown ? text() : "", level, isShown ? attributes() : Attributes(),
             time: nil)
+    }
+
+    /// Records that a message arrived whose token cannot be read (`Token(…)` threw). Its id.
+    ///
+    /// What the sender had seen is lost, and the event says so: where an answer needs it, it is *unknown*, and names this event, until an
+    /// operator rules out that it matters (`lightcone rule-out`). Never call it for a message that came without any token.
+    @discardableResult
+    public func receiveUnreadable(
+        _ name: EventName, _ text: @autoclosure () -> String = "", level: Level = .warning,
+        attributes: @autoclosure () -> Attributes = Attributes()
+    ) -> EventID {
+        let isShown = isEnabled(level)
+        return receiveUnreadable(
+            name, isShown ? text() : "", level, isShown ? attributes() : Attributes(), time: nil)
     }
 
     @usableFromInline
@@ -221,6 +256,28 @@ extension Recorder {
             }
         }
     }
+
+    /// As `receiveUnreadable`, for an event that happened at a time of its own.
+    package func receiveUnreadable(
+        _ name: EventName, _ text: String, _ level: Level, _ attributes: Attributes, time: Int64?
+    ) -> EventID {
+        withBytes(name, text, attributes) { name, text, attributes in
+            withLine { line in
+                EventID(
+                    line.key.process,
+                    line.receiveUnreadable(name, text, level.rawValue, attributes, time: time))
+            }
+        }
+    }
+
+    /// Counts events that a client, whose clock this recorder keeps, has lost on their way here: their numbers are a gap, and
+    /// what they had received is not known from the next event on.
+    package func note(lost count: UInt64) {
+        withLine { $0.note(lost: count) }
+    }
+
+    /// The run that this is.
+    package var run: Identity128 { withLine { $0.run } }
 
     /// The bytes of a name and a text, cut to their limits.
     @inline(__always)

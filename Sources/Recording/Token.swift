@@ -3,20 +3,24 @@ import Causality
 /// The clock that travels with a message: which event sent it, and what that event had seen.
 ///
 /// Send its `text`, at most 512 characters of base64url, in the message's header `lightcone`; at the other end make a token of
-/// that text again and hand it to `Recorder.receive`. A clock with too many entries is abbreviated: the entries that changed
-/// last travel, and the rest follows from the causes when the histories are joined.
+/// that text again and hand it to `Recorder.receive`. A clock with too many entries is abbreviated: the sender and the entries that
+/// changed last travel, and the rest follows from what their events had seen when the histories are joined.
 ///
-///     token     = version u8 = 1, flags u8, check u32, [execution u64], sender, sequence number, (process, entry)*
-///     flags     = 1 abbreviated (the stamp is a lower bound), 2 has an execution (other than “main”)
+///     token     = version u8 = 2, flags u8, check u32, [execution u64], sender, [origin], (run key u64, entry)*
+///     flags     = 1 the clock is not all that was seen, 2 has an execution (other than “main”), 4 has an origin
 ///     check     = a hash of all that follows it, and of the two bytes before it
 ///     execution = a hash of its name
-///     sender, process = name length, name, incarnation; all numbers LEB128
+///     sender    = run key u64, name length, name, incarnation, sequence number
+///     origin    = run key u64, sequence number: what the sender's run goes on from, which nobody needs an entry for
+///
+/// Run keys and hashes are little-endian, all other numbers LEB128. Runs are named by their keys: only the sender's name travels.
 public struct Token: Sendable, Hashable {
     let bytes: [UInt8]
 
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
     static let abbreviatedFlag: UInt8 = 1
     static let executionFlag: UInt8 = 2
+    static let originFlag: UInt8 = 4
     static let checkOffset = 2
     static let headByteCount = 6
 
@@ -25,10 +29,22 @@ public struct Token: Sendable, Hashable {
 
     init(checked bytes: [UInt8]) { self.bytes = bytes }
 
+    /// A token that no program has given: for tests of what a forger can do.
+    package init(forging sender: RunKey, _ process: ProcessID, sequence: UInt64) {
+        bytes = [UInt8](unsafeUninitializedCapacity: Limits.tokenBytesMax) { out, count in
+            let writer = TokenWriter(
+                UnsafeMutableRawBufferPointer(out), executionMark: 0,
+                sender: TokenWriter.senderBytes(sender, process), sequence: sequence,
+                origin: .nothing)
+            count = writer.finish(isAbbreviated: false)
+        }
+    }
+
     /// Reads a token's text, from whoever sent it. O(length), which is limited to 512.
     ///
-    /// Throws where the text is no token of a version that this program knows, or was changed or cut on its way. What a
-    /// token says is believed, as a message's content is: it can make clocks wrong, never a program.
+    /// Throws where the text is no token of a version that this program knows, or was changed or cut on its way: then
+    /// `Recorder.receiveUnreadable` notes that a message came. What a token says is believed, as a message's content is: it
+    /// can make clocks wrong, never a program.
     public init(_ text: String) throws(TokenError) {
         let count = text.utf8.count
         guard count <= Limits.tokenCharactersMax else {
@@ -50,23 +66,35 @@ public struct Token: Sendable, Hashable {
             return TokenError(.malformed, "expected more than 6 bytes, found \(bytes.count)")
         }
         guard bytes[0] == version else {
-            return TokenError(.unknownVersion, "expected version 1, found \(bytes[0])")
+            return TokenError(.unknownVersion, "expected version \(version), found \(bytes[0])")
         }
         guard
             check(bytes)
                 == bytes.loadUnaligned(fromByteOffset: checkOffset, as: UInt32.self).littleEndian,
-            bytes[1] & ~(abbreviatedFlag | executionFlag) == 0
+            bytes[1] & ~(abbreviatedFlag | executionFlag | originFlag) == 0
         else { return TokenError(.damaged, "the check is wrong: it was changed or cut on its way") }
-        var offset = idOffset(bytes)
-        while offset < bytes.count {
-            guard let range = PackedID.range(bytes, &offset),
-                PackedID.isNamed(UnsafeRawBufferPointer(rebasing: bytes[range])),
-                let entry = PackedID.number(bytes, &offset, max: Causality.Limits.sequenceMax),
-                entry > 0
-            else { return TokenError(.malformed, "no process and number at byte \(offset)") }
+        guard let head = TokenHead(bytes), head.hasName(in: bytes) else {
+            return TokenError(.malformed, "no sender")
         }
-        return idOffset(bytes) < bytes.count
-            ? nil : TokenError(.malformed, "no sender")
+        var offset = head.entriesOffset
+        while offset < bytes.count {
+            guard entry(bytes, &offset) != nil else {
+                return TokenError(.malformed, "no run and number at byte \(offset)")
+            }
+        }
+        return nil
+    }
+
+    /// The run and number at `offset`, which moves behind them; nil where there are none.
+    @inline(__always)
+    static func entry(_ bytes: UnsafeRawBufferPointer, _ offset: inout Int) -> (RunKey, UInt64)? {
+        guard offset + 8 < bytes.count else { return nil }
+        let bits = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self).littleEndian
+        offset += 8
+        guard let value = Varint.number(bytes, &offset, max: Causality.Limits.sequenceMax),
+            value > 0
+        else { return nil }
+        return (RunKey(bits: bits), value)
     }
 
     /// A hash of all but the check itself.
@@ -74,10 +102,6 @@ public struct Token: Sendable, Hashable {
         let rest = UnsafeRawBufferPointer(rebasing: bytes[headByteCount...])
         return UInt32(
             truncatingIfNeeded: mixed(rest, seed: UInt64(bytes[0]) << 8 | UInt64(bytes[1])))
-    }
-
-    static func idOffset(_ bytes: UnsafeRawBufferPointer) -> Int {
-        headByteCount + (bytes[1] & executionFlag == 0 ? 0 : 8)
     }
 
     /// What a token says of an execution: 0 for the default one.
@@ -96,18 +120,74 @@ public struct Token: Sendable, Hashable {
     /// The token as text, for a message header. O(length).
     public var text: String { Base64URL.text(bytes) }
 
-    /// The event that sent the message.
+    /// The event that sent the message, by the name that its run has.
     public var event: EventID {
         bytes.withUnsafeBytes { bytes in
-            var offset = Token.idOffset(bytes)
-            let range = PackedID.range(bytes, &offset)!
-            let process = PackedID.process(UnsafeRawBufferPointer(rebasing: bytes[range]))
-            return EventID(process, PackedID.number(bytes, &offset, max: .max)!)
+            // Only tokens that were checked exist.
+            let head = TokenHead(bytes)!
+            return EventID(head.process(in: bytes), head.sequence)
         }
     }
 
+    /// The run that sent the message.
+    package var sender: RunKey { bytes.withUnsafeBytes { TokenHead($0)!.run } }
+
     /// True where the sender had seen more than the token tells.
     public var isAbbreviated: Bool { bytes[1] & Token.abbreviatedFlag != 0 }
+}
+
+/// Where the parts of a token are that come before its entries.
+struct TokenHead {
+    let run: RunKey
+    let name: Range<Int>
+    let incarnation: UInt32
+    let sequence: UInt64
+    /// What the sender's run goes on from.
+    let origin: (run: RunKey, sequence: UInt64)?
+    let entriesOffset: Int
+
+    /// nil where the bytes hold no sender.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        let start = Token.headByteCount + (bytes[1] & Token.executionFlag == 0 ? 0 : 8)
+        guard start + 8 < bytes.count else { return nil }
+        run = RunKey(
+            bits: bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self).littleEndian)
+        var offset = start + 8
+        guard
+            let length = Varint.number(
+                bytes, &offset, max: UInt64(Causality.Limits.nameBytesMax)),
+            length > 0, offset + Int(length) <= bytes.count
+        else { return nil }
+        name = offset..<offset + Int(length)
+        offset = name.upperBound
+        guard
+            let incarnation = Varint.number(
+                bytes, &offset, max: UInt64(Causality.Limits.incarnationMax)),
+            let sequence = Varint.number(bytes, &offset, max: Causality.Limits.sequenceMax),
+            incarnation > 0, sequence > 0
+        else { return nil }
+        self.incarnation = UInt32(incarnation)
+        self.sequence = sequence
+        if bytes[1] & Token.originFlag == 0 {
+            origin = nil
+        } else {
+            guard let named = Token.entry(bytes, &offset) else { return nil }
+            origin = (named.0, named.1)
+        }
+        entriesOffset = offset
+    }
+
+    /// Whether the name is one: a repaired one would be longer than it may be.
+    func hasName(in bytes: UnsafeRawBufferPointer) -> Bool {
+        let name = bytes[name]
+        return !name.contains(0)
+            && (name.allSatisfy { $0 < 0x80 } || String(validating: name, as: UTF8.self) != nil)
+    }
+
+    func process(in bytes: UnsafeRawBufferPointer) -> ProcessID {
+        ProcessID(
+            name: String(decoding: bytes[name], as: UTF8.self), incarnation: incarnation)
+    }
 }
 
 extension Token: CustomStringConvertible {

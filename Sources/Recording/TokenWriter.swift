@@ -1,29 +1,57 @@
+import Causality
 import Glibc
 
-/// Puts a token together in memory of `Limits.tokenBytesMax` bytes.
+/// Puts a token together in as much memory as it may take.
 struct TokenWriter {
     private let out: UnsafeMutableRawBufferPointer
     private var count: Int
 
-    init(_ out: UnsafeMutableRawBufferPointer, executionMark: UInt64) {
+    /// Begins with the sender; `sender` is its run key, name and incarnation, as `senderBytes` packs them.
+    init(
+        _ out: UnsafeMutableRawBufferPointer, executionMark: UInt64, sender: [UInt8],
+        sequence: UInt64, origin: Origin
+    ) {
         self.out = out
         out[0] = Token.version
         out[1] = executionMark == 0 ? 0 : Token.executionFlag
         count = Token.headByteCount
-        if executionMark != 0 {
-            out.storeBytes(of: executionMark.littleEndian, toByteOffset: count, as: UInt64.self)
-            count += 8
+        if executionMark != 0 { word(executionMark) }
+        sender.withUnsafeBytes { _ = memcpy(out.baseAddress! + count, $0.baseAddress!, $0.count) }
+        count += sender.count
+        varint(sequence)
+        if case .event(let run, let sequence) = origin {
+            out[1] |= Token.originFlag
+            word(run.bits)
+            varint(sequence)
         }
+    }
+
+    /// What a token says of its sender, but for the sequence number.
+    static func senderBytes(_ run: RunKey, _ process: ProcessID) -> [UInt8] {
+        var bytes = (0..<8).map { UInt8(truncatingIfNeeded: run.bits >> (8 * UInt64($0))) }
+        Varint.append(UInt64(process.name.utf8.count), to: &bytes)
+        bytes += process.name.utf8
+        Varint.append(UInt64(process.incarnation), to: &bytes)
+        return bytes
     }
 
     /// False where there is no room.
     @inline(__always)
-    mutating func append(_ id: UnsafeRawBufferPointer, _ value: UInt64) -> Bool {
-        guard count + id.count + PackedID.byteCount(value) <= Limits.tokenBytesMax else {
-            return false
-        }
-        memcpy(out.baseAddress! + count, id.baseAddress!, id.count)
-        count += id.count
+    mutating func append(_ run: RunKey, _ value: UInt64) -> Bool {
+        guard count + 8 + Varint.byteCount(value) <= out.count else { return false }
+        word(run.bits)
+        varint(value)
+        return true
+    }
+
+    @inline(__always)
+    private mutating func word(_ value: UInt64) {
+        out.storeBytes(of: value.littleEndian, toByteOffset: count, as: UInt64.self)
+        count += 8
+    }
+
+    @inline(__always)
+    private mutating func varint(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
             out[count] = UInt8(truncatingIfNeeded: rest) | 0x80
@@ -32,7 +60,6 @@ struct TokenWriter {
         }
         out[count] = UInt8(rest)
         count += 1
-        return true
     }
 
     /// The bytes of the whole token.

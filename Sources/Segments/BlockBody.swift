@@ -23,15 +23,19 @@ package struct BlockBody: Sendable {
     }
 
     /// Packs events: of one process, ascending by sequence number, at most `Limits.blockEventsMax`.
-    static func encode(_ events: [Event]) -> (bytes: [UInt8], causal: CausalColumns) {
-        let causal = CausalColumns(events)
+    static func encode(
+        _ events: [Event], of own: ProcessReference
+    ) -> (bytes: [UInt8], causal: CausalColumns) {
+        let causal = CausalColumns(events, of: own)
         let (shape, attributes) = EventColumns.attributes(events)
         var columns: [(Column, [UInt8])] = [
             (.sequence, EventColumns.sequence(causal)),
             (.kind, EventColumns.kind(causal)),
             (.time, EventColumns.time(causal)),
             (.processes, EventColumns.processes(causal)),
-            (.cause, EventColumns.cause(causal)),
+            (.cause, EventColumns.cause(causal.causes, processes: causal.processes.count)),
+            (.rulings, EventColumns.cause(causal.rulings, processes: causal.processes.count)),
+            (.loss, EventColumns.loss(causal)),
             (.stamp, EventColumns.stamp(causal)),
             (.name, EventColumns.strings(events.map(\.name))),
             (.text, EventColumns.strings(events.map(\.text))),
@@ -106,15 +110,18 @@ package struct BlockBody: Sendable {
         return try unpack(matching[0])
     }
 
-    /// What ordering needs. O(rows + changed clock entries); unpacks six columns.
+    /// What ordering needs. O(rows + changed clock entries); unpacks eight columns.
     package func causalColumns() throws(SegmentError) -> CausalColumns {
         var columns = CausalColumns()
         columns.sequences = try EventColumns.decodeSequence(unpack(.sequence), count: count)
-        (columns.kinds, columns.stamps) = try EventColumns.decodeKind(unpack(.kind), count: count)
+        (columns.kinds, columns.stamps) = try EventColumns.decodeKind(
+            unpack(.kind), loss: unpack(.loss), count: count)
         columns.times = try EventColumns.decodeTime(unpack(.time), count: count)
-        columns.processes = try EventColumns.decodeProcesses(unpack(.processes))
+        try EventColumns.decodeProcesses(unpack(.processes), into: &columns)
         columns.causes = try EventColumns.decodeCause(
             unpack(.cause), count: count, processes: columns.processes.count)
+        columns.rulings = try EventColumns.decodeCause(
+            unpack(.rulings), count: count, processes: columns.processes.count)
         try EventColumns.decodeStamp(unpack(.stamp), into: &columns, count: count)
         return columns
     }
@@ -131,7 +138,8 @@ package struct BlockBody: Sendable {
     }
 
     /// The whole events. O(rows · clock entries).
-    package func events(of process: ProcessID) throws(SegmentError) -> [Event] {
+    package func events(of key: ProcessKey) throws(SegmentError) -> [Event] {
+        let own = key.reference
         let causal = try causalColumns()
         let names = try EventColumns.decodeStrings(unpack(.name), count: count, "name column")
         let texts = try EventColumns.decodeStrings(unpack(.text), count: count, "text column")
@@ -145,13 +153,14 @@ package struct BlockBody: Sendable {
         var clock = VectorClock()
         var clockEntries = 0
         var cause = 0
+        var ruling = 0
         var events: [Event] = []
         events.reserveCapacity(count)
         for row in 0..<count {
             for change in causal.changes[causal.changeStarts[row]..<causal.changeStarts[row + 1]] {
                 clock[causal.processes[change.process]] = change.value
             }
-            clock[process] = causal.sequences[row]
+            clock[own] = causal.sequences[row]
             clockEntries += clock.entries.count
             guard clockEntries <= Limits.blockClockEntriesMax else {
                 throw .malformed(
@@ -159,15 +168,18 @@ package struct BlockBody: Sendable {
                     offset: 0)
             }
             var event = Event(
-                id: EventID(process, causal.sequences[row]), kind: causal.kinds[row],
+                id: EventID(key.process, causal.sequences[row]), kind: causal.kinds[row],
                 time: causal.times[row] == CausalColumns.noTime
                     ? nil : WallTime(nanoseconds: causal.times[row]),
                 name: names[row], text: texts[row], level: levels[row], attributes: attributes[row],
                 clock: clock, stamp: causal.stamps[row])
             if cause < causal.causes.count, causal.causes[cause].row == row {
-                let named = causal.causes[cause]
-                event.cause = EventID(causal.processes[named.process], named.sequence)
+                event.cause = causal.reference(causal.causes[cause])
                 cause += 1
+            }
+            if ruling < causal.rulings.count, causal.rulings[ruling].row == row {
+                event.rulesOut = causal.reference(causal.rulings[ruling])
+                ruling += 1
             }
             events.append(event)
         }

@@ -27,13 +27,10 @@ package struct BlockHeader: Hashable, Sendable {
         package var times: ClosedRange<WallTime>?
         /// True where every stamp is complete.
         package var isComplete: Bool
-        /// The stamps of the first and the last event: all others lie between them.
-        package var firstClock: VectorClock
-        package var lastClock: VectorClock
 
         init(
             key: ProcessKey, count: Int, first: UInt64, last: UInt64, times: ClosedRange<WallTime>?,
-            isComplete: Bool, firstClock: VectorClock, lastClock: VectorClock
+            isComplete: Bool
         ) {
             self.key = key
             self.count = count
@@ -41,8 +38,6 @@ package struct BlockHeader: Hashable, Sendable {
             self.last = last
             self.times = times
             self.isComplete = isComplete
-            self.firstClock = firstClock
-            self.lastClock = lastClock
         }
     }
 
@@ -67,10 +62,7 @@ package struct BlockHeader: Hashable, Sendable {
         rest.bytes(previousDigest)
         rest.fixed32(bodyChecksum)
         if let events {
-            rest.string(events.key.execution)
-            rest.string(events.key.host)
-            rest.string(events.key.process.name)
-            rest.varint(UInt64(events.key.process.incarnation))
+            rest.key(events.key)
             rest.varint(events.count)
             rest.varint(events.first)
             rest.varint(events.last - events.first)
@@ -79,7 +71,6 @@ package struct BlockHeader: Hashable, Sendable {
                 rest.zigzag(times.lowerBound.nanoseconds)
                 rest.zigzag(times.upperBound.nanoseconds)
             }
-            Self.encodeClocks(events.firstClock, events.lastClock, &rest)
         }
         var writer = ByteWriter()
         writer.bytes(Self.magic)
@@ -88,19 +79,6 @@ package struct BlockHeader: Hashable, Sendable {
         writer.bytes(rest.bytes)
         writer.fixed32(crc32(writer.bytes))
         return writer.bytes
-    }
-
-    private static func encodeClocks(
-        _ first: VectorClock, _ last: VectorClock, _ writer: inout ByteWriter
-    ) {
-        let processes = Set(first.entries.keys).union(last.entries.keys).sorted(by: listingOrder)
-        writer.varint(processes.count)
-        for process in processes {
-            writer.string(process.name)
-            writer.varint(UInt64(process.incarnation))
-            writer.varint(first[process])
-            writer.varint(last[process])
-        }
     }
 
     /// The lengths of a block: its header's and its body's, from the first 12 bytes; checked against the limits.
@@ -124,6 +102,13 @@ package struct BlockHeader: Hashable, Sendable {
                 offset: 8)
         }
         return (header, body)
+    }
+
+    /// The header at the start of `bytes`, whatever follows.
+    package init(atStartOf bytes: [UInt8]) throws(SegmentError) {
+        let (header, _) = try BlockHeader.byteCounts(
+            Array(bytes.prefix(BlockHeader.prefixByteCount)))
+        try self.init(decoding: Array(bytes.prefix(header)))
     }
 
     /// Decodes a whole header, whose length `byteCounts` has told.
@@ -151,10 +136,7 @@ package struct BlockHeader: Hashable, Sendable {
 
 extension BlockHeader.Summary {
     fileprivate init(decoding reader: inout ByteReader) throws(SegmentError) {
-        let execution = try reader.string(Causality.Limits.nameBytesMax, "execution")
-        let host = try reader.string(Causality.Limits.nameBytesMax, "host")
-        let process = try ProcessID(decoding: &reader)
-        key = ProcessKey(execution: execution, host: host, process: process)
+        key = try ProcessKey(decoding: &reader)
         count = try reader.count(Limits.blockEventsMax, "event count")
         first = try reader.varint("first sequence number")
         let span = try reader.varint("last sequence number")
@@ -178,23 +160,68 @@ extension BlockHeader.Summary {
         } else {
             times = nil
         }
-        firstClock = VectorClock()
-        lastClock = VectorClock()
-        for _ in 0..<(try reader.count(2 * Causality.Limits.clockEntriesMax, "clock entries")) {
-            let process = try ProcessID(decoding: &reader)
-            firstClock[process] = try reader.varint("clock entry")
-            lastClock[process] = try reader.varint("clock entry")
-        }
     }
 }
 
 extension ProcessID {
     init(decoding reader: inout ByteReader) throws(SegmentError) {
-        let name = try reader.string(Causality.Limits.nameBytesMax, "process name")
+        let name = try reader.name("process name")
         let incarnation = try reader.count(Int(Causality.Limits.incarnationMax), "incarnation")
         guard incarnation >= 1 else {
             throw reader.malformed("incarnation: expected 1 or more, found 0")
         }
         self.init(name: name, incarnation: UInt32(incarnation))
+    }
+}
+
+/// Who a block's events are of:
+///
+///     key    = execution, host, process name, incarnation, flags u8, [run 16], [run key u64, sequence number]
+///     flags  = 1 has a run (a log's process has none), 2 goes on from an event, 4 goes on from where nobody knows
+extension ProcessKey {
+    init(decoding reader: inout ByteReader) throws(SegmentError) {
+        let execution = try reader.name("execution")
+        let host = try reader.name("host")
+        let process = try ProcessID(decoding: &reader)
+        let flags = try reader.byte("flags")
+        guard flags < 8, flags & 6 != 6 else {
+            throw reader.malformed("flags: expected a run and one origin, found \(flags)")
+        }
+        let run = flags & 1 == 0 ? nil : Identity128(bytes: try reader.bytes(16, "run"))
+        var origin = flags & 4 == 0 ? Origin.nothing : .unknown
+        if flags & 2 != 0 {
+            let key = RunKey(bits: try reader.fixed64("origin"))
+            let sequence = try reader.varint("origin")
+            guard (1...Causality.Limits.sequenceMax).contains(sequence) else {
+                throw reader.malformed("origin: \(sequence) is no sequence number")
+            }
+            origin = .event(key, sequence)
+        }
+        self.init(execution: execution, host: host, process: process, run: run, origin: origin)
+    }
+}
+
+extension ByteWriter {
+    mutating func process(_ process: ProcessID) {
+        string(process.name)
+        varint(UInt64(process.incarnation))
+    }
+
+    mutating func key(_ key: ProcessKey) {
+        string(key.execution)
+        string(key.host)
+        process(key.process)
+        var flags: UInt8 = key.run == nil ? 0 : 1
+        switch key.origin {
+        case .nothing: break
+        case .event: flags |= 2
+        case .unknown: flags |= 4
+        }
+        byte(flags)
+        if let run = key.run { bytes(run.bytes) }
+        if case .event(let run, let sequence) = key.origin {
+            fixed64(run.bits)
+            varint(sequence)
+        }
     }
 }

@@ -87,6 +87,21 @@ struct ByteReader {
         try string(ofLength: try count(limit, what), what)
     }
 
+    /// A length as varint, and a name.
+    mutating func name(_ what: String) throws(SegmentError) -> String {
+        let text = try validString(
+            ofLength: try count(Causality.Limits.nameBytesMax, what), what)
+        return try checkedName(text, what)
+    }
+
+    private func checkedName(_ text: String, _ what: String) throws(SegmentError) -> String {
+        do throws(NameError) {
+            return try Name(text).text
+        } catch {
+            throw malformed("\(what): \(error)")
+        }
+    }
+
     mutating func string(ofLength length: Int, _ what: String) throws(SegmentError) -> String {
         guard length <= remaining else {
             throw malformed("\(what): expected \(length) bytes, found \(remaining)")
@@ -95,7 +110,12 @@ struct ByteReader {
         return String(decoding: source[offset..<offset + length], as: UTF8.self)
     }
 
-    /// A length of 16 bits, and as many bytes of UTF-8; at most a name.
+    /// A length of 16 bits, and a name.
+    mutating func name16(_ what: String) throws(SegmentError) -> String {
+        try checkedName(string16(what), what)
+    }
+
+    /// A length of 16 bits, and as many bytes of UTF-8; at most as many as a name has.
     mutating func string16(_ what: String) throws(SegmentError) -> String {
         let length = Int(try fixed16(what))
         guard length <= Causality.Limits.nameBytesMax else {

@@ -15,14 +15,21 @@ package enum Column: UInt8, Sendable, CaseIterable {
     case shape = 10
     /// The values of one attribute key: one column for each.
     case attribute = 11
+    /// Why stamps may lack something, of the rows where that is so.
+    case loss = 12
+    /// What rows rule out.
+    case rulings = 13
 }
 
 /// Columns into bytes and back. One home for what each column looks like before compression:
 ///
 ///     sequence  = run count, (distance from the end of the run before, length)*
-///     kind      = bytes: event kind, + 16 times the stamp's quality
+///     kind      = bytes: event kind, + 16 times the stamp's number
+///     loss      = for the rows whose stamp is lossy: (length, reason, sequence number since when, number)*
 ///     time      = bytes: 1 where there is a time; then for each of those the difference of differences (zigzag)
-///     processes = count, (name, incarnation)*              what cause and stamp refer to by index
+///     processes = count, (type u8, process)*               what cause, rulings and stamp refer to by index
+///                 type 0: a run's key u64; 1: the same, then name and incarnation; 2: name and incarnation
+///     rulings   = as cause
 ///     cause     = count, (rows since the last one, process, difference to the process's last cause (zigzag))*
 ///     stamp     = for each row: count, (process, difference to the entry in the row before (zigzag, modulo 2^64))*
 ///     level     = bytes: 0 for none
@@ -80,24 +87,78 @@ enum EventColumns {
         return writer.bytes
     }
 
-    static func decodeKind(_ bytes: [UInt8], count: Int) throws(SegmentError) -> (
-        [EventKind], [StampQuality]
+    static func loss(_ columns: CausalColumns) -> [UInt8] {
+        var writer = ByteWriter()
+        var run: (loss: Loss, length: Int)?
+        func end() {
+            guard let run else { return }
+            writer.varint(run.length)
+            writer.byte(run.loss.reason.rawValue)
+            writer.varint(run.loss.since)
+            writer.varint(UInt64(run.loss.number))
+        }
+        for case .lossy(let loss) in columns.stamps {
+            if run?.loss == loss {
+                run!.length += 1
+            } else {
+                end()
+                run = (loss, 1)
+            }
+        }
+        end()
+        return writer.bytes
+    }
+
+    /// The kinds and stamps of the rows, from the columns `kind` and `loss`.
+    static func decodeKind(_ bytes: [UInt8], loss: [UInt8], count: Int) throws(SegmentError) -> (
+        [EventKind], [Stamp]
     ) {
         var reader = ByteReader(bytes)
         let raw = try decodeBytes(count: count, &reader, "kind column")
         try reader.expectEnd("kind column")
+        var losses = LossReader(loss)
         var kinds: [EventKind] = []
-        var stamps: [StampQuality] = []
+        var stamps: [Stamp] = []
         for byte in raw {
             guard let kind = EventKind(rawValue: byte & 15),
-                let stamp = StampQuality(rawValue: byte >> 4)
+                let stamp = try Stamp(
+                    rawValue: byte >> 4, loss: { () throws(SegmentError) in try losses.next() })
             else {
                 throw reader.malformed("kind column: \(byte) is no event kind")
             }
             kinds.append(kind)
             stamps.append(stamp)
         }
+        try losses.expectEnd()
         return (kinds, stamps)
+    }
+
+    private struct LossReader {
+        private var reader: ByteReader
+        private var loss = Loss(since: 1, .eventsLost)
+        private var remaining = 0
+
+        init(_ bytes: [UInt8]) { reader = ByteReader(bytes) }
+
+        mutating func next() throws(SegmentError) -> Loss {
+            if remaining == 0 {
+                remaining = try reader.count(Limits.blockEventsMax, "loss column")
+                let number = try reader.byte("loss column")
+                let since = try reader.varint("loss column")
+                let order = try reader.count(Int(UInt32.max), "loss column")
+                guard remaining > 0, let reason = Loss.Reason(rawValue: number),
+                    (1...Causality.Limits.sequenceMax).contains(since)
+                else { throw reader.malformed("loss column: no such loss") }
+                loss = Loss(since: since, reason, number: UInt32(order))
+            }
+            remaining -= 1
+            return loss
+        }
+
+        func expectEnd() throws(SegmentError) {
+            guard remaining == 0 else { throw reader.malformed("loss column: a run too long") }
+            try reader.expectEnd("loss column")
+        }
     }
 
     static func time(_ columns: CausalColumns) -> [UInt8] {
@@ -133,29 +194,48 @@ enum EventColumns {
     static func processes(_ columns: CausalColumns) -> [UInt8] {
         var writer = ByteWriter()
         writer.varint(columns.processes.count)
-        for process in columns.processes {
-            writer.string(process.name)
-            writer.varint(UInt64(process.incarnation))
+        for (process, name) in zip(columns.processes, columns.names) {
+            switch process {
+            case .run(let key):
+                writer.byte(name == nil ? 0 : 1)
+                writer.fixed64(key.bits)
+                if let name { writer.process(name) }
+            case .named(let id):
+                writer.byte(2)
+                writer.process(id)
+            }
         }
         return writer.bytes
     }
 
-    static func decodeProcesses(_ bytes: [UInt8]) throws(SegmentError) -> [ProcessID] {
+    static func decodeProcesses(
+        _ bytes: [UInt8], into columns: inout CausalColumns
+    ) throws(SegmentError) {
         var reader = ByteReader(bytes)
-        var processes: [ProcessID] = []
         for _ in 0..<(try reader.count(Limits.blockRawBytesMax, "process column")) {
-            processes.append(try ProcessID(decoding: &reader))
+            let type = try reader.byte("process column")
+            switch type {
+            case 0, 1:
+                columns.processes.append(
+                    .run(RunKey(bits: try reader.fixed64("process column"))))
+                columns.names.append(type == 0 ? nil : try ProcessID(decoding: &reader))
+            case 2:
+                columns.processes.append(.named(try ProcessID(decoding: &reader)))
+                columns.names.append(nil)
+            default:
+                throw reader.malformed("process column: expected a type of 0 to 2, found \(type)")
+            }
         }
         try reader.expectEnd("process column")
-        return processes
     }
 
-    static func cause(_ columns: CausalColumns) -> [UInt8] {
+    /// The column of causes, or that of rulings: what rows name, ascending by row.
+    static func cause(_ causes: [RowCause], processes: Int) -> [UInt8] {
         var writer = ByteWriter()
-        writer.varint(columns.causes.count)
+        writer.varint(causes.count)
         var row = 0
-        var last = [UInt64](repeating: 0, count: columns.processes.count)
-        for cause in columns.causes {
+        var last = [UInt64](repeating: 0, count: processes)
+        for cause in causes {
             writer.varint(cause.row - row)
             writer.varint(cause.process)
             writer.zigzag(Int64(bitPattern: cause.sequence &- last[cause.process]))

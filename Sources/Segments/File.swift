@@ -1,3 +1,4 @@
+import Causality
 import Glibc
 
 /// Where the bytes of a segment are read from.
@@ -139,6 +140,30 @@ package struct File: ~Copyable, ByteSource {
             guard put > 0 else { throw .system(call: "write", path: path, code: errno) }
             done += put
         }
+    }
+
+    /// Puts a file with these bytes in the place of what is at a path, durably: at whatever instant this ends, there is the
+    /// old one or the new one.
+    package static func replace(
+        _ path: String, with bytes: [UInt8], mode: mode_t
+    ) throws(SegmentError) {
+        var random = SystemRandomNumberGenerator()
+        let fresh = "\(path).\(Identity128(using: &random))"
+        do throws(SegmentError) {
+            let file = try File(fresh, .create)
+            try file.write(bytes, at: 0)
+            guard chmod(fresh, mode) == 0 else {
+                throw .system(call: "chmod", path: fresh, code: errno)
+            }
+            try file.sync()
+            guard rename(fresh, path) == 0 else {
+                throw .system(call: "rename", path: path, code: errno)
+            }
+        } catch {
+            unlink(fresh)
+            throw error
+        }
+        try Folder.sync(Folder.parent(path))
     }
 
     package func truncate(to byteCount: Int) throws(SegmentError) {

@@ -5,11 +5,13 @@ import Glibc
 /// ended. Durable, so that no number is given twice.
 ///
 ///     DURABLE/incarnations/<name>        two slots of 64 bytes; the valid one with the higher number counts
-///     slot = "LCINCARN", incarnation u32, 0 u32, run 16, crc32 of what precedes u32, 0*
-///     DURABLE/incarnations/<name>.last   "LCLASTEV", incarnation u32, run 16, flags u8 (1: lower bound),
-///                                        sequence number u64, count u32, (process, incarnation, entry)*, crc32 u32
+///     slot = "LCINCARN", incarnation u32, kind u32 (0 a program's own, 1 kept by name), run 16, crc32 of what precedes u32, 0*
+///     DURABLE/incarnations/<name>.last   "LCLASTEV", incarnation u32, run 16, flags u8 (1: the clock is all that was
+///                                        seen; 2: that this was the last event is certain), origin (as in
+///                                        JournalFormat), sequence number u64, count u32, (run key u64, entry)*, crc32 u32
 ///
-/// <name> is the first 128 bits of the SHA-256 of execution, 0, process. Slots are written in turns and synced before a
+/// <name> is a hash of execution, 0, and what the program calls the process: without the host, so that a host that is
+/// renamed goes on with its numbers. Slots are written in turns and synced before a
 /// number is used, so whatever a crash tears, the number before it stands. `.last` is written by the agent when it has all
 /// of a program that ended, before it removes its journal.
 package struct Incarnations: Sendable {
@@ -25,10 +27,13 @@ package struct Incarnations: Sendable {
     package struct Given: Hashable, Sendable {
         package var incarnation: UInt32
         package var run: Identity128
+        /// True where the run is of whoever records under the name, by the agent or a command: not of one program.
+        package var isKeptByName: Bool
 
-        package init(incarnation: UInt32, run: Identity128) {
+        package init(incarnation: UInt32, run: Identity128, isKeptByName: Bool) {
             self.incarnation = incarnation
             self.run = run
+            self.isKeptByName = isKeptByName
         }
     }
 
@@ -36,7 +41,9 @@ package struct Incarnations: Sendable {
     private static let magic = Array("LCINCARN".utf8)
 
     /// Gives the next number to `run`, durably. Returns it, and who had the one before.
-    package func next(for run: Identity128, in spool: SpoolFolder) throws(SegmentError) -> (
+    package func next(
+        for run: Identity128, isKeptByName: Bool, in spool: SpoolFolder
+    ) throws(SegmentError) -> (
         given: Given, before: Given?
     ) {
         let folder = try spool.makeDurable() + "/incarnations"
@@ -53,11 +60,11 @@ package struct Incarnations: Sendable {
         guard number < Incarnations.numberMax else {
             throw .malformed(what: "\(folder)/\(name): no incarnation is left", offset: 8)
         }
-        let given = Given(incarnation: number, run: run)
+        let given = Given(incarnation: number, run: run, isKeptByName: isKeptByName)
         var writer = ByteWriter()
         writer.bytes(Incarnations.magic)
         writer.fixed32(number)
-        writer.fixed32(0)
+        writer.fixed32(isKeptByName ? 1 : 0)
         writer.bytes(run.bytes)
         writer.fixed32(crc32(writer.bytes))
         writer.bytes([UInt8](repeating: 0, count: Incarnations.slotByteCount - writer.count))
@@ -83,30 +90,40 @@ package struct Incarnations: Sendable {
             var reader = ByteReader(slot, from: magic.count)
             var checksum = ByteReader(slot, from: 32)
             guard slot.starts(with: magic), let incarnation = try? reader.fixed32("incarnation"),
-                (try? reader.fixed32("zero")) != nil, let run = try? reader.bytes(16, "run"),
+                let kind = try? reader.fixed32("kind"), kind < 2,
+                let run = try? reader.bytes(16, "run"),
                 (try? checksum.fixed32("checksum")) == crc32(slot[..<32]), incarnation > 0
             else { return nil }
-            return Given(incarnation: incarnation, run: Identity128(bytes: run))
+            return Given(
+                incarnation: incarnation, run: Identity128(bytes: run), isKeptByName: kind == 1)
         }
     }
 
-    /// The last event of an incarnation that ended: its number, and its clock without its own entry.
+    /// The last event of an incarnation that ended: its number, and its clock without its own entry and those of linked
+    /// earlier runs.
     package struct Last: Hashable, Sendable {
         package var incarnation: UInt32
         package var run: Identity128
+        /// What the run itself goes on from: what counts where it has no event.
+        package var origin: Origin
         package var sequence: UInt64
-        package var clock: VectorClock
-        package var isLowerBound: Bool
+        package var clock: [RunKey: UInt64]
+        /// True where the clock is all that the run had seen.
+        package var isComplete: Bool
+        /// False where the run may have gone on behind this event.
+        package var isEndKnown: Bool
 
         package init(
-            incarnation: UInt32, run: Identity128, sequence: UInt64, clock: VectorClock,
-            isLowerBound: Bool
+            incarnation: UInt32, run: Identity128, origin: Origin, sequence: UInt64,
+            clock: [RunKey: UInt64], isComplete: Bool, isEndKnown: Bool
         ) {
             self.incarnation = incarnation
             self.run = run
+            self.origin = origin
             self.sequence = sequence
             self.clock = clock
-            self.isLowerBound = isLowerBound
+            self.isComplete = isComplete
+            self.isEndKnown = isEndKnown
         }
     }
 
@@ -116,37 +133,26 @@ package struct Incarnations: Sendable {
     /// not given that number: anybody can write a journal that says so.
     package func note(_ last: Last, in spool: SpoolFolder) throws(SegmentError) {
         if let known = self.last, known.incarnation > last.incarnation { return }
-        guard given.contains(Given(incarnation: last.incarnation, run: last.run)) else { return }
+        guard given.contains(where: { $0.incarnation == last.incarnation && $0.run == last.run })
+        else { return }
         let folder = try spool.makeDurable() + "/incarnations"
         try SpoolFolder.makeShared(folder)
         var writer = ByteWriter()
         writer.bytes(Incarnations.lastMagic)
         writer.fixed32(last.incarnation)
         writer.bytes(last.run.bytes)
-        writer.byte(last.isLowerBound ? 1 : 0)
+        writer.byte((last.isComplete ? 1 : 0) | (last.isEndKnown ? 2 : 0))
+        writer.origin(last.origin)
         writer.fixed64(last.sequence)
-        writer.fixed32(UInt32(last.clock.entries.count))
-        for (process, value) in last.clock.entries.sorted(by: { listingOrder($0.key, $1.key) }) {
-            writer.string(process.name)
-            writer.varint(UInt64(process.incarnation))
+        writer.fixed32(UInt32(last.clock.count))
+        for (run, value) in last.clock.sorted(by: { $0.key.bits < $1.key.bits }) {
+            writer.fixed64(run.bits)
             writer.varint(value)
         }
         writer.fixed32(crc32(writer.bytes))
         let path = "\(folder)/\(name).last"
-        var random = SystemRandomNumberGenerator()
-        let fresh = "\(path).\(Identity128(using: &random))"
-        let file = try File(fresh, .create)
-        try file.write(writer.bytes, at: 0)
         // Programs of other users read it.
-        guard chmod(fresh, 0o644) == 0 else {
-            throw .system(call: "chmod", path: fresh, code: errno)
-        }
-        try file.sync()
-        guard rename(fresh, path) == 0 else {
-            unlink(fresh)
-            throw .system(call: "rename", path: path, code: errno)
-        }
-        try Folder.sync(folder)
+        try File.replace(path, with: writer.bytes, mode: 0o644)
     }
 
     /// Where the last incarnation that ended and was taken by the agent ended; nil where that is not known.
@@ -168,23 +174,24 @@ package struct Incarnations: Sendable {
         var reader = ByteReader(bytes, from: lastMagic.count, to: bytes.count - 4)
         let incarnation = try reader.fixed32("incarnation")
         let run = Identity128(bytes: try reader.bytes(16, "run"))
-        let isLowerBound = try reader.byte("flags") & 1 != 0
+        let flags = try reader.byte("flags")
+        let origin = try reader.origin()
         let sequence = try reader.fixed64("sequence number")
         guard sequence <= Causality.Limits.sequenceMax else {
             throw reader.malformed("\(sequence) is no sequence number")
         }
-        var clock = VectorClock()
+        var clock: [RunKey: UInt64] = [:]
         for _ in 0..<(try reader.fixed32("clock entries")) {
-            let process = try ProcessID(decoding: &reader)
+            let run = RunKey(bits: try reader.fixed64("clock entry"))
             let entry = try reader.varint("clock entry")
             guard entry <= Causality.Limits.sequenceMax else {
                 throw reader.malformed("\(entry) is no sequence number")
             }
-            clock[process] = entry
+            clock[run] = entry
         }
         try reader.expectEnd("last event")
         return Last(
-            incarnation: incarnation, run: run, sequence: sequence, clock: clock,
-            isLowerBound: isLowerBound)
+            incarnation: incarnation, run: run, origin: origin, sequence: sequence, clock: clock,
+            isComplete: flags & 1 != 0, isEndKnown: flags & 2 != 0)
     }
 }

@@ -4,15 +4,21 @@ import Glibc
 /// Where the journals of a host are, and what of a spool outlives it.
 ///
 ///     SPOOL/journals/<run>/     a journal each; SPOOL/agent.sock: the agent's local interface
+///     SPOOL/host, DURABLE/host  what the agent calls this machine
 ///     DURABLE/incarnations/     the last incarnation of each process, and its last event
 ///
 /// DURABLE is the spool itself; where that lies on a memory file system, which a restart of the machine empties, a folder
 /// named after it in `/var/lib/lightcone` (or, where that may not be written, the user's state folder, or `/var/tmp`).
 package struct SpoolFolder: Sendable, Hashable {
     package let path: String
+    /// DURABLE, where somebody has chosen it.
+    private let chosenDurable: String?
 
     /// `LIGHTCONE_SPOOL`; else `/dev/shm/lightcone`, a memory file system; else `/var/tmp/lightcone`.
-    package init(_ path: String? = nil) {
+    ///
+    /// - Parameter durable: A folder to use for what outlives the spool, and no other.
+    package init(_ path: String? = nil, durable: String? = nil) {
+        chosenDurable = durable
         if let path = path ?? SpoolFolder.environment("LIGHTCONE_SPOOL") {
             self.path = SpoolFolder.canonical(path)
         } else {
@@ -66,6 +72,39 @@ package struct SpoolFolder: Sendable, Hashable {
         }
     }
 
+    /// What the agent of this machine calls it, as it left it here; nil where none ever did, or another user's did.
+    package var hostName: String? {
+        for folder in [path] + durableFolders {
+            guard let file = try? File(untrusted: folder + "/host"),
+                let status = try? file.status(),
+                [0, geteuid(), (try? File.status(folder))??.owner].contains(status.owner),
+                let bytes = try? file.read(at: 0, count: Causality.Limits.nameBytesMax + 1)
+            else { continue }
+            let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+            if let name = try? Name(text) { return name.text }
+        }
+        return nil
+    }
+
+    /// Leaves the name of this machine for the programs that record here, also for those that start before the agent.
+    package func leave(hostName name: String) throws(SegmentError) {
+        var folders = [path]
+        let durable = try makeDurable()
+        if durable != path { folders.append(durable) }
+        for folder in folders {
+            try File.replace("\(folder)/host", with: Array("\(name)\n".utf8), mode: 0o644)
+        }
+    }
+
+    /// The system's name for this machine.
+    package static var systemHostName: String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0, buffer[0] != 0 else {
+            return "localhost"
+        }
+        return buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    }
+
     static func makeShared(_ path: String) throws(SegmentError) {
         guard try File.status(path) == nil else { return }
         // Nobody could use it below folders that others may not enter.
@@ -76,6 +115,7 @@ package struct SpoolFolder: Sendable, Hashable {
 
     /// The folders in which incarnations may stand, the preferred one first.
     package var durableFolders: [String] {
+        if let chosenDurable { return [chosenDurable] }
         guard SpoolFolder.isInMemory(path) else { return [path] }
         let name = Identity128(naming: Array(path.utf8)).description
         var bases = ["/var/lib/lightcone"]

@@ -7,21 +7,24 @@ import Causality
 ///     journal    = folder SPOOL/journals/<run>; <run> is 32 hexadecimal digits, new for each incarnation
 ///                  lock: locked (flock) as long as the program lives; <n>.chunk: chunks
 ///     chunk      = header, record*, length u32 = 0 (or the end of the file)
-///     header     = "LCJOURN", version u8 = 1, state u32, chunk bytes u32, chunk number u64, first sequence number u64,
+///     header     = "LCJOURN", version u8 = 2, state u32, chunk bytes u32, chunk number u64, first sequence number u64,
 ///                  run 16, crc32 of the 36 bytes before u32, 0 u32, highest sequence number given u64 (0: not noted)
 ///     state      = 0 being prepared, 1 open, 2 closed (a later chunk is open), 3 free (durable elsewhere)
-///     record     = length u32 (with padding, a multiple of 8), kind u8, level u8 (0: none), flags u8, 0 u8,
+///     record     = length u32 (with padding, a multiple of 8), kind u8, level u8 (0: none), flags u8, loss u8,
 ///                  sequence number u64, time i64 (ns since 1970), name bytes u32, text bytes u32,
 ///                  name, text, [attributes], [clock], 0*
 ///     kind       = 0 local, 1 send, 2 receive, 16 snapshot
-///     flags      = 1 the stamp is a lower bound, 2 has attributes, 4 has a clock
+///     flags      = 1 the clock is not all that was seen, but has every sender, 2 has attributes, 4 has a clock
+///     loss       = 0, or the reason (Stamp.swift) for which stamps may lack something from this event on
 ///     attributes = count u16, (key string16, type u8 (0 text, 1 JSON), value string32)*
-///     clock      = count u32, (process string16, incarnation u32)*      processes seen for the first time: they get
-///                                                                       the next indexes
-///                  cause u32 (an index; all ones: none), sequence number u64,
-///                  count u32, (index u32, entry u64)*                   the entries that grew
+///     clock      = count u32, (run key u64)*            runs seen for the first time: they get the next indexes
+///                  cause u32 (an index; all ones: none), sequence number u64, name string16 (empty: not
+///                  said again), incarnation u32         what the sender of the message is called
+///                  count u32, (index u32, entry u64)*   the entries that grew
 ///     snapshot   = incarnation u32, execution string16, host string16, process string16,
-///                  count u32, (process string16, incarnation u32, entry u64)*   what the process knows: indexes 0, 1, 2 …
+///                  origin u8 (0 nothing, 1 an event, 2 unknown), run key u64, sequence number u64,
+///                  lossy since u64 (0: not; the reason is in loss), the number of that loss u32,
+///                  count u32, (run key u64, entry u64)*   what the process knows: indexes 0, 1, 2 …
 ///
 /// The first record of a chunk is a snapshot, so no chunk needs another to be read. A record is committed by storing its
 /// length last, with release; the word after it was set to 0 before. So a reader sees whole records only, at whatever
@@ -69,7 +72,7 @@ package struct ChunkHeader: Hashable {
     package static let byteCount = 64
     package static let stateOffset = 8
     package static let givenOffset = 56
-    static let magic = Array("LCJOURN\u{1}".utf8)
+    static let magic = Array("LCJOURN\u{2}".utf8)
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter()
@@ -103,7 +106,7 @@ package struct ChunkHeader: Hashable {
             throw .malformed(what: "expected a journal chunk, found something else", offset: 0)
         }
         guard found == magic else {
-            throw .malformed(what: "journal version: expected 1, found \(found[7])", offset: 7)
+            throw .malformed(what: "journal version: expected 2, found \(found[7])", offset: 7)
         }
         try reader.skip(4, "chunk state")
         let chunkByteCount = Int(try reader.fixed32("chunk size"))
@@ -125,9 +128,45 @@ package struct ChunkHeader: Hashable {
 /// What a record has besides name and text. The bits are on disk: never renumbered. Plain bits, since the generic
 /// operations of an `OptionSet` of another module cost more than all the rest of an event.
 package enum RecordFlags {
-    /// The stamp is a lower bound: what is missing follows from the causes.
-    package static var lowerBound: UInt8 { 1 }
+    /// The clock is not all that was seen, but has the sender of every message.
+    package static var generating: UInt8 { 1 }
     package static var attributes: UInt8 { 2 }
     /// A cause, and the entries of the clock that grew.
     package static var clock: UInt8 { 4 }
+}
+
+/// Origins, of fixed width: type u8 (0 nothing, 1 an event, 2 unknown), run key u64, sequence number u64.
+extension ByteReader {
+    mutating func origin() throws(SegmentError) -> Origin {
+        let type = try byte("origin")
+        let run = RunKey(bits: try fixed64("origin"))
+        let sequence = try fixed64("origin")
+        switch type {
+        case 0: return .nothing
+        case 1 where (1...Causality.Limits.sequenceMax).contains(sequence):
+            return .event(run, sequence)
+        case 2: return .unknown
+        default: throw malformed("origin: \(type) of \(sequence) is none")
+        }
+    }
+}
+
+extension ByteWriter {
+    mutating func origin(_ origin: Origin) {
+        let (type, run, sequence) = origin.fixed
+        byte(type)
+        fixed64(run)
+        fixed64(sequence)
+    }
+}
+
+extension Origin {
+    /// The three numbers that stand for an origin where widths are fixed.
+    package var fixed: (type: UInt8, run: UInt64, sequence: UInt64) {
+        switch self {
+        case .nothing: (0, 0, 0)
+        case .event(let run, let sequence): (1, run.bits, sequence)
+        case .unknown: (2, 0, 0)
+        }
+    }
 }

@@ -6,10 +6,12 @@ package struct JournalReader: Sendable {
     package let folder: JournalFolder
     /// Whose events these are; nil until the first chunk was read.
     package private(set) var key: ProcessKey?
-    /// The last event that was read, and its clock without its own entry.
+    /// The last event that was read, its clock without its own entry, and whether that is all.
     package private(set) var sequence: UInt64 = 0
-    package private(set) var clock = VectorClock()
-    package private(set) var isLowerBound = false
+    package private(set) var clock: [RunKey: UInt64] = [:]
+    package private(set) var stamp = Stamp.complete
+    /// From where on stamps may lack something, and why.
+    private var loss: Loss?
     /// The number of the chunk that is read, 0 before the first.
     package private(set) var chunkNumber: UInt64 = 0
 
@@ -17,7 +19,9 @@ package struct JournalReader: Sendable {
     /// Events up to this one were read by an earlier reader.
     private let skipped: UInt64
     private let isScanning: Bool
-    private var processes: [ProcessID] = []
+    private var runs: [RunKey] = []
+    /// What senders said that they are called.
+    private var names: [RunKey: ProcessID] = [:]
     private var nameByteCount = 0
     /// The highest sequence number that the program says it gave.
     private var given: UInt64 = 0
@@ -209,7 +213,7 @@ package struct JournalReader: Sendable {
         let kindByte = try reader.byte("kind")
         let levelByte = try reader.byte("level")
         let flags = try reader.byte("flags")
-        try reader.skip(1, "flags")
+        let lossNumber = try reader.byte("loss")
         let sequence = try reader.fixed64("sequence number")
         let time = Int64(bitPattern: try reader.fixed64("time"))
         let nameCount = Int(try reader.fixed32("name"))
@@ -223,9 +227,17 @@ package struct JournalReader: Sendable {
         if !isWanted { try reader.skip(nameCount + textCount, "name and text") }
         let name = isWanted ? try reader.validString(ofLength: nameCount, "name") : ""
         let text = isWanted ? try reader.validString(ofLength: textCount, "text") : ""
-        defer { isLowerBound = flags & RecordFlags.lowerBound != 0 }
+        let reason = lossNumber == 0 ? nil : Loss.Reason(rawValue: lossNumber)
+        guard lossNumber == 0 || reason != nil else {
+            throw reader.malformed("loss: \(lossNumber) is unknown to this program")
+        }
+        defer {
+            stamp =
+                loss.map { .lossy($0) }
+                ?? (flags & RecordFlags.generating == 0 ? .complete : .generating)
+        }
         if kindByte == JournalFormat.snapshotKind {
-            try snapshot(&reader)
+            try snapshot(&reader, reason)
             // The numbers before this chunk were given, whoever has their events.
             if sequence <= Causality.Limits.sequenceMax {
                 given = max(given, sequence &- min(sequence, 1))
@@ -233,7 +245,7 @@ package struct JournalReader: Sendable {
             try skipPadding(&reader, to: start + length)
             return nil
         }
-        guard let kind = EventKind(rawValue: kindByte) else {
+        guard let kind = EventKind(rawValue: kindByte), kind != .unsaid else {
             throw reader.malformed("event kind: expected 0 to 2, found \(kindByte)")
         }
         guard let key else { throw reader.malformed("a chunk does not begin with a snapshot") }
@@ -247,17 +259,22 @@ package struct JournalReader: Sendable {
         }
         let attributes = flags & RecordFlags.attributes != 0 ? try attributes(&reader) : []
         let cause =
-            flags & RecordFlags.clock != 0 ? try clockChanges(&reader, of: key.process) : nil
+            flags & RecordFlags.clock != 0 ? try clockChanges(&reader) : nil
         try skipPadding(&reader, to: start + length)
         if !isRepeated { self.sequence = sequence }
+        // The chunk's own snapshot may have told it already.
+        if let reason, loss?.since != sequence {
+            loss = Loss(since: sequence, reason, number: (loss?.number ?? 0) &+ 1)
+        }
         guard isWanted else { return nil }
-        var stamp = clock
-        stamp[key.process] = sequence
+        var seen: [ProcessReference: UInt64] = [key.reference: sequence]
+        for (run, entry) in clock { seen[.run(run)] = entry }
         return Event(
             id: EventID(key.process, sequence), kind: kind, time: WallTime(nanoseconds: time),
             name: name, text: text, level: Level(rawValue: levelByte), attributes: attributes,
-            cause: cause, clock: stamp,
-            stamp: flags & RecordFlags.lowerBound != 0 ? .lowerBound : .complete)
+            cause: cause, clock: VectorClock(seen),
+            stamp: loss.map { .lossy($0) }
+                ?? (flags & RecordFlags.generating == 0 ? .complete : .generating))
     }
 
     private func skipPadding(_ reader: inout ByteReader, to end: Int) throws(SegmentError) {
@@ -267,48 +284,58 @@ package struct JournalReader: Sendable {
         try reader.skip(end - reader.offset, "padding")
     }
 
-    private mutating func snapshot(_ reader: inout ByteReader) throws(SegmentError) {
+    private mutating func snapshot(
+        _ reader: inout ByteReader, _ reason: Loss.Reason?
+    ) throws(SegmentError) {
         let incarnation = try reader.fixed32("incarnation")
-        let execution = try reader.string16("execution")
-        let host = try reader.string16("host")
-        let name = try reader.string16("process name")
-        guard (1...Causality.Limits.incarnationMax).contains(incarnation), !name.isEmpty else {
+        let execution = try reader.name16("execution")
+        let host = try reader.name16("host")
+        let name = try reader.name16("process name")
+        guard (1...Causality.Limits.incarnationMax).contains(incarnation) else {
             throw reader.malformed("no process: incarnation \(incarnation) of “\(name)”")
         }
         let found = ProcessKey(
             execution: execution, host: host,
-            process: ProcessID(name: name, incarnation: incarnation))
+            process: ProcessID(name: name, incarnation: incarnation), run: folder.run,
+            origin: try reader.origin())
         guard key == nil || key == found else {
             throw reader.malformed(
                 "a journal of two processes: \(key!.process) and \(found.process)")
         }
+        let since = try sequenceNumber(&reader)
+        let number = try reader.fixed32("loss")
+        guard (since == 0) == (reason == nil) else {
+            throw reader.malformed("stamps lack something since \(since), and no reason fits")
+        }
         key = found
-        processes = []
-        nameByteCount = 0
-        clock = VectorClock()
-        for _ in 0..<(try processCount(&reader)) {
-            let process = try process(&reader)
-            processes.append(process)
+        loss = reason.map { Loss(since: since, $0, number: number) }
+        (runs, names, nameByteCount, clock) = ([], [:], 0, [:])
+        for _ in 0..<(try runCount(&reader)) {
+            let run = RunKey(bits: try reader.fixed64("clock entry"))
+            runs.append(run)
             let entry = try sequenceNumber(&reader)
-            if process != found.process { clock[process] = entry }
+            if run != RunKey(folder.run), entry > 0 { clock[run] = entry }
         }
     }
 
-    private func processCount(_ reader: inout ByteReader) throws(SegmentError) -> Int {
-        let count = Int(try reader.fixed32("processes"))
-        guard count + processes.count <= Causality.Limits.clockEntriesMax else {
+    private func runCount(_ reader: inout ByteReader) throws(SegmentError) -> Int {
+        let count = Int(try reader.fixed32("runs"))
+        guard count + runs.count <= Causality.Limits.clockEntriesMax else {
             throw reader.malformed(
-                "a clock of more than \(Causality.Limits.clockEntriesMax) processes")
+                "a clock of more than \(Causality.Limits.clockEntriesMax) runs")
         }
         return count
     }
 
-    private mutating func process(_ reader: inout ByteReader) throws(SegmentError) -> ProcessID {
+    /// What the sender of a message is called, where the record says it.
+    private mutating func senderName(_ reader: inout ByteReader) throws(SegmentError) -> ProcessID?
+    {
         let name = try reader.string16("process name")
         let incarnation = try reader.fixed32("incarnation")
-        guard (1...Causality.Limits.incarnationMax).contains(incarnation), !name.isEmpty else {
-            throw reader.malformed("no process: incarnation \(incarnation) of “\(name)”")
-        }
+        guard !name.isEmpty else { return nil }
+        guard (1...Causality.Limits.incarnationMax).contains(incarnation),
+            !name.utf8.contains(0)
+        else { throw reader.malformed("no process: incarnation \(incarnation) of “\(name)”") }
         nameByteCount += name.utf8.count
         guard nameByteCount <= Limits.journalNameBytesMax else {
             throw reader.malformed(
@@ -354,26 +381,31 @@ package struct JournalReader: Sendable {
 
     /// Takes in what an event has seen for the first time; its cause.
     private mutating func clockChanges(
-        _ reader: inout ByteReader, of process: ProcessID
-    ) throws(SegmentError) -> EventID? {
-        for _ in 0..<(try processCount(&reader)) { processes.append(try self.process(&reader)) }
+        _ reader: inout ByteReader
+    ) throws(SegmentError) -> EventReference? {
+        for _ in 0..<(try runCount(&reader)) {
+            runs.append(RunKey(bits: try reader.fixed64("clock entry")))
+        }
         let sender = try reader.fixed32("cause")
         let sent = try sequenceNumber(&reader)
+        let name = try senderName(&reader)
         let count = Int(try reader.fixed32("clock entries"))
         for _ in 0..<count {
-            let other = try index(reader.fixed32("clock entry"), reader)
+            let other = try run(reader.fixed32("clock entry"), reader)
             let value = try sequenceNumber(&reader)
-            if other != process { clock[other] = max(clock[other], value) }
+            if other != RunKey(folder.run) { clock[other] = max(clock[other] ?? 0, value) }
         }
         if sender == JournalFormat.noCause { return nil }
-        return EventID(try index(sender, reader), max(sent, 1))
+        let run = try run(sender, reader)
+        if let name { names[run] = name }
+        return EventReference(.run(run), max(sent, 1), name: names[run])
     }
 
-    private func index(_ index: UInt32, _ reader: ByteReader) throws(SegmentError) -> ProcessID {
-        guard Int(index) < processes.count else {
-            throw reader.malformed("process \(index) of \(processes.count)")
+    private func run(_ index: UInt32, _ reader: ByteReader) throws(SegmentError) -> RunKey {
+        guard Int(index) < runs.count else {
+            throw reader.malformed("run \(index) of \(runs.count)")
         }
-        return processes[Int(index)]
+        return runs[Int(index)]
     }
 }
 

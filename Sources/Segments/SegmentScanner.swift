@@ -65,13 +65,11 @@ package struct StoredBlock: Sendable {
     package func events() throws(SegmentError) -> [Event] {
         guard let summary = header.events else { return [] }
         _ = try causalColumns()
-        return try columns().events(of: summary.key.process)
+        return try columns().events(of: summary.key)
     }
 
-    /// The checkpoints of a block of sources.
-    package func checkpoints() throws(SegmentError) -> [SourceCheckpoint] {
-        try SourceCheckpoint.decode(body)
-    }
+    /// What a block of sources says.
+    package func commit() throws(SegmentError) -> Commit { try Commit(decoding: body) }
 
     /// Throws where the block cannot be decoded in full.
     package func verify() throws(SegmentError) {
@@ -79,7 +77,7 @@ package struct StoredBlock: Sendable {
         case .events:
             _ = try causalColumns()
             try columns().verify()
-        case .sources: _ = try checkpoints()
+        case .sources: _ = try commit()
         }
     }
 }

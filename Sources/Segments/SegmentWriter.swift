@@ -9,13 +9,12 @@ import Causality
 ///     block        = block header, body
 ///     block header = "LCBK", header bytes u32, body bytes u32, kind u8, digest 16, crc32 of body u32,
 ///                    [events], crc32 of what precedes u32
-///     events       = execution, host, process name, incarnation, count, first sequence number, last - first,
-///                    flags u8 (1: has times, 2: stamps complete), [least time, greatest time (zigzag)],
-///                    clock count, (process name, incarnation, entry of first event, entry of last event)*
-///     kind         = 1 events: body as in BlockBody.swift; 2 sources: body as in SourceCheckpoint.swift
+///     events       = key (BlockHeader.swift), count, first sequence number, last - first,
+///                    flags u8 (1: has times, 2: stamps complete), [least time, greatest time (zigzag)]
+///     kind         = 1 events: body as in BlockBody.swift; 2 sources: body as in Commit.swift
 ///     digest       = first 16 bytes of the SHA-256 of the block before; of the file header for the first
 ///     footer       = "LCFT", 0 u32, block count, (offset, bytes, kind, [process, count, first, last - first])*,
-///                    process count, (execution, host, process name, incarnation)*, digest 16,
+///                    process count, key*, digest 16,
 ///                    crc32 of what precedes u32, offset of the footer u64, "LCND"
 ///
 /// What a reader does at a defect: a file header that is wrong is reported, and blocks are read all the same. A block
@@ -66,7 +65,7 @@ package struct SegmentWriter: Sendable {
         precondition(
             !events.isEmpty && events.count <= Limits.blockEventsMax,
             "a block has 1 to 8,192 events")
-        let (body, causal) = BlockBody.encode(events)
+        let (body, causal) = BlockBody.encode(events, of: key.reference)
         let times = causal.times.filter { $0 != CausalColumns.noTime }
         let range = times.min().map {
             WallTime(nanoseconds: $0)...WallTime(nanoseconds: times.max()!)
@@ -74,14 +73,22 @@ package struct SegmentWriter: Sendable {
         let summary = BlockHeader.Summary(
             key: key, count: events.count, first: events[0].id.sequence,
             last: events.last!.id.sequence,
-            times: range, isComplete: causal.stamps.allSatisfy { $0 == .complete },
-            firstClock: events[0].clock, lastClock: events.last!.clock)
+            times: range, isComplete: causal.stamps.allSatisfy { $0 == .complete })
         return seal(.events, body, summary)
     }
 
     /// The block that ends a commit: how far the sources were read.
-    package mutating func block(_ checkpoints: [SourceCheckpoint]) -> [UInt8] {
-        seal(.sources, SourceCheckpoint.encode(checkpoints), nil)
+    package mutating func block(_ commit: Commit) -> [UInt8] {
+        seal(.sources, commit.encoded(), nil)
+    }
+
+    /// A block of another segment, as the next one of this segment.
+    package mutating func copy(_ block: StoredBlock) -> [UInt8] {
+        var header = block.header
+        header.previousDigest = digest
+        let bytes = header.encoded() + block.bytes.suffix(header.bodyByteCount)
+        note(header, bytes)
+        return bytes
     }
 
     private mutating func seal(_ kind: BlockKind, _ body: [UInt8], _ events: BlockHeader.Summary?)
@@ -187,10 +194,7 @@ struct SegmentFooter: Hashable, Sendable {
         writer.bytes(entries.bytes)
         writer.varint(processes.count)
         for key in processes {
-            writer.string(key.execution)
-            writer.string(key.host)
-            writer.string(key.process.name)
-            writer.varint(UInt64(key.process.incarnation))
+            writer.key(key)
         }
         writer.bytes(digest)
         writer.fixed32(crc32(writer.bytes))

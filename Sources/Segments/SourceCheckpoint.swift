@@ -55,61 +55,33 @@ extension SourceCheckpoint {
         }
     }
 
-    /// The body of a block of sources: a codec byte, the raw length, and packed:
+    /// A checkpoint in bytes:
     ///
-    ///     count, (path, generation, device, inode, offset, line, content hash, reader state, flags, unmatched count,
-    ///             count, (line, execution, reason, text)*)*
-    static func encode(_ checkpoints: [SourceCheckpoint]) -> [UInt8] {
-        var raw = ByteWriter()
-        raw.varint(checkpoints.count)
-        for checkpoint in checkpoints {
-            raw.string(checkpoint.path)
-            raw.varint(checkpoint.generation)
-            raw.varint(checkpoint.device)
-            raw.varint(checkpoint.inode)
-            raw.varint(checkpoint.offset)
-            raw.varint(checkpoint.line)
-            raw.varint(checkpoint.contentHash.count)
-            raw.bytes(checkpoint.contentHash)
-            raw.varint(checkpoint.readerState.count)
-            raw.bytes(checkpoint.readerState)
-            raw.byte(checkpoint.isFinished ? 1 : 0)
-            raw.varint(checkpoint.unmatchedCount)
-            raw.varint(checkpoint.unmatched.count)
-            for unmatched in checkpoint.unmatched {
-                raw.varint(unmatched.line)
-                raw.string(unmatched.execution)
-                raw.string(unmatched.reason)
-                raw.string(unmatched.text)
-            }
+    ///     path, generation, device, inode, offset, line, content hash, reader state, flags, unmatched count,
+    ///     count, (line, execution, reason, text)*
+    func encode(into raw: inout ByteWriter) {
+        raw.string(path)
+        raw.varint(generation)
+        raw.varint(device)
+        raw.varint(inode)
+        raw.varint(offset)
+        raw.varint(line)
+        raw.varint(contentHash.count)
+        raw.bytes(contentHash)
+        raw.varint(readerState.count)
+        raw.bytes(readerState)
+        raw.byte(isFinished ? 1 : 0)
+        raw.varint(unmatchedCount)
+        raw.varint(unmatched.count)
+        for unmatched in unmatched {
+            raw.varint(unmatched.line)
+            raw.string(unmatched.execution)
+            raw.string(unmatched.reason)
+            raw.string(unmatched.text)
         }
-        let (codec, packed) = Codec.pack(raw.bytes)
-        var writer = ByteWriter()
-        writer.byte(codec.rawValue)
-        writer.varint(raw.count)
-        writer.bytes(packed)
-        return writer.bytes
     }
 
-    static func decode(_ bytes: [UInt8]) throws(SegmentError) -> [SourceCheckpoint] {
-        var outer = ByteReader(bytes)
-        let number = try outer.byte("codec")
-        guard let codec = Codec(rawValue: number) else {
-            throw outer.malformed("codec: \(number) is unknown to this program")
-        }
-        let rawCount = try outer.count(Limits.blockRawBytesMax, "sources")
-        let raw = try codec.unpack(
-            outer.bytes(outer.remaining, "sources"), rawCount: rawCount, "sources")
-        var reader = ByteReader(raw)
-        var checkpoints: [SourceCheckpoint] = []
-        for _ in 0..<(try reader.count(raw.count, "sources")) {
-            checkpoints.append(try SourceCheckpoint(decoding: &reader))
-        }
-        try reader.expectEnd("sources")
-        return checkpoints
-    }
-
-    private init(decoding reader: inout ByteReader) throws(SegmentError) {
+    init(decoding reader: inout ByteReader) throws(SegmentError) {
         path = try reader.string(Self.pathBytesMax, "path")
         generation = try reader.varint("generation")
         device = try reader.varint("device")

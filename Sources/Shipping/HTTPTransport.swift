@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Causality
 import NIOCore
 import NIOHTTP1
 import Segments
@@ -22,22 +23,26 @@ package struct HTTPTransport: Transport {
         base = collector.hasSuffix("/") ? String(collector.dropLast()) : collector
     }
 
-    package func offset(of segment: Identity128) async throws(ShippingError) -> Int {
+    package func state(of segment: Identity128) async throws(ShippingError) -> RemoteSegment {
         let response = try await execute(.HEAD, segment) { _ in }
         guard response.status == .ok else { throw await failure(response) }
-        return try offset(response)
+        return RemoteSegment(
+            byteCount: try offset(response),
+            digest: response.headers.first(name: "Lightcone-Segment-Digest"))
     }
 
     package func append(
         _ bytes: [UInt8], to segment: Identity128, at offset: Int
-    ) async throws(ShippingError) -> Int {
+    ) async throws(ShippingError) -> Acknowledgement {
         let response = try await execute(.PATCH, segment) { request in
             request.headers.add(name: "Upload-Offset", value: String(offset))
             request.headers.add(name: "Content-Type", value: "application/octet-stream")
             request.body = .bytes(ByteBuffer(bytes: bytes))
         }
         guard response.status == .noContent else { throw await failure(response) }
-        return try self.offset(response)
+        return Acknowledgement(
+            byteCount: try self.offset(response),
+            notes: response.headers["Lightcone-Note"].map { PercentEscaping.unescape($0[...]) })
     }
 
     private func execute(
@@ -71,7 +76,7 @@ package struct HTTPTransport: Transport {
         case 409:
             guard let expected = response.headers.first(name: "Upload-Offset").flatMap({ Int($0) })
             else {
-                return .refused(status: 409, text)
+                return .notContinuation(text)
             }
             return .wrongOffset(expected: expected)
         case 408, 425, 429, 500...599:

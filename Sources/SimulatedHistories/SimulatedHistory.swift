@@ -65,7 +65,8 @@ package struct SimulatedHistory: Sendable {
                 Event(
                     id: event, kind: kind,
                     time: WallTime(nanoseconds: Int64(step) * 1_000_000),
-                    text: "step \(step)", cause: cause, clock: clocks[index].clock))
+                    text: "step \(step)", cause: cause.map { EventReference($0) },
+                    clock: clocks[index].clock))
             if shape.crashPerMille > 0,
                 Int.random(in: 0..<1000, using: &random) < shape.crashPerMille
             {

@@ -65,12 +65,51 @@ struct AskOptions: ParsableArguments {
         }
     }
 
+    /// The JSON answer to a question, for a command that goes on with it.
+    func text(_ verb: String, _ parameters: QuestionParameters) async throws -> String {
+        let source = try place()
+        if AskOptions.isURL(source) {
+            var parameters = parameters
+            if let execution { parameters["execution"] = [execution] }
+            let response = try await RemoteSource(url: source).open(verb, parameters, isJSON: true)
+            return String(buffer: try await response.body.collect(upTo: 16 << 20))
+        }
+        let store = ArchiveStore(try Archive(source, .readOnly))
+        let answer = try store.answering(Question.Options(execution: execution, isJSON: true))
+            .answer(try Question(verb, parameters))
+        var text = ""
+        try answer.write { text += $0 }
+        return text
+    }
+
+    /// Adds a whole segment to the source. Nothing changes where it has the segment already.
+    func append(_ segment: [UInt8], as id: Identity128) async throws {
+        let source = try place()
+        do {
+            if AskOptions.isURL(source) {
+                let transport = HTTPTransport(collector: source)
+                guard try await transport.state(of: id).byteCount == 0 else { return }
+                _ = try await transport.append(segment, to: id, at: 0)
+            } else {
+                let archive = try Archive(source, .readWrite)
+                guard try archive.state(of: id) == nil else { return }
+                try archive.append(segment, to: id, at: 0)
+            }
+        } catch {
+            throw CommandFailure("\(source): \(error)")
+        }
+    }
+
+    private static func isURL(_ source: String) -> Bool {
+        source.hasPrefix("http://") || source.hasPrefix("https://")
+    }
+
     private func answer(
         _ verb: String, _ parameters: QuestionParameters,
         _ local: (Answering<ArchiveStore>) throws -> Answer
     ) async throws {
         let source = try place()
-        if source.hasPrefix("http://") || source.hasPrefix("https://") {
+        if AskOptions.isURL(source) {
             var parameters = parameters
             if let execution { parameters["execution"] = [execution] }
             if let limit { parameters["limit"] = [String(limit)] }
@@ -94,7 +133,10 @@ struct AskOptions: ParsableArguments {
 struct RemoteSource {
     let url: String
 
-    func ask(_ verb: String, _ parameters: QuestionParameters, isJSON: Bool) async throws {
+    /// The answer to a question, before its text.
+    func open(
+        _ verb: String, _ parameters: QuestionParameters, isJSON: Bool
+    ) async throws -> HTTPClientResponse {
         let query = parameters.all.map { "\(escape($0.name))=\(escape($0.value))" }.joined(
             separator: "&")
         let base = url.hasSuffix("/") ? String(url.dropLast()) : url
@@ -108,6 +150,11 @@ struct RemoteSource {
             throw CommandFailure("cannot reach \(base): \(HTTPTransport.reason(error))")
         }
         guard response.status == .ok else { throw try await failure(response) }
+        return response
+    }
+
+    func ask(_ verb: String, _ parameters: QuestionParameters, isJSON: Bool) async throws {
+        let response = try await open(verb, parameters, isJSON: isJSON)
         for note in response.headers["Lightcone-Note"] {
             Terminal.note(PercentEscaping.unescape(note[...]))
         }
@@ -119,7 +166,7 @@ struct RemoteSource {
             }
         } catch {
             throw CommandFailure(
-                "\(base): the answer breaks off: \(HTTPTransport.reason(error))")
+                "\(url): the answer breaks off: \(HTTPTransport.reason(error))")
         }
         Terminal.flush()
         switch response.headers.first(name: "Lightcone-Answer") {

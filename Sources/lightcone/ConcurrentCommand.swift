@@ -5,6 +5,9 @@ struct ConcurrentCommand: AsyncParsableCommand {
         commandName: "concurrent",
         abstract: "Lists what an event neither could have affected nor been affected by.",
         discussion: """
+            Concurrent claims: no recorded message leads from one event to the other, and nothing that could have recorded one is \
+            missing.
+
             Example:
               lightcone concurrent --source shop api:7 --count
             """)

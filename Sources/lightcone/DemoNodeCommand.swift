@@ -1,6 +1,7 @@
 import ArgumentParser
 import DemoStore
 import FoundationEssentials
+import Glibc
 import Recording
 
 struct DemoNodeCommand: AsyncParsableCommand {
@@ -30,7 +31,9 @@ struct DemoNodeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let recorder = Recorder(process: name, host: name, spool: spool)
+        // A machine of its own, whose agent may not have said its name yet.
+        setenv("LIGHTCONE_HOST", name, 1)
+        let recorder = Recorder(process: name, spool: spool)
         var program = NodeProgram(
             name, patience: patience..<patience + 6, recorder: recorder, tell: Self.tell)
         try await program.run { readLine() }

@@ -50,6 +50,12 @@ struct ImportCommand: ParsableCommand {
             valueName: "map"))
     var fields: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "jsonl: complete, if the lines tell of every message. Else a process of which no line has a clock, a kind or a cause is unknown against others.",
+            valueName: "complete"))
+    var clocks: String?
+
     @Option(help: "The execution of logs that name none.")
     var execution = ProcessKey.executionDefault
 
@@ -66,7 +72,7 @@ struct ImportCommand: ParsableCommand {
         let format: LogFormat
         do {
             format = try AgentConfiguration.format(
-                self.format, pattern, delimiter, fields, known: [])
+                self.format, pattern, delimiter, fields, clocks: clocks, known: [])
             _ = try LogReader(format, LogReader.Options(execution: execution, host: host))
         } catch {
             throw QuestionError(.misuse, "\(error)")
@@ -78,7 +84,8 @@ struct ImportCommand: ParsableCommand {
             guard status.isRegular else { throw CommandFailure("\(file) is no regular file") }
         }
         let settings = [
-            self.format, pattern ?? "", delimiter ?? "", fields ?? "", execution, host ?? "",
+            self.format, pattern ?? "", delimiter ?? "", fields ?? "", clocks ?? "",
+            execution, host ?? "",
         ]
         if let complaint = try LogImport.missingField(files, format) {
             throw QuestionError(.misuse, complaint)

@@ -31,6 +31,7 @@ struct Lightcone: AsyncParsableCommand {
                 subcommands: [
                     ExecutionsCommand.self, ProcessesCommand.self, GapsCommand.self,
                     DefectsCommand.self,
+                    RuleOutCommand.self,
                     TimelineCommand.self, ShowCommand.self, OrderCommand.self, PastCommand.self,
                     FutureCommand.self,
                     ConcurrentCommand.self, PathCommand.self, CutCommand.self, ViewCommand.self,

@@ -167,12 +167,13 @@ struct LogImport {
             let lines = Array(
                 newUnmatched.dropFirst(start).prefix(Segments.Limits.unmatchedLinesMax))
             try append(
-                writer.block([
-                    SourceCheckpoint(
-                        path: path, offset: UInt64(offset), line: reader.lineCount,
-                        isFinished: isLast,
-                        unmatchedCount: UInt64(lines.count), unmatched: lines)
-                ]))
+                writer.block(
+                    Commit(checkpoints: [
+                        SourceCheckpoint(
+                            path: path, offset: UInt64(offset), line: reader.lineCount,
+                            isFinished: isLast,
+                            unmatchedCount: UInt64(lines.count), unmatched: lines)
+                    ])))
         }
         events = [:]
         newUnmatched = []
@@ -182,7 +183,7 @@ struct LogImport {
     }
 
     private func order(_ a: ProcessKey, _ b: ProcessKey) -> Bool {
-        (a.execution, a.process.description, a.host) < (b.execution, b.process.description, b.host)
+        a.execution == b.execution ? ProcessKey.listedBefore(a, b) : a.execution < b.execution
     }
 
     private mutating func append(_ bytes: [UInt8]) throws {

@@ -6,6 +6,9 @@ struct OrderCommand: AsyncParsableCommand {
         abstract:
             "Tells how two events are ordered: before, after, equal, concurrent or unknown, and why.",
         discussion: """
+            Concurrent claims: no recorded message leads from one event to the other, and nothing that could have recorded one is \
+            missing. Where something is, the answer is unknown, names it, and says what is excluded all the same.
+
             Example:
               lightcone order --source shop web:3 db:2
             """)

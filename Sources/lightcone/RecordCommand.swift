@@ -190,7 +190,7 @@ struct RecordCommand: AsyncParsableCommand {
     private func recordHere(_ folder: SpoolFolder) throws -> String {
         let recorder = Recorder(
             process: process, host: nil, execution: execution ?? ProcessKey.executionDefault,
-            spool: folder, chunkByteCount: 64 << 10, chunksMax: 64)
+            spool: folder, isKeptByName: true, chunkByteCount: 64 << 10, chunksMax: 64)
         let level = Level(text: level)!
         var values = Attributes()
         for (key, value) in attributes.compactMap(RecordCommand.sides) {

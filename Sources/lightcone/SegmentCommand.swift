@@ -102,7 +102,7 @@ private struct SegmentReport {
     private mutating func add(_ block: StoredBlock) {
         blocks += 1
         guard let summary = block.header.events else {
-            let sources = (try? block.checkpoints()) ?? []
+            let sources = (try? block.commit())?.checkpoints ?? []
             lines.append(
                 (
                     "  \(block.offset)  \(block.bytes.count) bytes  sources  "
@@ -129,7 +129,7 @@ private struct SegmentReport {
             (
                 "  \(block.offset)  \(block.bytes.count) bytes  \(summary.key.execution)  \(summary.key.process) on "
                     + "\(summary.key.host)  \(summary.first)–\(summary.last)  \(summary.count) events  \(times)"
-                    + (summary.isComplete ? "" : "  some stamps are lower bounds"),
+                    + (summary.isComplete ? "" : "  some stamps are not complete"),
                 JSONWriter.object {
                     $0.member("offset", block.offset)
                     $0.member("bytes", block.bytes.count)
@@ -140,8 +140,8 @@ private struct SegmentReport {
                     $0.member("first", summary.first)
                     $0.member("last", summary.last)
                     $0.member("events", summary.count)
-                    $0.member("firstClock", summary.firstClock.entries)
-                    $0.member("lastClock", summary.lastClock.entries)
+                    $0.member("run", summary.key.identity.description)
+                    $0.member("complete", summary.isComplete)
                 }
             ))
     }

@@ -1,9 +1,14 @@
 import AsyncHTTPClient
+import Causality
+import Logging
 import NIOCore
 import Segments
 import Shipping
 import SimulatedHistories
+import Synchronization
 import Testing
+
+@testable import Agent
 
 @Suite struct BackoffTests {
     @Test(arguments: 1...20 as ClosedRange<UInt64>) func waitsLongerAndNeverTooLong(seed: UInt64) {
@@ -24,6 +29,89 @@ import Testing
     }
 }
 
+/// A collector in memory that has gone on with a segment, as another agent wrote it.
+private final class OtherCollector: Transport {
+    struct State {
+        var segments: [Identity128: [UInt8]] = [:]
+        var refused: [Identity128] = []
+    }
+    let state: Mutex<State>
+    /// The segment that another agent writes too, and how much of it is here.
+    private let foreign: Identity128
+
+    init(foreign: Identity128, byteCount: Int) {
+        self.foreign = foreign
+        state = Mutex(State(segments: [foreign: [UInt8](repeating: 0, count: byteCount)]))
+    }
+
+    func state(of segment: Identity128) async throws(ShippingError) -> RemoteSegment {
+        let count = state.withLock { $0.segments[segment]?.count ?? 0 }
+        let isForeign = segment == foreign
+        if isForeign { state.withLock { $0.refused.append(segment) } }
+        return RemoteSegment(byteCount: count, digest: isForeign ? "00" : nil)
+    }
+
+    func append(_ bytes: [UInt8], to segment: Identity128, at offset: Int)
+        async throws(ShippingError) -> Acknowledgement
+    {
+        guard segment != foreign else { throw .notContinuation("other bytes") }
+        let count = state.withLock {
+            $0.segments[segment, default: []] += bytes
+            return $0.segments[segment]!.count
+        }
+        return Acknowledgement(byteCount: count)
+    }
+}
+
+@Suite struct RenewalTests {
+    /// Whether the collector has less or more of it than the spool: other bytes are no continuation.
+    @Test(arguments: [40, 1 << 20]) func anAgentWhoseSegmentsAreRefusedShipsAnew(
+        remote: Int
+    ) async throws {
+        let folder = SpoolFolder()
+        do {
+            var spool = try Spool.opened(folder.path) { _ in }
+            for number in 1...2 as ClosedRange<UInt64> {
+                try spool.commit(
+                    [SpoolTests.key: [SpoolTests.event(number)]], [SpoolTests.checkpoint(number)],
+                    now: WallTime(nanoseconds: Int64(number)))
+            }
+        }
+        // As an agent that is started on a copy of a folder.
+        let opened = try Spool.opened(folder.path) { _ in }
+        let index = opened.index
+        let before = try #require(index.all.first)
+        let collector = OtherCollector(foreign: before.id, byteCount: remote)
+        let owner = Owner(opened)
+        let shipper = Shipper(
+            index: index, transport: collector, logger: Logger(label: "test"),
+            renewIdentity: { try await owner.renew() })
+        let shipping = Task { try await shipper.run() }
+        while !index.isDrained { try await Task.sleep(for: .milliseconds(5)) }
+        shipping.cancel()
+        try await shipping.value
+        let state = collector.state.withLock { $0 }
+        #expect(state.refused == [before.id], "asked once, then it ships anew")
+        let shipped = state.segments.filter { $0.key != before.id }
+        try #require(shipped.count == 1)
+        var scanner = SegmentScanner(BytesInMemory(shipped.values.first!))
+        var sequences: [UInt64] = []
+        while let item = try scanner.next() {
+            guard case .block(let block) = item else { continue }
+            sequences += try block.events().map(\.id.sequence)
+        }
+        #expect(sequences == [1, 2], "nothing is lost")
+    }
+
+    private actor Owner {
+        private var spool: Spool
+
+        init(_ spool: consuming sending Spool) { self.spool = spool }
+
+        func renew() throws { try spool.renewIdentity(now: WallTime(nanoseconds: 9)) }
+    }
+}
+
 @Suite struct HTTPTransportTests {
     @Test(arguments: [
         ("http://127.0.0.1:1/", "cannot reach http://127.0.0.1:1: connection refused"),
@@ -34,7 +122,7 @@ import Testing
     ])
     func whyNobodyAnswersIsSaidPlainly(collector: String, why: String) async throws {
         let error = await #expect(throws: ShippingError.self) {
-            try await HTTPTransport(collector: collector).offset(of: Identity128(naming: [1]))
+            try await HTTPTransport(collector: collector).state(of: Identity128(naming: [1]))
         }
         #expect(error?.description == why)
     }

@@ -19,6 +19,17 @@ final class SpoolFolder {
     }
 }
 
+extension Spool {
+    static func opened(_ path: String, warn: (String) -> Void) throws -> Spool {
+        try Spool(
+            path, host: "h",
+            identities: {
+                var random = SystemRandomNumberGenerator()
+                return Identity128(using: &random)
+            }, warn: warn)
+    }
+}
+
 @Suite struct SpoolTests {
     static let key = ProcessKey(execution: "main", host: "h", process: ProcessID(name: "a"))
 
@@ -46,7 +57,7 @@ final class SpoolFolder {
     @Test func cutAtEveryByteEventsAndCheckpointAgree() throws {
         let folder = SpoolFolder()
         do {
-            var spool = try Spool(folder.path) { _ in }
+            var spool = try Spool.opened(folder.path) { _ in }
             for commit in 0..<4 as Range<UInt64> {
                 let events = (1...3 as ClosedRange<UInt64>).map { Self.event(3 * commit + $0) }
                 try spool.commit(
@@ -61,7 +72,7 @@ final class SpoolFolder {
             let crashed = SpoolFolder()
             try Folder.make(crashed.path + "/segments")
             try File(crashed.path + "/segments/s.lcseg", .write).write(Array(bytes[..<cut]), at: 0)
-            let spool = try Spool(crashed.path) { _ in }
+            let spool = try Spool.opened(crashed.path) { _ in }
             let offset = spool.checkpoints.values.first?.offset ?? 0
             let events = try crashed.segments.flatMap { try Self.events($0) }
             #expect(events.count == Int(offset), "cut at \(cut)")
@@ -83,7 +94,7 @@ final class SpoolFolder {
 
     @Test func aNewSegmentRepeatsAllCheckpoints() throws {
         let folder = SpoolFolder()
-        var spool = try Spool(folder.path) { _ in }
+        var spool = try Spool.opened(folder.path) { _ in }
         try spool.commit(
             [Self.key: [Self.event(1)]], [Self.checkpoint(1)], now: WallTime(nanoseconds: 1))
         try spool.seal(now: WallTime(nanoseconds: 2), bytesMax: 1, secondsMax: 1)
@@ -99,7 +110,7 @@ final class SpoolFolder {
         try Folder.remove(file: disposable[0].path)
         let copy = SpoolFolder()
         try FileManager.default.copyItem(atPath: folder.path, toPath: copy.path)
-        let again = try Spool(copy.path) { _ in }
+        let again = try Spool.opened(copy.path) { _ in }
         #expect(again.checkpoints.values.map(\.offset).sorted() == [1, 7])
         withExtendedLifetime(spool.index) {}
     }
@@ -107,7 +118,7 @@ final class SpoolFolder {
     @Test func aWallClockThatStepsBackDoesNotBringOldCheckpointsBack() throws {
         let folder = SpoolFolder()
         do {
-            var spool = try Spool(folder.path) { _ in }
+            var spool = try Spool.opened(folder.path) { _ in }
             try spool.commit(
                 [Self.key: [Self.event(1)]], [Self.checkpoint(1)], now: WallTime(nanoseconds: 1_000)
             )
@@ -116,14 +127,14 @@ final class SpoolFolder {
             try spool.commit(
                 [Self.key: [Self.event(2)]], [Self.checkpoint(2)], now: WallTime(nanoseconds: 10))
         }
-        let again = try Spool(folder.path) { _ in }
+        let again = try Spool.opened(folder.path) { _ in }
         #expect(again.checkpoints.values.map(\.offset) == [2])
     }
 
     @Test func intactCommitsBehindDamageAreKeptAside() throws {
         let folder = SpoolFolder()
         do {
-            var spool = try Spool(folder.path) { _ in }
+            var spool = try Spool.opened(folder.path) { _ in }
             for commit in 1...3 as ClosedRange<UInt64> {
                 try spool.commit(
                     [Self.key: [Self.event(commit)]], [Self.checkpoint(commit)],
@@ -135,7 +146,7 @@ final class SpoolFolder {
         bytes[bytes.count / 2] ^= 0xff
         try File(path, .write).write(bytes, at: 0)
         var warnings: [String] = []
-        let spool = try Spool(folder.path) { warnings.append($0) }
+        let spool = try Spool.opened(folder.path) { warnings.append($0) }
         #expect(warnings.contains { $0.contains("damaged") })
         let aside = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path + ".damaged")))
         #expect(aside == bytes)
@@ -143,11 +154,65 @@ final class SpoolFolder {
         #expect(UInt64(kept.count) == spool.checkpoints.values.first?.offset ?? 0)
     }
 
+    private static func identity(_ path: String) throws -> Identity128? {
+        var scanner = SegmentScanner(try File(path, .read))
+        _ = try scanner.next()
+        return scanner.header?.host
+    }
+
+    /// What the collector has stays as it is; all else is shipped anew under the new identity.
+    @Test func aNewIdentityLosesNothing() throws {
+        let folder = SpoolFolder()
+        var kept: [UInt64] = []
+        do {
+            var spool = try Spool.opened(folder.path) { _ in }
+            for number in 1...3 as ClosedRange<UInt64> {
+                try spool.commit(
+                    [Self.key: [Self.event(number)]], [Self.checkpoint(number)],
+                    now: WallTime(nanoseconds: Int64(number)))
+                guard number < 3 else { continue }
+                try spool.seal(
+                    now: WallTime(nanoseconds: 9), bytesMax: 1, secondsMax: 1, always: true)
+            }
+            let before = spool.index.all
+            let old = try Self.identity(before[0].path)
+            spool.index.update(before[0].id) { $0.acknowledged = $0.durableByteCount }
+            try spool.renewIdentity(now: WallTime(nanoseconds: 10))
+            let after = spool.index.all
+            try #require(after.count == 3)
+            #expect(after[0].id == before[0].id)
+            #expect(try Self.identity(after[0].path) == old)
+            #expect(Set(after.map(\.id)).count == 3 && after[1].id != before[1].id)
+            #expect(after.allSatisfy { $0.isSealed })
+            #expect(after.dropFirst().allSatisfy { $0.acknowledged == nil })
+            let new = try Self.identity(after[1].path)
+            #expect(new != old)
+            #expect(try Self.identity(after[2].path) == new)
+            kept = try after.flatMap { try Self.events($0.path) }
+            // It goes on under it.
+            try spool.commit(
+                [Self.key: [Self.event(4)]], [Self.checkpoint(4)], now: WallTime(nanoseconds: 11))
+            #expect(try Self.identity(#require(spool.index.all.last).path) == new)
+        }
+        #expect(kept == [1, 2, 3])
+        for path in folder.segments {
+            var scanner = SegmentScanner(try File(path, .read))
+            while let item = try scanner.next() {
+                if case .damage(let damage) = item, !damage.isTail { Issue.record("\(damage)") }
+            }
+        }
+        var warnings: [String] = []
+        let again = try Spool.opened(folder.path) { warnings.append($0) }
+        #expect(warnings == [])
+        #expect(again.checkpoints.values.map(\.offset) == [4])
+        #expect(again.index.all.count == 4)
+    }
+
     @Test func onlyOneAgentASpool() throws {
         let folder = SpoolFolder()
-        let spool = try Spool(folder.path) { _ in }
+        let spool = try Spool.opened(folder.path) { _ in }
         #expect(throws: AgentError.self) {
-            let second = try Spool(folder.path) { _ in }
+            let second = try Spool.opened(folder.path) { _ in }
             _ = second.index
         }
         _ = spool.index
@@ -159,7 +224,7 @@ final class SpoolFolder {
         try File(folder.path + "/segments/x.lcseg", .write).write(
             [UInt8](repeating: 7, count: count), at: 0)
         var warnings = 0
-        var spool = try Spool(folder.path) { _ in warnings += 1 }
+        var spool = try Spool.opened(folder.path) { _ in warnings += 1 }
         #expect(warnings == 1)
         try spool.commit(
             [Self.key: [Self.event(1)]], [Self.checkpoint(1)], now: WallTime(nanoseconds: 1))

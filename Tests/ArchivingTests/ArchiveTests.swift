@@ -31,14 +31,15 @@ final class ArchiveFolder {
             pieces.append(writer.block(all, of: key))
         }
         pieces.append(
-            writer.block([
-                SourceCheckpoint(
-                    path: "/x", offset: 1, line: 1, isFinished: false, unmatchedCount: 1,
-                    unmatched: [
-                        UnmatchedLine(
-                            line: 9, execution: "run \(name)", reason: "why", text: "what")
-                    ])
-            ]))
+            writer.block(
+                Commit(checkpoints: [
+                    SourceCheckpoint(
+                        path: "/x", offset: 1, line: 1, isFinished: false, unmatchedCount: 1,
+                        unmatched: [
+                            UnmatchedLine(
+                                line: 9, execution: "run \(name)", reason: "why", text: "what")
+                        ])
+                ])))
         pieces.append(writer.footer())
         return (id, pieces)
     }
@@ -61,7 +62,7 @@ final class ArchiveFolder {
             // The header travels with the first block.
             if index == 0 { continue }
             let bytes = index == 1 ? pieces[0] + piece : piece
-            offset = try first.append(bytes, to: id, at: offset)
+            offset = try first.append(bytes, to: id, at: offset).end
         }
         #expect(offset == pieces.reduce(0) { $0 + $1.count })
         let second = try Archive(two.path, .readWrite)
@@ -82,7 +83,7 @@ final class ArchiveFolder {
         let archive = try Archive(folder.path, .readWrite)
         let (id, pieces) = Self.pieces("a")
         let start = pieces[0] + pieces[1]
-        let end = try archive.append(start, to: id, at: 0)
+        let end = try archive.append(start, to: id, at: 0).end
         let before = try Self.listing(archive)
         func refused(_ bytes: [UInt8], at offset: Int) -> ArchiveError? {
             do throws(ArchiveError) {
@@ -106,8 +107,8 @@ final class ArchiveFolder {
                 continue
             }
         }
-        guard case .damaged = refused(pieces[3], at: end) else {
-            Issue.record("a block was left out")
+        guard case .notContinuation = refused(pieces[3], at: end) else {
+            Issue.record("a block was left out, or of another segment of this name")
             return
         }
         guard case .damaged = refused(pieces[2] + pieces[3] + pieces[5], at: end) else {
@@ -115,14 +116,14 @@ final class ArchiveFolder {
             return
         }
         #expect(try Self.listing(archive) == before)
-        #expect(try archive.append(Array(pieces[2...].joined()), to: id, at: end) > end)
+        #expect(try archive.append(Array(pieces[2...].joined()), to: id, at: end).end > end)
     }
 
     @Test func whatWasNotAcknowledgedIsCutOff() throws {
         let folder = ArchiveFolder()
         let (id, pieces) = Self.pieces("a")
         var archive: Archive? = try Archive(folder.path, .readWrite)
-        let end = try #require(try archive?.append(pieces[0] + pieces[1], to: id, at: 0))
+        let end = try #require(try archive?.append(pieces[0] + pieces[1], to: id, at: 0)).end
         archive = nil
         // A crash between the write and the catalogue: bytes that nobody was told of.
         let files =
@@ -135,7 +136,7 @@ final class ArchiveFolder {
         let reopened = try Archive(folder.path, .readWrite)
         #expect(try reopened.recover() == [])
         #expect(try File.status(path)?.byteCount == end)
-        #expect(try reopened.append(Array(pieces[2...].joined()), to: id, at: end) > end)
+        #expect(try reopened.append(Array(pieces[2...].joined()), to: id, at: end).end > end)
         // The catalogue is gone: made anew from the segments.
         let before = try Self.listing(reopened)
         try FileManager.default.removeItem(atPath: folder.path + "/catalogue.sqlite")
@@ -158,6 +159,56 @@ final class ArchiveFolder {
         #expect(try archive?.executions() == [])
         archive = nil
         #expect(try Self.listing(Archive(folder.path, .readWrite)) == before)
+    }
+
+    /// Two machines that record as one process: the second one hears of it, once.
+    @Test func whoBearsTheNameOfAnotherIsToldOnce() throws {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        func append(_ agent: String, _ segment: String, _ sequence: UInt64, run: String?) throws
+            -> [ProcessKey]
+        {
+            let id = Identity128(naming: Array(segment.utf8))
+            let header = SegmentHeader(
+                host: Identity128(naming: Array(agent.utf8)), segment: id,
+                created: WallTime(nanoseconds: 1))
+            let process = ProcessID(name: "web-1/api")
+            let key = ProcessKey(
+                execution: "main", host: "web-1", process: process,
+                run: run.map { Identity128(naming: Array($0.utf8)) })
+            var clock = VectorClock()
+            clock[key.reference] = sequence
+            var writer = SegmentWriter(header)
+            let block = writer.block(
+                [Event(id: EventID(process, sequence), clock: clock)], of: key)
+            let bytes = header.encoded() + block + writer.block(Commit(checkpoints: []))
+            return try archive.append(bytes, to: id, at: 0).namesakes
+        }
+        #expect(try append("one", "1", 1, run: "first") == [])
+        #expect(try append("one", "2", 2, run: "first") == [])
+        #expect(try append("two", "3", 1, run: "second").map(\.process.name) == ["web-1/api"])
+        #expect(try append("two", "4", 2, run: "second") == [])
+        #expect(try archive.blocks(of: "main").count == 4, "both are kept")
+    }
+
+    /// What a clone of an agent appends where the original has gone on is no continuation.
+    @Test func otherBytesOfASegmentAreRefusedByName() throws {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        let (id, pieces) = Self.pieces("a")
+        let end = try archive.append(pieces[0] + pieces[1], to: id, at: 0).end
+        // Of the same length, so that the offset alone does not tell.
+        let (_, others) = Self.pieces("a", seed: 2)
+        do throws(ArchiveError) {
+            _ = try archive.append(others[2], to: id, at: end)
+            Issue.record("it was taken")
+        } catch {
+            guard case .notContinuation = error else {
+                Issue.record("\(error)")
+                return
+            }
+        }
+        #expect(try archive.state(of: id)?.byteCount == end)
     }
 
     @Test func onlyOneWrites() throws {

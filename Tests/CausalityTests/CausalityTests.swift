@@ -69,6 +69,82 @@ import Testing
     func noEvent(text: String) { #expect(EventID(text: text) == nil) }
 }
 
+@Suite struct NameTests {
+    @Test(arguments: ["", "a\0b", String(repeating: "x", count: 257)])
+    func noName(text: String) { #expect(throws: NameError.self) { try Name(text) } }
+
+    @Test(arguments: ["x", "a b", "ü", String(repeating: "x", count: 256)])
+    func names(text: String) throws { #expect(try Name(text).text == text) }
+
+    @Test func recordedNamesKeepTheirLimits() {
+        let long = String(repeating: "é", count: 300)
+        #expect(Name.recorded("api", on: "web-1") == "web-1/api")
+        #expect(Name.recorded("n1", on: "n1") == "n1")
+        #expect(Name.withoutHost("web-1/api", on: "web-1") == "api")
+        #expect(Name.withoutHost("n1", on: "n1") == "n1")
+        let cut = Name.recorded(long, on: long)
+        #expect(cut.utf8.count <= 255 && (try? Name(cut)) != nil)
+        #expect(cut.wholeMatch(of: /é+~[0-9a-f]{8}\/é+~[0-9a-f]{8}/) != nil, "\(cut)")
+        #expect(Name.process(long + "1") != Name.process(long + "2"))
+        #expect(Name.process("a\0b") != Name.process("a\u{fffd}b"))
+    }
+}
+
+@Suite struct IdentityTests {
+    @Test(arguments: 1...50 as ClosedRange<UInt64>)
+    func bytesAndDigitsGiveItBack(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let run = Identity128(using: &random)
+        #expect(Identity128(bytes: run.bytes) == run)
+        #expect(Identity128(hex: run.description) == run)
+        #expect(run.description.hasPrefix(RunKey(run).description))
+    }
+
+    @Test(arguments: [
+        "", "0", String(repeating: "G", count: 32), String(repeating: "A", count: 32),
+    ])
+    func noIdentity(text: String) { #expect(Identity128(hex: text) == nil) }
+
+    @Test func aLogsProcessIsToldByWhereItStands() {
+        func key(_ execution: String, _ host: String, _ name: String, run: Identity128? = nil)
+            -> ProcessKey
+        {
+            ProcessKey(
+                execution: execution, host: host, process: ProcessID(name: name), run: run)
+        }
+        let identities = [
+            key("main", "h", "a"), key("main", "g", "a"), key("x", "h", "a"), key("main", "h", "b"),
+            key("main", "ha", ""), key("main", "h", "a", run: Identity128(high: 1, low: 2)),
+        ].map(\.identity)
+        #expect(Set(identities).count == 6)
+        #expect(key("main", "h", "a").identity == key("main", "h", "a").identity)
+        #expect(key("main", "h", "a").reference == .named(ProcessID(name: "a")))
+        #expect(
+            key("main", "h", "a", run: Identity128(high: 1, low: 2)).reference
+                == .run(RunKey(bits: 1)))
+    }
+}
+
+@Suite struct ColumnTests {
+    /// What columns say of causes and clocks is what the events said, by runs and by names.
+    @Test func referencesSurviveColumns() {
+        let (run, name) = (ProcessReference.run(RunKey(bits: 7)), ProcessID(name: "web-1/api"))
+        let own = ProcessReference.run(RunKey(bits: 8))
+        let events = (1...3 as ClosedRange<UInt64>).map { sequence in
+            Event(
+                id: EventID(ProcessID(name: "b"), sequence),
+                cause: sequence == 2 ? EventReference(run, 5, name: name) : nil,
+                clock: VectorClock([own: sequence, run: sequence == 1 ? 0 : 5]),
+                rulesOut: sequence == 3 ? EventReference(EventID(name, 1)) : nil)
+        }
+        let columns = CausalColumns(events, of: own)
+        #expect(columns.reference(columns.causes[0]) == EventReference(run, 5, name: name))
+        #expect(columns.reference(columns.rulings[0]) == EventReference(EventID(name, 1)))
+        #expect(columns.processes == [run, .named(name)])
+        #expect(columns.changeStarts == [0, 0, 1, 1], "its own entry is the sequence number")
+    }
+}
+
 @Suite struct WallTimeTests {
     @Test(arguments: [
         (0, "1970-01-01T00:00:00Z"), (1_368_784_419_000_000_000, "2013-05-17T09:53:39Z"),

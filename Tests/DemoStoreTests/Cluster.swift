@@ -1,6 +1,7 @@
 import Causality
 import DemoStore
 import Glibc
+import HappensBefore
 import Recording
 import Segments
 import Testing
@@ -36,7 +37,7 @@ final class Cluster {
     func start(_ name: String) {
         var node = Node(
             name, patience: 1000..<1001,
-            recorder: Recorder(process: name, host: name, spool: spool.path))
+            recorder: recorder(name))
         node.peers = Set(["n1", "n2", "n3"]).subtracting([name])
         facts[name] = []
         nodes[name] = node
@@ -65,7 +66,14 @@ final class Cluster {
 
     /// A token as another run of a node would send it.
     func token(of name: String) -> String {
-        Recorder(process: name, host: name, spool: spool.path).send("message").text
+        recorder(name).send("message").text
+    }
+
+    /// A node is a machine of its own, of the same name.
+    private func recorder(_ name: String) -> Recorder {
+        Recorder(
+            process: name, host: name, execution: "main", spool: spool, chunkByteCount: 64 << 10,
+            chunksMax: 100)
     }
 
     func deliver(_ message: Message, to name: String) {
@@ -101,17 +109,32 @@ final class Cluster {
 
     /// The events of a name that all nodes recorded, by process.
     func events(_ name: String? = nil) throws -> [String: [Event]] {
-        var events: [String: [Event]] = [:]
+        try read().mapValues { $0.events.filter { name == nil || $0.name == name } }
+            .filter { !$0.value.isEmpty }
+    }
+
+    /// What all nodes recorded, as one history.
+    func history() throws -> History {
+        var history = History(execution: "main")
+        for (index, (key, events)) in try read().values.enumerated() {
+            let columns = CausalColumns(events, of: key.reference)
+            let isNew = history.append(HistoryBlock(id: index, key: key, columns: columns))
+            #expect(isNew)
+        }
+        history.finish()
+        return history
+    }
+
+    private func read() throws -> [String: (key: ProcessKey, events: [Event])] {
+        var events: [String: (key: ProcessKey, events: [Event])] = [:]
         for journal in try JournalFolder.all(in: spool.journals) {
             var reader = JournalReader(journal)
             while try reader.read(
                 bytesMax: 1 << 20,
                 {
                     switch $0 {
-                    case .event(_, let event):
-                        if name == nil || event.name == name {
-                            events[event.id.process.description, default: []].append(event)
-                        }
+                    case .event(let key, let event):
+                        events["\(key.process)", default: (key, [])].events.append(event)
                     case .defect(let text): Issue.record("\(text)")
                     }
                 })

@@ -8,6 +8,15 @@ import Testing
         let demo = try Program.lightcone("demo", "--directory", folder.path)
         #expect(demo.status == 0, "\(demo.output)\n\(demo.errors)")
         #expect(demo.output.contains("\nconcurrent, because neither has seen the other: "))
+        let printed = Set(
+            (demo.output + "\n" + demo.errors).split(separator: "\n").map {
+                ReadmeTests.shape(String($0))
+            })
+        let shown = ReadmeTests.blocks("demo").joined()
+        #expect(shown.count > 10)
+        for line in shown {
+            #expect(printed.contains(ReadmeTests.shape(line)), "the README shows “\(line)”")
+        }
         let work = try #require(
             try FileManager.default.contentsOfDirectory(atPath: folder.path).first)
         let source = "\(folder.path)/\(work)/data"

@@ -53,7 +53,8 @@ import Testing
             #"""
             {"process":"a b","kind":"send","text":"x"}
             {"process":"\u00e9","cause":"a b:1","text":"y"}
-            {"process":"e\u0301","cause":"\u00e9:1","text":"z"}
+            {"process":"\u00e9","kind":"send","text":"w"}
+            {"process":"e\u0301","cause":"\u00e9:2","text":"z"}
 
             """#)
         let (source, again) = (folder.path + "/db", folder.path + "/again")
@@ -398,10 +399,11 @@ import Testing
         #expect(
             try Program.lightcone("order", "--source", source, "a:1", "b:1").output.hasPrefix(
                 "before"))
-        for pair in [["a:1", "a:99"], ["zz:1", "a:1"]] {
-            let order = try Program.lightcone(["order", "--source", source, "--json"] + pair)
-            #expect(order.status == 1 && order.object["order"] as? String == "unknown")
-        }
+        let order = try Program.lightcone("order", "--source", source, "--json", "a:1", "a:99")
+        #expect(order.status == 1 && order.object["order"] as? String == "unknown")
+        let nobody = try Program.lightcone("order", "--source", source, "--json", "zz:1", "a:1")
+        #expect(nobody.status == 1 && nobody.output.isEmpty)
+        #expect(nobody.errors.contains("no process “zz” in execution “main”"))
         for question in [
             ["past", "a:99"], ["cut", "a:99"], ["path", "a:1", "a:99"],
             ["view", "a", "--at", "a:99"],

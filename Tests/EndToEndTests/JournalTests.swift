@@ -4,7 +4,7 @@ import Testing
 /// What the agent makes of journals: good ones, bad ones, and those of cloned machines.
 @Suite(.serialized) struct AgentAndJournalsTests {
     private static func probe(_ arguments: String...) throws -> Program.Result {
-        try Program.run(KillTests.probe, arguments)
+        try Program.run(KillTests.probe, arguments, environment: ["LIGHTCONE_HOST": "h"])
     }
 
     /// A host whose agent does not run yet.
@@ -29,7 +29,8 @@ import Testing
         let agent = try Self.agent(folder, collector.url, spool: spool)
         try waitUntil("all arrived") { try collector.eventCount() == given - lost + 1 }
         let gaps = try Program.lightcone("gaps", "--source", collector.url)
-        #expect(gaps.output.contains("overflow \(given - lost + 1)–\(given) are missing"))
+        #expect(gaps.output.contains("h/overflow \(given - lost + 1)–\(given) are lost"))
+        #expect(gaps.output.contains("could not be recorded"))
         let marker =
             try Program.lightcone(
                 "show", "--source", collector.url, "overflow:\(given + 1)", "--json"
@@ -75,7 +76,7 @@ import Testing
         #expect(defects.output.contains("not possible"))
         let processes = try Program.lightcone("processes", "--source", collector.url, "--json")
             .objects
-        #expect(Set(processes.compactMap { $0["process"] as? String }) == ["good", "later"])
+        #expect(Set(processes.compactMap { $0["process"] as? String }) == ["h/good", "h/later"])
         #expect(agent.stop() == 0)
     }
 
@@ -121,8 +122,8 @@ import Testing
         _ = try Self.probe("hold", "api", original)
         try FileManager.default.copyItem(atPath: original, toPath: clone)
         // Both give number 2 to their next run.
-        #expect(try Self.probe("hold", "api", original).output == "api#2\n")
-        #expect(try Self.probe("hold", "api", clone).output == "api#2\n")
+        #expect(try Self.probe("hold", "api", original).output == "h/api#2\n")
+        #expect(try Self.probe("hold", "api", clone).output == "h/api#2\n")
         try FileManager.default.createDirectory(
             atPath: clone + "/x", withIntermediateDirectories: true)
         let agents = try [
@@ -130,11 +131,17 @@ import Testing
             Self.agent(folder, collector.url, spool: clone, host: "clone"),
         ]
         try waitUntil("the contradiction shows") {
-            try Program.lightcone("defects", "--source", collector.url).output.contains("api#2:1")
+            try Program.lightcone("defects", "--source", collector.url).output.contains("h/api#2@")
         }
         let defects = try Program.lightcone("defects", "--source", collector.url, "--json").objects
         let kinds = defects.filter { $0["note"] as? Bool != true }.map { $0["kind"] as? String }
-        #expect(kinds == ["duplicate"], "\(defects)")
+        #expect(kinds == ["fork"], "\(defects)")
+        let processes = try Program.lightcone("processes", "--source", collector.url, "--json")
+            .objects.compactMap { $0["process"] as? String }
+        #expect(processes.count == 3 && processes.count { $0.hasPrefix("h/api#2@") } == 2)
+        // The one that came later hears of it, and so does who looks after the collector.
+        #expect(collector.program.text.contains("two runs have one name and number"))
+        #expect(agents.count { $0.text.contains("another run is called h/api#2 too") } == 1)
         for agent in agents { #expect(agent.stop() == 0) }
     }
 

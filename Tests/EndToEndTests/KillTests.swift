@@ -14,7 +14,7 @@ import Testing
 
     /// The name of the n-th victim, and its number among those of that name, from 1 on.
     private static func name(_ number: Int) -> (name: String, incarnation: Int) {
-        ("victim-\(number / incarnationsMax)", number % incarnationsMax + 1)
+        ("h/victim-\(number / incarnationsMax)", number % incarnationsMax + 1)
     }
 
     /// Starts the n-th program that floods the spool, reads what it reports, and kills it in the middle. The last event that
@@ -22,7 +22,10 @@ import Testing
     private func victim(_ number: Int, _ spool: String, reports: Int) throws -> UInt64 {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Self.probe)
-        process.arguments = ["flood", Self.name(number).name, spool]
+        process.arguments = ["flood", String(Self.name(number).name.dropFirst(2)), spool]
+        process.environment = ProcessInfo.processInfo.environment.merging(["LIGHTCONE_HOST": "h"]) {
+            $1
+        }
         let pipe = Pipe()
         process.standardOutput = pipe
         try process.run()

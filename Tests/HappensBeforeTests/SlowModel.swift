@@ -23,7 +23,8 @@ struct SlowModel {
             return true
         }
         // A receiver learned of x from e.
-        for receive in events where receive.cause == e && receive.clock.hasSeen(x) {
+        for receive in events
+        where receive.cause == EventReference(e) && receive.clock.hasSeen(x) {
             let id = EventID(receive.id.process, receive.id.sequence - 1)
             if x.process != id.process, let before = byID[id], !before.clock.hasSeen(x) {
                 return true
@@ -48,7 +49,10 @@ struct SlowModel {
     func edges() -> Set<[EventID]> {
         var edges: Set<[EventID]> = []
         for receive in events {
-            for (process, sequence) in receive.clock.entries where process != receive.id.process {
+            for (reference, sequence) in receive.clock.entries {
+                guard case .named(let process) = reference, process != receive.id.process else {
+                    continue
+                }
                 let send = EventID(process, sequence)
                 let between = events.contains { middle in
                     middle.id != send && middle.id != receive.id && middle.clock.hasSeen(send)
@@ -61,7 +65,12 @@ struct SlowModel {
     }
 }
 
-/// A history of `events`, cut into blocks of at most `blockRows` rows.
+/// A process of a log.
+func makeKey(_ process: ProcessID) -> ProcessKey {
+    ProcessKey(execution: "main", host: "h", process: process)
+}
+
+/// A history of the `events` of a log, cut into blocks of at most `blockRows` rows.
 func makeHistory(_ events: [Event], blockRows: Int = 7) -> History {
     var history = History(execution: "main")
     var block = 0
@@ -73,7 +82,8 @@ func makeHistory(_ events: [Event], blockRows: Int = 7) -> History {
             let rows = Array(sorted[start..<min(start + blockRows, sorted.count)])
             let isAppended = history.append(
                 HistoryBlock(
-                    id: block, host: "h", process: process, columns: CausalColumns(rows)))
+                    id: block, key: makeKey(process),
+                    columns: CausalColumns(rows, of: .named(process))))
             precondition(isAppended)
             block += 1
         }

@@ -108,7 +108,7 @@ import Tracing
         let events = try events()
         try #require(events.map(\.text).prefix(3) == ["outside", "started (internal)", "inside"])
         #expect(events[0]["span"] == nil && events[0]["trace_id"] == nil)
-        #expect(events[2]["span"] == "b:2")
+        #expect(events[2]["span"] == "host/b:2")
         #expect(events[2]["trace_id"] == events[1]["trace_id"] && events[2]["trace_id"] != nil)
         #expect(events[2]["span_id"] == events[1]["span_id"])
     }
@@ -122,7 +122,7 @@ import Tracing
         }
         let events = try events()
         try #require(events.map(\.kind) == [.receive, .local])
-        #expect(events[1]["span"] == "b:1" && events[1].text == "handled")
+        #expect(events[1]["span"] == "host/b:1" && events[1].text == "handled")
     }
 
     @Test func aLineThatIsLeftOutLeavesTheMessageToItsSpan() throws {

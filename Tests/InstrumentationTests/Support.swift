@@ -23,20 +23,31 @@ final class TemporarySpool {
     deinit { try? FileManager.default.removeItem(atPath: folder.path) }
 
     func recorder(_ process: String) -> Recorder {
-        Recorder(process: process, host: "host", spool: folder.path)
+        Recorder(
+            process: process, host: "host", execution: "main", spool: folder,
+            chunkByteCount: 64 << 10, chunksMax: 100)
     }
 
     /// The events in the journals now. Records an issue where something there cannot be read.
     func events(of process: String) throws -> [Event] {
-        var events: [Event] = []
+        try read().filter { $0.key.process.name == "host/\(process)" }.map(\.event)
+    }
+
+    /// Whether an event has seen another one, which is of a process of the spool.
+    func hasSeen(_ later: Event, _ earlier: Event) throws -> Bool {
+        let key = try #require(try read().first { $0.event.id == earlier.id }).key
+        return later.clock[key.reference] >= earlier.id.sequence
+    }
+
+    private func read() throws -> [(key: ProcessKey, event: Event)] {
+        var events: [(key: ProcessKey, event: Event)] = []
         for journal in try JournalFolder.all(in: folder.journals) {
             var reader = JournalReader(journal)
             while try reader.read(
                 bytesMax: 1 << 20,
                 {
                     switch $0 {
-                    case .event(let key, let event):
-                        if key.process.name == process { events.append(event) }
+                    case .event(let key, let event): events.append((key, event))
                     case .defect(let text): Issue.record("\(text)")
                     }
                 })
@@ -44,6 +55,11 @@ final class TemporarySpool {
         }
         return events
     }
+}
+
+extension EventReference {
+    /// The event, by the name that its token had for its process.
+    var event: EventID? { name.map { EventID($0, sequence) } }
 }
 
 extension Event {

@@ -12,7 +12,8 @@ import Testing
         #expect(
             items.events[0]
                 == Event(
-                    id: EventID(a, 1), text: "first\n\nthird", clock: VectorClock([a: 1, b: 2])))
+                    id: EventID(a, 1), kind: .unsaid, text: "first\n\nthird",
+                    clock: VectorClock([a: 1, b: 2])))
         #expect(items.keys[0] == ProcessKey(execution: "main", host: "a", process: a))
         #expect(
             try LogFormatsTests.items("a {\"a\":1}\nx", .govector, host: "h").keys[0].host == "h")

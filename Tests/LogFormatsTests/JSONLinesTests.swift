@@ -40,11 +40,34 @@ import Testing
         #expect(whole.events.map(\.id.sequence) == [1, 5, 6, 9, 1, 10])
         #expect(
             whole.events.map(\.stamp) == [
-                .lowerBound, .lowerBound, .lowerBound, .complete, .lowerBound, .lowerBound,
+                .silent, .silent, .chained, .complete, .silent, .silent,
             ])
-        #expect(whole.events[2].kind == .receive && whole.events[2].cause?.description == "b:3")
-        #expect(whole.events[2].clock.entries == [ProcessID(name: "a"): 6])
+        #expect(
+            whole.events.map(\.kind) == [.unsaid, .unsaid, .receive, .unsaid, .unsaid, .unsaid])
+        #expect(whole.events[2].cause == EventReference(EventID(ProcessID(name: "b"), 3)))
+        #expect(whole.events[2].clock == VectorClock([ProcessID(name: "a"): 6]))
         #expect(try items(Array(text.utf8), .jsonl(fields: nil), restarts: true) { 1 } == whole)
+    }
+
+    @Test func aLineSpeaksOfMessagesWhereItsSourceSaysSo() throws {
+        func stamps(_ text: String, declared: Bool = false) throws -> [Stamp] {
+            try items(text, .jsonl(fields: nil, declaresMessages: declared)).events.map(\.stamp)
+        }
+        #expect(try stamps(#"{"process":"a"}"#) == [.silent])
+        #expect(try stamps(#"{"process":"a"}"#, declared: true) == [.chained])
+        #expect(try stamps(#"{"process":"a","kind":"local"}"#) == [.chained])
+        #expect(try stamps(#"{"process":"a","cause":"b:1"}"#) == [.chained])
+        #expect(try stamps(#"{"process":"a","kind":"odd"}"#) == [.silent])
+        #expect(try stamps(#"{"process":"a","clock":{"a":1}}"#, declared: true) == [.complete])
+    }
+
+    /// What an archive did not know when it was exported, nobody knows who reads the export.
+    @Test func whatWasNotExactWhenExportedIsLossy() throws {
+        let stamps = try items(
+            #"{"process":"a","seq":7,"clock":{"a":7},"exact":false}"# + "\n"
+                + #"{"process":"a","clock":{"a":8},"exact":true}"# + "\n", .jsonl(fields: nil)
+        ).events.map(\.stamp)
+        #expect(stamps == [.lossy(Loss(since: 7, .exported)), .complete])
     }
 
     @Test func mapsFields() throws {
@@ -96,7 +119,8 @@ import Testing
         let event = try #require(items.events.first, "\(items)")
         #expect(items.keys.first?.host == "h" && items.keys.first?.execution == "e")
         #expect(event.id.description == "a:4" && event.level == .warning && event.name == "n")
-        #expect(event.kind == .receive && event.cause?.description == "b:3" && event.time != nil)
+        #expect(event.kind == .receive && event.time != nil)
+        #expect(event.cause == EventReference(EventID(ProcessID(name: "b"), 3)))
         #expect(event.text == "m")
         #expect(event.attributes == [Attribute("text", .text("t")), Attribute("k", .json("1"))])
         // A key that is mapped means only what it is mapped to.
@@ -182,6 +206,11 @@ import Testing
         ),
         (#"{"process":["a"]}"#, "the process is an array: expected a string"),
         (#"{"process":""}"#, "a process name of 0 bytes: expected 1 to 256"),
+        (#"{"process":"a\u0000"}"#, "a process name of a NUL byte in it, which no name has"),
+        (
+            #"{"process":"a","clock":{"a":1,"b\u0000":1}}"#,
+            "in the clock a process name of a NUL byte in it, which no name has"
+        ),
         (#"{"process":"a","clock":[]}"#, "the clock is an array: expected an object"),
         (
             #"{"process":"a","clock":{"b":1}}"#,

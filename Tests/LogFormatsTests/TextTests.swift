@@ -10,7 +10,8 @@ import Testing
         #expect(
             whole.events[1]
                 == Event(
-                    id: EventID(log, 2), text: "two", clock: VectorClock([log: 2]), stamp: .absent))
+                    id: EventID(log, 2), kind: .unsaid, text: "two", clock: VectorClock([log: 2]),
+                    stamp: .silent))
         #expect(whole.keys[0] == ProcessKey(execution: "main", host: "log", process: log))
     }
 

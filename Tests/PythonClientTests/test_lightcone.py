@@ -50,7 +50,8 @@ PROMPT_SECONDS = 5.0
 """Far above SHORT_SECONDS and far below for ever: what "a call did not hang" means here."""
 
 LEVELS = {"trace", "debug", "info", "notice", "warning", "error", "critical"}
-FIELDS = {"process", "kind", "token", "name", "text", "level", "time", "attributes", "execution"}
+FIELDS = {"process", "kind", "token", "name", "text", "level", "time", "attributes", "execution",
+          "lost"}
 
 
 class BadLine(Exception):
@@ -75,7 +76,7 @@ def checked_event(line):
     for field in event:
         if field not in FIELDS:
             raise BadLine(field, "unknown field")
-    for field in FIELDS - {"attributes", "time"}:
+    for field in FIELDS - {"attributes", "time", "lost"}:
         if field in event and not isinstance(event[field], str):
             raise BadLine(field, "expected text")
     if not event.get("process"):
@@ -90,6 +91,9 @@ def checked_event(line):
     if kind == "receive" and not base64.urlsafe_b64decode(
             event["token"] + "=" * (-len(event["token"]) % 4)).startswith(b"clock of "):
         raise BadLine("token", "expected a token")
+    lost = event.get("lost", 1)  # 0 is not worth a key
+    if type(lost) is not int or not 1 <= lost <= 1 << 40:
+        raise BadLine("lost", "expected a number of events")
     if event.get("level", "info") not in LEVELS:
         raise BadLine("level", "unknown level")
     if isinstance(event.get("time"), str):
@@ -156,7 +160,7 @@ class FakeAgent:
         with self.lock:
             for event in events:
                 process = event["process"]
-                self.sequence[process] += 1
+                self.sequence[process] += event.get("lost", 0) + 1
                 name = process if self.incarnation == 1 else f"{process}#{self.incarnation}"
                 event["id"] = f"{name}:{self.sequence[process]}"
                 self.events.append(event)
@@ -403,8 +407,8 @@ class RefusalTests(AgentTestCase):
         error = recorder.last_error
         self.assertEqual((error.status, error.line, error.field), (400, 1, "level"))
         self.assertIn("unknown level", str(error))
-        self.assertEqual(recorder.record("next"), "deploy:1")  # at once: the agent is well
-        self.assertEqual(agent.events[0]["attributes"], {"lost": 1})
+        self.assertEqual(recorder.record("next"), "deploy:2")  # at once: the agent is well
+        self.assertEqual((agent.events[0]["lost"], agent.events[0]["attributes"]), (1, {}))
 
     def test_strict_raises(self):
         self.start_agent()
@@ -424,14 +428,14 @@ class RefusalTests(AgentTestCase):
         self.assertIsNone(recorder.record(time=1e30))
         self.assertIsNone(recorder.record(attributes=17))
         self.assertEqual(recorder.lost, 2)
-        self.assertEqual(recorder.record(), "deploy:1")
+        self.assertEqual(recorder.record(), "deploy:3")
 
     def test_too_large_is_refused_before_it_leaves(self):
         agent = self.start_agent()
         recorder = self.recorder()
         self.assertIsNone(recorder.record("x" * (1 << 20)))
         self.assertEqual((recorder.last_error.status, agent.requests), (413, 0))
-        self.assertEqual(recorder.record(), "deploy:1")
+        self.assertEqual(recorder.record(), "deploy:2")
 
     def test_retry_after_is_kept(self):
         self.clock.freeze()
@@ -446,8 +450,8 @@ class RefusalTests(AgentTestCase):
                 self.assertIsNone(recorder.record())
                 self.assertEqual(agent.requests, 1)
                 self.clock.ahead += 2
-                self.assertEqual(recorder.record(), "deploy:1")
-                self.assertEqual(agent.events[0]["attributes"], {"lost": 2})
+                self.assertEqual(recorder.record(), "deploy:3")
+                self.assertEqual(agent.events[0]["lost"], 2)
                 agent.stop()
 
     def test_answers_that_are_none(self):
@@ -502,8 +506,8 @@ class OutageTests(AgentTestCase):
         expected = [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5, 5, 5, 5]
         self.assertEqual([round(pause, 3) for pause in pauses], expected)
         agent = self.start_agent()
-        self.assertEqual(recorder.record(), "deploy:1")
-        self.assertEqual(agent.events[0]["attributes"], {"lost": 12})
+        self.assertEqual(recorder.record(), "deploy:13")
+        self.assertEqual(agent.events[0]["lost"], 12)
         agent.stop()
         recorder.record()
         self.assertLess(recorder._paused_until - self.clock(), 0.1)  # an answer forgives
@@ -544,9 +548,33 @@ class OutageTests(AgentTestCase):
         recorder.record("full", attributes={str(number): number for number in range(128)})
         recorder.send("told", attributes={"a": 1})
         recorder.record("after")
-        self.assertEqual([event["attributes"].get("lost") for event in agent.events],
-                         ["luggage", None, 3, None])
-        self.assertEqual(recorder.lost, 3)
+        self.assertEqual([event.get("lost") for event in agent.events], [3, None, None, None])
+        self.assertEqual(agent.events[0]["attributes"], {"lost": "luggage"})  # is the user's own
+        self.assertEqual(len(agent.events[1]["attributes"]), 128)
+        self.assertEqual((recorder.lost, recorder.record()), (3, "deploy:8"))
+
+    def test_losses_are_told_until_an_answer_says_that_they_arrived(self):
+        recorder = self.recorder()
+        recorder.record()
+        agent = self.start_agent()
+        seen = []
+        for answer in (lambda h: h.answer(503, "{}"), lambda h: h.answer(200, "no answer")):
+            agent.script.append(lambda h, a=answer: (seen.append(json.loads(h.body)["lost"]), a(h)))
+            self.clock.ahead += 100
+            self.assertIsNone(recorder.record())
+        self.clock.ahead += 100
+        self.assertEqual(recorder.record(), "deploy:4")
+        self.assertEqual((seen, agent.events[0]["lost"], recorder.lost), ([1, 2], 3, 3))
+        self.assertEqual(recorder.record(), "deploy:5")
+        self.assertNotIn("lost", agent.events[1])
+
+    def test_what_an_event_cannot_be_built_of_hides_no_losses(self):
+        agent = self.start_agent()
+        recorder = self.recorder()
+        recorder.record(level="loud")
+        self.assertIsNone(recorder.record(level="loud"))
+        self.assertEqual(recorder.record(), "deploy:3")
+        self.assertEqual(agent.events[0]["lost"], 2)
 
     def test_a_restart_between_events_loses_nothing(self):
         agent = self.start_agent()
@@ -641,7 +669,7 @@ class OutageTests(AgentTestCase):
         self.assertEqual(recorder.lost, 1)
         self.clock.ahead += 10
         recorder.timeout = PATIENT_SECONDS
-        self.assertEqual(recorder.record(), "deploy:1")  # not the answer to the first
+        self.assertEqual(recorder.record(), "deploy:2")  # not the answer to the first, which is lost
         self.assertEqual(agent.connections, 2)
 
     def test_an_agent_that_answers_in_drops_holds_nobody(self):
@@ -768,9 +796,10 @@ class BadTokenTests(AgentTestCase):
         for number, token in enumerate(tokens, start=1):
             with self.subTest(token):
                 self.assertEqual(recorder.receive(token, "came", attributes={"k": 1}),
-                                 f"deploy:{number}")
+                                 f"deploy:{2 * number}")
                 event = agent.events[-1]
                 self.assertEqual((event["kind"], event["text"]), ("local", "came"))
+                self.assertEqual(event["lost"], 1)  # the receive that nobody could read
                 text = "\ufffd" if token == b"\xff" else str(token)
                 self.assertEqual(event["attributes"], {"k": 1, "bad_token": text[:64]})
         self.assertEqual(recorder.lost, 0)
@@ -867,7 +896,7 @@ class SharingTests(AgentTestCase):
         recorder._counting.acquire()
         try:
             self.assertEqual(self.fork(lambda: [recorder.record(level="loud"), recorder.lost,
-                                                recorder.record()]), [None, 1, "deploy:1"])
+                                                recorder.record()]), [None, 1, "deploy:2"])
         finally:
             recorder._counting.release()
             agent.cut()
@@ -881,7 +910,7 @@ class SharingTests(AgentTestCase):
         self.assertEqual(self.fork(lambda: [recorder.lost, recorder.record()]), [0, "deploy:1"])
         self.clock.ahead += 10
         recorder.record()
-        self.assertEqual([event["attributes"] for event in agent.events], [{}, {"lost": 1}])
+        self.assertEqual([event.get("lost") for event in agent.events], [None, 1])
 
 
 class HeaderTests(AgentTestCase):
@@ -918,7 +947,7 @@ class HeaderTests(AgentTestCase):
 
     def test_a_bad_header_is_an_arrival(self):
         agent = self.start_agent()
-        self.assertEqual(self.recorder().receive_headers({"lightcone": "a b"}), "deploy:1")
+        self.assertEqual(self.recorder().receive_headers({"lightcone": "a b"}), "deploy:2")
         self.assertEqual(agent.events[0]["attributes"], {"bad_token": "a b"})
 
 

@@ -30,7 +30,7 @@ enum RecordingProbe {
     }
 
     private static func flood(_ process: String, _ spool: String) {
-        let recorder = Recorder(process: process, host: "host", spool: spool)
+        let recorder = Recorder(process: process, spool: spool)
         var number: UInt64 = 0
         while true {
             number += 1
@@ -42,7 +42,7 @@ enum RecordingProbe {
 
     private static func overflow(_ spool: String) {
         let recorder = Recorder(
-            process: "overflow", host: "host", execution: "main", spool: SpoolFolder(spool),
+            process: "overflow", host: nil, execution: "main", spool: SpoolFolder(spool),
             chunkByteCount: 4096, chunksMax: 2)
         while recorder.status.lost < 10 { recorder.record("event") }
         let status = recorder.status
@@ -50,7 +50,7 @@ enum RecordingProbe {
     }
 
     private static func hold(_ process: String, _ spool: String) {
-        let recorder = Recorder(process: process, host: "host", spool: spool)
+        let recorder = Recorder(process: process, spool: spool)
         recorder.record("held")
         print(recorder.process)
         fflush(nil)
@@ -65,10 +65,10 @@ enum RecordingProbe {
     private static func threads(_ spool: String) {
         let folder = SpoolFolder(spool)
         let recorder = Recorder(
-            process: "threads", host: "host", execution: "main", spool: folder,
+            process: "threads", host: nil, execution: "main", spool: folder,
             chunkByteCount: 1 << 20, chunksMax: 1000)
         let other = Recorder(
-            process: "other", host: "host", execution: "main", spool: folder,
+            process: "other", host: nil, execution: "main", spool: folder,
             chunkByteCount: 1 << 20, chunksMax: 1000)
         var threads: [pthread_t] = []
         for number in 0..<threadCount {
@@ -85,7 +85,7 @@ enum RecordingProbe {
             threads.append(thread)
         }
         for thread in threads { pthread_join(thread, nil) }
-        check(folder)
+        check(folder, recorder.process)
     }
 
     /// What one thread does.
@@ -112,7 +112,7 @@ enum RecordingProbe {
     }
 
     /// Sequence numbers without a hole, clocks that never run backwards, no torn record, each thread's steps in order.
-    private static func check(_ spool: SpoolFolder) {
+    private static func check(_ spool: SpoolFolder, _ process: ProcessID) {
         var found = 0
         do {
             for folder in try JournalFolder.all(in: spool.journals) {
@@ -141,7 +141,7 @@ enum RecordingProbe {
                             else { fail("a torn record: \(event)") }
                             steps[parts[0]] = parts[1]
                         }
-                        if key.process.name == "threads" { found += 1 }
+                        if key.process == process { found += 1 }
                     })
                 {}
             }
@@ -157,21 +157,22 @@ enum RecordingProbe {
     // MARK: Fork
 
     private static func forked(_ spool: String) {
-        let recorder = Recorder(process: "family", host: "host", spool: spool)
+        let recorder = Recorder(process: "family", spool: spool)
         recorder.record("before the fork")
+        let parent = recorder.process
         // Swift hides fork, since most of a program does not survive it: a recorder must.
         typealias Fork = @convention(c) () -> pid_t
         let fork = unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)
         let child = fork()
         if child == 0 {
             recorder.record("in the child")
-            let isSeparate = recorder.process == ProcessID(name: "family", incarnation: 2)
+            let isSeparate = recorder.process == ProcessID(name: parent.name, incarnation: 2)
             _exit(isSeparate ? 0 : 1)
         }
         var status: Int32 = 0
         waitpid(child, &status, 0)
         recorder.record("after the fork")
-        guard status == 0, recorder.process == ProcessID(name: "family") else {
+        guard status == 0, recorder.process == parent else {
             fail("the child's process is not its own: \(status)")
         }
         print("forked")

@@ -10,34 +10,37 @@ import Testing
     @Test func aRestartIsTheNextIncarnationAndHasSeenTheOneBefore() throws {
         let spool = try TemporarySpool()
         let other = spool.recorder("other")
+        var before: RunKey?
         do {
             let first = spool.recorder("api")
             first.receive(other.send("hello"), "hello")
             first.record("last words")
-            #expect(first.process == ProcessID(name: "api"))
+            #expect(first.process == TemporarySpool.id("api"))
+            before = RunKey(first.run)
         }
         let second = spool.recorder("api")
-        #expect(second.process == ProcessID(name: "api", incarnation: 2))
+        #expect(second.process == TemporarySpool.id("api", 2))
         second.record("back")
         let event = try spool.events(of: "api", 2)[0]
         #expect(event.id.sequence == 1)
-        #expect(
-            event.clock
-                == VectorClock([
-                    ProcessID(name: "api"): 2, ProcessID(name: "other"): 1,
-                    ProcessID(name: "api", incarnation: 2): 1,
-                ]))
+        // What it goes on from needs no entry.
+        #expect(event.clock == VectorClock([other.reference: 1, second.reference: 1]))
+        #expect(try spool.origin(of: "api", 2) == .event(try #require(before), 2))
         #expect(event.stamp == .complete)
     }
 
     @Test func anIncarnationThatRecordedNothingHandsOnWhatItHadSeen() throws {
         let spool = try TemporarySpool()
-        do { spool.recorder("api").record("one") }
+        let before = {
+            let first = spool.recorder("api")
+            first.record("one")
+            return RunKey(first.run)
+        }()
         do { _ = spool.recorder("api") }
         let third = spool.recorder("api")
         third.record("three")
         let event = try spool.events(of: "api", 3)[0]
-        #expect(event.clock[ProcessID(name: "api")] == 1)
+        #expect(try spool.origin(of: "api", 3) == .event(before, 1))
         #expect(event.stamp == .complete)
     }
 
@@ -50,8 +53,9 @@ import Testing
         first.record("one again")
         #expect(second.process.incarnation == 2)
         let event = try spool.events(of: "api", 2)[0]
-        #expect(event.clock == VectorClock([second.process: 1]))
+        #expect(event.clock == VectorClock([second.reference: 1]))
         #expect(event.stamp == .complete)
+        #expect(try spool.origin(of: "api", 2) == .nothing)
         #expect(try spool.events(of: "api").count == 2)
     }
 
@@ -63,26 +67,28 @@ import Testing
         second.record("two")
         #expect(second.process.incarnation == 2)
         let event = try spool.events(of: "api", 2)[0]
-        #expect(event.stamp == .lowerBound, "what the one before had seen is not known")
+        #expect(event.stamp == .lossy(Loss(since: 1, .originUnknown)))
+        #expect(try spool.origin(of: "api", 2) == .unknown)
     }
 
     @Test func whatTheAgentHasTakenIsKnownAfterTheSpoolWasWiped() throws {
         let spool = try TemporarySpool()
         do { spool.recorder("api").record("one") }
         let incarnations = Incarnations(spool.folder, execution: "main", process: "api")
-        let seen = VectorClock([ProcessID(name: "other"): 7])
+        let other = RunKey(bits: 11)
         let run = try #require(try JournalFolder.all(in: spool.folder.journals).first).run
         try incarnations.note(
             Incarnations.Last(
-                incarnation: 1, run: run, sequence: 1, clock: seen, isLowerBound: false),
+                incarnation: 1, run: run, origin: .nothing, sequence: 1, clock: [other: 7],
+                isComplete: true, isEndKnown: true),
             in: spool.folder)
         for journal in try JournalFolder.all(in: spool.folder.journals) { try journal.remove() }
         let second = spool.recorder("api")
         second.record("two")
         let event = try spool.events(of: "api", 2)[0]
         #expect(event.stamp == .complete)
-        #expect(event.clock[ProcessID(name: "other")] == 7)
-        #expect(event.clock[ProcessID(name: "api")] == 1)
+        #expect(event.clock == VectorClock([.run(other): 7, second.reference: 1]))
+        #expect(try spool.origin(of: "api", 2) == .event(RunKey(run), 1))
     }
 
     @Test func aTornRecordOfTheLastNumberLeavesTheOneBefore() throws {
@@ -91,7 +97,9 @@ import Testing
         var random = SystemRandomNumberGenerator()
         for expected: UInt32 in 1...5 {
             let run = Identity128(using: &random)
-            #expect(try incarnations.next(for: run, in: spool.folder).given.incarnation == expected)
+            #expect(
+                try incarnations.next(for: run, isKeptByName: false, in: spool.folder).given
+                    .incarnation == expected)
         }
         let name = try #require(
             try Folder.names(spool.folder.path + "/incarnations").first { !$0.hasSuffix(".last") })
@@ -99,7 +107,7 @@ import Testing
         // The number 5 stands in the second slot; its write is torn.
         try File(path, .write).write([9], at: 64 + 8)
         let run = Identity128(using: &random)
-        let next = try incarnations.next(for: run, in: spool.folder)
+        let next = try incarnations.next(for: run, isKeptByName: false, in: spool.folder)
         #expect(next.before?.incarnation == 4)
         // Without the record of 5 nobody had got that number: it was not synced yet.
         #expect(next.given.incarnation == 5)
@@ -122,15 +130,18 @@ import Testing
         // A journal that claims to be api, with a run that was never given that number.
         try incarnations.note(
             Incarnations.Last(
-                incarnation: 1, run: Identity128(using: &random), sequence: 1 << 50,
-                clock: VectorClock(), isLowerBound: false), in: spool.folder)
+                incarnation: 1, run: Identity128(using: &random), origin: .nothing,
+                sequence: 1 << 50, clock: [:], isComplete: true, isEndKnown: true),
+            in: spool.folder)
         #expect(incarnations.last == nil)
     }
 
     @Test func aProgramThatDiedBeforeTheFirstEventOfAChunkHasItsLastEventInTheOneBefore() throws {
         let spool = try TemporarySpool()
+        var run: RunKey?
         do {
             let recorder = spool.recorder("api", chunkByteCount: 4096)
+            run = RunKey(recorder.run)
             let folder = try #require(try JournalFolder.all(in: spool.folder.journals).first)
             while try Folder.names(folder.path).count < 3 { recorder.record("event") }
             // Its second chunk holds one event; take that away, as if it had died before it.
@@ -141,8 +152,62 @@ import Testing
         }
         let first = try spool.events(of: "api").count
         spool.recorder("api").record("back")
-        let event = try spool.events(of: "api", 2)[0]
-        #expect(event.clock[ProcessID(name: "api")] == UInt64(first))
+        #expect(try spool.origin(of: "api", 2) == .event(try #require(run), UInt64(first)))
+    }
+
+    @Test func aHostThatWasRenamedGoesOnWithItsNumbers() throws {
+        let spool = try TemporarySpool()
+        let before = {
+            let first = spool.recorder("api", host: "old")
+            first.record("one")
+            return RunKey(first.run)
+        }()
+        let second = spool.recorder("api", host: "new")
+        second.record("two")
+        #expect(second.process == ProcessID(name: "new/api", incarnation: 2))
+        let key = try #require(try spool.readAll().keys[second.process])
+        #expect(key.origin == .event(before, 1))
+        #expect(key.host == "new")
+    }
+
+    @Test func whatIsKeptByNameAndAProgramDoNotGoOnFromEachOther() throws {
+        let spool = try TemporarySpool()
+        do { spool.recorder("api").record("a program's") }
+        let kept = Recorder(
+            process: "api", host: "host", execution: "main", spool: spool.folder,
+            isKeptByName: true, chunkByteCount: 4096, chunksMax: 10)
+        kept.record("whoever records under the name")
+        #expect(kept.process == TemporarySpool.id("api", 2))
+        #expect(try spool.origin(of: "api", 2) == .unknown)
+    }
+
+    @Test func aClockIsAsWideAsThePrograms() throws {
+        let spool = try TemporarySpool()
+        let (b, c) = (spool.recorder("b"), spool.recorder("c"))
+        var last: ProcessReference?
+        for _ in 1...20 {
+            let a = spool.recorder("a")
+            b.receive(a.send("hello"), "hello")
+            last = a.reference
+        }
+        c.receive(b.send("hello"), "hello")
+        let event = try spool.events(of: "c")[0]
+        #expect(
+            event.clock
+                == VectorClock([try #require(last): 1, b.reference: 21, c.reference: 1]))
+        #expect(event.stamp == .complete)
+    }
+
+    @Test func aCloneGoesOnAsTheSameRun() throws {
+        let (spool, elsewhere) = (try TemporarySpool(), try TemporarySpool())
+        let original = spool.recorder("api")
+        original.record("one")
+        let clone = Recorder(cloning: original, into: elsewhere.folder)
+        original.record("two here")
+        clone.record("two there")
+        #expect(clone.run == original.run && clone.process == original.process)
+        #expect(try spool.events(of: "api").map(\.text) == ["", ""])
+        #expect(try elsewhere.events(of: "api").map(\.id.sequence) == [2])
     }
 
     @Test func withoutADurablePlaceANumberIsDrawnThatNobodyElseHas() throws {

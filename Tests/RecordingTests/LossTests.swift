@@ -62,7 +62,7 @@ import Testing
                 try JournalFolder.all(in: spool.folder.journals).first { folder in
                     var reader = JournalReader(folder)
                     _ = try reader.read(bytesMax: 1) { _ in }
-                    return reader.key?.process.name == "api"
+                    return reader.key?.process.name == "host/api"
                 }))
         _ = try drain(&reader)
         var after: [Event] = []
@@ -70,16 +70,18 @@ import Testing
             recorder.record("event")
             after = try drain(&reader)
         }
-        #expect(after[0].clock[ProcessID(name: "other")] == 1)
+        #expect(after[0].clock[other.reference] == 1)
         #expect(after[0].stamp == .complete)
     }
 
     @Test func whatIsLostAtTheEndIsKnown() throws {
         let spool = try TemporarySpool()
         var given: UInt64 = 0
+        var run: RunKey?
         do {
             let recorder = spool.recorder("api", chunkByteCount: 4096, chunksMax: 1)
             for _ in 1...500 { recorder.record("event") }
+            run = RunKey(recorder.run)
             given = recorder.status.events
         }
         var reader = JournalReader(
@@ -88,11 +90,11 @@ import Testing
         let isFinished = try reader.isFinished()
         #expect(isFinished)
         #expect(reader.lostAtEnd == UInt64(events.count + 1)...given)
-        // The next incarnation has seen the lost ones too, and cannot tell what they had seen.
+        // The next incarnation goes on from the last one that was lost, and cannot tell what that had seen.
         spool.recorder("api").record("next")
         let next = try spool.events(of: "api", 2)[0]
-        #expect(next.clock[ProcessID(name: "api")] == given)
-        #expect(next.stamp == .lowerBound)
+        #expect(try spool.origin(of: "api", 2) == .event(try #require(run), given))
+        #expect(next.stamp == .generating)
     }
 
     @Test func whatIsLostAtTheEndIsKnownToAReaderThatWasThere() throws {
@@ -112,6 +114,70 @@ import Testing
         let isFinished = try reader!.isFinished()
         #expect(isFinished)
         #expect(reader!.lostAtEnd?.upperBound == given)
+    }
+
+    @Test func whatAClientLostIsAGapAndWhatFollowsIsLossy() throws {
+        let spool = try TemporarySpool()
+        let (recorder, other) = (spool.recorder("api"), spool.recorder("other"))
+        recorder.record("one")
+        recorder.note(lost: 2)
+        recorder.note(lost: 0)
+        recorder.receive(other.send("hello"), "four")
+        recorder.record("five")
+        recorder.note(lost: 1)
+        recorder.note(lost: 1)
+        other.receive(recorder.send("eight"), "from a lossy one")
+        let events = try spool.events(of: "api")
+        #expect(events.map(\.id.sequence) == [1, 4, 5, 8])
+        let (first, second) = (Loss(since: 4, .eventsLost), Loss(since: 8, .eventsLost, number: 2))
+        #expect(events.map(\.stamp) == [.complete, .lossy(first), .lossy(first), .lossy(second)])
+        #expect(recorder.status.events == 8)
+        // Whoever hears from it has its sender, and may lack the rest.
+        #expect(try spool.events(of: "other").last?.stamp == .generating)
+    }
+
+    @Test func aLossIsStillSaidInTheNextChunk() throws {
+        let spool = try TemporarySpool()
+        let recorder = spool.recorder("api", chunkByteCount: 4096)
+        recorder.note(lost: 1)
+        for _ in 1...200 { recorder.record("event") }
+        let events = try spool.events(of: "api")
+        #expect(events.map(\.id.sequence) == Array(2...201))
+        #expect(events.allSatisfy { $0.stamp == .lossy(Loss(since: 2, .eventsLost)) })
+    }
+
+    @Test func howManyEventsAClientMayLoseIsLimited() throws {
+        let spool = try TemporarySpool()
+        let recorder = spool.recorder("api")
+        for _ in 1...3 { recorder.note(lost: .max) }
+        recorder.record("event")
+        #expect(try spool.events(of: "api").map(\.id.sequence) == [3 * (1 << 40) + 1])
+    }
+
+    @Test func aMessageThatCannotBeReadIsAReceiveAndALoss() throws {
+        let spool = try TemporarySpool()
+        let recorder = spool.recorder("api")
+        recorder.record("one")
+        #expect(recorder.receiveUnreadable("token refused", "why").sequence == 2)
+        recorder.record("three")
+        let events = try spool.events(of: "api")
+        let loss = Stamp.lossy(Loss(since: 2, .unreadableToken))
+        #expect(events.map(\.stamp) == [.complete, loss, loss])
+        #expect(events.map(\.kind) == [.local, .receive, .local])
+        #expect(events[1].cause == nil && events[1].level == .warning && events[1].text == "why")
+    }
+
+    @Test func aClockThatHasNoRoomForASenderIsLossyFromThereOn() throws {
+        let spool = try TemporarySpool()
+        let others = (1...4).map { spool.recorder("other-\($0)") }
+        let recorder = Recorder(
+            process: "api", host: "host", execution: "main", spool: spool.folder,
+            chunkByteCount: 64 << 10, chunksMax: 10, clockEntriesMax: 2)
+        for other in others { recorder.receive(other.send("hello"), "hello") }
+        let events = try spool.events(of: "api")
+        #expect(events[1].stamp == .complete)
+        #expect(events[2].stamp == .lossy(Loss(since: 3, .clockFull)))
+        #expect(events[3].stamp == .lossy(Loss(since: 4, .clockFull, number: 2)))
     }
 
     @Test func aSpoolThatAppearsLaterIsUsed() throws {
@@ -141,7 +207,7 @@ import Testing
         var events: [Event] = []
         while events.isEmpty {
             recorder.record("event")
-            events = try spool.read().events[ProcessID(name: "api")] ?? []
+            events = try spool.read().events[TemporarySpool.id("api")] ?? []
         }
         #expect(events[0].name == "events lost")
         #expect(events[0].id.sequence > recorder.status.lost)

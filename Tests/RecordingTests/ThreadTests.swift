@@ -1,3 +1,4 @@
+import Causality
 import Foundation
 import Recording
 import Segments
@@ -11,10 +12,14 @@ enum Probe {
         .deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent(".build/debug/RecordingProbe").path
 
-    static func run(_ arguments: String...) throws -> (status: Int32, output: String) {
+    static func run(
+        environment: [String: String] = ["LIGHTCONE_HOST": "host"], _ arguments: String...
+    ) throws -> (status: Int32, output: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
+        process.environment = environment
+        process.standardInput = FileHandle.nullDevice
         let pipe = Pipe()
         process.standardOutput = pipe
         try process.run()
@@ -41,8 +46,10 @@ enum Probe {
         #expect(parent.map(\.id.sequence) == [1, 2])
         let child = try spool.events(of: "family", 2)
         #expect(child.map(\.name) == ["in the child"])
-        #expect(child[0].clock[ProcessID(name: "family")] == 1)
-        #expect(child[0].clock[ProcessID(name: "family", incarnation: 2)] == 1)
+        #expect(child[0].clock.entries.count == 1, "what it goes on from says the rest")
+        #expect(child[0].stamp == .generating)
+        let run = try #require(try spool.readAll().keys[TemporarySpool.id("family")]?.run)
+        #expect(try spool.origin(of: "family", 2) == .event(RunKey(run), 1))
     }
 
     @Test func whatIsFilteredOutIsNotEvaluated() throws {

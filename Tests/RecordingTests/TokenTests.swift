@@ -8,19 +8,26 @@ import Testing
 
 @Suite struct TokenTests {
     private func token(_ spool: TemporarySpool, knowing count: Int) -> Token {
+        tokenAndKnown(spool, knowing: count).token
+    }
+
+    private func tokenAndKnown(_ spool: TemporarySpool, knowing count: Int) -> (
+        token: Token, known: [ProcessReference]
+    ) {
         let sender = spool.recorder("sender", chunkByteCount: 4096)
-        for number in 0..<count {
-            let other = spool.recorder("service-\(number)/worker", chunkByteCount: 4096)
+        let known = (0..<count).map { number in
+            let other = spool.recorder("service-\(number)", chunkByteCount: 4096)
             sender.receive(other.send("hello"), "hello")
+            return other.reference
         }
-        return sender.send("token")
+        return (sender.send("token"), known)
     }
 
     @Test func aTokenIsItsText() throws {
         let spool = try TemporarySpool()
         let token = token(spool, knowing: 16)
         #expect(try Token(token.text) == token)
-        #expect("\(token.event)" == "sender:17")
+        #expect("\(token.event)" == "host/sender:17")
         #expect(!token.isAbbreviated)
         #expect(
             token.text.utf8.allSatisfy {
@@ -31,27 +38,28 @@ import Testing
 
     @Test func aClockThatDoesNotFitIsAbbreviatedToWhatChangedLast() throws {
         let spool = try TemporarySpool()
-        let token = token(spool, knowing: 60)
+        let (token, others) = tokenAndKnown(spool, knowing: 60)
         #expect(token.isAbbreviated)
         #expect(token.text.utf8.count <= 512)
         let receiver = spool.recorder("receiver")
         receiver.receive(token, "hello")
         let event = try spool.events(of: "receiver")[0]
-        #expect(event.stamp == .lowerBound)
-        #expect(event.cause == token.event)
-        let known = Set(event.clock.entries.keys.map(\.name))
-        #expect(known.contains("service-59/worker"))
-        #expect(!known.contains("service-0/worker"))
-        #expect(known.count > 15, "as many as fit travel")
+        #expect(event.stamp == .generating)
+        #expect(event.cause == EventReference(.run(token.sender), 61, name: token.event.process))
+        #expect(event.clock[.run(token.sender)] == 61)
+        let known = others.map { event.clock[$0] > 0 }
+        #expect(known == known.sorted { !$0 && $1 }, "what changed last")
+        #expect(known.count { $0 } > 30, "as many as fit travel")
     }
 
     @Test func theLongestNamesFit() throws {
         let spool = try TemporarySpool()
         let name = String(repeating: "x", count: 256)
-        let sender = spool.recorder(name, execution: name)
+        let sender = spool.recorder(name, host: name, execution: name)
         let token = sender.send("hello")
         #expect(token.text.utf8.count <= 512)
-        #expect(try Token(token.text).event == EventID(ProcessID(name: name), 1))
+        #expect(try Token(token.text).event == EventID(sender.process, 1))
+        #expect(sender.process.name.utf8.count == 255)
     }
 
     @Test func everyFlippedBitAndEveryCutIsRefused() throws {
@@ -71,7 +79,7 @@ import Testing
         ("", TokenError.Code.malformed), ("!", .malformed), ("AAAA====", .malformed),
         ("AAAAAAAAAAAAAAAA", .unknownVersion), (String(repeating: "A", count: 513), .tooLong),
         (String(repeating: "A", count: 10_000_000), .tooLong), ("Ünï", .malformed),
-        ("AQAAAAAAAAAAAA", .damaged),
+        ("AQAAAAAAAAAAAA", .unknownVersion), ("AgAAAAAAAAAAAA", .damaged),
     ])
     func whatIsNoTokenSaysWhy(_ text: String, _ code: TokenError.Code) {
         #expect(throws: TokenError.self) {
@@ -91,21 +99,27 @@ import Testing
         let recorder = spool.recorder("victim")
         recorder.record("one")
         for _ in 0..<200 {
-            var bytes: [UInt8] = [1, UInt8.random(in: 0...3, using: &random), 0, 0, 0, 0]
+            var bytes: [UInt8] = [2, UInt8.random(in: 0...3, using: &random), 0, 0, 0, 0]
             let count = Int.random(in: 0...Limits.tokenBytesMax - 6, using: &random)
             if Bool.random(using: &random) {
                 bytes += (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
             } else {
                 if bytes[1] & Token.executionFlag != 0 { bytes += [1, 2, 3, 4, 5, 6, 7, 8] }
+                func run() -> RunKey {
+                    [RunKey(recorder.run), RunKey(bits: .random(in: 0...99, using: &random))]
+                        .randomElement(using: &random)!
+                }
+                func number() -> UInt64 {
+                    .random(in: 1...Causality.Limits.sequenceMax, using: &random)
+                }
+                let name = ["host/victim", "x", "\(number())"].randomElement(using: &random)!
+                bytes += TokenWriter.senderBytes(
+                    run(),
+                    ProcessID(name: name, incarnation: UInt32.random(in: 1...3, using: &random)))
+                Varint.append(number(), to: &bytes)
                 while bytes.count < 340 {
-                    bytes += PackedID.bytes(
-                        ProcessID(
-                            name: ["victim", "x", String(Int.random(in: 0...9999, using: &random))]
-                                .randomElement(using: &random)!,
-                            incarnation: UInt32.random(in: 1...3, using: &random)))
-                    PackedID.append(
-                        UInt64.random(in: 1...Causality.Limits.sequenceMax, using: &random),
-                        to: &bytes)
+                    withUnsafeBytes(of: run().bits.littleEndian) { bytes += $0 }
+                    Varint.append(number(), to: &bytes)
                 }
             }
             let check = bytes.withUnsafeBytes { Token.check($0) }
@@ -116,18 +130,19 @@ import Testing
         #expect(status.events > 20, "some of them are tokens")
         let (events, defects) = try spool.read()
         #expect(defects == [])
-        let own = try #require(events[ProcessID(name: "victim")])
+        let own = try #require(events[TemporarySpool.id("victim")])
         #expect(own.count == Int(status.events))
         // Nobody can tell a process what it has done itself.
-        #expect(own.allSatisfy { $0.clock[$0.id.process] == $0.id.sequence })
+        #expect(own.allSatisfy { $0.clock[recorder.reference] == $0.id.sequence })
         for (before, after) in zip(own, own.dropFirst()) {
             #expect(after.clock.covers(before.clock))
         }
     }
 
-    /// A token with the right check, made of these bytes after the head.
+    /// A token with the right check, made of these bytes after the sender's run.
     private func forged(_ rest: [UInt8]) -> String {
-        var bytes: [UInt8] = [1, 0, 0, 0, 0, 0] + rest
+        let run = [UInt8](repeating: 7, count: 8)
+        var bytes: [UInt8] = [2, 0, 0, 0, 0, 0] + run + rest
         let check = bytes.withUnsafeBytes { Token.check($0) }
         withUnsafeBytes(of: check.littleEndian) { bytes.replaceSubrange(2..<6, with: $0) }
         return Base64URL.text(bytes)
@@ -136,6 +151,10 @@ import Testing
     @Test func namesThatAreNoTextAndNumbersInTwoFormsAreRefused() throws {
         #expect(throws: Never.self) { _ = try Token(forged([1, 0x61, 1, 5])) }
         #expect(throws: TokenError.self) { _ = try Token(forged([1, 0xff, 1, 5])) }
+        #expect(throws: TokenError.self) { _ = try Token(forged([1, 0, 1, 5])) }
+        #expect(throws: TokenError.self) { _ = try Token(forged([0, 1, 5])) }
+        #expect(throws: TokenError.self) { _ = try Token(forged([1, 0x61, 0, 5])) }
+        #expect(throws: TokenError.self) { _ = try Token(forged([1, 0x61, 1, 0])) }
         #expect(throws: TokenError.self) { _ = try Token(forged([0x81, 0, 0x61, 1, 5])) }
         #expect(throws: TokenError.self) { _ = try Token(forged([1, 0x61, 1, 0x85, 0])) }
     }
@@ -149,8 +168,8 @@ import Testing
         let event = try spool.events(of: "b")[0]
         #expect(event.kind == .local)
         #expect(event.cause == nil)
-        #expect(event.clock == VectorClock([ProcessID(name: "b"): 1]))
-        #expect(event.attributes == [Attribute("lightcone.foreign", .text("a:1"))])
+        #expect(event.clock == VectorClock([recorder.reference: 1]))
+        #expect(event.attributes == [Attribute("lightcone.foreign", .text("host/a:1"))])
     }
 
     @Test func aMessageToOneselfHasACauseAndChangesNoClock() throws {
@@ -159,9 +178,26 @@ import Testing
         recorder.receive(recorder.send("hello"), "hello")
         recorder.receive(recorder.send("hello"), "hello")
         let events = try spool.events(of: "a")
-        #expect(events[1].cause == events[0].id)
-        #expect(events[3].cause == events[2].id)
-        #expect(events[3].clock == VectorClock([ProcessID(name: "a"): 4]))
+        #expect(events.map { $0.cause?.sequence } == [nil, 1, nil, 3])
+        #expect(events[3].cause?.process == recorder.reference)
+        #expect(events[3].clock == VectorClock([recorder.reference: 4]))
+    }
+
+    @Test func aTokenSaysWhatItsSenderGoesOnFrom() throws {
+        let spool = try TemporarySpool()
+        let before = {
+            let first = spool.recorder("a")
+            first.record("one")
+            return first.reference
+        }()
+        let second = spool.recorder("a")
+        let token = try Token(second.send("hello").text)
+        #expect(token.event == EventID(TemporarySpool.id("a", 2), 1))
+        let receiver = spool.recorder("b")
+        receiver.receive(token, "hello")
+        let event = try spool.events(of: "b")[0]
+        #expect(event.clock[before] == 0, "it is implied")
+        #expect(event.stamp == .complete)
     }
 
     @Test(arguments: 0...9) func base64URLIsItsOwnInverse(_ count: Int) {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Segments
 
-/// A small segment of every feature: several processes, causes, lower bounds, odd texts, attributes, checkpoints.
+/// A small segment of every feature: runs and processes of logs, causes, stamps, odd texts, attributes, checkpoints.
 enum Sample {
     static func events(seed: UInt64, count: Int) -> [Event] {
         var random = SeededGenerator(seed: seed)
@@ -26,9 +26,56 @@ enum Sample {
                     ]
                 }
                 if Int.random(in: 0..<4, using: &random) == 0 { event.time = nil }
-                if Int.random(in: 0..<9, using: &random) == 0 { event.stamp = .lowerBound }
+                if Int.random(in: 0..<9, using: &random) == 0 {
+                    event.stamp = [
+                        .generating, .chained, .silent,
+                        .lossy(
+                            Loss(
+                                since: event.id.sequence,
+                                Loss.Reason.allCases.randomElement(using: &random)!)),
+                    ].randomElement(using: &random)!
+                }
+                if Int.random(in: 0..<9, using: &random) == 0 { event.kind = .unsaid }
+                event.clock = VectorClock(
+                    Dictionary(
+                        uniqueKeysWithValues: event.clock.entries.map {
+                            (recorded($0.key), $0.value)
+                        }
+                    ))
+                event.cause = event.cause.map {
+                    EventReference(recorded($0.process), $0.sequence, name: name(of: $0.process))
+                }
+                if Int.random(in: 0..<20, using: &random) == 0 {
+                    event.rulesOut = EventReference(.run(RunKey(bits: 7)), 8)
+                }
                 return event
             }
+    }
+
+    /// The processes called p1 are recorded, the others are of logs.
+    static func key(_ process: ProcessID) -> ProcessKey {
+        guard process.name == "p1" else {
+            return ProcessKey(execution: "main", host: "web-1", process: process)
+        }
+        return ProcessKey(
+            execution: "main", host: "web-1", process: process,
+            run: run(process.incarnation),
+            origin: process.incarnation == 1
+                ? .nothing : .event(RunKey(run(process.incarnation - 1)), 9))
+    }
+
+    private static func run(_ incarnation: UInt32) -> Identity128 {
+        Identity128(naming: [UInt8(truncatingIfNeeded: incarnation)])
+    }
+
+    private static func recorded(_ reference: ProcessReference) -> ProcessReference {
+        guard case .named(let process) = reference else { return reference }
+        return key(process).reference
+    }
+
+    private static func name(of reference: ProcessReference) -> ProcessID? {
+        guard case .named(let process) = reference, process.name == "p1" else { return nil }
+        return process
     }
 
     static let header = SegmentHeader(
@@ -36,7 +83,11 @@ enum Sample {
         segment: Identity128(naming: Array("segment".utf8)),
         created: WallTime(nanoseconds: 1_700_000_000_000_000_000))
 
-    static let checkpoint = SourceCheckpoint(
+    static let commit = Commit(
+        host: "web-1", readUpTo: WallTime(nanoseconds: 1_700_000_000_000_000_001),
+        checkpoints: [checkpoint])
+
+    private static let checkpoint = SourceCheckpoint(
         path: "/var/log/a.log", device: 1, inode: 2, offset: 3, line: 4,
         contentHash: SHA256().stored(),
         readerState: [1, 2, 3], isFinished: false, unmatchedCount: 1,
@@ -53,24 +104,23 @@ enum Sample {
             $0.key.description < $1.key.description
         }
         for (process, all) in byProcess {
-            let key = ProcessKey(execution: "main", host: "web-1", process: process)
             for run in SegmentWriter.split(all.sorted { $0.id.sequence < $1.id.sequence }) {
                 blocks.append(Array(run))
-                bytes += writer.block(Array(run), of: key)
+                bytes += writer.block(Array(run), of: key(process))
             }
         }
-        bytes += writer.block([checkpoint])
+        bytes += writer.block(commit)
         if isSealed { bytes += writer.footer() }
         return (bytes, blocks)
     }
 
-    /// What a reader gets: events of each block, checkpoints, damage.
+    /// What a reader gets: events of each block, commits, damage.
     static func read(_ bytes: [UInt8]) throws -> (
-        blocks: [[Event]], checkpoints: [SourceCheckpoint], damage: [SegmentDamage], isSealed: Bool
+        blocks: [[Event]], commits: [Commit], damage: [SegmentDamage], isSealed: Bool
     ) {
         var scanner = SegmentScanner(BytesInMemory(bytes))
         var blocks: [[Event]] = []
-        var checkpoints: [SourceCheckpoint] = []
+        var commits: [Commit] = []
         var damage: [SegmentDamage] = []
         while let item = try scanner.next() {
             switch item {
@@ -78,11 +128,11 @@ enum Sample {
             case .block(let block):
                 switch block.header.kind {
                 case .events: blocks.append(try block.events())
-                case .sources: checkpoints += try block.checkpoints()
+                case .sources: commits.append(try block.commit())
                 }
             }
         }
-        return (blocks, checkpoints, damage, scanner.isSealed)
+        return (blocks, commits, damage, scanner.isSealed)
     }
 }
 
@@ -92,7 +142,7 @@ enum Sample {
         let (bytes, blocks) = Sample.segment(Sample.events(seed: seed, count: 300))
         let read = try Sample.read(bytes)
         #expect(read.blocks == blocks)
-        #expect(read.checkpoints == [Sample.checkpoint])
+        #expect(read.commits == [Sample.commit])
         #expect(read.damage == [])
         #expect(read.isSealed)
     }
@@ -117,6 +167,41 @@ enum Sample {
         }
         #expect(bytes(read) == bytes(events))
         #expect(read.map(\.clock) == events.map(\.clock))
+    }
+
+    @Test(arguments: [
+        Origin.nothing, .unknown, .event(RunKey(bits: .max), Causality.Limits.sequenceMax),
+    ])
+    func aBlockSaysWhoseEventsItHolds(origin: Origin) throws {
+        let process = ProcessID(name: "web-1/api", incarnation: 7)
+        var run: Identity128? = Identity128(high: 1, low: .max)
+        for _ in 0..<2 {
+            let key = ProcessKey(
+                execution: "prod", host: "web-1", process: process, run: run, origin: origin)
+            var clock = VectorClock()
+            clock[key.reference] = 1
+            let event = Event(id: EventID(process, 1), clock: clock)
+            var writer = SegmentWriter(Sample.header)
+            let bytes = Sample.header.encoded() + writer.block([event], of: key)
+            var scanner = SegmentScanner(BytesInMemory(bytes))
+            guard case .block(let block) = try scanner.next() else {
+                Issue.record("no block")
+                return
+            }
+            #expect(block.header.events?.key == key)
+            #expect(try block.events() == [event])
+            run = nil
+        }
+    }
+
+    @Test func aNameWithANULByteIsDamageAndNotSkipped() throws {
+        let process = ProcessID(name: "a\0b")
+        let (bytes, _) = Sample.segment([
+            Event(id: EventID(process, 1), clock: VectorClock([process: 1]))
+        ])
+        let read = try Sample.read(bytes)
+        #expect(read.blocks.isEmpty)
+        #expect(read.damage.first?.text.contains("NUL") == true, "\(read.damage)")
     }
 
     @Test func largeBlocksAreSplit() throws {
@@ -148,7 +233,7 @@ enum Sample {
                 clock: VectorClock([process: 2])),
             Event(
                 id: EventID(process, most), time: WallTime(nanoseconds: 0),
-                cause: EventID(other, most),
+                cause: EventReference(EventID(other, most)),
                 clock: VectorClock([process: most, other: 1])),
         ]
         let (bytes, blocks) = Sample.segment(events)
@@ -304,13 +389,17 @@ enum Sample {
         let events = Sample.events(seed: 6, count: 40).filter {
             $0.id.process.name == "p1" && $0.id.process.incarnation == 1
         }
-        let causal = CausalColumns(events)
+        let key = Sample.key(events[0].id.process)
+        let causal = CausalColumns(events, of: key.reference)
+        let processCount = causal.processes.count
         let (shape, attributes) = EventColumns.attributes(events)
         let columns: [(Column, [UInt8])] =
             [
                 (.sequence, EventColumns.sequence(causal)), (.kind, EventColumns.kind(causal)),
                 (.time, EventColumns.time(causal)), (.processes, EventColumns.processes(causal)),
-                (.cause, EventColumns.cause(causal)), (.stamp, EventColumns.stamp(causal)),
+                (.cause, EventColumns.cause(causal.causes, processes: processCount)),
+                (.rulings, EventColumns.cause(causal.rulings, processes: processCount)),
+                (.loss, EventColumns.loss(causal)), (.stamp, EventColumns.stamp(causal)),
                 (.name, EventColumns.strings(events.map(\.name))),
                 (.text, EventColumns.strings(events.map(\.text))),
                 (.level, EventColumns.level(events)), (.shape, shape),
@@ -330,7 +419,7 @@ enum Sample {
                     }
                     for (_, raw) in damaged { writer.bytes(raw) }
                     let body = try BlockBody(writer.bytes, count: events.count)
-                    _ = try? body.events(of: events[0].id.process)
+                    _ = try? body.events(of: key)
                 }
             }
         }
@@ -361,7 +450,7 @@ enum Sample {
         let golden = [UInt8](try Data(contentsOf: url))
         let read = try Sample.read(golden)
         #expect(read.blocks == blocks)
-        #expect(read.checkpoints == [Sample.checkpoint])
+        #expect(read.commits == [Sample.commit])
         #expect(read.damage == [] && read.isSealed)
     }
 }

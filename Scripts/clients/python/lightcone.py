@@ -17,10 +17,13 @@ ordered even where they are not: give what runs independently a recorder and a n
 
 A missing, slow or restarting agent neither breaks nor blocks the program. A call waits at most
 `timeout` seconds for other threads and at most as long again for the agent. What did not get
-through is lost: it is counted in `Recorder.lost`, and the next event that does get through carries
-the count as its attribute `lost`. After a failure the agent is left alone for a while, in which
-calls return at once; a pause grows to ten times what the failure took and more. With
-`strict=True` every failure raises `LightconeError` instead: for tests and scripts.
+through is lost: it is counted in `Recorder.lost`, and the next event that does get through tells
+the agent the count. Then the lost events are a gap in the process (`lightcone gaps`), and questions
+whose answer a lost receive may have changed are answered *unknown*. The count is told until an
+answer says that it arrived: a gap may be wider than what was lost, never narrower. After a failure
+the agent is left alone for a while, in which calls return at once; a pause grows to ten times what
+the failure took and more. With `strict=True` every failure raises `LightconeError` instead, and
+counts nothing: for tests and scripts.
 
 Needs Python 3.9 or later and nothing beside the standard library.
 """
@@ -48,7 +51,6 @@ __all__ = ["HEADER", "LightconeError", "LightconeProcessor", "LogHandler", "Reco
 HEADER = "lightcone"  # the message header in which a token travels
 
 NAME_BYTES_MAX = 256  # of the name of a process: the agent's limit
-ATTRIBUTES_MAX = 128  # of one event: the agent's limit
 BODY_BYTES_MAX = 1 << 20  # of one request: the agent's limit
 ANSWER_BYTES_MAX = 64 * 1024  # one id and one token, or one problem, with room
 BAD_TOKEN_CHARACTERS_MAX = 64  # enough to recognise it by
@@ -169,8 +171,9 @@ class Recorder:
 
         A token comes from outside and may be anything. One that is no token is no reason to lose
         the event, as something did arrive: it is recorded as local, with the beginning of what
-        came in the attribute `bad_token`. Only a strict recorder raises, with field "token". None
-        stands for a message that came without (its sender's event was lost): also a local event.
+        came in the attribute `bad_token`, behind a gap of one event: the receive whose sender is
+        not known. Only a strict recorder raises, with field "token". None stands for a message
+        that came without (its sender's event was lost): a local event, and no gap.
         """
         kind = "local" if token is None else "receive"
         answer = self._submit(kind, token, text, name, level, attributes, time)
@@ -233,7 +236,7 @@ class Recorder:
                     raise
                 event.update(kind="local", token=None)
                 attributes["bad_token"] = token[:BAD_TOKEN_CHARACTERS_MAX]
-                answer = self._deliver(event, attributes)
+                answer = self._deliver(event, attributes, unreadable=1)
             return answer or self._lose(None)
         except Exception as error:  # whatever it is, the program must not notice
             failure = error if isinstance(error, LightconeError) else LightconeError(
@@ -242,9 +245,11 @@ class Recorder:
                 raise failure
             return self._lose(failure)
 
-    def _deliver(self, event: dict[str, Any], attributes: dict[str, Any]) -> Sent | None:
-        """Sends one event to the agent when the connection is free. Returns None if the agent
-        failed another thread meanwhile; raises LightconeError if it fails or refuses."""
+    def _deliver(self, event: dict[str, Any], attributes: dict[str, Any],
+                 unreadable: int = 0) -> Sent | None:
+        """Sends one event to the agent when the connection is free, and with it how many were lost
+        before, which nobody has told yet, and how many receives nobody could read. Returns None if
+        the agent failed another thread meanwhile; raises LightconeError if it fails or refuses."""
         if not self._lock.acquire(timeout=self.timeout):
             raise LightconeError(f"waited {self.timeout} s for other threads' events")
         started = monotonic()
@@ -254,11 +259,7 @@ class Recorder:
             if self._is_pausing():
                 return None
             unreported = self.lost - self._lost_reported
-            if "lost" in attributes or len(attributes) >= ATTRIBUTES_MAX:
-                unreported = 0
-            if unreported:
-                attributes = {**attributes, "lost": unreported}
-            body = _line({**event, "attributes": attributes})
+            body = _line({**event, "attributes": attributes, "lost": unreported + unreadable})
             status, retry_after, answer = self._connection.exchange(body, started + self.timeout)
             if status == 200:
                 result = _parsed_answer(answer, is_send=event["kind"] == "send")

@@ -1,6 +1,7 @@
-/// A quick hash of bytes, the same on every machine: for the slots of a clock (with a seed that nobody outside knows)
-/// and for the check of a token (with none). Multiply and fold, as in wyhash (Wang Yi, 2019). O(n).
-func mixed(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
+/// A quick hash of bytes, the same on every machine: for names of files and runs, the check of a token, and the slots of a
+/// table (with a seed that nobody outside knows). No digest: whoever wants two texts of one hash finds them.
+/// Multiply and fold, as in wyhash (Wang Yi, 2019). O(n).
+package func mixed(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
     var state = seed ^ 0x9E37_79B9_7F4A_7C15
     var index = 0
     while index + 8 <= bytes.count {

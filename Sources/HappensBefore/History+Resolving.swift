@@ -1,0 +1,322 @@
+import Causality
+
+// What citations mean, what processes are called, and what each goes on from. All of it follows from what is here,
+// whatever came first.
+extension History {
+    /// Finds all of it out anew. O(citations + steps of knowledge · log n).
+    mutating func resolve() {
+        processes.removeLast(processes.count - lineCount)
+        standIns = [:]
+        nameLines()
+        taken = Set(processes.flatMap { [$0.id, $0.key!.process] })
+        let byKey = Dictionary(grouping: 0..<lineCount) { processes[$0].key!.reference }
+        let byName = Dictionary(grouping: 0..<lineCount) { processes[$0].key!.process }
+        targets = Array(repeating: .process(-1), count: citations.count)
+        // In an order of their own, so that what they are called does not depend on who was here first.
+        for index in citations.indices.sorted(by: {
+            Citation.isBefore(citations[$0], citations[$1])
+        }) {
+            let citation = citations[index]
+            targets[index] =
+                switch citation.process {
+                case .run(let run): target(of: run, byKey[citation.process] ?? [])
+                case .named(let name):
+                    target(of: name, byName[name] ?? [], isClock: citation.isClock)
+                }
+        }
+        linkOrigins(byKey)
+        unlinked.sort { listingOrder(processes[$0].id, processes[$1].id) }
+        indexOf = [:]
+        for (index, line) in processes.enumerated() { indexOf[line.id] = index }
+        for process in 0..<lineCount { resolveKnowledge(of: process) }
+        for index in 0..<lineCount {
+            processes[index].citedMax = max(processes[index].citedMax, processes[index].expectedMax)
+        }
+    }
+
+    // MARK: Names
+
+    /// Gives each process that is here a name of its own: those that share one are told apart by their runs.
+    private mutating func nameLines() {
+        let groups = Dictionary(grouping: 0..<lineCount) { processes[$0].key!.process }
+        for (name, group) in groups {
+            let runs = Set(group.map { processes[$0].identity!.run })
+            let marked = group.filter { runs.count > 1 || processes[$0].identity!.branch != nil }
+            let marks = marked.map { mark(of: processes[$0].identity!) }
+            let width = History.width(of: marks)
+            for index in group { processes[index].id = name }
+            for (index, mark) in zip(marked, marks) {
+                processes[index].id.fork = String(mark.prefix(width))
+            }
+            for index in group {
+                processes[index].citedMax = 0
+                processes[index].standIn = nil
+            }
+        }
+    }
+
+    private func mark(of identity: LineIdentity) -> String {
+        guard let branch = identity.branch else { return identity.run.description }
+        return Identity128(naming: identity.run.bytes + branch.bytes).description
+    }
+
+    /// How many digits tell marks apart: 4, 8, 16 or all.
+    private static func width(of marks: [String]) -> Int {
+        [4, 8, 16].first { width in Set(marks.map { $0.prefix(width) }).count == marks.count } ?? 32
+    }
+
+    /// Adds a process that is only cited.
+    private mutating func cite(_ id: ProcessID, _ standIn: StandIn? = nil) -> Int {
+        processes.append(ProcessHistory(cited: id, standIn: standIn))
+        taken.insert(id)
+        return processes.count - 1
+    }
+
+    /// Adds what stands for one of `candidates`, which cannot be told.
+    private mutating func standIn(for candidates: [Int], _ name: ProcessID, _ why: StandIn) -> Int {
+        var id = name
+        id.fork += "?"
+        while taken.contains(id) { id.fork += "?" }
+        let index = cite(id, why)
+        indexOf[id] = index
+        for candidate in candidates { standIns[candidate, default: []].append(index) }
+        return index
+    }
+
+    private mutating func target(of run: RunKey, _ lines: [Int]) -> Target {
+        guard let first = lines.first else {
+            // Nothing of it is here: it is called what its messages' receivers say, if they agree.
+            var id = ProcessID(name: "?\(run)")
+            if let names = claimedNames[run], names.count == 1, let name = names.first {
+                id = name
+                if taken.contains(id) { id.fork = String(run.description.prefix(4)) }
+                if taken.contains(id) { id.fork = run.description }
+            }
+            let index = cite(id)
+            if id.incarnation > 1 || id.name.hasPrefix("?") { unlinked.append(index) }
+            return .process(index)
+        }
+        if lines.count == 1, processes[first].identity!.branch == nil,
+            forks[processes[first].identity!.run] == nil
+        {
+            return .process(first)
+        }
+        let base = lines.first { processes[$0].identity!.branch == nil }
+        let branches = lines.filter { processes[$0].identity!.branch != nil }
+        let name = processes[first].key!.process
+        let fork =
+            forks[processes[first].identity!.run] ?? Fork(sequence: 1, isOfOneSource: false)
+        // Two runs whose keys are the same have nothing in common.
+        let runs = Set(lines.map { processes[$0].identity!.run })
+        guard runs.count == 1 else {
+            let index = standIn(
+                for: lines, name, .fork(name, Fork(sequence: 1, isOfOneSource: false)))
+            return .forked(base: nil, sequence: 1, standIn: index)
+        }
+        let index = standIn(for: branches, name, .fork(name, fork))
+        return .forked(base: base, sequence: fork.sequence, standIn: index)
+    }
+
+    /// A name means a process while one alone bears it. A log's clock names processes of logs only.
+    private mutating func target(of name: ProcessID, _ lines: [Int], isClock: Bool) -> Target {
+        guard let first = lines.first else {
+            let known = indexOfCited(name)
+            return .process(known ?? cite(name))
+        }
+        let runs = Set(lines.map { processes[$0].identity!.run })
+        if runs.count == 1, !isClock || processes[first].key!.run == nil {
+            guard let fork = forks[runs.first!] else { return .process(first) }
+            let base = lines.first { processes[$0].identity!.branch == nil }
+            let index = standIn(
+                for: lines.filter { processes[$0].identity!.branch != nil }, name,
+                .fork(name, fork))
+            return .forked(base: base, sequence: fork.sequence, standIn: index)
+        }
+        let index = standIn(for: lines, name, .name(name))
+        return .forked(base: nil, sequence: 1, standIn: index)
+    }
+
+    /// A clock and a cause that name what is not here mean the same.
+    private func indexOfCited(_ name: ProcessID) -> Int? {
+        processes.indices.dropFirst(lineCount).first {
+            processes[$0].id == name && processes[$0].standIn == nil
+        }
+    }
+
+    // MARK: Origins
+
+    /// What knowing each process implies: what it goes on from, and what that goes on from.
+    private mutating func linkOrigins(_ byKey: [ProcessReference: [Int]]) {
+        var origins = [[EventKey]](repeating: [], count: processes.count)
+        for index in 0..<lineCount {
+            let line = processes[index]
+            if line.identity!.branch != nil,
+                let base = indexOfLine[LineIdentity(run: line.identity!.run)],
+                let last = forks[line.identity!.run]?.sequence, last > 1
+            {
+                origins[index].append(EventKey(process: base, sequence: last - 1))
+            }
+            guard case .event(let run, let sequence) = line.key!.origin else { continue }
+            let citation = Citation(.run(run), isClock: true)
+            if indexOfCitation[citation] == nil {
+                _ = intern(citation)
+                targets.append(target(of: run, byKey[.run(run)] ?? []))
+                origins += Array(repeating: [], count: processes.count - origins.count)
+            }
+            origins[index] += keys(of: indexOfCitation[citation]!, sequence)
+        }
+        for index in 0..<lineCount {
+            var implied: [EventKey] = []
+            var pending = origins[index]
+            while let key = pending.popLast() {
+                // Forged origins may run in a ring.
+                guard key.process != index, !implied.contains(where: { $0.process == key.process })
+                else { continue }
+                implied.append(key)
+                note(cited: key)
+                pending += origins[key.process]
+            }
+            processes[index].implied = implied
+        }
+    }
+
+    private mutating func note(cited key: EventKey) {
+        processes[key.process].citedMax = max(processes[key.process].citedMax, key.sequence)
+    }
+
+    /// What is known of whom by knowing a citation up to a number.
+    func keys(of citation: Int, _ sequence: UInt64) -> [EventKey] {
+        switch targets[citation] {
+        case .process(let index): return [EventKey(process: index, sequence: sequence)]
+        case .forked(let base, let first, let standIn):
+            if sequence < first {
+                return base.map { [EventKey(process: $0, sequence: sequence)] } ?? []
+            }
+            var keys = [EventKey(process: standIn, sequence: sequence)]
+            // Where the branches have no event in common, they still have what their run goes on from.
+            if let base, first > 1 || hasOneOrigin(base) {
+                keys.append(EventKey(process: base, sequence: first - 1))
+            }
+            return keys
+        }
+    }
+
+    /// Whether all branches of a run say that it goes on from the same event.
+    private func hasOneOrigin(_ base: Int) -> Bool {
+        let (run, origin) = (processes[base].identity!.run, processes[base].key!.origin)
+        return processes[..<lineCount].allSatisfy {
+            $0.identity!.run != run || $0.key!.origin == origin
+        }
+    }
+
+    // MARK: Knowledge
+
+    /// Puts what a process's stamps and causes say into terms of processes.
+    private mutating func resolveKnowledge(of process: Int) {
+        var known: [Int: StepFunction] = [:]
+        var rises: [Int: [(position: Int, value: UInt64)]] = [:]
+        for citation in processes[process].stamped.keys.sorted() {
+            let steps = processes[process].stamped[citation]!
+            if case .process(let index) = targets[citation], known[index] == nil,
+                !hasUnsentEntry(steps, citation, index)
+            {
+                known[index] = steps
+                note(cited: EventKey(process: index, sequence: steps.last))
+                continue
+            }
+            for (position, value) in zip(steps.positions, steps.values) {
+                for key in entry(citation, value) {
+                    note(cited: key)
+                    rises[key.process, default: []].append((Int(position), key.sequence))
+                }
+            }
+        }
+        for (other, steps) in known where other < lineCount {
+            for key in processes[other].implied {
+                rises[key.process, default: []].append((steps.first!, key.sequence))
+            }
+        }
+        for (other, steps) in rises where other < lineCount {
+            let first = steps.map(\.position).min()!
+            for key in processes[other].implied {
+                rises[key.process, default: []].append((first, key.sequence))
+            }
+        }
+        if processes[process].count > 0 {
+            for key in processes[process].implied {
+                rises[key.process, default: []].append((0, key.sequence))
+            }
+        }
+        for (other, more) in rises {
+            let steps = known[other].map {
+                zip($0.positions, $0.values).map { (position: Int($0), value: $1) }
+            }
+            known[other] = StepFunction(more + (steps ?? []))
+        }
+        known[process] = nil
+        processes[process].known = known
+        processes[process].uncertainty = []
+        resolveCauses(of: process)
+    }
+
+    /// Whether a clock's entry names an event that its own source does not call a send: a token that no program gave.
+    private func isUnsent(_ citation: Int, _ index: Int, _ value: UInt64) -> Bool {
+        guard case .run = citations[citation].process,
+            let position = processes[index].position(of: value)
+        else { return false }
+        return processes[index].kinds[position] == .local
+            || processes[index].kinds[position] == .receive
+    }
+
+    private func hasUnsentEntry(_ steps: StepFunction, _ citation: Int, _ index: Int) -> Bool {
+        guard case .run = citations[citation].process, processes[index].count > 0 else {
+            return false
+        }
+        return steps.values.contains { isUnsent(citation, index, $0) }
+    }
+
+    /// What a clock's entry says. Where it names what was never sent, that somebody claims so.
+    private mutating func entry(_ citation: Int, _ value: UInt64) -> [EventKey] {
+        let keys = keys(of: citation, value)
+        guard case .process(let index) = targets[citation], isUnsent(citation, index, value) else {
+            return keys
+        }
+        return [EventKey(process: claim(on: index), sequence: value)]
+    }
+
+    /// What stands for the events of a process that somebody claims to have messages of, though they sent none.
+    private mutating func claim(on index: Int) -> Int {
+        let why = StandIn.claim(processes[index].id)
+        if let known = standIns[index]?.first(where: { processes[$0].standIn == why }) {
+            return known
+        }
+        return standIn(for: [index], processes[index].id, why)
+    }
+
+    private mutating func resolveCauses(of process: Int) {
+        processes[process].causes = processes[process].writtenCauses.map { written in
+            // Where a run is forked, what stands for its branches.
+            let keys = keys(of: written.citation, written.sequence)
+            var key = keys.first ?? EventKey(process: process, sequence: 0)
+            note(cited: key)
+            if let position = processes[key.process].position(of: key.sequence),
+                [.local, .receive].contains(processes[key.process].kinds[position])
+            {
+                key.process = claim(on: key.process)
+            }
+            return RecordedCause(
+                position: written.position, process: key.process, sequence: key.sequence)
+        }
+        for written in processes[process].writtenRulings {
+            let by = EventKey(
+                process: process, sequence: processes[process].runs[Int(written.position)])
+            for key in keys(of: written.citation, written.sequence) {
+                note(cited: key)
+                // Of several words the one that is listed first.
+                let known = processes[key.process].rulings[key.sequence]
+                processes[key.process].rulings[key.sequence] =
+                    known.map { listingOrder(id($0), id(by)) ? $0 : by } ?? by
+            }
+        }
+    }
+}

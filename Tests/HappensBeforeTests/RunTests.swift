@@ -1,0 +1,232 @@
+import Causality
+import Testing
+
+@testable import HappensBefore
+
+/// Recorded processes: runs that are known by their keys, and go on from each other.
+private struct Story {
+    var blocks: [HistoryBlock] = []
+
+    static func run(_ name: String) -> Identity128 { Identity128(naming: Array(name.utf8)) }
+    static func reference(_ name: String) -> ProcessReference { .run(RunKey(run(name))) }
+
+    /// Adds events to the run `run`, which is called `name`.
+    mutating func add(
+        _ run: String, _ name: String, incarnation: UInt32 = 1, origin: Origin = .nothing,
+        _ events: [(UInt64, EventKind, [String: UInt64])],
+        from causes: [UInt64: (String, UInt64)] = [:],
+        rulesOut: [UInt64: (String, UInt64)] = [:], stamp: [UInt64: Stamp] = [:]
+    ) {
+        let key = ProcessKey(
+            execution: "main", host: "h", process: ProcessID(name: name, incarnation: incarnation),
+            run: Self.run(run), origin: origin)
+        let rows = events.map { sequence, kind, seen in
+            var clock = VectorClock()
+            for (other, value) in seen { clock[Self.reference(other)] = value }
+            clock[key.reference] = sequence
+            func event(_ named: (String, UInt64)?) -> EventReference? {
+                named.map { EventReference(Self.reference($0.0), $0.1) }
+            }
+            return Event(
+                id: EventID(key.process, sequence), kind: kind, cause: event(causes[sequence]),
+                clock: clock, stamp: stamp[sequence] ?? .generating,
+                rulesOut: event(rulesOut[sequence]))
+        }
+        blocks.append(
+            HistoryBlock(
+                id: blocks.count, key: key, columns: CausalColumns(rows, of: key.reference)))
+    }
+
+    func history(reversed: Bool = false) -> History {
+        var history = History(execution: "main")
+        for block in reversed ? blocks.reversed() : blocks {
+            let isAppended = history.append(block)
+            precondition(isAppended)
+        }
+        history.finish()
+        return history
+    }
+}
+
+private func id(_ text: String) -> EventID { EventID(text: text)! }
+
+extension EventOrder {
+    fileprivate var lacks: [Lack] {
+        if case .unknown(.lacking(let lacks), _) = self { lacks } else { [] }
+    }
+}
+
+@Suite struct RunTests {
+    /// Two replicas of one name: each is its own process, and a message of one is none of the other.
+    @Test func equalNamesAreTwoProcesses() throws {
+        var story = Story()
+        story.add("one", "api", [(1, .send, [:])])
+        story.add("two", "api", [(1, .send, [:])])
+        story.add("db", "db", [(1, .receive, ["two": 1])], from: [1: ("two", 1)])
+        for reversed in [false, true] {
+            let history = story.history(reversed: reversed)
+            func event(_ run: String) throws -> EventID {
+                EventID(try #require(history.name(of: Story.reference(run))), 1)
+            }
+            let (one, two) = (try event("one"), try event("two"))
+            #expect(one.process.description.wholeMatch(of: /api@[0-9a-f]{4}/) != nil)
+            #expect(history.order(one, id("db:1")) == .known(.concurrent))
+            #expect(history.order(two, id("db:1")) == .known(.before))
+            #expect(history.order(one, two) == .known(.concurrent))
+            #expect(history.index(of: ProcessID(name: "api")) == nil)
+            let defects = history.defects(MessageEdges(history)).filter { !$0.kind.isNote }
+            #expect(defects.map(\.kind) == [.fork])
+            #expect(Set(defects[0].events) == [one, two])
+        }
+    }
+
+    /// What a name alone means is not known where two bear it.
+    @Test func aNameThatTwoBearIsAmbiguous() throws {
+        var story = Story()
+        story.add("one", "api", [(1, .send, [:])])
+        story.add("two", "api", [(1, .send, [:])])
+        let log = ProcessKey(execution: "main", host: "h", process: ProcessID(name: "log"))
+        let receive = Event(
+            id: id("log:1"), kind: .receive, cause: EventReference(id("api:1")),
+            clock: VectorClock([log.process: 1]), stamp: .chained)
+        story.blocks.append(
+            HistoryBlock(id: 9, key: log, columns: CausalColumns([receive], of: log.reference)))
+        let history = story.history()
+        let one = EventID(try #require(history.name(of: Story.reference("one"))), 1)
+        #expect(history.order(one, id("log:1")).lacks == [.name(ProcessID(name: "api"))])
+        #expect(history.past(of: id("log:1"))?.isComplete == false)
+        let defects = history.defects(MessageEdges(history))
+        #expect(defects.contains { $0.kind == .ambiguousName })
+    }
+
+    /// A restart says what it goes on from, once and for all: clocks leave it out.
+    @Test func aRestartImpliesWhatItGoesOnFrom() {
+        var story = Story()
+        story.add("a1", "a", [(1, .send, [:]), (2, .local, ["x": 1]), (3, .local, ["x": 1])])
+        story.add(
+            "a2", "a", incarnation: 2, origin: .event(RunKey(Story.run("a1")), 2),
+            [(1, .send, ["x": 1])])
+        story.add(
+            "a3", "a", incarnation: 3, origin: .event(RunKey(Story.run("a2")), 1),
+            [(1, .send, ["x": 1])])
+        story.add("b", "b", [(1, .receive, ["a3": 1])], from: [1: ("a3", 1)])
+        story.add("x", "x", [(1, .send, [:])])
+        let history = story.history()
+        for earlier in ["a:1", "a:2", "a#2:1", "a#3:1", "x:1"] {
+            #expect(history.order(id(earlier), id("b:1")) == .known(.before), "\(earlier)")
+        }
+        #expect(history.order(id("a:3"), id("b:1")) == .known(.concurrent), "it went on from a:2")
+        #expect(history.past(of: id("b:1"))?.count == 5)
+        #expect(history.past(of: id("b:1"))?.isComplete == true)
+        // The chain holds although the one in the middle is not here, but nobody knows it then.
+        story.blocks.removeAll { $0.key.run == Story.run("a2") }
+        #expect(story.history().order(id("a:1"), id("b:1")).lacks != [])
+        #expect(story.history().past(of: id("b:1"))?.isComplete == false)
+    }
+
+    @Test func whatWasLostMayHaveBeenTheMessage() {
+        var story = Story()
+        story.add("a", "a", [(1, .send, [:])])
+        let loss = Stamp.lossy(Loss(since: 3, .eventsLost))
+        story.add(
+            "b", "b", [(1, .local, [:]), (3, .local, [:]), (4, .receive, ["a": 1])],
+            from: [4: ("a", 1)], stamp: [3: loss, 4: loss])
+        let history = story.history()
+        #expect(history.order(id("a:1"), id("b:1")) == .known(.concurrent))
+        #expect(
+            history.order(id("a:1"), id("b:3"))
+                == .unknown(.lacking([.loss(id("b:3"), .eventsLost)]), excluded: [.after]))
+        #expect(history.order(id("a:1"), id("b:4")) == .known(.before))
+        #expect(!history.isExact(id("b:4")))
+        #expect(history.gaps.map(\.description) == ["b 2 is lost"])
+        let future = history.future(of: id("a:1"))
+        #expect(future?.isComplete == false)
+        #expect(future?.upTo?.sequences == [1, 1], "what b had seen is decided up to b:1")
+    }
+
+    /// An operator's word takes away a loss; answers that rest on it say so.
+    @Test func whatIsRuledOutIsNoLoss() {
+        var story = Story()
+        story.add("a", "a", [(1, .send, [:])])
+        let loss = Stamp.lossy(Loss(since: 2, .unreadableToken))
+        story.add(
+            "b", "b", [(1, .local, [:]), (2, .receive, [:]), (3, .local, [:])],
+            stamp: [2: loss, 3: loss])
+        #expect(
+            story.history().order(id("a:1"), id("b:3")).lacks == [
+                .loss(id("b:2"), .unreadableToken)
+            ])
+        story.add("ops", "ops", [(1, .local, [:])], rulesOut: [1: ("b", 2)])
+        let history = story.history()
+        #expect(history.order(id("a:1"), id("b:3")) == .known(.concurrent))
+        #expect(
+            history.rulings(seenBy: [id("b:3")]).map(\.description)
+                == ["taking the word of ops:1 that no message came at b:2"])
+        #expect(history.rulings(seenBy: [id("b:1")]) == [])
+    }
+
+    /// A token that names an event which its own source calls local was forged: no edge, and no other kind.
+    @Test func whoNeverSentIsNoSender() throws {
+        var story = Story()
+        story.add("a", "a", [(1, .local, [:])])
+        story.add("b", "b", [(1, .receive, ["a": 1])], from: [1: ("a", 1)])
+        let history = story.history()
+        let edges = MessageEdges(history)
+        #expect(edges.count == 0)
+        let place = try #require(history.position(of: id("a:1")))
+        #expect(edges.kind(of: place, in: history) == .local)
+        #expect(history.order(id("a:1"), id("b:1")).lacks == [.claim(id("a:1"))])
+        #expect(history.defects(edges).contains { $0.kind == .notASend })
+    }
+
+    /// One run that goes on in two ways: what both have is one, and what cites the rest cannot be told.
+    @Test func aCloneIsShownApartAndWhatCitesItIsUnknown() throws {
+        var story = Story()
+        story.add("api", "api", [(1, .send, [:]), (2, .send, [:])])
+        story.add("api", "api", [(1, .send, [:]), (2, .local, [:]), (3, .local, [:])])
+        story.add("b", "b", [(1, .receive, ["api": 1])], from: [1: ("api", 1)])
+        story.add("c", "c", [(1, .receive, ["api": 2])], from: [1: ("api", 2)])
+        var orders: [[EventOrder]] = []
+        for reversed in [false, true] {
+            var history = History(execution: "main")
+            let blocks = reversed ? story.blocks.reversed() : story.blocks
+            for block in blocks where block.id > 1 {
+                let isAppended = history.append(block)
+                #expect(isAppended)
+            }
+            history.rebuild(
+                Story.run("api"), from: blocks.filter { $0.id < 2 },
+                fork: Fork(sequence: 2, isOfOneSource: false),
+                branches: [0: Identity128(high: 0, low: 1), 1: Identity128(high: 0, low: 2)])
+            history.finish()
+            let branches = history.processes.map(\.id)
+                .filter { $0.description.wholeMatch(of: /api@[0-9a-f]{4}/) != nil }
+                .sorted(by: listingOrder)
+            try #require(branches.count == 2)
+            #expect(history.order(id("api:1"), id("b:1")) == .known(.before))
+            #expect(history.order(id("api:1"), id("c:1")) == .known(.before))
+            for branch in branches {
+                #expect(history.order(id("api:1"), EventID(branch, 2)) == .known(.before))
+                #expect(history.order(EventID(branch, 2), id("b:1")) == .known(.concurrent))
+                #expect(
+                    history.order(EventID(branch, 2), id("c:1")).lacks
+                        == [.fork(id("api:2"), isOfOneSource: false)])
+            }
+            #expect(
+                history.order(EventID(branches[0], 2), EventID(branches[1], 2))
+                    == .known(.concurrent))
+            orders.append(branches.map { history.order(EventID($0, 2), id("c:1")) })
+        }
+        #expect(orders[0] == orders[1], "whatever arrived first")
+    }
+
+    /// A run of which nothing is here may be called by what its messages said.
+    @Test func whoNeverReportedIsCalledByItsKey() {
+        var story = Story()
+        story.add("b", "b", [(1, .receive, ["a": 3])], from: [1: ("a", 3)])
+        let history = story.history()
+        let name = "?\(RunKey(Story.run("a")))"
+        #expect(history.gaps.map(\.description) == ["\(name) 1–3 are missing"])
+        #expect(history.past(of: id("b:1"))?.isComplete == false)
+    }
+}
