@@ -161,6 +161,14 @@ let package = Package(
         .executableTarget(
             name: "RecordingProbe", dependencies: ["Causality", "Recording", "Segments"],
             path: "Tests/RecordingProbe", swiftSettings: strict),
+        .executableTarget(
+            name: "Soundness",
+            dependencies: [
+                "Agent", "Archiving", "Causality", "Collector", "HappensBefore", "LogFormats",
+                "Querying", "Recording", "Segments", "SimulatedHistories",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Soundness", swiftSettings: strict),
         .testTarget(
             name: "DemoStoreTests",
             dependencies: ["Causality", "DemoStore", "HappensBefore", "Recording", "Segments"],

@@ -1,0 +1,265 @@
+import Archiving
+import Causality
+import Collector
+import FoundationEssentials
+import Glibc
+import HappensBefore
+import Querying
+import Segments
+import SimulatedHistories
+import Synchronization
+
+/// Lives many worlds, and checks in each what Lightcone promises: `Soundness WORLDS [SECONDS [SEED]]`. Ends with 1 where a
+/// promise is broken; the seed of the world is shown, and `Soundness 1 0 SEED` lives it once more.
+@main
+enum Main {
+    static func main() async throws {
+        let arguments = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
+        let worlds = arguments.first ?? 1000
+        let secondsMax = arguments.count > 1 && arguments[1] > 0 ? arguments[1] : .max
+        let first = arguments.count > 2 ? arguments[2] : UInt64.random(in: 0...(1 << 40))
+        print("worlds from seed \(first) on")
+        let begin = ContinuousClock.now
+        let work = Work(worlds: worlds, secondsMax: secondsMax, first: first, begin: begin)
+        await withTaskGroup { group in
+            for worker in 0..<2 {
+                group.addTask { @concurrent in
+                    while let seed = work.next() {
+                        work.note(await live(seed, worker, isTold: worlds == 1))
+                    }
+                }
+            }
+        }
+        work.totals.withLock { $0.report(ContinuousClock.now - begin) }
+        exit(work.totals.withLock { $0.violations.isEmpty } ? 0 : 1)
+    }
+
+    /// What the workers share.
+    final class Work: Sendable {
+        private let worlds: UInt64
+        private let secondsMax: UInt64
+        private let first: UInt64
+        private let begin: ContinuousClock.Instant
+        private let count = Mutex<UInt64>(0)
+        let totals = Mutex(Totals())
+
+        init(worlds: UInt64, secondsMax: UInt64, first: UInt64, begin: ContinuousClock.Instant) {
+            (self.worlds, self.secondsMax, self.first, self.begin) = (
+                worlds, secondsMax, first, begin
+            )
+        }
+
+        /// The seed of the next world; nil where there were enough, or enough was found.
+        func next() -> UInt64? {
+            let number = count.withLock { count in
+                defer { count += 1 }
+                return count
+            }
+            let age = (ContinuousClock.now - begin).components.seconds
+            guard number < worlds, UInt64(max(age, 0)) < secondsMax,
+                totals.withLock({ $0.violations.count < 10 })
+            else { return nil }
+            return first &+ number
+        }
+
+        func note(_ outcome: Outcome) { totals.withLock { $0.add(outcome) } }
+    }
+
+    struct Outcome {
+        var seed: UInt64
+        var violations: [String] = []
+        var tally = Laws.Tally()
+        var isClean = false
+    }
+
+    struct Totals {
+        var worlds = 0
+        var clean = Laws.Tally()
+        var faulty = Laws.Tally()
+        var violations: [String] = []
+
+        mutating func add(_ outcome: Outcome) {
+            worlds += 1
+            if outcome.isClean { clean += outcome.tally } else { faulty += outcome.tally }
+            violations += outcome.violations.prefix(3).map { "seed \(outcome.seed): \($0)" }
+        }
+
+        func report(_ duration: Duration) {
+            for violation in violations { print(violation) }
+            print(
+                """
+                \(worlds) worlds in \(duration.components.seconds) s. Nothing missing: \(clean.pairs) pairs, \
+                \(clean.unknown) unknown. With faults: \(faulty.pairs) pairs, \(faulty.unknown) unknown \
+                (\(faulty.unknown * 100 / max(faulty.pairs, 1)) %). \(violations.count) promises broken.
+                """)
+        }
+    }
+
+    static func live(_ seed: UInt64, _ worker: Int, isTold: Bool) async -> Outcome {
+        var outcome = Outcome(seed: seed)
+        let folder =
+            "/dev/shm/lightcone-soundness-\(ProcessInfo.processInfo.processIdentifier)-\(worker)"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        do {
+            let world = World(seed: seed, folder: folder)
+            try await world.run()
+            outcome.isClean = world.isClean
+            if isTold {
+                print("\(world.faults)")
+                for line in world.story { print(line) }
+                try tell(Evidence(world.segments))
+            }
+            try judge(world, &outcome)
+        } catch {
+            outcome.violations.append("\(error)")
+        }
+        return outcome
+    }
+
+    /// Prints what was recorded.
+    private static func tell(_ evidence: Evidence) throws {
+        for block in evidence.blocks {
+            let key = block.summary.key
+            print(
+                "segment \(block.summary.segment) \(key.process) \(key.identity) origin \(key.origin)"
+            )
+            for event in try block.stored.events() {
+                let clock = event.clock.entries.sorted { "\($0.key)" < "\($1.key)" }
+                    .map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+                let cause = event.cause.map { "\($0.process):\($0.sequence)" } ?? ""
+                print(
+                    "  \(event.id) \(event.text.prefix(20)) \(event.stamp) cause \(cause) \(clock)")
+            }
+        }
+    }
+
+    private static func judge(_ world: World, _ outcome: inout Outcome) throws {
+        var random = SeededGenerator(seed: world.seed ^ 0x1A75)
+        let all = world.segments
+        var orders: [[Truth.Index]: CausalOrder] = [:]
+        if world.faults.segmentsMiss {
+            let some = all.filter { _ in Int.random(in: 0..<4, using: &random) > 0 }
+            var evidence = Evidence(some)
+            if let block = evidence.blocks.randomElement(using: &random) {
+                evidence.rotten.insert(block.summary.id)
+            }
+            for execution in evidence.executions() {
+                var laws = try Laws(world, evidence, .load(execution, from: evidence))
+                let events = laws.sample(14, &random)
+                laws.check(events, &random)
+                try laws.checkAnswers(of: events)
+                orders.merge(laws.orders(events)) { $1 }
+                outcome.violations += laws.violations.map { "some arrived: \($0)" }
+                outcome.tally += laws.tally
+            }
+        }
+        let evidence = Evidence(all)
+        for execution in evidence.executions() {
+            let graph = try ExecutionGraph.load(execution, from: evidence)
+            var laws = try Laws(world, evidence, graph)
+            let events = laws.sample(14, &random)
+            laws.check(events, &random)
+            try laws.checkAnswers(of: events)
+            laws.checkMonotone(orders)
+            outcome.violations += laws.violations
+            outcome.tally += laws.tally
+            if let difference = try blindness(evidence, execution, graph, &random) {
+                outcome.violations.append(difference)
+            }
+        }
+        // An archive takes longer than all else: now and then is enough to see that it gives what it was given.
+        if world.seed.isMultiple(of: 32) {
+            outcome.violations += try archived(world, evidence, &random)
+        }
+    }
+
+    /// What a real archive, which gets the segments in another order and some of them twice, answers otherwise.
+    private static func archived(
+        _ world: World, _ evidence: Evidence, _ random: inout SeededGenerator
+    ) throws -> [String] {
+        let archive = try Archive(world.folder + "/archive", .readWrite)
+        for bytes in world.segments.shuffled(using: &random) {
+            let id = try SegmentHeader(decoding: Array(bytes.prefix(SegmentHeader.byteCount)))
+                .segment
+            try archive.append(bytes, to: id, at: 0)
+            if Bool.random(using: &random) {
+                do {
+                    try archive.append(bytes, to: id, at: 0)
+                    return ["the archive took a segment twice"]
+                } catch {
+                    // It knows it already.
+                }
+            }
+        }
+        let store = ArchiveStore(archive)
+        return try evidence.executions().compactMap { execution in
+            var options = Question.Options(execution: execution)
+            options.isJSON = true
+            // What agents could not read only an archive keeps.
+            for verb in world.faults.journalsRot
+                ? ["timeline", "gaps"] : ["timeline", "defects", "gaps"]
+            {
+                let question = try Question(verb, QuestionParameters())
+                var (kept, lived) = ("", "")
+                try store.answering(options).answer(question).write { kept += $0 }
+                try Answering(evidence, options).answer(question).write { lived += $0 }
+                if kept != lived { return "\(verb): the archive answers otherwise" }
+            }
+            return nil
+        }
+    }
+
+    /// The same events in another order of arrival give the same answers, byte for byte; nil where they do.
+    private static func blindness(
+        _ evidence: Evidence, _ execution: String, _ graph: ExecutionGraph,
+        _ random: inout SeededGenerator
+    ) throws -> String? {
+        var arrived = evidence
+        arrived.hidden = Set(
+            evidence.blocks.map(\.summary.id).filter { _ in Bool.random(using: &random) })
+        var grown = try ExecutionGraph.load(execution, from: arrived)
+        while let id = arrived.hidden.min() {
+            arrived.hidden.remove(id)
+            if Bool.random(using: &random) {
+                grown = try ExecutionGraph.load(execution, from: arrived, after: grown)
+            }
+        }
+        grown = try ExecutionGraph.load(execution, from: arrived, after: grown)
+        var options = Question.Options(execution: execution)
+        options.isJSON = true
+        let events = graph.history.processes.filter { $0.count > 0 }.map { "\($0.id):\($0.last)" }
+        var asked: [(String, [String: [String]])] = [
+            ("timeline", [:]), ("processes", [:]), ("gaps", [:]), ("defects", [:]),
+        ]
+        if let a = events.randomElement(using: &random),
+            let b = events.randomElement(using: &random)
+        {
+            asked += [
+                ("order", ["a": [a], "b": [b]]), ("past", ["event": [a], "count": ["true"]]),
+                ("future", ["event": [a], "count": ["true"]]),
+                ("concurrent", ["event": [b], "count": ["true"]]), ("cut", ["event": [a]]),
+                ("show", ["event": [b]]), ("view", ["of": [String(a.prefix { $0 != ":" })]]),
+            ]
+        }
+        for (verb, parameters) in asked {
+            let question = try Question(verb, QuestionParameters(parameters))
+            var texts: [String] = []
+            for graph in [graph, grown] {
+                var text = ""
+                do {
+                    let answer = try Answering(evidence, options) { _ in graph }.answer(question)
+                    text = answer.notes.joined(separator: "\n")
+                    try answer.write { text += $0 }
+                } catch let error as QuestionError {
+                    text = error.text
+                }
+                texts.append(text)
+            }
+            guard texts[0] == texts[1] else {
+                return
+                    "\(verb) \(parameters): depends on the order of arrival:\n\(texts[0])\n\(texts[1])"
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,836 @@
+import Agent
+import Causality
+import FoundationEssentials
+import Glibc
+import LogFormats
+import Logging
+import Recording
+import Segments
+import SimulatedHistories
+import Synchronization
+
+/// Which misfortunes a world may have.
+struct Faults {
+    /// Agents are killed and come back while programs go on.
+    var agentsDie = false
+    /// Machines restart, which empties their memory spools.
+    var machinesRestart = false
+    /// Tokens are damaged on their way.
+    var tokensBreak = false
+    /// Programs write more than their spools hold.
+    var spoolsFill = false
+    /// Clocks have room for a few entries only.
+    var clocksFill = false
+    /// Segments never arrive, or late; blocks rot.
+    var segmentsMiss = false
+    /// Machines are copied while their programs run.
+    var machinesAreCloned = false
+    /// Logs without clocks lie beside.
+    var silentLogs = false
+    /// Somebody makes up tokens.
+    var tokensAreForged = false
+    /// Machines are set back to an earlier image of their disks.
+    var machinesAreRestored = false
+    /// Bits of journals flip.
+    var journalsRot = false
+
+    /// Draws misfortunes: a third of the worlds have none.
+    init(seed: UInt64) {
+        var random = SeededGenerator(seed: seed ^ 0xF00D)
+        guard !Int.random(in: 0..<3, using: &random).isMultiple(of: 3) else { return }
+        func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+        agentsDie = chance(50)
+        machinesRestart = chance(30)
+        tokensBreak = chance(25)
+        spoolsFill = chance(10)
+        clocksFill = chance(15)
+        segmentsMiss = chance(40)
+        silentLogs = chance(20)
+        machinesAreRestored = chance(10)
+        machinesAreCloned = chance(10)
+        tokensAreForged = chance(10)
+        journalsRot = chance(15)
+        // What a forger or a clone does shows only where everything else is here.
+        guard machinesAreCloned || tokensAreForged else { return }
+        segmentsMiss = false
+        spoolsFill = false
+        machinesRestart = false
+        machinesAreRestored = false
+        journalsRot = false
+        if machinesAreCloned { tokensAreForged = false }
+    }
+
+    /// True where everything that happens can be known.
+    var areNone: Bool {
+        !(agentsDie || machinesRestart || tokensBreak || spoolsFill || clocksFill || segmentsMiss
+            || machinesAreCloned || silentLogs || tokensAreForged || machinesAreRestored
+            || journalsRot)
+    }
+}
+
+/// A small distributed system that runs here, without waiting: programs on hosts record through the real library and the
+/// real agents, and their segments arrive, or do not. Whatever happens follows from the seed.
+final class World {
+    private(set) var truth = Truth()
+    let seed: UInt64
+    let faults: Faults
+    private var random: SeededGenerator
+    private let identities: Identities
+    /// Where all its machines are.
+    let folder: String
+    private var machines: [Machine] = []
+    private var programs: [Program] = []
+    private var logs: [ClockLog] = []
+    private var silent: [SilentLog] = []
+    private var chained: [ChainedLog] = []
+    private var messages: [Message] = []
+    private var seconds: Int64 = 1_700_000_000
+    private var texts = 0
+    /// By the text of each event that was recorded.
+    private(set) var byText: [String: Truth.Index] = [:]
+    /// By run and number, also of events that have not arrived; nil where two lines have given it.
+    private(set) var byNumber: [Numbered: Truth.Index?] = [:]
+    /// Events that nobody made happen: markers of an agent behind the end of a run.
+    private(set) var markers: Set<Truth.Index> = []
+    /// What an operator may truly rule out.
+    private var ruledOut: [Numbered] = []
+    /// True once a program and clients of the agent have had one name: where one of them left off, the other does not tell.
+    private var mixesNames = false
+    /// True where everything that happened can be known.
+    var isClean: Bool { faults.areNone && !mixesNames }
+    /// True once a running program was copied.
+    private(set) var hasClones = false
+    private var segmentsByID: [Identity128: [UInt8]] = [:]
+    /// What happened, line by line, for whoever looks into a world.
+    private(set) var story: [String] = []
+    private let logger = Logger(label: "world") { _ in SwiftLogNoOpLogHandler() }
+
+    /// All segments, as far as agents and imports have written them.
+    var segments: [[UInt8]] {
+        segmentsByID.sorted { "\($0.key)" < "\($1.key)" }.map(\.value)
+    }
+
+    struct Numbered: Hashable {
+        var process: ProcessReference
+        var sequence: UInt64
+    }
+
+    private struct Message {
+        var from: Truth.Index
+        var token: String
+        var execution: String
+    }
+
+    /// The last run of a name on a machine, as its successor finds it.
+    private struct Run {
+        var isKeptByName: Bool
+        var isAlive: Bool
+        /// Its last event, or where it has none what it went on from.
+        var end: Truth.Index?
+    }
+
+    private final class Machine {
+        var host: String
+        let spool: SpoolFolder
+        let data: String
+        var agent: SourceRecorder?
+        var local: LocalProcesses?
+        var runs: [String: Run] = [:]
+        /// By name: which run the agent keeps for its clients, and the last event of them that got a number.
+        var kept: [String: (run: RunKey?, last: Truth.Index?)] = [:]
+        /// An image of the disk, and the runs as they were then.
+        var image: [String: Run]?
+
+        init(_ host: String, _ spool: String, _ data: String) {
+            self.host = host
+            self.spool = SpoolFolder(spool, durable: data + "/durable")
+            self.data = data
+        }
+    }
+
+    private final class Program {
+        let name: String
+        let execution: String
+        let machine: Machine
+        /// nil for a client of the local interface.
+        var recorder: Recorder?
+        let line: Int
+        /// A client's events that got no answer: counted, and told with the next one.
+        var lost: [(event: Truth.Index, isMessage: Bool)] = []
+
+        init(
+            _ name: String, _ execution: String, _ machine: Machine, _ recorder: Recorder?,
+            line: Int
+        ) {
+            (self.name, self.execution, self.machine) = (name, execution, machine)
+            (self.recorder, self.line) = (recorder, line)
+        }
+
+        var key: String { "\(execution) \(name)" }
+    }
+
+    /// A process that writes a log with vector clocks of its own.
+    private final class ClockLog {
+        let name: String
+        let line: Int
+        var clock: [String: Int] = [:]
+        var text = ""
+        init(_ name: String, line: Int) { (self.name, self.line) = (name, line) }
+    }
+
+    /// A process whose log has no clocks, and tells of every message: what it sent, and whose it received.
+    private final class ChainedLog {
+        let name: String
+        let line: Int
+        var count: UInt64 = 0
+        var sends: [(event: Truth.Index, number: UInt64)] = []
+        var text = ""
+        init(_ name: String, line: Int) { (self.name, self.line) = (name, line) }
+    }
+
+    private final class SilentLog {
+        let name: String
+        let line: Int
+        var text = ""
+        init(_ name: String, line: Int) { (self.name, self.line) = (name, line) }
+    }
+
+    init(seed: UInt64, folder: String) {
+        self.seed = seed
+        faults = Faults(seed: seed)
+        self.folder = folder
+        random = SeededGenerator(seed: seed)
+        identities = Identities(seed: seed)
+    }
+
+    private func chance(_ percent: Int) -> Bool {
+        Int.random(in: 0..<100, using: &random) < percent
+    }
+    private func pick<T>(_ items: [T]) -> T? { items.randomElement(using: &random) }
+
+    // MARK: Life
+
+    func run() async throws {
+        try Folder.make(folder)
+        let hosts = chance(30) ? ["h", "h", "i"] : ["h", "i", "j"]
+        for index in 0..<Int.random(in: 1...3, using: &random) {
+            let machine = Machine(
+                hosts[index], "\(folder)/spool\(index)", "\(folder)/data\(index)")
+            try Folder.make(machine.data)
+            machines.append(machine)
+            // Programs may start before the agent that names the machine.
+            if chance(80) { try startAgent(on: machine) }
+        }
+        for _ in 0..<Int.random(in: 2...6, using: &random) { startProgram() }
+        if chance(30) { for _ in 0..<2 { startClockLog() } }
+        if faults.silentLogs { startSilentLog() }
+        if chance(30) {
+            for _ in 0..<3 {
+                texts += 1
+                chained.append(
+                    ChainedLog("chain-\(texts)", line: truth.beginLine(execution: "main")))
+            }
+        }
+        for _ in 0..<Int.random(in: 10...70, using: &random) { try await step() }
+        try await end()
+    }
+
+    private func step() async throws {
+        seconds += 1
+        switch Int.random(in: 0..<200, using: &random) {
+        case 0..<140: if let program = pick(programs) { await act(program) }
+        case 140..<150:
+            actInClockLogs()
+            for _ in 0..<2 { actInChainedLogs() }
+        case 150..<158: for machine in machines { await tick(machine) }
+        case 158..<168: restartProgram()
+        case 168..<174: startProgram()
+        case 174..<178: forkProgram()
+        case 178..<182: if let log = pick(silent) { actSilently(log) }
+        case 182..<190:
+            if faults.agentsDie, let machine = pick(machines) { try await killAgent(machine) }
+        case 190..<192: if let machine = pick(machines) { try await rename(machine) }
+        case 192..<194:
+            if faults.machinesRestart, let machine = pick(machines) { try await restart(machine) }
+        case 194..<196:
+            if faults.machinesAreCloned, !hasClones, let machine = pick(machines) {
+                try await clone(machine)
+            }
+        case 196..<198:
+            if faults.machinesAreRestored, let machine = pick(machines) {
+                try await restore(machine)
+            }
+        case 198: if faults.tokensAreForged { forge() }
+        default: if let program = pick(programs) { rot(program) }
+        }
+    }
+
+    // MARK: Machines and agents
+
+    private func startAgent(on machine: Machine) throws {
+        story.append("agent starts on \(machine.data.suffix(6))")
+        var configuration = AgentConfiguration(
+            collector: "http://127.0.0.1:1", host: machine.host, spool: nil, follow: [])
+        configuration.spool = machine.spool
+        configuration.data = machine.data + "/agent"
+        configuration.segmentBytesMax = 4096
+        configuration.commitMilliseconds = 1
+        configuration.identities = { [identities] in identities.next() }
+        machine.agent = try SourceRecorder(configuration, logger: logger)
+        machine.local = LocalProcesses(configuration)
+    }
+
+    private func tick(_ machine: Machine) async {
+        guard let agent = machine.agent else { return }
+        for _ in 0..<3 {
+            seconds += 1
+            _ = await agent.tick(WallTime(nanoseconds: seconds * 1_000_000_000))
+        }
+    }
+
+    private func drain(_ machine: Machine) async {
+        seconds += 1
+        await machine.agent?.drain(WallTime(nanoseconds: seconds * 1_000_000_000))
+    }
+
+    /// The agent is gone, and with it the processes that it kept.
+    private func loseAgent(_ machine: Machine) {
+        story.append("agent ends on \(machine.data.suffix(6))")
+        collect(machine)
+        machine.agent = nil
+        machine.local = nil
+        for (key, kept) in machine.kept {
+            // Who took a later number than the agent's process is whom a successor finds.
+            if var run = machine.runs[key], run.isKeptByName {
+                run.isAlive = false
+                run.end = kept.last ?? run.end
+                machine.runs[key] = run
+            }
+            machine.kept[key]!.run = nil
+        }
+    }
+
+    /// SIGKILL: what it had not committed is read again by the next one.
+    private func killAgent(_ machine: Machine) async throws {
+        guard machine.agent != nil else { return try startAgent(on: machine) }
+        if chance(50) { await tick(machine) }
+        loseAgent(machine)
+        if chance(60) { try startAgent(on: machine) }
+    }
+
+    private func rename(_ machine: Machine) async throws {
+        guard machine.agent != nil else { return }
+        await drain(machine)
+        // A client whose agent is gone for a moment loses nothing, if it says nothing.
+        loseAgent(machine)
+        machine.host += "x"
+        try startAgent(on: machine)
+    }
+
+    /// A restart of the machine: programs and agent die, the memory spool is empty.
+    private func restart(_ machine: Machine) async throws {
+        story.append("restart of \(machine.data.suffix(6))")
+        if chance(70) { await tick(machine) }
+        for program in programs where program.machine === machine { finish(program) }
+        programs.removeAll { $0.machine === machine }
+        loseAgent(machine)
+        try? FileManager.default.removeItem(atPath: machine.spool.path)
+        if chance(70) { try startAgent(on: machine) }
+    }
+
+    /// A copy of a machine goes on beside it: disk, agent, and its running programs.
+    private func clone(_ machine: Machine) async throws {
+        let running = programs.filter { $0.machine === machine && $0.recorder != nil }
+        guard machine.agent != nil, !running.isEmpty else { return }
+        await drain(machine)
+        let copy = Machine(machine.host, "\(folder)/spool-copy", "\(folder)/data-copy")
+        try FileManager.default.copyItem(atPath: machine.data, toPath: copy.data)
+        copy.runs = machine.runs
+        for (key, run) in copy.runs where run.isAlive && run.isKeptByName {
+            copy.runs[key]!.isAlive = false
+            copy.runs[key]!.end = machine.kept[key]?.last ?? run.end
+        }
+        machines.append(copy)
+        try copy.spool.make()
+        for program in running {
+            let last = truth.lines[program.line].last ?? begun[program.line]
+            let line = truth.beginLine(execution: program.execution, after: last)
+            begun[line] = last
+            let twin = Program(
+                program.name, program.execution, copy,
+                Recorder(cloning: program.recorder!, into: copy.spool), line: line)
+            programs.append(twin)
+            if newest[program.key + machine.data] === program {
+                newest[program.key + copy.data] = twin
+            }
+        }
+        hasClones = true
+        try startAgent(on: copy)
+    }
+    /// By line: what it went on from.
+    private var begun: [Int: Truth.Index] = [:]
+
+    /// Keeps an image of a disk, or sets a machine back to it: its spool is empty then, and nothing of it runs.
+    private func restore(_ machine: Machine) async throws {
+        let place = machine.data + "-image"
+        story.append("image or restore of \(machine.data.suffix(6))")
+        guard let image = machine.image else {
+            guard machine.agent != nil else { return }
+            await drain(machine)
+            var runs = machine.runs
+            for (key, run) in runs {
+                if run.isKeptByName { runs[key]!.end = machine.kept[key]?.last ?? run.end }
+                // What still runs then goes on, after the image.
+                for program in programs
+                where run.isAlive && program.machine === machine && program.key == key {
+                    if let last = truth.lines[program.line].last, program.recorder != nil {
+                        runs[key]!.end = last
+                    }
+                }
+                runs[key]!.isAlive = false
+            }
+            machine.image = runs
+            return try FileManager.default.copyItem(atPath: machine.data, toPath: place)
+        }
+        for program in programs where program.machine === machine { finish(program) }
+        programs.removeAll { $0.machine === machine }
+        loseAgent(machine)
+        try? FileManager.default.removeItem(atPath: machine.spool.path)
+        try FileManager.default.removeItem(atPath: machine.data)
+        try FileManager.default.copyItem(atPath: place, toPath: machine.data)
+        machine.runs = image
+        machine.kept = [:]
+        try startAgent(on: machine)
+    }
+
+    // MARK: Programs
+
+    private func startProgram(on chosen: Machine? = nil, called: String? = nil) {
+        guard let machine = chosen ?? pick(machines), programs.count < 10,
+            let name = called ?? pick(["api", "db", "web", machine.host])
+        else { return }
+        let execution = chance(93) ? "main" : "other"
+        let key = "\(execution) \(name)"
+        if chance(40) {
+            // Whoever records under a name through the agent is one process: one program at a time.
+            let isTaken = programs.contains {
+                $0.machine === machine && $0.key == key && $0.recorder == nil
+            }
+            guard machine.agent != nil, !isTaken else { return }
+            let line = truth.beginLine(execution: execution, after: machine.kept[key]?.last)
+            story.append(
+                "client \(name): line \(line) after \(String(describing: machine.kept[key]?.last))")
+            programs.append(Program(name, execution, machine, nil, line: line))
+            return
+        }
+        var origin: Truth.Index?
+        if let before = machine.runs[key], !before.isKeptByName, !before.isAlive {
+            origin = before.end
+        }
+        if machine.runs[key]?.isKeptByName == true { mixesNames = true }
+        let recorder = Recorder(
+            process: name, host: nil, execution: execution, spool: machine.spool,
+            run: identities.next(), chunkByteCount: 4096, chunksMax: faults.spoolsFill ? 1 : 64,
+            tokenBytesMax: chance(50) ? nil : 56 + 12 * Int.random(in: 0...4, using: &random),
+            clockEntriesMax: faults.clocksFill && chance(50)
+                ? Int.random(in: 1...3, using: &random) : nil)
+        let line = truth.beginLine(execution: execution, after: origin)
+        begun[line] = origin
+        let program = Program(name, execution, machine, recorder, line: line)
+        story.append(
+            "\(recorder.process) \(RunKey(recorder.run)) on \(machine.data.suffix(6)): line \(line) after \(String(describing: origin))"
+        )
+        programs.append(program)
+        machine.runs[key] = Run(isKeptByName: false, isAlive: true, end: origin)
+        newest[key + machine.data] = program
+    }
+    /// By name and machine: the program that took the last number.
+    private var newest: [String: Program] = [:]
+
+    private func restartProgram() {
+        guard let index = programs.indices.randomElement(using: &random) else { return }
+        let program = programs.remove(at: index)
+        finish(program)
+        if chance(80) { startProgram(on: program.machine, called: program.name) }
+    }
+
+    /// A program ends. Its successor goes on from where it ended, if it took the last number.
+    private func finish(_ program: Program) {
+        guard let recorder = program.recorder else { return }
+        let end = truth.lines[program.line].last ?? begun[program.line]
+        if newest[program.key + program.machine.data] === program,
+            program.machine.runs[program.key]?.isKeptByName == false
+        {
+            program.machine.runs[program.key] = Run(
+                isKeptByName: false, isAlive: false, end: end)
+        }
+        story.append("end of \(recorder.process) line \(program.line)")
+        // An agent that finds more numbers given than written puts a marker behind them.
+        let marker = truth.happen(on: program.line)
+        markers.insert(marker)
+        note(RunKey(recorder.run), recorder.status.events + 1, marker)
+        program.recorder = nil
+    }
+
+    private func forkProgram() {
+        guard let parent = pick(programs.filter { $0.recorder != nil }), programs.count < 10 else {
+            return
+        }
+        let child = Recorder(forkedFrom: parent.recorder!)
+        let origin = truth.lines[parent.line].last ?? begun[parent.line]
+        let line = truth.beginLine(execution: parent.execution, after: origin)
+        begun[line] = origin
+        story.append(
+            "child \(child.process) \(RunKey(child.run)): line \(line) after \(String(describing: origin))"
+        )
+        let program = Program(parent.name, parent.execution, parent.machine, child, line: line)
+        programs.append(program)
+        parent.machine.runs[parent.key] = Run(isKeptByName: false, isAlive: true, end: origin)
+        newest[parent.key + parent.machine.data] = program
+    }
+
+    private func note(_ run: RunKey, _ sequence: UInt64, _ event: Truth.Index) {
+        let number = Numbered(process: .run(run), sequence: sequence)
+        byNumber[number] = byNumber[number] == nil ? .some(event) : .some(nil)
+    }
+
+    private func act(_ program: Program) async {
+        let dice = Int.random(in: 0..<100, using: &random)
+        var message: Message?
+        if chance(4) { rot(program) }
+        if dice >= 60, !messages.isEmpty {
+            message = messages.remove(at: Int.random(in: 0..<messages.count, using: &random))
+            // Some are delivered twice, some never.
+            if chance(10) { messages.append(message!) }
+        }
+        guard let recorder = program.recorder else {
+            return await ask(program, isSend: dice < 35, message)
+        }
+        // Some are so long that their journal's chunks end.
+        record(program, recorder, isSend: dice < 35, message, padding: chance(10) ? 1500 : 0)
+        if faults.spoolsFill, chance(20) {
+            for _ in 0..<Int.random(in: 20...60, using: &random) {
+                record(program, recorder, isSend: false, nil, padding: 200)
+            }
+        }
+    }
+
+    /// An event through the library. Before it there may be a marker, which says what was lost.
+    private func record(
+        _ program: Program, _ recorder: Recorder, isSend: Bool, _ message: Message?,
+        padding: Int = 0
+    ) {
+        let run = RunKey(recorder.run)
+        let given = recorder.status.events
+        texts += 1
+        let text = "event \(texts)" + String(repeating: "x", count: padding)
+        var id: EventID
+        var sent: Token?
+        var lossy = false
+        if let message {
+            let isBroken = faults.tokensBreak && chance(15)
+            if let token = try? Token(isBroken ? String(message.token.dropLast(2)) : message.token)
+            {
+                id = recorder.receive(token, "got", text)
+            } else {
+                id = recorder.receiveUnreadable("got", text)
+                lossy = true
+            }
+        } else if isSend {
+            sent = recorder.send("sent", text)
+            id = sent!.event
+        } else {
+            id = recorder.record("did", text)!
+        }
+        for number in (given + 1)..<max(id.sequence, given + 1) {
+            note(run, number, truth.happen(on: program.line))
+        }
+        let isForeign = message.map { $0.execution != program.execution } ?? false
+        let known = truth.lines[program.line].last ?? begun[program.line]
+        let event = truth.happen(on: program.line, receiving: isForeign ? nil : message?.from)
+        // Whether the message told what was not known anyway.
+        let isNews =
+            message.map { message in
+                known.map { message.from != $0 && !truth.isBefore(message.from, $0) } ?? true
+            } ?? false
+        note(run, id.sequence, event)
+        byText[text] = event
+        story.append(
+            "\(id) event \(event) line \(program.line) \(sent == nil ? "" : "send") receives \(String(describing: message?.from))\(lossy ? " broken" : "")\(isForeign ? " foreign" : "")"
+        )
+        if lossy, isForeign || !isNews, chance(50) {
+            ruledOut.append(Numbered(process: .run(run), sequence: id.sequence))
+        }
+        if let sent {
+            messages.append(
+                Message(from: event, token: sent.text, execution: program.execution))
+        }
+    }
+
+    /// An event through the agent, as a client that counts what it lost.
+    private func ask(_ program: Program, isSend: Bool, _ message: Message?) async {
+        let machine = program.machine
+        var line = "{\"process\":\"\(program.name)\",\"execution\":\"\(program.execution)\""
+        if !program.lost.isEmpty { line += ",\"lost\":\(program.lost.count)" }
+        let isForeign = message.map { $0.execution != program.execution } ?? false
+        var token = message?.token
+        if faults.tokensBreak, token != nil, chance(15) { token = String(token!.dropLast(2)) }
+        if let token { line += ",\"kind\":\"receive\",\"token\":\"\(token)\"" }
+        if token == nil, isSend { line += ",\"kind\":\"send\"" }
+        texts += 1
+        let text = "client \(texts)"
+        line += ",\"text\":\"\(text)\"}"
+        // What happens, happens, whether or not anybody keeps it.
+        let event = truth.happen(on: program.line, receiving: isForeign ? nil : message?.from)
+        let isMessage = message != nil && !isForeign
+        guard let local = machine.local,
+            let reply = try? await local.record([Array(line.utf8)])[0],
+            let id = EventID(text: reply.id)
+        else {
+            story.append(
+                "lost: event \(event) line \(program.line) receives \(String(describing: message?.from))"
+            )
+            return program.lost.append((event, isMessage))
+        }
+        byText[text] = event
+        var kept = machine.kept[program.key] ?? (nil, nil)
+        story.append(
+            "\(id) event \(event) line \(program.line) client lost \(program.lost.map(\.event)) receives \(String(describing: message?.from))"
+        )
+        if let sent = reply.token, let token = try? Token(sent) {
+            kept.run = token.sender
+            messages.append(Message(from: event, token: sent, execution: program.execution))
+        }
+        kept.last = event
+        machine.kept[program.key] = kept
+        if machine.runs[program.key]?.isKeptByName == false { mixesNames = true }
+        if machine.runs[program.key]?.isKeptByName != true
+            || machine.runs[program.key]?.isAlive != true,
+            id.sequence == UInt64(program.lost.count) + 1
+        {
+            machine.runs[program.key] = Run(isKeptByName: true, isAlive: true, end: nil)
+        }
+        if let run = kept.run {
+            note(run, id.sequence, event)
+            for (index, lost) in program.lost.reversed().enumerated() {
+                note(run, id.sequence - 1 - UInt64(index), lost.event)
+            }
+            if !program.lost.isEmpty, !program.lost.contains(where: \.isMessage), chance(50) {
+                ruledOut.append(Numbered(process: .run(run), sequence: id.sequence))
+            }
+        }
+        program.lost = []
+    }
+
+    /// A token that nobody gave, of an event that is no send.
+    private func forge() {
+        let targets = programs.filter { $0.recorder != nil && $0.execution == "main" }
+        guard let victim = pick(targets), let target = pick(targets), victim !== target,
+            victim.recorder!.run != target.recorder!.run
+        else { return }
+        record(victim, victim.recorder!, isSend: false, nil)
+        let named = victim.recorder!.process
+        let token = Token(
+            forging: RunKey(victim.recorder!.run), named,
+            sequence: victim.recorder!.status.events)
+        texts += 1
+        let text = "forged \(texts)"
+        let id = target.recorder!.receive(token, "got", text)
+        let event = truth.happen(on: target.line)
+        byText[text] = event
+        note(RunKey(target.recorder!.run), id.sequence, event)
+    }
+
+    /// The length of a record of a journal makes no sense any more.
+    private func rot(_ program: Program) {
+        guard faults.journalsRot, let recorder = program.recorder else { return }
+        let folder = JournalFolder(in: program.machine.spool.journals, run: recorder.run)
+        let names = ((try? Folder.names(folder.path)) ?? []).filter { $0 != "lock" }.sorted()
+        guard let name = chance(70) ? names.last : pick(names),
+            let file = try? File(untrusted: "\(folder.path)/\(name)", forWriting: true),
+            let bytes = try? file.read(at: 0, count: file.byteCount)
+        else { return }
+        var starts: [Int] = []
+        var offset = ChunkHeader.byteCount
+        while offset + 4 <= bytes.count {
+            let length = bytes[offset..<offset + 4].reversed().reduce(0) { $0 << 8 | Int($1) }
+            guard length > 0, length < bytes.count else { break }
+            starts.append(offset)
+            offset += length
+        }
+        // Mostly one that no agent has read yet.
+        guard let start = chance(70) ? starts.last : pick(starts) else { return }
+        try? file.write([0xFF, 0xFF, 0xFF, 0x7F], at: start)
+        story.append("\(recorder.process): \(name) rots at byte \(start)")
+    }
+
+    // MARK: Logs
+
+    private func startClockLog() {
+        texts += 1
+        // Some are called like recorded processes.
+        let name = chance(20) ? "h" : "log-\(texts)"
+        guard !logs.contains(where: { $0.name == name }) else { return }
+        // Which of the two a clock means that names it cannot be told.
+        if name == "h" { mixesNames = true }
+        logs.append(ClockLog(name, line: truth.beginLine(execution: "main")))
+    }
+
+    private func actInClockLogs() {
+        guard let log = pick(logs) else { return }
+        var message: (Truth.Index, [String: Int])?
+        if chance(50), let other = pick(logs), other !== log,
+            let last = truth.lines[other.line].last
+        {
+            message = (last, other.clock)
+        }
+        let event = truth.happen(on: log.line, receiving: message?.0)
+        for (name, value) in message?.1 ?? [:] {
+            log.clock[name] = max(log.clock[name] ?? 0, value)
+        }
+        log.clock[log.name, default: 0] += 1
+        texts += 1
+        let text = "logged \(texts)"
+        byText[text] = event
+        byNumber[
+            Numbered(
+                process: .named(ProcessID(name: log.name)),
+                sequence: UInt64(log.clock[log.name]!))] = event
+        let clock = log.clock.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value)" }
+        log.text += "\(log.name) {\(clock.joined(separator: ", "))}\n\(text)\n"
+    }
+
+    /// Some lines are lost, and some do not say whose message they received.
+    private func actInChainedLogs() {
+        guard let log = pick(chained) else { return }
+        log.count += 1
+        let dice = Int.random(in: 0..<100, using: &random)
+        var kind = "local"
+        var received: (event: Truth.Index, name: String)?
+        if dice < 35 {
+            kind = "send"
+        } else if dice < 80, let other = pick(chained), other !== log, let sent = pick(other.sends)
+        {
+            kind = "receive"
+            received = (sent.event, "\(other.name):\(sent.number)")
+        }
+        let event = truth.happen(on: log.line, receiving: received?.event)
+        if kind == "send" { log.sends.append((event, log.count)) }
+        byNumber[
+            Numbered(process: .named(ProcessID(name: log.name)), sequence: log.count)] = event
+        if faults.segmentsMiss, chance(15) { return }
+        texts += 1
+        let text = "chained \(texts)"
+        byText[text] = event
+        var line = "{\"process\":\"\(log.name)\",\"seq\":\(log.count),\"kind\":\"\(kind)\""
+        if let received, !faults.tokensBreak || chance(85) {
+            line += ",\"cause\":\"\(received.name)\""
+        }
+        story.append(
+            "\(log.name):\(log.count) event \(event) \(kind) receives \(String(describing: received))"
+        )
+        log.text += line + ",\"text\":\"\(text)\"}\n"
+    }
+
+    private func startSilentLog() {
+        texts += 1
+        silent.append(SilentLog("silent-\(texts)", line: truth.beginLine(execution: "main")))
+        for _ in 0..<3 { actSilently(silent.last!) }
+    }
+
+    /// A line of JSON that says nothing of messages, though one may have come.
+    private func actSilently(_ log: SilentLog) {
+        let from = chance(50) ? messages.last?.from : nil
+        let isMeant = from.map { truth.executions[truth.events[$0].line] == "main" } ?? false
+        let event = truth.happen(on: log.line, receiving: isMeant ? from : nil)
+        texts += 1
+        let text = "silent \(texts)"
+        byText[text] = event
+        log.text += "{\"process\":\"\(log.name)\",\"text\":\"\(text)\"}\n"
+    }
+
+    // MARK: The end
+
+    /// Takes the segments that a machine's agent has written.
+    private func collect(_ machine: Machine) {
+        let folder = machine.data + "/agent/segments"
+        for name in (try? Folder.names(folder)) ?? [] where name.hasSuffix(".lcseg") {
+            guard let id = Identity128(hex: name.dropLast(6)),
+                let file = try? File("\(folder)/\(name)", .read),
+                let bytes = try? file.read(at: 0, count: file.byteCount)
+            else { continue }
+            if segmentsByID[id]?.count ?? 0 < bytes.count { segmentsByID[id] = bytes }
+        }
+    }
+
+    private func end() async throws {
+        for program in programs { finish(program) }
+        for machine in machines {
+            if machine.agent == nil { try startAgent(on: machine) }
+            await machine.local?.close()
+            await tick(machine)
+            await tick(machine)
+            await drain(machine)
+            collect(machine)
+            machine.agent = nil
+            machine.local = nil
+        }
+        for log in logs where !log.text.isEmpty { try add(read(log.text, .govector)) }
+        for log in silent where !log.text.isEmpty { try add(read(log.text, .jsonl(fields: nil))) }
+        for log in chained where !log.text.isEmpty { try add(read(log.text, .jsonl(fields: nil))) }
+        if !ruledOut.isEmpty { try add(rulings()) }
+    }
+
+    /// The events of a log.
+    private func read(_ text: String, _ format: LogFormat) throws -> [(ProcessKey, Event)] {
+        var reader = try LogReader(format, LogReader.Options())
+        var events: [(ProcessKey, Event)] = []
+        _ = reader.read(Array(text.utf8), isFinal: true) { item in
+            if case .event(let key, let event) = item { events.append((key, event)) }
+        }
+        return events
+    }
+
+    /// An operator's words.
+    private func rulings() -> [(ProcessKey, Event)] {
+        let key = ProcessKey(
+            execution: "main", host: "operator", process: ProcessID(name: "operator"),
+            run: identities.next())
+        let line = truth.beginLine(execution: "main")
+        return ruledOut.enumerated().map { index, number in
+            let event = truth.happen(on: line)
+            byText["ruling \(index)"] = event
+            return (
+                key,
+                Event(
+                    id: EventID(key.process, UInt64(index) + 1), text: "ruling \(index)",
+                    clock: VectorClock([key.reference: UInt64(index) + 1]),
+                    rulesOut: EventReference(number.process, number.sequence))
+            )
+        }
+    }
+
+    /// Events as the segment that an import makes of them.
+    private func add(_ events: [(ProcessKey, Event)]) throws {
+        let id = identities.next()
+        var writer = SegmentWriter(
+            SegmentHeader(
+                host: Identity128(high: 7, low: 7), segment: id, created: WallTime(nanoseconds: 1)))
+        var bytes = writer.header.encoded()
+        for (key, group) in Dictionary(grouping: events, by: \.0)
+            .sorted(by: { ProcessKey.listedBefore($0.key, $1.key) })
+        {
+            bytes += writer.block(group.map(\.1), of: key)
+        }
+        segmentsByID[id] = bytes
+    }
+}
+
+/// Identities from a seed.
+final class Identities: Sendable {
+    private let random: Mutex<SeededGenerator>
+
+    init(seed: UInt64) { random = Mutex(SeededGenerator(seed: seed ^ 0x1D)) }
+
+    func next() -> Identity128 { random.withLock { Identity128(using: &$0) } }
+}
