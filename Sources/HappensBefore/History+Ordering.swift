@@ -186,7 +186,7 @@ extension History {
     /// that is in it may mean `x`, or go on from it.
     private func doubt(whether place: EventPosition, knows x: EventKey) -> Lack? {
         for standIn in standIns[x.process] ?? []
-        where known(of: standIn, at: place) >= x.sequence {
+        where known(of: standIn, at: place) >= leastSeen(of: standIn, for: x) {
             return lack(of: standIn, x.sequence)
         }
         // A branch of a fork may go on from another one, and of its own run no recorder keeps an entry.
@@ -195,6 +195,12 @@ extension History {
             if mayGoOn(other, from: x.process) { return .unheard(processes[other].id) }
         }
         return nil
+    }
+
+    /// From which number on a stand-in that was seen may mean that `x` was. Any event of a fork's branch may have seen any
+    /// of another branch, which a message between the two told it.
+    private func leastSeen(of standIn: Int, for x: EventKey) -> UInt64 {
+        if case .fork = processes[standIn].standIn { 1 } else { x.sequence }
     }
 
     /// Whether two processes are branches of one run.

@@ -30,7 +30,9 @@ struct Laws {
         self.evidence = evidence
         self.graph = graph
         for block in evidence.blocks where block.summary.key.execution == history.execution {
-            guard !evidence.rotten.contains(block.summary.id) else { continue }
+            guard !evidence.rotten.contains(block.summary.id),
+                !evidence.hidden.contains(block.summary.id)
+            else { continue }
             for event in try block.stored.events() {
                 guard let index = world.byText[event.text] else { continue }
                 // Which of several processes of one run it is shown in, the graph tells.

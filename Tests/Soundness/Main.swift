@@ -140,8 +140,18 @@ enum Main {
         if world.faults.segmentsMiss {
             let some = all.filter { _ in Int.random(in: 0..<4, using: &random) > 0 }
             var evidence = Evidence(some)
-            if let block = evidence.blocks.randomElement(using: &random) {
-                evidence.rotten.insert(block.summary.id)
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                if let block = evidence.blocks.randomElement(using: &random) {
+                    evidence.rotten.insert(block.summary.id)
+                }
+            }
+            // Now and then nothing of a run has arrived.
+            if Bool.random(using: &random),
+                let run = evidence.blocks.randomElement(using: &random)?.summary.key.identity
+            {
+                let blocks = evidence.blocks.map(\.summary).filter { $0.key.identity == run }
+                evidence.hidden.formUnion(blocks.map(\.id))
+                evidence.rotten.subtract(blocks.map(\.id))
             }
             for execution in evidence.executions() {
                 var laws = try Laws(world, evidence, .load(execution, from: evidence))

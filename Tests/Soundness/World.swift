@@ -237,13 +237,20 @@ final class World {
 
     private func step() async throws {
         seconds += 1
+        // Rare misfortunes are frequent where they are meant.
+        if faults.machinesAreRestored, chance(5), let machine = pick(machines) {
+            return try await restore(machine)
+        }
+        if faults.machinesAreCloned, !hasClones, chance(5), let machine = pick(machines) {
+            return try await clone(machine)
+        }
         switch Int.random(in: 0..<200, using: &random) {
         case 0..<140: if let program = pick(programs) { await act(program) }
         case 140..<150:
             actInClockLogs()
             for _ in 0..<2 { actInChainedLogs() }
         case 150..<158: for machine in machines { await tick(machine) }
-        case 158..<168: restartProgram()
+        case 158..<168: await restartProgram()
         case 168..<174: startProgram()
         case 174..<178: forkProgram()
         case 178..<182: if let log = pick(silent) { actSilently(log) }
@@ -431,7 +438,7 @@ final class World {
         let recorder = Recorder(
             process: name, host: nil, execution: execution, spool: machine.spool,
             run: identities.next(), chunkByteCount: 4096, chunksMax: faults.spoolsFill ? 1 : 64,
-            tokenBytesMax: chance(50) ? nil : 56 + 12 * Int.random(in: 0...4, using: &random),
+            tokenBytesMax: chance(50) ? nil : 56 + 6 * Int.random(in: 0...3, using: &random),
             clockEntriesMax: faults.clocksFill && chance(50)
                 ? Int.random(in: 1...3, using: &random) : nil)
         let line = truth.beginLine(execution: execution, after: origin)
@@ -447,10 +454,12 @@ final class World {
     /// By name and machine: the program that took the last number.
     private var newest: [String: Program] = [:]
 
-    private func restartProgram() {
+    private func restartProgram() async {
         guard let index = programs.indices.randomElement(using: &random) else { return }
         let program = programs.remove(at: index)
         finish(program)
+        // Who comes next learns from the journal where this one ended, or from what the agent noted of it.
+        if chance(40) { await tick(program.machine) }
         if chance(80) { startProgram(on: program.machine, called: program.name) }
     }
 
