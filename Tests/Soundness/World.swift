@@ -567,7 +567,7 @@ final class World {
         story.append(
             "\(id) event \(event) line \(program.line) \(sent == nil ? "" : "send") receives \(String(describing: message?.from))\(lossy ? " broken" : "")\(isForeign ? " foreign" : "")"
         )
-        if lossy, isForeign || !isNews, chance(50) {
+        if lossy, isForeign || !isNews, program.execution == "main", chance(50) {
             ruledOut.append(Numbered(process: .run(run), sequence: id.sequence))
         }
         if let sent {
@@ -624,7 +624,9 @@ final class World {
             for (index, lost) in program.lost.reversed().enumerated() {
                 note(run, id.sequence - 1 - UInt64(index), lost.event)
             }
-            if !program.lost.isEmpty, !program.lost.contains(where: \.isMessage), chance(50) {
+            if program.execution == "main", !program.lost.isEmpty,
+                !program.lost.contains(where: \.isMessage), chance(50)
+            {
                 ruledOut.append(Numbered(process: .run(run), sequence: id.sequence))
             }
         }
