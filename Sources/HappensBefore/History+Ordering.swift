@@ -200,7 +200,12 @@ extension History {
     /// From which number on a stand-in that was seen may mean that `x` was. Any event of a fork's branch may have seen any
     /// of another branch, which a message between the two told it.
     private func leastSeen(of standIn: Int, for x: EventKey) -> UInt64 {
-        if case .fork = processes[standIn].standIn { 1 } else { x.sequence }
+        switch processes[standIn].standIn {
+        case .fork: 1
+        // A claim on what goes on from the process of `x`.
+        case .claim(let process) where process != processes[x.process].id: 1
+        default: x.sequence
+        }
     }
 
     /// Whether two processes are branches of one run.

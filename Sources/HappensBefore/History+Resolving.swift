@@ -290,7 +290,9 @@ extension History {
         if let known = standIns[index]?.first(where: { processes[$0].standIn == why }) {
             return known
         }
-        return standIn(for: [index], processes[index].id, why)
+        // A forged number hides honest ones below it, and with them what the process goes on from.
+        return standIn(
+            for: [index] + processes[index].implied.map(\.process), processes[index].id, why)
     }
 
     private mutating func resolveCauses(of process: Int) {
