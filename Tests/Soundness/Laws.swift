@@ -285,7 +285,8 @@ struct Laws {
             let isInside = history.processes.indices.allSatisfy {
                 history.processes[$0].standIn != nil || seen[$0] <= whole.sequences[$0]
             }
-            if isInside, !history.isContradictory(id) {
+            // Where something is missing what is known may reach less far than what is left out.
+            if isInside, world.isClean, !history.isContradictory(id) {
                 violate("cut: a greater one is consistent, with \(id)")
             }
         }
