@@ -211,9 +211,10 @@ package final class Archive: Sendable {
         let file = try File(path, .write)
         guard file.byteCount >= offset else {
             throw .malformed(
-                what:
-                    "\(path) has \(file.byteCount) bytes: expected \(offset), which were acknowledged",
-                offset: 0)
+                FormatError(
+                    what:
+                        "\(path) has \(file.byteCount) bytes: expected \(offset), which were acknowledged",
+                    offset: 0))
         }
         do {
             try file.truncate(to: offset)

@@ -52,14 +52,7 @@ struct TokenWriter {
 
     @inline(__always)
     private mutating func varint(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            out[count] = UInt8(truncatingIfNeeded: rest) | 0x80
-            rest >>= 7
-            count += 1
-        }
-        out[count] = UInt8(rest)
-        count += 1
+        Varint.store(value, in: out, at: &count)
     }
 
     /// The bytes of the whole token.

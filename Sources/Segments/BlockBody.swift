@@ -58,7 +58,7 @@ package struct BlockBody: Sendable {
     }
 
     /// Reads the directory of a body of `count` events.
-    package init(_ bytes: [UInt8], count: Int) throws(SegmentError) {
+    package init(_ bytes: [UInt8], count: Int) throws(FormatError) {
         var reader = ByteReader(bytes)
         var entries: [Entry] = []
         var total = 0
@@ -95,23 +95,23 @@ package struct BlockBody: Sendable {
         self.count = count
     }
 
-    private func unpack(_ entry: Entry) throws(SegmentError) -> [UInt8] {
+    private func unpack(_ entry: Entry) throws(FormatError) -> [UInt8] {
         try entry.codec.unpack(
             Array(bytes[entry.start..<entry.start + entry.storedCount]), rawCount: entry.rawCount,
             "\(entry.column) column")
     }
 
-    private func unpack(_ column: Column) throws(SegmentError) -> [UInt8] {
+    private func unpack(_ column: Column) throws(FormatError) -> [UInt8] {
         let matching = entries.filter { $0.column == column }
         guard matching.count == 1 else {
-            throw .malformed(
+            throw FormatError(
                 what: "expected one \(column) column, found \(matching.count)", offset: 0)
         }
         return try unpack(matching[0])
     }
 
     /// What ordering needs. O(rows + changed clock entries); unpacks eight columns.
-    package func causalColumns() throws(SegmentError) -> CausalColumns {
+    package func causalColumns() throws(FormatError) -> CausalColumns {
         var columns = CausalColumns()
         columns.sequences = try EventColumns.decodeSequence(unpack(.sequence), count: count)
         (columns.kinds, columns.stamps) = try EventColumns.decodeKind(
@@ -127,7 +127,7 @@ package struct BlockBody: Sendable {
     }
 
     /// Decodes every column, and makes no events of them: their clocks, each whole, would take far more.
-    package func verify() throws(SegmentError) {
+    package func verify() throws(FormatError) {
         _ = try causalColumns()
         _ = try EventColumns.decodeStrings(unpack(.name), count: count, "name column")
         _ = try EventColumns.decodeStrings(unpack(.text), count: count, "text column")
@@ -138,7 +138,7 @@ package struct BlockBody: Sendable {
     }
 
     /// The whole events. O(rows · clock entries).
-    package func events(of key: ProcessKey) throws(SegmentError) -> [Event] {
+    package func events(of key: ProcessKey) throws(FormatError) -> [Event] {
         let own = key.reference
         let causal = try causalColumns()
         let names = try EventColumns.decodeStrings(unpack(.name), count: count, "name column")
@@ -163,7 +163,7 @@ package struct BlockBody: Sendable {
             clock[own] = causal.sequences[row]
             clockEntries += clock.entries.count
             guard clockEntries <= Limits.blockClockEntriesMax else {
-                throw .malformed(
+                throw FormatError(
                     what: "clocks of more than \(Limits.blockClockEntriesMax) entries in one block",
                     offset: 0)
             }

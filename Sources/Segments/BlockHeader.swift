@@ -82,21 +82,21 @@ package struct BlockHeader: Hashable, Sendable {
     }
 
     /// The lengths of a block: its header's and its body's, from the first 12 bytes; checked against the limits.
-    static func byteCounts(_ prefix: [UInt8]) throws(SegmentError) -> (header: Int, body: Int) {
+    static func byteCounts(_ prefix: [UInt8]) throws(FormatError) -> (header: Int, body: Int) {
         var reader = ByteReader(prefix)
         guard try reader.bytes(4, "block header") == magic else {
-            throw .malformed(what: "expected a block, found something else", offset: 0)
+            throw FormatError(what: "expected a block, found something else", offset: 0)
         }
         let header = Int(try reader.fixed32("block header"))
         let body = Int(try reader.fixed32("block header"))
         guard header >= prefixByteCount + 25, header <= Limits.blockHeaderBytesMax else {
-            throw .malformed(
+            throw FormatError(
                 what:
                     "block header: expected at most \(Limits.blockHeaderBytesMax) bytes, found \(header)",
                 offset: 4)
         }
         guard body <= Limits.blockRawBytesMax else {
-            throw .malformed(
+            throw FormatError(
                 what:
                     "block body: expected at most \(Limits.blockRawBytesMax) bytes, found \(body)",
                 offset: 8)
@@ -105,17 +105,17 @@ package struct BlockHeader: Hashable, Sendable {
     }
 
     /// The header at the start of `bytes`, whatever follows.
-    package init(atStartOf bytes: [UInt8]) throws(SegmentError) {
+    package init(atStartOf bytes: [UInt8]) throws(FormatError) {
         let (header, _) = try BlockHeader.byteCounts(
             Array(bytes.prefix(BlockHeader.prefixByteCount)))
         try self.init(decoding: Array(bytes.prefix(header)))
     }
 
     /// Decodes a whole header, whose length `byteCounts` has told.
-    init(decoding bytes: [UInt8]) throws(SegmentError) {
+    init(decoding bytes: [UInt8]) throws(FormatError) {
         var checked = ByteReader(bytes, from: bytes.count - 4)
         guard try checked.fixed32("block header") == crc32(bytes[..<(bytes.count - 4)]) else {
-            throw .malformed(what: "block header: the checksum is wrong", offset: bytes.count - 4)
+            throw FormatError(what: "block header: the checksum is wrong", offset: bytes.count - 4)
         }
         bodyByteCount = try Self.byteCounts(bytes).body
         var reader = ByteReader(bytes, from: Self.prefixByteCount, to: bytes.count - 4)
@@ -135,7 +135,7 @@ package struct BlockHeader: Hashable, Sendable {
 }
 
 extension BlockHeader.Summary {
-    fileprivate init(decoding reader: inout ByteReader) throws(SegmentError) {
+    fileprivate init(decoding reader: inout ByteReader) throws(FormatError) {
         key = try ProcessKey(decoding: &reader)
         count = try reader.count(Limits.blockEventsMax, "event count")
         first = try reader.varint("first sequence number")
@@ -164,7 +164,7 @@ extension BlockHeader.Summary {
 }
 
 extension ProcessID {
-    init(decoding reader: inout ByteReader) throws(SegmentError) {
+    init(decoding reader: inout ByteReader) throws(FormatError) {
         let name = try reader.name("process name")
         let incarnation = try reader.count(Int(Causality.Limits.incarnationMax), "incarnation")
         guard incarnation >= 1 else {
@@ -179,7 +179,7 @@ extension ProcessID {
 ///     key    = execution, host, process name, incarnation, flags u8, [run 16], [run key u64, sequence number]
 ///     flags  = 1 has a run (a log's process has none), 2 goes on from an event, 4 goes on from where nobody knows
 extension ProcessKey {
-    init(decoding reader: inout ByteReader) throws(SegmentError) {
+    init(decoding reader: inout ByteReader) throws(FormatError) {
         let execution = try reader.name("execution")
         let host = try reader.name("host")
         let process = try ProcessID(decoding: &reader)

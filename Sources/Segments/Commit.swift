@@ -33,7 +33,7 @@ extension Commit {
         return writer.bytes
     }
 
-    init(decoding bytes: [UInt8]) throws(SegmentError) {
+    init(decoding bytes: [UInt8]) throws(FormatError) {
         var outer = ByteReader(bytes)
         let number = try outer.byte("codec")
         guard let codec = Codec(rawValue: number) else {

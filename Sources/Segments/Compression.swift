@@ -1,7 +1,8 @@
 import CZlib
+import Causality
 
-/// CRC-32 as zlib has it. O(n).
-func crc32(_ bytes: some Collection<UInt8>) -> UInt32 {
+/// The CRC-32 of a body, by zlib, which does it in a fraction of the time: bodies are large. O(n).
+func bodyChecksum(_ bytes: some Collection<UInt8>) -> UInt32 {
     func checksum(_ buffer: UnsafeBufferPointer<UInt8>) -> UInt32 {
         UInt32(truncatingIfNeeded: CZlib.crc32_z(0, buffer.baseAddress, buffer.count))
     }
@@ -32,11 +33,11 @@ package enum Codec: UInt8, Sendable {
     }
 
     /// The `rawCount` bytes that were packed; the caller has checked `rawCount` against a limit. O(n).
-    func unpack(_ bytes: [UInt8], rawCount: Int, _ what: String) throws(SegmentError) -> [UInt8] {
+    func unpack(_ bytes: [UInt8], rawCount: Int, _ what: String) throws(FormatError) -> [UInt8] {
         switch self {
         case .stored:
             guard bytes.count == rawCount else {
-                throw .malformed(
+                throw FormatError(
                     what: "\(what): expected \(rawCount) bytes, found \(bytes.count)", offset: 0)
             }
             return bytes
@@ -48,7 +49,7 @@ package enum Codec: UInt8, Sendable {
                 count = status == Z_OK ? Int(length) : 0
             }
             guard status == Z_OK, raw.count == rawCount else {
-                throw .malformed(
+                throw FormatError(
                     what:
                         "\(what): expected \(rawCount) bytes of deflate, found damage (zlib \(status))",
                     offset: 0)

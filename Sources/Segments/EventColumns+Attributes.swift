@@ -7,7 +7,7 @@ extension EventColumns {
         return writer.bytes
     }
 
-    static func decodeStrings(_ bytes: [UInt8], count: Int, _ what: String) throws(SegmentError)
+    static func decodeStrings(_ bytes: [UInt8], count: Int, _ what: String) throws(FormatError)
         -> [String]
     {
         var reader = ByteReader(bytes)
@@ -22,7 +22,7 @@ extension EventColumns {
         return writer.bytes
     }
 
-    static func decodeLevel(_ bytes: [UInt8], count: Int) throws(SegmentError) -> [Level?] {
+    static func decodeLevel(_ bytes: [UInt8], count: Int) throws(FormatError) -> [Level?] {
         var reader = ByteReader(bytes)
         let raw = try decodeBytes(count: count, &reader, "level column")
         try reader.expectEnd("level column")
@@ -76,7 +76,7 @@ extension EventColumns {
 
     static func decodeAttributes(
         shape: [UInt8], columns: [[UInt8]], count: Int
-    ) throws(SegmentError) -> [[Attribute]] {
+    ) throws(FormatError) -> [[Attribute]] {
         var reader = ByteReader(shape)
         var shapes: [[String]] = []
         for _ in 0..<(try reader.count(count, "attribute shapes")) {

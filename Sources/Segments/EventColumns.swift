@@ -58,7 +58,7 @@ enum EventColumns {
         return writer.bytes
     }
 
-    static func decodeSequence(_ bytes: [UInt8], count: Int) throws(SegmentError) -> [UInt64] {
+    static func decodeSequence(_ bytes: [UInt8], count: Int) throws(FormatError) -> [UInt64] {
         var reader = ByteReader(bytes)
         var sequences: [UInt64] = []
         sequences.reserveCapacity(count)
@@ -110,7 +110,7 @@ enum EventColumns {
     }
 
     /// The kinds and stamps of the rows, from the columns `kind` and `loss`.
-    static func decodeKind(_ bytes: [UInt8], loss: [UInt8], count: Int) throws(SegmentError) -> (
+    static func decodeKind(_ bytes: [UInt8], loss: [UInt8], count: Int) throws(FormatError) -> (
         [EventKind], [Stamp]
     ) {
         var reader = ByteReader(bytes)
@@ -122,7 +122,7 @@ enum EventColumns {
         for byte in raw {
             guard let kind = EventKind(rawValue: byte & 15),
                 let stamp = try Stamp(
-                    rawValue: byte >> 4, loss: { () throws(SegmentError) in try losses.next() })
+                    rawValue: byte >> 4, loss: { () throws(FormatError) in try losses.next() })
             else {
                 throw reader.malformed("kind column: \(byte) is no event kind")
             }
@@ -140,7 +140,7 @@ enum EventColumns {
 
         init(_ bytes: [UInt8]) { reader = ByteReader(bytes) }
 
-        mutating func next() throws(SegmentError) -> Loss {
+        mutating func next() throws(FormatError) -> Loss {
             if remaining == 0 {
                 remaining = try reader.count(Limits.blockEventsMax, "loss column")
                 let number = try reader.byte("loss column")
@@ -155,7 +155,7 @@ enum EventColumns {
             return loss
         }
 
-        func expectEnd() throws(SegmentError) {
+        func expectEnd() throws(FormatError) {
             guard remaining == 0 else { throw reader.malformed("loss column: a run too long") }
             try reader.expectEnd("loss column")
         }
@@ -173,7 +173,7 @@ enum EventColumns {
         return writer.bytes
     }
 
-    static func decodeTime(_ bytes: [UInt8], count: Int) throws(SegmentError) -> [Int64] {
+    static func decodeTime(_ bytes: [UInt8], count: Int) throws(FormatError) -> [Int64] {
         var reader = ByteReader(bytes)
         var times: [Int64] = []
         times.reserveCapacity(count)
@@ -210,7 +210,7 @@ enum EventColumns {
 
     static func decodeProcesses(
         _ bytes: [UInt8], into columns: inout CausalColumns
-    ) throws(SegmentError) {
+    ) throws(FormatError) {
         var reader = ByteReader(bytes)
         for _ in 0..<(try reader.count(Limits.blockRawBytesMax, "process column")) {
             let type = try reader.byte("process column")
@@ -245,7 +245,7 @@ enum EventColumns {
         return writer.bytes
     }
 
-    static func decodeCause(_ bytes: [UInt8], count: Int, processes: Int) throws(SegmentError)
+    static func decodeCause(_ bytes: [UInt8], count: Int, processes: Int) throws(FormatError)
         -> [RowCause]
     {
         var reader = ByteReader(bytes)
@@ -287,7 +287,7 @@ enum EventColumns {
 
     static func decodeStamp(
         _ bytes: [UInt8], into columns: inout CausalColumns, count: Int
-    ) throws(SegmentError) {
+    ) throws(FormatError) {
         var reader = ByteReader(bytes)
         let processes = columns.processes.count
         var current = [UInt64](repeating: 0, count: processes)
@@ -309,7 +309,7 @@ enum EventColumns {
 
     private static func processIndex(
         _ reader: inout ByteReader, _ count: Int, _ what: String
-    ) throws(SegmentError) -> Int {
+    ) throws(FormatError) -> Int {
         guard count > 0 else {
             throw reader.malformed("\(what): refers to a process, and none is named")
         }
@@ -330,7 +330,7 @@ enum EventColumns {
 
     static func decodeBytes(
         count: Int, _ reader: inout ByteReader, _ what: String
-    ) throws(SegmentError) -> [UInt8] {
+    ) throws(FormatError) -> [UInt8] {
         var values: [UInt8] = []
         values.reserveCapacity(count)
         while values.count < count {

@@ -60,7 +60,8 @@ package struct File: ~Copyable, ByteSource {
         var status = stat()
         guard fstat(descriptor, &status) == 0, Status(status).isRegular else {
             _ = Glibc.close(descriptor)
-            throw .malformed(what: "\(path): expected a regular file", offset: 0)
+            throw .malformed(
+                FormatError(what: "\(path): expected a regular file", offset: 0))
         }
         self.path = path
         self.descriptor = descriptor
@@ -267,21 +268,5 @@ package enum Folder {
         return (0..<Int(found.gl_pathc)).compactMap {
             found.gl_pathv[$0].map { String(cString: $0) }
         }
-    }
-}
-
-extension SegmentError: CustomStringConvertible {
-    package var description: String {
-        switch self {
-        case .malformed(let what, let offset): "\(what) (at byte \(offset))"
-        case .system(let call, let path, let code):
-            "cannot \(call) \(path): \(String(cString: strerror(code)))"
-        }
-    }
-
-    /// True where the device has no room left.
-    package var isDiskFull: Bool {
-        if case .system(_, _, let code) = self { return code == ENOSPC || code == EDQUOT }
-        return false
     }
 }

@@ -58,7 +58,8 @@ package struct Incarnations: Sendable {
         let before = given.max { $0.incarnation < $1.incarnation }
         let number = (before?.incarnation ?? 0) + 1
         guard number < Incarnations.numberMax else {
-            throw .malformed(what: "\(folder)/\(name): no incarnation is left", offset: 8)
+            throw .malformed(
+                FormatError(what: "\(folder)/\(name): no incarnation is left", offset: 8))
         }
         let given = Given(incarnation: number, run: run, isKeptByName: isKeptByName)
         var writer = ByteWriter()
@@ -164,12 +165,16 @@ package struct Incarnations: Sendable {
     private static func readLast(_ path: String) throws(SegmentError) -> Last {
         let file = try File(untrusted: path)
         let bytes = try file.read(at: 0, count: min(file.byteCount, Limits.blockHeaderBytesMax))
+        return try SegmentError.decoding { () throws(FormatError) in try decodeLast(bytes) }
+    }
+
+    private static func decodeLast(_ bytes: [UInt8]) throws(FormatError) -> Last {
         guard bytes.count > 12, bytes.starts(with: lastMagic) else {
-            throw .malformed(what: "expected where an incarnation ended", offset: 0)
+            throw FormatError(what: "expected where an incarnation ended", offset: 0)
         }
         var checksum = ByteReader(bytes, from: bytes.count - 4)
         guard try checksum.fixed32("checksum") == crc32(bytes[..<(bytes.count - 4)]) else {
-            throw .malformed(what: "the checksum is wrong", offset: bytes.count - 4)
+            throw FormatError(what: "the checksum is wrong", offset: bytes.count - 4)
         }
         var reader = ByteReader(bytes, from: lastMagic.count, to: bytes.count - 4)
         let incarnation = try reader.fixed32("incarnation")

@@ -90,23 +90,23 @@ package struct ChunkHeader: Hashable {
 
     /// What a chunk says of itself: the header, whether it is closed, and the highest sequence number given (0: not noted).
     /// nil where it is free or being prepared: then the rest may be half written.
-    package static func decode(_ bytes: [UInt8]) throws(SegmentError) -> (
+    package static func decode(_ bytes: [UInt8]) throws(FormatError) -> (
         header: ChunkHeader, state: ChunkState, given: UInt64
     )? {
         guard bytes.count == byteCount else { return nil }
         var stateReader = ByteReader(bytes, from: stateOffset)
         let number = try stateReader.fixed32("chunk state")
         guard let state = ChunkState(rawValue: number) else {
-            throw .malformed(what: "chunk state: expected 0 to 3, found \(number)", offset: 8)
+            throw FormatError(what: "chunk state: expected 0 to 3, found \(number)", offset: 8)
         }
         guard state == .open || state == .closed else { return nil }
         var reader = ByteReader(bytes)
         let found = try reader.bytes(8, "chunk header")
         guard found.prefix(7) == magic.prefix(7) else {
-            throw .malformed(what: "expected a journal chunk, found something else", offset: 0)
+            throw FormatError(what: "expected a journal chunk, found something else", offset: 0)
         }
         guard found == magic else {
-            throw .malformed(what: "journal version: expected 2, found \(found[7])", offset: 7)
+            throw FormatError(what: "journal version: expected 2, found \(found[7])", offset: 7)
         }
         try reader.skip(4, "chunk state")
         let chunkByteCount = Int(try reader.fixed32("chunk size"))
@@ -115,10 +115,10 @@ package struct ChunkHeader: Hashable {
             firstSequence: try reader.fixed64("first sequence number"),
             chunkByteCount: chunkByteCount, run: Identity128(bytes: try reader.bytes(16, "run")))
         guard try reader.fixed32("checksum") == crc32(bytes[12..<48]) else {
-            throw .malformed(what: "chunk header: the checksum is wrong", offset: 48)
+            throw FormatError(what: "chunk header: the checksum is wrong", offset: 48)
         }
         guard max(header.number, header.firstSequence) <= Causality.Limits.sequenceMax else {
-            throw .malformed(what: "chunk header: a number out of range", offset: 16)
+            throw FormatError(what: "chunk header: a number out of range", offset: 16)
         }
         var given = ByteReader(bytes, from: givenOffset)
         return (header, state, try given.fixed64("highest sequence number"))
@@ -137,7 +137,7 @@ package enum RecordFlags {
 
 /// Origins, of fixed width: type u8 (0 nothing, 1 an event, 2 unknown), run key u64, sequence number u64.
 extension ByteReader {
-    mutating func origin() throws(SegmentError) -> Origin {
+    mutating func origin() throws(FormatError) -> Origin {
         let type = try byte("origin")
         let run = RunKey(bits: try fixed64("origin"))
         let sequence = try fixed64("origin")

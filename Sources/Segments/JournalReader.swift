@@ -136,7 +136,8 @@ package struct JournalReader: Sendable {
     fileprivate static func header(_ file: borrowing File) throws(SegmentError) -> (
         header: ChunkHeader, state: ChunkState, given: UInt64
     )? {
-        try ChunkHeader.decode(file.read(at: 0, count: ChunkHeader.byteCount))
+        let bytes = try file.read(at: 0, count: ChunkHeader.byteCount)
+        return try SegmentError.decoding { () throws(FormatError) in try ChunkHeader.decode(bytes) }
     }
 
     /// Reads committed records of the open chunk. False where there are none.
@@ -156,7 +157,7 @@ package struct JournalReader: Sendable {
         var bytesLeft = max(bytesMax, 1) * Limits.journalExpansionMax
         while reader.remaining > 0, bytesLeft > 0, defect == nil {
             let start = reader.offset
-            do throws(SegmentError) {
+            do throws(FormatError) {
                 if let event = try record(&reader), let key {
                     bytesLeft -= 256 + 64 * event.clock.entries.count
                     body(.event(key, event))
@@ -193,8 +194,8 @@ package struct JournalReader: Sendable {
                 guard window.count >= 4 else { break }
             }
             guard end + 4 <= windowStart + window.count else { break }
-            var reader = ByteReader(window, from: end - windowStart)
-            let length = Int(try reader.fixed32("record length"))
+            let bytes = window[(end - windowStart)..<(end - windowStart + 4)]
+            let length = bytes.reversed().reduce(0) { $0 << 8 | Int($1) }
             if length == 0 { break }
             guard length % 8 == 0, length >= JournalFormat.recordHeadByteCount,
                 length <= min(size - end, Limits.journalRecordBytesMax)
@@ -207,7 +208,7 @@ package struct JournalReader: Sendable {
     }
 
     /// Takes in one record; the event, or nil for a snapshot.
-    private mutating func record(_ reader: inout ByteReader) throws(SegmentError) -> Event? {
+    private mutating func record(_ reader: inout ByteReader) throws(FormatError) -> Event? {
         let start = reader.offset
         let length = Int(try reader.fixed32("record length"))
         let kindByte = try reader.byte("kind")
@@ -277,7 +278,7 @@ package struct JournalReader: Sendable {
                 ?? (flags & RecordFlags.generating == 0 ? .complete : .generating))
     }
 
-    private func skipPadding(_ reader: inout ByteReader, to end: Int) throws(SegmentError) {
+    private func skipPadding(_ reader: inout ByteReader, to end: Int) throws(FormatError) {
         guard reader.offset <= end, end - reader.offset < 8 else {
             throw reader.malformed("a record whose parts do not add up to its length")
         }
@@ -286,7 +287,7 @@ package struct JournalReader: Sendable {
 
     private mutating func snapshot(
         _ reader: inout ByteReader, _ reason: Loss.Reason?
-    ) throws(SegmentError) {
+    ) throws(FormatError) {
         let incarnation = try reader.fixed32("incarnation")
         let execution = try reader.name16("execution")
         let host = try reader.name16("host")
@@ -318,7 +319,7 @@ package struct JournalReader: Sendable {
         }
     }
 
-    private func runCount(_ reader: inout ByteReader) throws(SegmentError) -> Int {
+    private func runCount(_ reader: inout ByteReader) throws(FormatError) -> Int {
         let count = Int(try reader.fixed32("runs"))
         guard count + runs.count <= Causality.Limits.clockEntriesMax else {
             throw reader.malformed(
@@ -328,8 +329,7 @@ package struct JournalReader: Sendable {
     }
 
     /// What the sender of a message is called, where the record says it.
-    private mutating func senderName(_ reader: inout ByteReader) throws(SegmentError) -> ProcessID?
-    {
+    private mutating func senderName(_ reader: inout ByteReader) throws(FormatError) -> ProcessID? {
         let name = try reader.string16("process name")
         let incarnation = try reader.fixed32("incarnation")
         guard !name.isEmpty else { return nil }
@@ -344,7 +344,7 @@ package struct JournalReader: Sendable {
         return ProcessID(name: name, incarnation: incarnation)
     }
 
-    private func sequenceNumber(_ reader: inout ByteReader) throws(SegmentError) -> UInt64 {
+    private func sequenceNumber(_ reader: inout ByteReader) throws(FormatError) -> UInt64 {
         let value = try reader.fixed64("sequence number")
         guard value <= Causality.Limits.sequenceMax else {
             throw reader.malformed("\(value) is no sequence number")
@@ -352,7 +352,7 @@ package struct JournalReader: Sendable {
         return value
     }
 
-    private func attributes(_ reader: inout ByteReader) throws(SegmentError) -> [Attribute] {
+    private func attributes(_ reader: inout ByteReader) throws(FormatError) -> [Attribute] {
         let count = Int(try reader.fixed16("attributes"))
         guard count <= Causality.Limits.attributesMax else {
             throw reader.malformed(
@@ -382,7 +382,7 @@ package struct JournalReader: Sendable {
     /// Takes in what an event has seen for the first time; its cause.
     private mutating func clockChanges(
         _ reader: inout ByteReader
-    ) throws(SegmentError) -> EventReference? {
+    ) throws(FormatError) -> EventReference? {
         for _ in 0..<(try runCount(&reader)) {
             runs.append(RunKey(bits: try reader.fixed64("clock entry")))
         }
@@ -401,7 +401,7 @@ package struct JournalReader: Sendable {
         return EventReference(.run(run), max(sent, 1), name: names[run])
     }
 
-    private func run(_ index: UInt32, _ reader: ByteReader) throws(SegmentError) -> RunKey {
+    private func run(_ index: UInt32, _ reader: ByteReader) throws(FormatError) -> RunKey {
         guard Int(index) < runs.count else {
             throw reader.malformed("run \(index) of \(runs.count)")
         }

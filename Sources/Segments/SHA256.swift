@@ -1,3 +1,5 @@
+import Causality
+
 /// SHA-256 (FIPS 180-4), of a stream of bytes, with a state that can be stored and gone on with.
 ///
 /// Here and not from a library because Segments is linked into every recording program: the libraries that
@@ -103,7 +105,7 @@ extension SHA256 {
         return writer.bytes
     }
 
-    package init(restoring bytes: [UInt8]) throws(SegmentError) {
+    package init(restoring bytes: [UInt8]) throws(FormatError) {
         var reader = ByteReader(bytes)
         for index in 0..<8 { state[index] = try reader.fixed32("hash state") }
         count = try reader.varint("hash length")

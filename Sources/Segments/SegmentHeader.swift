@@ -29,14 +29,14 @@ package struct SegmentHeader: Hashable, Sendable {
         return writer.bytes
     }
 
-    package init(decoding bytes: [UInt8]) throws(SegmentError) {
+    package init(decoding bytes: [UInt8]) throws(FormatError) {
         var reader = ByteReader(bytes)
         let magic = try reader.bytes(8, "segment header")
         guard magic == Self.magic else {
-            throw .malformed(what: "not a segment: the magic number is wrong", offset: 0)
+            throw FormatError(what: "not a segment: the magic number is wrong", offset: 0)
         }
         guard bytes.count >= Self.byteCount else {
-            throw .malformed(
+            throw FormatError(
                 what: "segment header: expected \(Self.byteCount) bytes, found \(bytes.count)",
                 offset: 0)
         }
@@ -47,11 +47,11 @@ package struct SegmentHeader: Hashable, Sendable {
         created = WallTime(nanoseconds: Int64(bitPattern: try reader.fixed64("creation time")))
         let expected = crc32(bytes[..<(Self.byteCount - 4)])
         guard try reader.fixed32("segment header") == expected else {
-            throw .malformed(
+            throw FormatError(
                 what: "segment header: the checksum is wrong", offset: Self.byteCount - 4)
         }
         guard version == Self.version else {
-            throw .malformed(
+            throw FormatError(
                 what: "segment of version \(version): this program reads version \(Self.version)",
                 offset: 8)
         }

@@ -15,17 +15,17 @@ package struct StoredBlock: Sendable {
     }
 
     /// A block whose bytes were found at `offset` of a segment; throws where they are not intact.
-    package init(decoding bytes: [UInt8], at offset: Int) throws(SegmentError) {
+    package init(decoding bytes: [UInt8], at offset: Int) throws(FormatError) {
         let (headerCount, bodyCount) = try BlockHeader.byteCounts(
             Array(bytes.prefix(BlockHeader.prefixByteCount)))
         guard headerCount + bodyCount == bytes.count else {
-            throw .malformed(
+            throw FormatError(
                 what: "a block of \(headerCount + bodyCount) bytes: expected \(bytes.count)",
                 offset: offset)
         }
         header = try BlockHeader(decoding: Array(bytes[..<headerCount]))
-        guard crc32(bytes[headerCount...]) == header.bodyChecksum else {
-            throw .malformed(
+        guard bodyChecksum(bytes[headerCount...]) == header.bodyChecksum else {
+            throw FormatError(
                 what: "block body: the checksum is wrong", offset: offset + headerCount)
         }
         self.offset = offset
@@ -41,38 +41,38 @@ package struct StoredBlock: Sendable {
     private var body: [UInt8] { Array(bytes[(bytes.count - header.bodyByteCount)...]) }
 
     /// The columns of a block of events.
-    package func columns() throws(SegmentError) -> BlockBody {
+    package func columns() throws(FormatError) -> BlockBody {
         guard let events = header.events else {
-            throw .malformed(
+            throw FormatError(
                 what: "expected a block of events, found one of sources", offset: offset)
         }
         return try BlockBody(body, count: events.count)
     }
 
     /// What ordering needs of a block of events, checked against the header.
-    package func causalColumns() throws(SegmentError) -> CausalColumns {
+    package func causalColumns() throws(FormatError) -> CausalColumns {
         let columns = try columns().causalColumns()
         guard columns.sequences.first == header.events?.first,
             columns.sequences.last == header.events?.last
         else {
-            throw .malformed(
+            throw FormatError(
                 what: "the sequence numbers are not those of the block header", offset: offset)
         }
         return columns
     }
 
     /// The events of a block of events.
-    package func events() throws(SegmentError) -> [Event] {
+    package func events() throws(FormatError) -> [Event] {
         guard let summary = header.events else { return [] }
         _ = try causalColumns()
         return try columns().events(of: summary.key)
     }
 
     /// What a block of sources says.
-    package func commit() throws(SegmentError) -> Commit { try Commit(decoding: body) }
+    package func commit() throws(FormatError) -> Commit { try Commit(decoding: body) }
 
     /// Throws where the block cannot be decoded in full.
-    package func verify() throws(SegmentError) {
+    package func verify() throws(FormatError) {
         switch header.kind {
         case .events:
             _ = try causalColumns()
@@ -147,8 +147,8 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
             do {
                 if let block = try readBlock(at: offset) { return admit(block) }
                 try readFooter()
-            } catch .malformed(let what, let place) {
-                return try skip(because: "\(what) (at byte \(offset + place))")
+            } catch .malformed(let error) {
+                return try skip(because: "\(error.what) (at byte \(offset + error.offset))")
             }
         }
         return nil
@@ -156,17 +156,17 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
 
     private mutating func readHeader() throws(SegmentError) -> SegmentDamage? {
         let bytes = try source.read(at: 0, count: min(SegmentHeader.byteCount, end))
-        do {
+        do throws(FormatError) {
             header = try SegmentHeader(decoding: bytes)
             digest = SegmentWriter.digest(bytes)
             offset = SegmentHeader.byteCount
             intactEnd = offset
             return nil
-        } catch .malformed(let what, let place) {
+        } catch {
             isWhole = false
             offset = try nextHeader(after: 0) ?? end
             return SegmentDamage(
-                offset: 0, byteCount: offset, text: "\(what) (at byte \(place))",
+                offset: 0, byteCount: offset, text: "\(error)",
                 isTail: offset == end)
         }
     }
@@ -176,19 +176,26 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
         let prefix = try source.read(
             at: offset, count: min(BlockHeader.prefixByteCount, end - offset))
         if prefix.starts(with: SegmentFooter.magic) { return nil }
-        let (headerCount, bodyCount) = try BlockHeader.byteCounts(prefix)
+        let (headerCount, bodyCount) = try SegmentError.decoding {
+            () throws(FormatError) in try BlockHeader.byteCounts(prefix)
+        }
         guard headerCount + bodyCount <= end - offset else {
             throw .malformed(
-                what: "a block of \(headerCount + bodyCount) bytes: only \(end - offset) are left",
-                offset: 0)
+                FormatError(
+                    what:
+                        "a block of \(headerCount + bodyCount) bytes: only \(end - offset) are left",
+                    offset: 0))
         }
         let headerBytes = try source.read(at: offset, count: headerCount)
-        let header = try BlockHeader(decoding: headerBytes)
+        let header = try SegmentError.decoding {
+            () throws(FormatError) in try BlockHeader(decoding: headerBytes)
+        }
         let body = try source.read(at: offset + headerCount, count: bodyCount)
         // The header tells where the block ends; nothing inside it can be another block.
         resumeOffset = offset + headerCount + bodyCount
-        guard crc32(body) == header.bodyChecksum else {
-            throw .malformed(what: "block body: the checksum is wrong", offset: headerCount)
+        guard bodyChecksum(body) == header.bodyChecksum else {
+            throw .malformed(
+                FormatError(what: "block body: the checksum is wrong", offset: headerCount))
         }
         return StoredBlock(offset: offset, header: header, bytes: headerBytes + body)
     }
@@ -217,19 +224,20 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
 
     private mutating func readFooter() throws(SegmentError) {
         guard end - offset <= Limits.footerBytesMax else {
-            throw .malformed(what: "footer: more than \(Limits.footerBytesMax) bytes", offset: 0)
+            throw .malformed(
+                FormatError(what: "footer: more than \(Limits.footerBytesMax) bytes", offset: 0))
         }
         let bytes = try source.read(at: offset, count: end - offset)
         if isWhole, let digest {
-            do {
+            do throws(FormatError) {
                 try SegmentFooter.check(bytes, at: offset, index: index, digest: digest)
-            } catch .malformed(let what, _) {
-                throw .malformed(what: what, offset: 0)
+            } catch {
+                throw .malformed(FormatError(what: error.what, offset: 0))
             }
         } else if bytes.count < SegmentFooter.trailerByteCount
             || !bytes.suffix(4).elementsEqual(SegmentFooter.endMagic)
         {
-            throw .malformed(what: "footer: cut short", offset: 0)
+            throw .malformed(FormatError(what: "footer: cut short", offset: 0))
         }
         isSealed = true
         offset = end
@@ -273,17 +281,11 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
     }
 
     private func hasHeader(at offset: Int) throws(SegmentError) -> Bool {
-        do {
-            let prefix = try source.read(
-                at: offset, count: min(BlockHeader.prefixByteCount, end - offset))
-            let (headerCount, _) = try BlockHeader.byteCounts(prefix)
-            let bytes = try source.read(at: offset, count: min(headerCount, end - offset))
-            guard bytes.count == headerCount else { return false }
-            _ = try BlockHeader(decoding: bytes)
-            return true
-        } catch .malformed {
-            return false
-        }
+        let prefix = try source.read(
+            at: offset, count: min(BlockHeader.prefixByteCount, end - offset))
+        guard let (headerCount, _) = try? BlockHeader.byteCounts(prefix) else { return false }
+        let bytes = try source.read(at: offset, count: min(headerCount, end - offset))
+        return bytes.count == headerCount && (try? BlockHeader(decoding: bytes)) != nil
     }
 
     private func hasFooter(at offset: Int) throws(SegmentError) -> Bool {
@@ -295,7 +297,7 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
         let trailer = try source.read(
             at: end - SegmentFooter.trailerByteCount, count: SegmentFooter.trailerByteCount)
         var reader = ByteReader(trailer, from: 4)
-        return try reader.fixed64("footer") == UInt64(offset)
+        return (try? reader.fixed64("footer")) == UInt64(offset)
     }
 }
 
@@ -307,11 +309,14 @@ package enum SegmentLayout {
     ) throws(SegmentError) -> Int {
         let prefix = try source.read(at: offset, count: BlockHeader.prefixByteCount)
         if prefix.starts(with: SegmentFooter.magic) { return end - offset }
-        let (header, body) = try BlockHeader.byteCounts(prefix)
+        let (header, body) = try SegmentError.decoding {
+            () throws(FormatError) in try BlockHeader.byteCounts(prefix)
+        }
         guard header + body <= end - offset else {
             throw .malformed(
-                what: "a block of \(header + body) bytes: only \(end - offset) are left",
-                offset: offset)
+                FormatError(
+                    what: "a block of \(header + body) bytes: only \(end - offset) are left",
+                    offset: offset))
         }
         return header + body
     }

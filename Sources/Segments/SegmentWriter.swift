@@ -96,7 +96,7 @@ package struct SegmentWriter: Sendable {
     {
         let header = BlockHeader(
             kind: kind, bodyByteCount: body.count, previousDigest: digest,
-            bodyChecksum: crc32(body),
+            bodyChecksum: Segments.bodyChecksum(body),
             events: events)
         let bytes = header.encoded() + body
         note(header, bytes)
@@ -207,9 +207,9 @@ struct SegmentFooter: Hashable, Sendable {
     /// A footer adds nothing to what the blocks say, so anything else is damage.
     static func check(
         _ bytes: [UInt8], at offset: Int, index: [SegmentWriter.IndexEntry], digest: [UInt8]
-    ) throws(SegmentError) {
+    ) throws(FormatError) {
         guard bytes.count >= 8 + 16 + trailerByteCount, bytes.starts(with: magic) else {
-            throw .malformed(what: "expected a footer, found something else", offset: offset)
+            throw FormatError(what: "expected a footer, found something else", offset: offset)
         }
         let end = bytes.count - trailerByteCount
         var trailer = ByteReader(bytes, from: end)
@@ -217,10 +217,10 @@ struct SegmentFooter: Hashable, Sendable {
             try trailer.fixed64("footer") == UInt64(offset),
             try trailer.bytes(4, "footer") == endMagic
         else {
-            throw .malformed(what: "footer: the checksum is wrong", offset: offset)
+            throw FormatError(what: "footer: the checksum is wrong", offset: offset)
         }
         guard SegmentFooter(index: index, digest: digest).encoded(at: offset) == bytes else {
-            throw .malformed(
+            throw FormatError(
                 what: "footer: it does not list the blocks that are here", offset: offset)
         }
     }

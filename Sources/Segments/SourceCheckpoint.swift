@@ -81,7 +81,7 @@ extension SourceCheckpoint {
         }
     }
 
-    init(decoding reader: inout ByteReader) throws(SegmentError) {
+    init(decoding reader: inout ByteReader) throws(FormatError) {
         path = try reader.string(Self.pathBytesMax, "path")
         generation = try reader.varint("generation")
         device = try reader.varint("device")

@@ -54,7 +54,7 @@ enum StringColumn {
     }
 
     /// The texts of `count` rows; `count` has been checked against a limit.
-    static func decode(count: Int, _ reader: inout ByteReader, _ what: String) throws(SegmentError)
+    static func decode(count: Int, _ reader: inout ByteReader, _ what: String) throws(FormatError)
         -> [String]
     {
         let mode = try reader.byte(what)
@@ -79,7 +79,7 @@ enum StringColumn {
 
     /// A small dictionary must not grow into gigabytes of text.
     private static func charge(_ bytes: Int, times: Int, _ what: String, _ reader: ByteReader)
-        throws(SegmentError)
+        throws(FormatError)
     {
         guard bytes * times <= Limits.blockEventsMax * 1024 + Limits.blockRawBytesMax * 4 else {
             throw reader.malformed("\(what): the texts take more than a block may hold")
@@ -88,7 +88,7 @@ enum StringColumn {
 
     private static func decodeDictionary(
         count: Int, _ reader: inout ByteReader, _ what: String
-    ) throws(SegmentError) -> ([String], [Int]) {
+    ) throws(FormatError) -> ([String], [Int]) {
         let entries = try reader.count(count, what)
         let dictionary = try decodePlain(count: entries, &reader, what)
         var indexes: [Int] = []
@@ -102,7 +102,7 @@ enum StringColumn {
 
     private static func decodePlain(
         count: Int, _ reader: inout ByteReader, _ what: String
-    ) throws(SegmentError) -> [String] {
+    ) throws(FormatError) -> [String] {
         var lengths: [Int] = []
         lengths.reserveCapacity(count)
         for _ in 0..<count { lengths.append(try reader.count(Limits.blockRawBytesMax, what)) }
@@ -114,7 +114,7 @@ enum StringColumn {
 
     private static func join(
         _ templates: [String], _ indexes: [Int], _ reader: inout ByteReader, _ what: String
-    ) throws(SegmentError) -> [String] {
+    ) throws(FormatError) -> [String] {
         var rowCounts = [Int](repeating: 0, count: templates.count)
         for index in indexes { rowCounts[index] += 1 }
         var columns: [[[String]]] = []

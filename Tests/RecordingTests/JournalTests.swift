@@ -28,7 +28,7 @@ import Testing
                 return try Data(contentsOf: URL(fileURLWithPath: journal.path + "/1.chunk"))
             }
         }
-        throw SegmentError.malformed(what: "no journal was written", offset: 0)
+        throw FormatError(what: "no journal was written", offset: 0)
     }
 
     /// Reads chunk bytes as the journal of a program that has ended.

@@ -1,0 +1,193 @@
+/// Reads integers and bytes from an array, and checks every bound. Little-endian; varints as `Varint` has them. Each method
+/// says in its error what was being read, and throws where the bytes end too early.
+package struct ByteReader {
+    @usableFromInline let source: [UInt8]
+    @usableFromInline var position: Int
+    /// Where reading ends, in the array.
+    package let end: Int
+
+    /// Reads a part of an array. Traps where the array has no such part.
+    package init(_ bytes: [UInt8], from offset: Int = 0, to end: Int? = nil) {
+        source = bytes
+        position = offset
+        self.end = end ?? bytes.count
+        precondition(
+            offset >= 0 && offset <= self.end && self.end <= bytes.count, "range out of bounds")
+    }
+
+    /// Of the next byte, in the array.
+    @inlinable
+    package var offset: Int { position }
+
+    @inlinable
+    package var remaining: Int { end - position }
+
+    /// The error that says what is wrong here.
+    package func malformed(_ what: String) -> FormatError {
+        FormatError(what: what, offset: position)
+    }
+
+    /// The next byte.
+    @inlinable
+    package mutating func byte(_ what: String) throws(FormatError) -> UInt8 {
+        guard position < end else { throw malformed("\(what): expected a byte, found the end") }
+        defer { position &+= 1 }
+        return source[position]
+    }
+
+    /// A number of 16 bits.
+    package mutating func fixed16(_ what: String) throws(FormatError) -> UInt16 {
+        UInt16(truncatingIfNeeded: try fixed(2, what))
+    }
+
+    /// A number of 32 bits.
+    package mutating func fixed32(_ what: String) throws(FormatError) -> UInt32 {
+        UInt32(truncatingIfNeeded: try fixed(4, what))
+    }
+
+    /// A number of 64 bits.
+    package mutating func fixed64(_ what: String) throws(FormatError) -> UInt64 {
+        try fixed(8, what)
+    }
+
+    private mutating func fixed(_ width: Int, _ what: String) throws(FormatError) -> UInt64 {
+        guard remaining >= width else {
+            throw malformed("\(what): expected \(width) bytes, found \(remaining)")
+        }
+        var value: UInt64 = 0
+        for index in 0..<width { value |= UInt64(source[position + index]) << (8 * index) }
+        position += width
+        return value
+    }
+
+    /// The next `count` bytes, as an array of their own.
+    package mutating func bytes(_ count: Int, _ what: String) throws(FormatError) -> [UInt8] {
+        guard count >= 0, count <= remaining else {
+            throw malformed("\(what): expected \(count) bytes, found \(remaining)")
+        }
+        defer { position += count }
+        return Array(source[position..<position + count])
+    }
+
+    /// A length as varint, and as many bytes of UTF-8.
+    package mutating func string(_ limit: Int, _ what: String) throws(FormatError) -> String {
+        try string(ofLength: try count(limit, what), what)
+    }
+
+    /// A length as varint, and a name.
+    package mutating func name(_ what: String) throws(FormatError) -> String {
+        let text = try validString(
+            ofLength: try count(Limits.nameBytesMax, what), what)
+        return try checkedName(text, what)
+    }
+
+    private func checkedName(_ text: String, _ what: String) throws(FormatError) -> String {
+        do throws(NameError) {
+            return try Name(text).text
+        } catch {
+            throw malformed("\(what): \(error)")
+        }
+    }
+
+    /// The next `length` bytes as text; what is not UTF-8 is repaired.
+    package mutating func string(ofLength length: Int, _ what: String) throws(FormatError) -> String
+    {
+        guard length <= remaining else {
+            throw malformed("\(what): expected \(length) bytes, found \(remaining)")
+        }
+        defer { position += length }
+        return String(decoding: source[position..<position + length], as: UTF8.self)
+    }
+
+    /// A length of 16 bits, and a name.
+    package mutating func name16(_ what: String) throws(FormatError) -> String {
+        try checkedName(string16(what), what)
+    }
+
+    /// A length of 16 bits, and as many bytes of UTF-8; at most as many as a name has.
+    package mutating func string16(_ what: String) throws(FormatError) -> String {
+        let length = Int(try fixed16(what))
+        guard length <= Limits.nameBytesMax else {
+            throw malformed(
+                "\(what): expected at most \(Limits.nameBytesMax) bytes, found \(length)")
+        }
+        return try validString(ofLength: length, what)
+    }
+
+    /// Text that must be UTF-8 as it stands: nothing is repaired.
+    package mutating func validString(ofLength length: Int, _ what: String) throws(FormatError)
+        -> String
+    {
+        guard length <= remaining else {
+            throw malformed("\(what): expected \(length) bytes, found \(remaining)")
+        }
+        guard let text = String(validating: source[position..<position + length], as: UTF8.self)
+        else {
+            throw malformed("\(what): expected UTF-8")
+        }
+        position += length
+        return text
+    }
+
+    /// Passes over `count` bytes, and returns where they are in the array.
+    @inlinable
+    package mutating func range(_ count: Int, _ what: String) throws(FormatError) -> Range<Int> {
+        guard count >= 0, count <= remaining else {
+            throw malformed("\(what): expected \(count) bytes, found \(remaining)")
+        }
+        defer { position += count }
+        return position..<position + count
+    }
+
+    /// Passes over `count` bytes.
+    package mutating func skip(_ count: Int, _ what: String) throws(FormatError) {
+        guard count >= 0, count <= remaining else {
+            throw malformed("\(what): expected \(count) bytes, found \(remaining)")
+        }
+        position += count
+    }
+
+    /// Throws where bytes are left.
+    package func expectEnd(_ what: String) throws(FormatError) {
+        guard remaining == 0 else { throw malformed("\(what): \(remaining) bytes too many") }
+    }
+}
+
+/// Writes what `ByteReader` reads.
+package struct ByteWriter {
+    /// What was written.
+    package var bytes: [UInt8] = []
+
+    package init() {}
+
+    @inlinable
+    package var count: Int { bytes.count }
+
+    /// Forgets what was written; its memory stays for what comes.
+    package mutating func removeAll(keepingCapacity: Bool = false) {
+        bytes.removeAll(keepingCapacity: keepingCapacity)
+    }
+
+    package mutating func reserveCapacity(_ byteCount: Int) { bytes.reserveCapacity(byteCount) }
+
+    @inlinable
+    package mutating func byte(_ value: UInt8) { bytes.append(value) }
+
+    package mutating func fixed16(_ value: UInt16) { fixed(UInt64(value), 2) }
+    package mutating func fixed32(_ value: UInt32) { fixed(UInt64(value), 4) }
+    package mutating func fixed64(_ value: UInt64) { fixed(value, 8) }
+
+    private mutating func fixed(_ value: UInt64, _ width: Int) {
+        for index in 0..<width {
+            bytes.append(UInt8(truncatingIfNeeded: value >> (8 * UInt64(index))))
+        }
+    }
+
+    @inlinable
+    package mutating func bytes(_ other: some Sequence<UInt8>) { bytes.append(contentsOf: other) }
+
+    package mutating func string(_ text: String) {
+        varint(text.utf8.count)
+        bytes.append(contentsOf: text.utf8)
+    }
+}

@@ -1,0 +1,14 @@
+/// Why bytes are not what their format says.
+package struct FormatError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What was expected, and what was found.
+    package let what: String
+    /// Where, from the start of what was read.
+    package let offset: Int
+
+    package init(what: String, offset: Int) {
+        self.what = what
+        self.offset = offset
+    }
+
+    package var description: String { "\(what) (at byte \(offset))" }
+}
