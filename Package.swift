@@ -38,10 +38,14 @@ let package = Package(
             linkerSettings: [.linkedLibrary("re2"), .linkedLibrary("stdc++")]),
 
         .target(name: "Causality", swiftSettings: strict),
+        .target(name: "Disks", swiftSettings: strict),
         .target(name: "Matching", dependencies: ["CRE2"], swiftSettings: strict),
         .target(name: "HappensBefore", dependencies: ["Causality"], swiftSettings: strict),
-        .target(name: "Segments", dependencies: ["Causality", "CZlib"], swiftSettings: strict),
-        .target(name: "Recording", dependencies: ["Causality", "Segments"], swiftSettings: strict),
+        .target(
+            name: "Segments", dependencies: ["Causality", "CZlib", "Disks"], swiftSettings: strict),
+        .target(
+            name: "Recording", dependencies: ["Causality", "Disks", "Segments"],
+            swiftSettings: strict),
         .target(
             name: "LightconeInstrumentation",
             dependencies: [
@@ -60,12 +64,14 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Archiving",
-            dependencies: ["Causality", "Segments", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "Causality", "Disks", "Segments", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: strict),
         .target(
             name: "Shipping",
             dependencies: [
-                "Causality", "Segments",
+                "Causality", "Disks", "Segments",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -74,7 +80,7 @@ let package = Package(
         .target(
             name: "Agent",
             dependencies: [
-                "Causality", "Segments", "Recording", "LogFormats", "Shipping",
+                "Causality", "Disks", "Segments", "Recording", "LogFormats", "Shipping",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -110,7 +116,7 @@ let package = Package(
         .executableTarget(
             name: "lightcone",
             dependencies: [
-                "Agent", "Archiving", "Causality", "Collector", "DemoStore", "Exporting",
+                "Agent", "Archiving", "Causality", "Collector", "DemoStore", "Disks", "Exporting",
                 "HappensBefore", "LogFormats", "Matching", "Querying", "Recording", "Segments",
                 "Shipping",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -135,7 +141,8 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "CAllocations", "Causality", "CZlib", "HappensBefore", "Recording", "Segments",
+                "CAllocations", "Causality", "CZlib", "Disks", "HappensBefore", "Recording",
+                "Segments",
                 "SimulatedHistories",
             ],
             swiftSettings: strict),
@@ -144,6 +151,7 @@ let package = Package(
         .testTarget(
             name: "CausalityTests", dependencies: ["Causality", "SimulatedHistories"],
             swiftSettings: strict),
+        .testTarget(name: "DisksTests", dependencies: ["Disks"], swiftSettings: strict),
         .testTarget(
             name: "HappensBeforeTests",
             dependencies: ["Causality", "HappensBefore", "SimulatedHistories"],
@@ -154,7 +162,7 @@ let package = Package(
         .testTarget(
             name: "RecordingTests",
             dependencies: [
-                "Causality", "HappensBefore", "Recording", "RecordingProbe", "Segments",
+                "Causality", "Disks", "HappensBefore", "Recording", "RecordingProbe", "Segments",
                 "SimulatedHistories",
             ],
             exclude: ["Golden"], swiftSettings: strict),
@@ -164,7 +172,8 @@ let package = Package(
         .executableTarget(
             name: "Soundness",
             dependencies: [
-                "Agent", "Archiving", "Causality", "Collector", "HappensBefore", "LogFormats",
+                "Agent", "Archiving", "Causality", "Collector", "Disks", "HappensBefore",
+                "LogFormats",
                 "Querying", "Recording", "Segments", "SimulatedHistories",
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -191,12 +200,12 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ArchivingTests",
-            dependencies: ["Archiving", "Causality", "Segments", "SimulatedHistories"],
+            dependencies: ["Archiving", "Causality", "Disks", "Segments", "SimulatedHistories"],
             swiftSettings: strict),
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "Agent", "Causality", "Segments", "Shipping", "SimulatedHistories",
+                "Agent", "Causality", "Disks", "Segments", "Shipping", "SimulatedHistories",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],

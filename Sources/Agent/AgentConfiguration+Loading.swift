@@ -1,5 +1,6 @@
 import Causality
 import Configuration
+import Disks
 import LogFormats
 import Segments
 import Yams
@@ -52,7 +53,8 @@ extension AgentConfiguration {
 
     /// Reads a configuration: flags, then the environment (`LIGHTCONE_HOST` and so on), then the file, then defaults.
     package static func load(
-        file: String?, flags: AgentFlags, environment: [String: String]
+        file: String?, flags: AgentFlags, environment: [String: String],
+        disk: any Disk = RealDisk()
     ) async throws -> AgentConfiguration {
         var providers: [any ConfigProvider] = [
             EnvironmentVariablesProvider(environmentVariables: environment)
@@ -62,7 +64,7 @@ extension AgentConfiguration {
         ]
         var formatNames: [String] = []
         if let file {
-            formatNames = try checkKeys(file)
+            formatNames = try checkKeys(file, disk)
             do {
                 providers.append(try await FileProvider<YAMLSnapshot>(filePath: .init(file)))
             } catch {
@@ -88,7 +90,7 @@ extension AgentConfiguration {
             collector: try required(flags.collector, "collector", "--collector URL"),
             host: try required(flags.host, "host", "--host NAME"),
             spool: flags.spool ?? reader.string(forKey: "spool"),
-            follow: followed)
+            follow: followed, disk: disk)
         configuration.data = flags.data ?? reader.string(forKey: "data")
         configuration.listen = flags.listen ?? reader.string(forKey: "listen")
         configuration.execution = execution
@@ -187,10 +189,10 @@ extension AgentConfiguration {
     }
 
     /// Checks the keys of a file, and returns the names under `formats`. Errors name the line.
-    private static func checkKeys(_ path: String) throws -> [String] {
+    private static func checkKeys(_ path: String, _ disk: any Disk) throws -> [String] {
         let text: String
         do {
-            let file = try File(path, .read)
+            let file = try disk.open(path, .read)
             text = String(
                 decoding: try file.read(at: 0, count: min(file.byteCount, 1 << 20)), as: UTF8.self)
         } catch {

@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import LogFormats
 import Segments
 import Shipping
@@ -49,12 +50,18 @@ package struct AgentConfiguration: Sendable {
         var isPattern: Bool { path.contains { "*?[".contains($0) } }
     }
 
-    package init(collector: String, host: String, spool: String?, follow: [Follow]) {
+    package init(
+        collector: String, host: String, spool: String?, follow: [Follow],
+        disk: any Disk = RealDisk()
+    ) {
         self.collector = collector
         self.host = host
-        self.spool = SpoolFolder(spool)
+        self.spool = SpoolFolder(spool, disk: disk)
         self.follow = follow
     }
+
+    /// Where the spool, the agent's own segments and the followed files are.
+    var disk: any Disk { spool.disk }
 
     /// Throws where a value cannot be used.
     package func check() throws(AgentError) {

@@ -22,7 +22,8 @@ package struct AgentService: Sendable {
         let recorder = try SourceRecorder(configuration, logger: logger)
         let shipper = Shipper(
             index: recorder.index, transport: HTTPTransport(collector: configuration.collector),
-            logger: logger, renewIdentity: { try await recorder.renewIdentity(.now()) })
+            logger: logger, disk: configuration.disk,
+            renewIdentity: { try await recorder.renewIdentity(.now()) })
         logger.notice(
             "recording",
             metadata: [

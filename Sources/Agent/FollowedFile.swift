@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import LogFormats
 import Segments
 
@@ -12,7 +13,7 @@ final class FollowedFile {
     let inode: UInt64
     /// The place in the configuration that it belongs to.
     let follow: Int
-    private let file: File
+    private let file: any DiskFile
     private(set) var reader: LogReader
     /// Bytes from the start of the file that were turned into events.
     private(set) var offset: UInt64
@@ -43,9 +44,9 @@ final class FollowedFile {
     /// `reader` knows already what that checkpoint, or the file before this one, has to tell.
     init(
         _ path: String, openedAt place: String, generation: UInt64, follow: Int, reader: LogReader,
-        from checkpoint: SourceCheckpoint?, nowSeconds: Double
+        from checkpoint: SourceCheckpoint?, nowSeconds: Double, disk: any Disk
     ) throws {
-        file = try File(place, .read)
+        file = try disk.open(place, .read)
         let status = try file.status()
         guard status.isRegular else { throw AgentError("\(place) is no regular file") }
         self.path = path
@@ -150,8 +151,10 @@ final class FollowedFile {
     }
 
     /// Whether the file at a path begins as a checkpoint says, and is at least as long as what was read.
-    static func isContinued(_ checkpoint: SourceCheckpoint, at path: String) throws -> Bool {
-        let file = try File(path, .read)
+    static func isContinued(
+        _ checkpoint: SourceCheckpoint, at path: String, on disk: any Disk
+    ) throws -> Bool {
+        let file = try disk.open(path, .read)
         guard file.byteCount >= Int(clamping: checkpoint.offset) else { return false }
         let expected = try SHA256(restoring: checkpoint.contentHash)
         var found = SHA256()

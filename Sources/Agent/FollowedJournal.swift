@@ -1,10 +1,11 @@
 import Causality
+import Disks
 import Segments
 
 /// One journal that is being read as its program writes it.
 struct FollowedJournal {
     let folder: JournalFolder
-    private let status: File.Status
+    private let status: DiskStatus
     private var reader: JournalReader
     /// True where something was read since the last checkpoint.
     private var isDirty = false
@@ -20,7 +21,7 @@ struct FollowedJournal {
     private var releasedChunk: UInt64 = 0
 
     /// Opens a journal, and goes on after `checkpoint`. nil where its program is just making it.
-    init?(_ folder: JournalFolder, _ checkpoint: (File.Status) -> SourceCheckpoint?) throws {
+    init?(_ folder: JournalFolder, _ checkpoint: (DiskStatus) -> SourceCheckpoint?) throws {
         guard let status = try folder.lockStatus() else { return nil }
         self.folder = folder
         self.status = status

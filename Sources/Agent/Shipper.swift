@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import Logging
 import Segments
 import ServiceLifecycle
@@ -12,15 +13,16 @@ struct Shipper: Service {
     let logger: Logger
     /// Takes a new identity, where somebody else writes under this one.
     let renewIdentity: @Sendable () async throws -> Void
-    private let files = SegmentFiles()
+    private let files: SegmentFiles
     private let stop = StopTime()
 
     init(
-        index: SpoolIndex, transport: any Transport, logger: Logger,
+        index: SpoolIndex, transport: any Transport, logger: Logger, disk: any Disk,
         renewIdentity: @escaping @Sendable () async throws -> Void
     ) {
         self.renewIdentity = renewIdentity
         self.index = index
+        files = SegmentFiles(disk)
         self.transport = transport
         self.logger = logger
     }
@@ -156,16 +158,19 @@ struct Shipper: Service {
 
 /// Reads and deletes segments on a thread of its own.
 private actor SegmentFiles {
+    private let disk: any Disk
     private let executor = QueueExecutor(label: "lightcone.shipper")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
+    init(_ disk: any Disk) { self.disk = disk }
+
     func read(_ path: String, from offset: Int, to end: Int) throws -> [UInt8] {
-        try Piece.read(try File(path, .read), from: offset, to: end)
+        try Piece.read(try disk.open(path, .read), from: offset, to: end)
     }
 
     /// The digest of the last block up to `offset`, in hexadecimal digits; nil where neither a block nor the segment ends there.
     func digest(_ path: String, at offset: Int) -> String? {
-        guard let file = try? File(path, .read) else { return nil }
+        guard let file = try? disk.open(path, .read) else { return nil }
         var scanner = SegmentScanner(file)
         var last: StoredBlock?
         while let item = try? scanner.next() {
@@ -180,7 +185,7 @@ private actor SegmentFiles {
         return hexadecimal(last.digest)
     }
 
-    func remove(_ path: String) throws { try Folder.remove(file: path) }
+    func remove(_ path: String) throws { try disk.remove(file: path) }
 }
 
 /// When to stop at the latest, once the agent was asked to.

@@ -10,7 +10,8 @@ extension SourceRecorder {
     /// Looks for journals that appeared, and forgets those that are gone.
     func discoverJournals() {
         do {
-            let found = try JournalFolder.all(in: configuration.spool.journals)
+            let found = try JournalFolder.all(
+                in: configuration.spool.journals, disk: configuration.disk)
             for folder in found {
                 if let known = journals[folder.run] {
                     if known.isThere { continue }

@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import LogFormats
 import Logging
 import Segments
@@ -6,6 +7,7 @@ import Segments
 /// Follows files, turns their lines into events, and makes these durable in the spool. Runs on a thread of its own.
 package actor SourceRecorder {
     let configuration: AgentConfiguration
+    private var disk: any Disk { configuration.disk }
     let logger: Logger
     private let executor = QueueExecutor(label: "lightcone.recorder")
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -14,7 +16,7 @@ package actor SourceRecorder {
     package nonisolated let index: SpoolIndex
     var spool: Spool
     /// Nobody else reads the journals.
-    private let lock: File
+    private let lock: any DiskFile
     private var sources: [FollowedFile] = []
     var journals: [Identity128: FollowedJournal] = [:]
     /// Where the next round of journals begins.
@@ -51,13 +53,13 @@ package actor SourceRecorder {
         self.logger = logger
         try configuration.spool.own()
         try configuration.spool.leave(hostName: configuration.host)
-        lock = try File(configuration.spool.path + "/agent.lock", .write)
+        lock = try configuration.disk.open(configuration.spool.path + "/agent.lock", .write)
         guard try lock.lock() else {
             throw AgentError("\(configuration.spool.path) is in use by another agent")
         }
         spool = try Spool(
             configuration.makeDataFolder(), host: configuration.host,
-            identities: configuration.identities
+            identities: configuration.identities, disk: configuration.disk
         ) {
             logger.warning("spool", metadata: ["what": "\($0)"])
         }
@@ -216,13 +218,13 @@ extension SourceRecorder {
     private func discover(_ seconds: Double) {
         discoverJournals()
         for source in sources where source.lostNameSeconds == nil {
-            let status = try? File.status(source.path)
+            let status = try? disk.status(source.path)
             if status.map({ Spool.SourceKey(device: $0.device, inode: $0.inode) }) != source.key {
                 source.lostNameSeconds = seconds
             }
         }
         for (number, follow) in configuration.follow.enumerated() {
-            for path in follow.isPattern ? Folder.matching(follow.path) : [follow.path] {
+            for path in follow.isPattern ? disk.matching(follow.path) : [follow.path] {
                 do {
                     try consider(path, number, seconds)
                     reported.remove(path)
@@ -235,7 +237,7 @@ extension SourceRecorder {
 
     /// What the file at a path is: one that is followed, one that was read to its end, the rest of one, or a new one.
     private func consider(_ path: String, _ follow: Int, _ seconds: Double) throws {
-        guard let status = try File.status(path), status.isRegular else { return }
+        guard let status = try disk.status(path), status.isRegular else { return }
         let key = Spool.SourceKey(device: status.device, inode: status.inode)
         // A name's next file waits for the one before it: its lines come first.
         guard !sources.contains(where: { $0.key == key || $0.path == path }) else { return }
@@ -264,34 +266,34 @@ extension SourceRecorder {
             try FollowedFile(
                 path, openedAt: path, generation: (predecessor?.generation ?? 0) + 1,
                 follow: follow, reader: reader,
-                from: nil, nowSeconds: seconds))
+                from: nil, nowSeconds: seconds, disk: disk))
         logger.info("following", metadata: ["file": "\(path)"])
     }
 
     /// Whether a checkpoint is of the file at a path, and not of one that had its inode before.
     private func isContinuation(
-        _ known: SourceCheckpoint, _ key: Spool.SourceKey, _ status: File.Status, at path: String
+        _ known: SourceCheckpoint, _ key: Spool.SourceKey, _ status: DiskStatus, at path: String
     ) throws -> Bool {
         guard status.byteCount >= Int(clamping: known.offset) else { return false }
         if known.offset == 0 { return known.path == path }
         // A file that was read to its end is looked into once, not at every look.
         let name = "\(key) \(status.byteCount) \(path)"
         if known.isFinished, verified.contains(name) { return true }
-        guard try FollowedFile.isContinued(known, at: path) else { return false }
+        guard try FollowedFile.isContinued(known, at: path, on: disk) else { return false }
         if verified.count > Limits.finishedSourcesMax { verified = [] }
         verified.insert(name)
         return true
     }
 
     /// The checkpoint of a file whose device has another number since, as after a restart of the machine.
-    private func renumbered(_ status: File.Status, at path: String) throws -> SourceCheckpoint? {
+    private func renumbered(_ status: DiskStatus, at path: String) throws -> SourceCheckpoint? {
         try checkpoints.filter {
             $0.inode == status.inode && $0.device != status.device && $0.offset > 0
         }
         .max { $0.generation < $1.generation }
         .flatMap { checkpoint in
             guard status.byteCount >= Int(clamping: checkpoint.offset) else { return nil }
-            return try FollowedFile.isContinued(checkpoint, at: path) ? checkpoint : nil
+            return try FollowedFile.isContinued(checkpoint, at: path, on: disk) ? checkpoint : nil
         }
     }
 
@@ -322,14 +324,14 @@ extension SourceRecorder {
         var reader = try configuration.reader(
             for: configuration.follow[follow], path: checkpoint.path)
         try reader.restore(checkpoint.readerState)
-        guard let status = try File.status(place) else { return }
+        guard let status = try disk.status(place) else { return }
         let isMoved =
             Spool.SourceKey(device: status.device, inode: status.inode)
             != Spool.SourceKey(checkpoint)
         let source = try FollowedFile(
             checkpoint.path, openedAt: place,
             generation: checkpoint.generation + (isMoved ? 1 : 0), follow: follow, reader: reader,
-            from: checkpoint, nowSeconds: seconds)
+            from: checkpoint, nowSeconds: seconds, disk: disk)
         if place != checkpoint.path { source.lostNameSeconds = seconds }
         if isMoved {
             noteFinished(checkpoint)
@@ -367,17 +369,17 @@ extension SourceRecorder {
 
     /// Where the content of a followed file is now, if not at its path: beside it, under a name that begins like it.
     private func elsewhere(_ checkpoint: SourceCheckpoint) throws -> String? {
-        let folder = Folder.parent(checkpoint.path)
+        let folder = parentFolder(checkpoint.path)
         let name = checkpoint.path.split(separator: "/").last.map(String.init) ?? checkpoint.path
         let stem = name.split(separator: ".").first.map(String.init) ?? name
         var copy: String?
-        for candidate in try Folder.names(folder) where candidate.hasPrefix(stem) {
+        for candidate in try disk.names(folder) where candidate.hasPrefix(stem) {
             let place = folder == "/" ? "/\(candidate)" : "\(folder)/\(candidate)"
-            guard let status = try? File.status(place), status.isRegular,
+            guard let status = try? disk.status(place), status.isRegular,
                 status.byteCount >= Int(clamping: checkpoint.offset), checkpoint.offset > 0,
                 !sources.contains(where: { $0.inode == status.inode && $0.device == status.device }
                 ),
-                (try? FollowedFile.isContinued(checkpoint, at: place)) == true
+                (try? FollowedFile.isContinued(checkpoint, at: place, on: disk)) == true
             else { continue }
             let key = Spool.SourceKey(device: status.device, inode: status.inode)
             if key == Spool.SourceKey(checkpoint) { return place }
@@ -406,16 +408,16 @@ extension SourceRecorder {
         let known = checkpoints.filter { !$0.isFinished } + sources.map(\.checkpointNow)
         for checkpoint in known where checkpoint.offset > 0 {
             if byteCount >= Int(clamping: checkpoint.offset),
-                try FollowedFile.isContinued(checkpoint, at: path)
+                try FollowedFile.isContinued(checkpoint, at: path, on: disk)
             {
                 return true
             }
         }
-        let file = try File(path, .read)
+        let file = try disk.open(path, .read)
         let head = try file.read(at: 0, count: min(byteCount, Limits.headBytesMax))
         for source in sources where source.follow == follow && !source.head.isEmpty {
             guard head.starts(with: source.head.prefix(head.count)),
-                let original = try? File(source.path, .read)
+                let original = try? disk.open(source.path, .read)
             else { continue }
             let count = min(byteCount, original.byteCount, Int(Limits.fingerprintBytesMax))
             guard count > 0,

@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import Segments
 
 /// The agent's own disk: the segments that it writes, until the collector has them.
@@ -13,17 +14,18 @@ struct Spool: ~Copyable {
     /// What the machine is called whose sources are read.
     private let hostName: String
     private(set) var checkpoints: [SourceKey: SourceCheckpoint]
+    private let disk: any Disk
     private let folder: String
     private let path: String
     private var identity: Identity128
-    private let lock: File
+    private let lock: any DiskFile
     private var open: OpenSegment?
     private let identities: @Sendable () -> Identity128
     /// Of the newest segment: the next one is later, whatever the wall clock does.
     private var lastCreated: WallTime
 
     private struct OpenSegment: ~Copyable {
-        let file: File
+        let file: any DiskFile
         var writer: SegmentWriter
         var hasEvents = false
         /// The writer as of the last commit: what a failed one is taken back to.
@@ -49,16 +51,17 @@ struct Spool: ~Copyable {
     /// Opens a spool, and brings it in order after a crash. Warnings tell what was cut off or is damaged.
     init(
         _ path: String, host hostName: String,
-        identities: @escaping @Sendable () -> Identity128, warn: (String) -> Void
+        identities: @escaping @Sendable () -> Identity128, disk: any Disk,
+        warn: (String) -> Void
     ) throws {
         let folder = path + "/segments"
-        try Folder.make(folder)
-        let lock = try File(path + "/lock", .write)
+        try disk.make(folder: folder)
+        let lock = try disk.open(path + "/lock", .write)
         guard try lock.lock() else { throw AgentError("\(path) is in use by another agent") }
-        let identity = try Spool.identity(path + "/host-id", identities)
+        let identity = try Spool.identity(path + "/host-id", identities, disk)
         var found: [Recovered] = []
-        for name in try Folder.names(folder) where name.hasSuffix(".lcseg") {
-            if let recovered = try Spool.recover("\(folder)/\(name)", warn) {
+        for name in try disk.names(folder) where name.hasSuffix(".lcseg") {
+            if let recovered = try Spool.recover("\(folder)/\(name)", disk, warn) {
                 found.append(recovered)
             }
         }
@@ -69,6 +72,7 @@ struct Spool: ~Copyable {
             index.add(segment.entry)
             checkpoints.merge(segment.checkpoints) { $1 }
         }
+        self.disk = disk
         self.folder = folder
         self.lock = lock
         self.path = path
@@ -81,20 +85,19 @@ struct Spool: ~Copyable {
     }
 
     private static func identity(
-        _ path: String, _ identities: () -> Identity128
+        _ path: String, _ identities: () -> Identity128, _ disk: any Disk
     ) throws -> Identity128 {
-        if try File.status(path) != nil {
-            let text = String(decoding: try File(path, .read).read(at: 0, count: 64), as: UTF8.self)
+        if try disk.status(path) != nil {
+            let text = String(
+                decoding: try disk.open(path, .read).read(at: 0, count: 64), as: UTF8.self)
             guard let identity = Identity128(hex: text.filter { !$0.isWhitespace }) else {
                 throw AgentError("\(path): expected 32 hexadecimal digits, found “\(text)”")
             }
             return identity
         }
         let identity = identities()
-        let file = try File(path, .create)
-        try file.write(Array("\(identity)\n".utf8), at: 0)
-        try file.sync()
-        try Folder.sync(Folder.parent(path))
+        // Whole or not at all: half of one would keep the agent from starting again.
+        try disk.replace(path, with: Array("\(identity)\n".utf8), permissions: 0o640)
         return identity
     }
 
@@ -106,8 +109,10 @@ struct Spool: ~Copyable {
     }
 
     /// Cuts a segment of an earlier run back to its last whole commit, and seals it.
-    private static func recover(_ path: String, _ warn: (String) -> Void) throws -> Recovered? {
-        var scanner = SegmentScanner(try File(path, .read))
+    private static func recover(
+        _ path: String, _ disk: any Disk, _ warn: (String) -> Void
+    ) throws -> Recovered? {
+        var scanner = SegmentScanner(try disk.open(path, .read))
         var pending: [StoredBlock] = []
         var writer: SegmentWriter?
         var checkpoints: [SourceKey: SourceCheckpoint] = [:]
@@ -115,7 +120,7 @@ struct Spool: ~Copyable {
         while let item = try scanner.next() {
             guard case .block(let block) = item, !isDamaged else {
                 // What is intact behind damage is kept for a person, and not used: a torn commit looks the same.
-                if case .block = item { try keepAside(path, warn) }
+                if case .block = item { try keepAside(path, disk, warn) }
                 if case .block = item { break }
                 isDamaged = true
                 continue
@@ -136,11 +141,11 @@ struct Spool: ~Copyable {
         }
         guard var writer, writer.blockCount > 0, let header = scanner.header else {
             warn("\(path) holds no whole commit and is removed")
-            try Folder.remove(file: path)
+            try disk.remove(file: path)
             return nil
         }
         var end = writer.byteCount
-        let size = try File.status(path)?.byteCount ?? 0
+        let size = try disk.status(path)?.byteCount ?? 0
         if scanner.isSealed, !isDamaged {
             end = size
         } else {
@@ -148,7 +153,7 @@ struct Spool: ~Copyable {
                 warn(
                     "\(path): \(size - end) bytes after the last commit are cut off and read again")
             }
-            let file = try File(path, .write)
+            let file = try disk.open(path, .write)
             try file.truncate(to: end)
             let footer = writer.footer()
             try file.write(footer, at: end)
@@ -161,10 +166,12 @@ struct Spool: ~Copyable {
     }
 
     /// Copies a damaged segment beside itself, before it is cut.
-    private static func keepAside(_ path: String, _ warn: (String) -> Void) throws {
+    private static func keepAside(
+        _ path: String, _ disk: any Disk, _ warn: (String) -> Void
+    ) throws {
         let copy = path + ".damaged"
-        let source = try File(path, .read)
-        let target = try File(copy, .write)
+        let source = try disk.open(path, .read)
+        let target = try disk.open(copy, .write)
         var offset = 0
         while true {
             let bytes = try source.read(at: offset, count: Limits.readBytesMax)
@@ -182,7 +189,7 @@ struct Spool: ~Copyable {
     mutating func commit(
         _ events: [ProcessKey: [Event]], _ sources: [SourceCheckpoint], readUpTo: WallTime? = nil,
         now: WallTime
-    ) throws(SegmentError) {
+    ) throws(DiskError) {
         if open == nil { try begin(now) }
         // Taken out and put back: what is noncopyable cannot be changed in an optional across a throw.
         guard var segment = open.take() else { return }
@@ -227,7 +234,7 @@ struct Spool: ~Copyable {
         return checkpoint
     }
 
-    private mutating func begin(_ now: WallTime) throws(SegmentError) {
+    private mutating func begin(_ now: WallTime) throws(DiskError) {
         let id = identities()
         let path = "\(folder)/\(id).lcseg"
         let created = WallTime(nanoseconds: max(now.nanoseconds, lastCreated.nanoseconds + 1))
@@ -247,15 +254,15 @@ struct Spool: ~Copyable {
         }
         bytes += writer.block(Commit(host: hostName, checkpoints: pending))
         do {
-            let file = try File(path, .create)
+            let file = try disk.open(path, .create)
             try file.write(bytes, at: 0)
             try file.sync()
-            try Folder.sync(folder)
+            try disk.sync(folder: folder)
             open = OpenSegment(
                 file: file, writer: writer, committed: writer,
                 beganSeconds: Double(now.nanoseconds) / 1e9)
         } catch {
-            try? Folder.remove(file: path)
+            try? disk.remove(file: path)
             throw error
         }
         lastCreated = created
@@ -286,7 +293,7 @@ struct Spool: ~Copyable {
     /// Seals the open segment where it is large or old enough, or `always`.
     mutating func seal(
         now: WallTime, bytesMax: Int, secondsMax: Double, always: Bool = false
-    ) throws(SegmentError) {
+    ) throws(DiskError) {
         guard var segment = open.take() else { return }
         let age = Double(now.nanoseconds) / 1e9 - segment.beganSeconds
         let isDue =
@@ -318,11 +325,11 @@ struct Spool: ~Copyable {
     mutating func renewIdentity(now: WallTime) throws {
         try seal(now: now, bytesMax: 0, secondsMax: 0, always: true)
         identity = identities()
-        try File.replace("\(path)/host-id", with: Array("\(identity)\n".utf8), mode: 0o640)
+        try disk.replace("\(path)/host-id", with: Array("\(identity)\n".utf8), permissions: 0o640)
         for entry in index.all where !entry.isShipped {
             let copy = try rewrite(entry)
             index.replace(entry.id, with: copy)
-            try Folder.remove(file: entry.path)
+            try disk.remove(file: entry.path)
         }
     }
 
@@ -330,9 +337,9 @@ struct Spool: ~Copyable {
     private mutating func rewrite(_ entry: SpoolIndex.Entry) throws -> SpoolIndex.Entry {
         let id = identities()
         let path = "\(folder)/\(id).lcseg"
-        var scanner = SegmentScanner(try File(entry.path, .read))
+        var scanner = SegmentScanner(try disk.open(entry.path, .read))
         var writer: SegmentWriter?
-        let file = try File(path, .create)
+        let file = try disk.open(path, .create)
         do {
             var offset = 0
             while let item = try scanner.next() {
@@ -351,11 +358,11 @@ struct Spool: ~Copyable {
             guard var writer else { throw AgentError("\(entry.path) holds no whole block") }
             try file.write(writer.footer(), at: offset)
             try file.sync()
-            try Folder.sync(folder)
+            try disk.sync(folder: folder)
             return SpoolIndex.Entry(
                 id: id, path: path, durableByteCount: writer.byteCount, isSealed: true)
         } catch {
-            try? Folder.remove(file: path)
+            try? disk.remove(file: path)
             throw error
         }
     }

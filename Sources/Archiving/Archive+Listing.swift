@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import FoundationEssentials
 import GRDB
 import Segments
@@ -99,8 +100,8 @@ extension Archive {
             }
             let expected: Int = row["bytes"]
             let path = segmentPath(host: host, segment: name)
-            do throws(SegmentError) {
-                guard let status = try File.status(path) else {
+            do throws(DiskError) {
+                guard let status = try disk.status(path) else {
                     warnings.append("\(path) is gone: \(expected) acknowledged bytes are lost")
                     continue
                 }
@@ -108,7 +109,7 @@ extension Archive {
                     warnings.append(
                         "\(path) has \(status.byteCount) bytes: \(expected) were acknowledged")
                 } else if status.byteCount > expected {
-                    try File(path, .write).truncate(to: expected)
+                    try disk.open(path, .write).truncate(to: expected)
                 }
             } catch {
                 throw Archive.failure(error)
@@ -123,25 +124,21 @@ extension Archive {
         try catalogue.beginRebuild()
         var problems: [String] = []
         do {
-            for host in try Folder.names(path + "/segments") where Identity128(hex: host) != nil {
+            for host in try disk.names(path + "/segments") where Identity128(hex: host) != nil {
                 let folder = "\(path)/segments/\(host)"
-                for name in try Folder.names(folder) where name.hasSuffix(".lcseg") {
+                for name in try disk.names(folder) where name.hasSuffix(".lcseg") {
                     problems += try rebuild(segment: "\(folder)/\(name)")
                 }
             }
-        } catch let error as SegmentError {
-            throw Archive.failure(error)
-        } catch let error as ArchiveError {
-            throw error
         } catch {
-            throw .failed("\(error)")
+            throw Archive.failure(error)
         }
         try catalogue.endRebuild()
         return problems
     }
 
     private func rebuild(segment path: String) throws -> [String] {
-        var scanner = SegmentScanner(try File(path, .read))
+        var scanner = SegmentScanner(try disk.open(path, .read))
         var problems: [String] = []
         var append: Catalogue.Append?
         while let item = try scanner.next() {
@@ -165,7 +162,7 @@ extension Archive {
         append.end = scanner.intactEnd
         append.isSealed = scanner.isSealed
         // What the catalogue says is acknowledged: it must be on the device first.
-        try File(path, .write).sync()
+        try disk.open(path, .write).sync()
         try catalogue.note(append)
         return problems
     }

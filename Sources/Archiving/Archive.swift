@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import FoundationEssentials
 import GRDB
 import Segments
@@ -15,10 +16,11 @@ import Synchronization
 /// Calls block on the disk: never make them on the cooperative pool.
 package final class Archive: Sendable {
     package let path: String
+    let disk: any Disk
     let catalogue: Catalogue
     /// The segments that are being written to.
     private let underWay = Mutex<Set<Identity128>>([])
-    private let lock: LockFile?
+    private let lock: (any DiskFile)?
 
     package enum Access: Sendable {
         case readOnly
@@ -26,14 +28,17 @@ package final class Archive: Sendable {
     }
 
     /// Opens an archive; for writing, makes it where there is none, and a catalogue from the segments where that is gone.
-    package init(_ path: String, _ access: Access) throws(ArchiveError) {
+    package init(
+        _ path: String, _ access: Access, disk: any Disk = RealDisk()
+    ) throws(ArchiveError) {
         self.path = path
+        self.disk = disk
         let cataloguePath = path + "/catalogue.sqlite"
         do {
-            let hasCatalogue = try File.status(cataloguePath) != nil
+            let hasCatalogue = try disk.status(cataloguePath) != nil
             switch access {
             case .readOnly:
-                guard try hasCatalogue || File.status(path + "/segments") == nil else {
+                guard try hasCatalogue || disk.status(path + "/segments") == nil else {
                     throw ArchiveError.failed(
                         "\(path) has segments and no catalogue: `lightcone catalogue rebuild --data \(path)` makes it anew"
                     )
@@ -46,24 +51,35 @@ package final class Archive: Sendable {
                 lock = nil
                 catalogue = try Catalogue(path: cataloguePath, isReadOnly: true)
             case .readWrite:
-                try Folder.make(path + "/segments")
-                lock = try LockFile(path + "/lock")
+                try disk.make(folder: path + "/segments")
+                lock = try Archive.lock(path + "/lock", disk)
                 catalogue = try Catalogue(path: cataloguePath, isReadOnly: false)
                 if try !hasCatalogue || catalogue.isBeingRebuilt() { try rebuild() }
             }
-        } catch let error as ArchiveError {
-            throw error
-        } catch let error as SegmentError {
-            throw Archive.failure(error)
         } catch {
-            throw .failed("\(error)")
+            throw Archive.failure(error)
         }
     }
 
+    /// Makes sure that nobody else writes here, as long as the file that is returned is open.
+    private static func lock(_ path: String, _ disk: any Disk) throws -> any DiskFile {
+        let file = try disk.open(path, .write)
+        guard try file.lock() else {
+            throw ArchiveError.locked(
+                "\(parentFolder(path)) is in use by another process that writes to it")
+        }
+        return file
+    }
+
     /// A full disk, bytes that are not what they were, or another failure of the system.
-    static func failure(_ error: SegmentError) -> ArchiveError {
-        if case .malformed = error { return .damaged("\(error)") }
-        return error.isDiskFull ? .full("\(error)") : .failed("\(error)")
+    static func failure(_ error: any Error) -> ArchiveError {
+        switch error {
+        case let error as ArchiveError: error
+        case SegmentError.malformed, is FormatError: .damaged("\(error)")
+        case SegmentError.disk(let error): failure(error)
+        case let error as DiskError where error.isDiskFull: .full("\(error)")
+        default: .failed("\(error)")
+        }
     }
 
     func segmentPath(host: Identity128, segment: Identity128) -> String {
@@ -105,12 +121,8 @@ package final class Archive: Sendable {
         do {
             try write(bytes, header, at: offset)
             if append.isSealed { try checkSealed(header) }
-        } catch let error as SegmentError {
-            throw Archive.failure(error)
-        } catch let error as ArchiveError {
-            throw error
         } catch {
-            throw .failed("\(error)")
+            throw Archive.failure(error)
         }
         let namesakes = try catalogue.note(append)
         return Appended(end: append.end, namesakes: namesakes)
@@ -127,7 +139,7 @@ package final class Archive: Sendable {
     /// Reads a whole segment back from the disk once, when it is sealed: what is kept is what was sent.
     private func checkSealed(_ header: SegmentHeader) throws {
         let path = segmentPath(host: header.host, segment: header.segment)
-        var scanner = SegmentScanner(try File(path, .read))
+        var scanner = SegmentScanner(try disk.open(path, .read))
         while let item = try scanner.next() {
             if case .damage(let damage) = item {
                 throw ArchiveError.damaged("\(path), byte \(damage.offset): \(damage.text)")
@@ -203,18 +215,13 @@ package final class Archive: Sendable {
         return append
     }
 
-    private func write(_ bytes: [UInt8], _ header: SegmentHeader, at offset: Int)
-        throws(SegmentError)
-    {
+    private func write(_ bytes: [UInt8], _ header: SegmentHeader, at offset: Int) throws {
         let path = segmentPath(host: header.host, segment: header.segment)
-        if offset == 0 { try Folder.make(Folder.parent(path)) }
-        let file = try File(path, .write)
+        if offset == 0 { try disk.make(folder: parentFolder(path)) }
+        let file = try disk.open(path, .write)
         guard file.byteCount >= offset else {
-            throw .malformed(
-                FormatError(
-                    what:
-                        "\(path) has \(file.byteCount) bytes: expected \(offset), which were acknowledged",
-                    offset: 0))
+            throw ArchiveError.damaged(
+                "\(path) has \(file.byteCount) bytes: expected \(offset), which were acknowledged")
         }
         do {
             try file.truncate(to: offset)
@@ -224,13 +231,13 @@ package final class Archive: Sendable {
             try? file.truncate(to: offset)
             throw error
         }
-        if offset == 0 { try Folder.sync(Folder.parent(path)) }
+        if offset == 0 { try disk.sync(folder: parentFolder(path)) }
     }
 
     /// The block at a place. Throws `.damaged` where it cannot be read as it was acknowledged.
     package func read(_ block: BlockRecord) throws(ArchiveError) -> StoredBlock {
         do {
-            let file = try File(segmentPath(host: block.host, segment: block.segment), .read)
+            let file = try disk.open(segmentPath(host: block.host, segment: block.segment), .read)
             let bytes = try file.read(at: block.offset, count: block.byteCount)
             guard bytes.count == block.byteCount else {
                 throw ArchiveError.damaged(
@@ -291,25 +298,5 @@ extension Identity128 {
         guard data.count == 16 else { return nil }
         self.init(
             hex: data.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined())
-    }
-}
-
-/// Holds a lock as long as it lives.
-private final class LockFile: Sendable {
-    private let file: Mutex<File>
-
-    init(_ path: String) throws(ArchiveError) {
-        do {
-            let file = try File(path, .write)
-            guard try file.lock() else {
-                throw ArchiveError.locked(
-                    "\(Folder.parent(path)) is in use by another process that writes to it")
-            }
-            self.file = Mutex(file)
-        } catch let error as ArchiveError {
-            throw error
-        } catch {
-            throw .failed("\(error)")
-        }
     }
 }

@@ -1,5 +1,6 @@
 import CAllocations
 import Causality
+import Disks
 import Glibc
 import Recording
 import Segments
@@ -149,8 +150,8 @@ enum RecordBenchmark {
         // A spool in memory keeps its numbers on disk.
         for durable in spool.durableFolders {
             let numbers = durable + "/incarnations"
-            for name in (try? Folder.names(numbers)) ?? [] {
-                try? Folder.remove(file: "\(numbers)/\(name)")
+            for name in (try? RealDisk().names(numbers)) ?? [] {
+                try? RealDisk().remove(file: "\(numbers)/\(name)")
             }
             rmdir(numbers)
             rmdir(durable)
@@ -163,19 +164,19 @@ enum RecordBenchmark {
 /// Takes events as an agent does, and frees their chunks.
 private final class Drain {
     private let spool: SpoolFolder
-    private var readers: [JournalFolder: JournalReader] = [:]
+    private var readers: [Identity128: JournalReader] = [:]
 
     init(_ spool: SpoolFolder) { self.spool = spool }
 
     func run() {
         do {
             for folder in try JournalFolder.all(in: spool.journals) {
-                var reader = readers[folder] ?? JournalReader(folder)
+                var reader = readers[folder.run] ?? JournalReader(folder)
                 while try reader.read(
                     bytesMax: 1 << 20, { if case .defect(let text) = $0 { print("# \(text)") } })
                 {}
                 try folder.free(chunksBelow: reader.chunkNumber)
-                readers[folder] = reader
+                readers[folder.run] = reader
             }
         } catch {
             print("# cannot drain the journal: \(error)")

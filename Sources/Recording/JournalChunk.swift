@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import Glibc
 import Segments
 import Synchronization
@@ -13,9 +14,9 @@ final class JournalChunk {
     private let base: UnsafeMutableRawPointer
 
     /// Creates the file, with its room reserved: a full device is an error here, not a fault in the middle of a record.
-    init(creating path: String, byteCount: Int) throws(SegmentError) {
+    init(creating path: String, byteCount: Int) throws(DiskError) {
         let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .system(call: "open", path: path, code: errno) }
+        guard descriptor >= 0 else { throw DiskError(call: "open", path: path, code: errno) }
         defer { close(descriptor) }
         var reserved = EINTR
         for _ in 0..<10 where reserved == EINTR {
@@ -23,14 +24,14 @@ final class JournalChunk {
         }
         guard reserved == 0 else {
             unlink(path)
-            throw .system(call: "reserve", path: path, code: reserved)
+            throw DiskError(call: "reserve", path: path, code: reserved)
         }
         let flags = MAP_SHARED | Int32(MAP_POPULATE)
         let mapping = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, descriptor, 0)
         guard let mapping, mapping != MAP_FAILED else {
             let code = errno
             unlink(path)
-            throw .system(call: "map", path: path, code: code)
+            throw DiskError(call: "map", path: path, code: code)
         }
         self.path = path
         self.byteCount = byteCount

@@ -1,14 +1,16 @@
 import Causality
+import Disks
 import Glibc
 import Segments
 
 /// Writes a journal, but for its records: makes and changes its chunks. The format is in `JournalFormat`.
 struct JournalWriter: ~Copyable {
     let folder: String
+    private let disk: any Disk
     private let run: Identity128
     private let chunkByteCount: Int
     private let chunksMax: Int
-    private let lock: File
+    private let lock: any DiskFile
     private var chunks: [JournalChunk] = []
     private var current: JournalChunk?
     private var number: UInt64 = 0
@@ -16,16 +18,16 @@ struct JournalWriter: ~Copyable {
 
     /// Makes the folder of a journal in `journals`, and takes its lock.
     init(
-        in journals: String, run: Identity128, chunkByteCount: Int, chunksMax: Int
-    ) throws(SegmentError) {
+        in journals: String, on disk: any Disk, run: Identity128, chunkByteCount: Int,
+        chunksMax: Int
+    ) throws(DiskError) {
         let folder = "\(journals)/\(run)"
-        guard mkdir(folder, 0o700) == 0 || errno == EEXIST else {
-            throw .system(call: "mkdir", path: folder, code: errno)
-        }
-        let lock = try File("\(folder)/\(JournalFolder.lockName)", .write)
+        _ = try disk.make(oneFolder: folder, permissions: 0o700)
+        let lock = try disk.open("\(folder)/\(JournalFolder.lockName)", .write)
         // Waits for an agent that is just looking whether somebody has it.
         try lock.lockWaiting()
         self.folder = folder
+        self.disk = disk
         self.run = run
         self.chunkByteCount = chunkByteCount
         self.chunksMax = chunksMax
@@ -37,7 +39,7 @@ struct JournalWriter: ~Copyable {
     mutating func nextChunk(
         firstSequence: UInt64, snapshot: borrowing JournalTail, isComplete: Bool,
         loss: Loss.Reason?, eventBytes: Int
-    ) throws(SegmentError) -> JournalCursor {
+    ) throws(DiskError) -> JournalCursor {
         let needed =
             ChunkHeader.byteCount + RecordHead.paddedByteCount(snapshot.count)
             + RecordHead.paddedByteCount(eventBytes) + 16
@@ -63,19 +65,20 @@ struct JournalWriter: ~Copyable {
     }
 
     /// A chunk of at least so many bytes: one that the agent has freed, or a new file.
-    private mutating func chunk(of byteCount: Int) throws(SegmentError) -> JournalChunk {
+    private mutating func chunk(of byteCount: Int) throws(DiskError) -> JournalChunk {
         var free = chunks.filter { $0.state == .free && $0 !== current }
         if let index = free.firstIndex(where: { $0.byteCount >= byteCount }) {
             let chosen = free.remove(at: index)
             // After a burst was written and taken, its room is given back little by little.
             if free.count > JournalWriter.spareChunksMax, number % 8 == 0, let excess = free.last {
-                unlink(excess.path)
+                try? disk.remove(file: excess.path)
                 chunks.removeAll { $0 === excess }
             }
             return chosen
         }
         guard chunks.count < chunksMax else {
-            throw .system(call: "use more than \(chunksMax) chunks of", path: folder, code: EDQUOT)
+            throw DiskError(
+                call: "use more than \(chunksMax) chunks of", path: folder, code: EDQUOT)
         }
         filesCreated += 1
         let chunk = try JournalChunk(

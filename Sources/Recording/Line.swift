@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import Glibc
 import Segments
 
@@ -62,7 +63,7 @@ struct Line: ~Copyable {
     }
 
     /// What a copy of the machine goes on with, in a spool of its own: the same run. For tests, which copy no machines.
-    borrowing func clone(into spool: SpoolFolder) throws(SegmentError) -> Line {
+    borrowing func clone(into spool: SpoolFolder) throws(DiskError) -> Line {
         var settings = settings
         settings.spool = spool
         let journal = try Line.makeJournal(settings, run)
@@ -78,7 +79,7 @@ struct Line: ~Copyable {
         beginning = other.beginning
         clock = other.clock.copy()
         self.journal = consume journal
-        do throws(SegmentError) {
+        do throws(DiskError) {
             try beginChunk(first: sequence + 1, eventBytes: 0)
         } catch {
             unwritten = Unwritten(
@@ -94,8 +95,8 @@ struct Line: ~Copyable {
             settings.spool, execution: settings.execution, process: settings.process)
         // Its lock first: whoever gets the next number finds that this one lives.
         var opened: JournalWriter?
-        var failure: SegmentError?
-        do throws(SegmentError) {
+        var failure: DiskError?
+        do throws(DiskError) {
             opened = try Line.makeJournal(settings, run)
         } catch {
             failure = error
@@ -138,7 +139,7 @@ struct Line: ~Copyable {
         }
         // At once: who comes after this one finds there what it had seen, even if it records nothing.
         if unwritten == nil {
-            do throws(SegmentError) {
+            do throws(DiskError) {
                 try beginChunk(first: 1, eventBytes: 0)
             } catch {
                 unwritten = Unwritten(first: 1, reason: "\(error)", retryNanoseconds: 0)
@@ -148,11 +149,11 @@ struct Line: ~Copyable {
 
     private static func makeJournal(
         _ settings: Settings, _ run: Identity128
-    ) throws(SegmentError) -> JournalWriter {
+    ) throws(DiskError) -> JournalWriter {
         try settings.spool.make()
         return try JournalWriter(
-            in: settings.spool.journals, run: run, chunkByteCount: settings.chunkByteCount,
-            chunksMax: settings.chunksMax)
+            in: settings.spool.journals, on: settings.spool.disk, run: run,
+            chunkByteCount: settings.chunkByteCount, chunksMax: settings.chunksMax)
     }
 
     /// What the recorder has to say of itself: why it cannot write, if so.
@@ -206,7 +207,7 @@ struct Line: ~Copyable {
                 writeClock(cause, definedFrom: clock.count, [])
             }
             let bytes = name.count + text.count + tail.count
-            do throws(SegmentError) {
+            do throws(DiskError) {
                 try beginChunk(first: head.sequence, eventBytes: bytes)
                 if cause != nil {
                     // In this chunk runs have other indexes, and no names yet.
@@ -229,13 +230,14 @@ struct Line: ~Copyable {
 
     /// Somebody may have removed the journal: then it is made again.
     private mutating func forgetRemovedJournal() {
-        let folder = JournalFolder(in: settings.spool.journals, run: run)
-        if access(folder.path, F_OK) != 0 { journal = nil }
+        let folder = JournalFolder(
+            in: settings.spool.journals, run: run, disk: settings.spool.disk)
+        if (try? settings.spool.disk.status(folder.path)) == .some(nil) { journal = nil }
     }
 
-    private mutating func beginChunk(first: UInt64, eventBytes: Int) throws(SegmentError) {
+    private mutating func beginChunk(first: UInt64, eventBytes: Int) throws(DiskError) {
         guard journal != nil else {
-            throw .system(call: "open", path: settings.spool.journals, code: ENOENT)
+            throw DiskError(call: "open", path: settings.spool.journals, code: ENOENT)
         }
         snapshot.clear()
         snapshot.fixed32(key.process.incarnation)
@@ -264,7 +266,7 @@ struct Line: ~Copyable {
         else { return }
         unwritten?.retryNanoseconds = nanoseconds + Limits.retryNanoseconds
         if journal == nil { journal = try? Line.makeJournal(settings, run) }
-        do throws(SegmentError) {
+        do throws(DiskError) {
             try beginChunk(first: sequence + 1, eventBytes: Causality.Limits.nameBytesMax + 1024)
         } catch {
             return

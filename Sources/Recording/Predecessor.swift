@@ -17,7 +17,8 @@ enum Predecessor {
             self = .unknown
             return
         }
-        let folder = JournalFolder(in: settings.spool.journals, run: before.run)
+        let folder = JournalFolder(
+            in: settings.spool.journals, run: before.run, disk: settings.spool.disk)
         do {
             if try folder.isAlive() {
                 self = settings.isKeptByName ? .unknown : .alive

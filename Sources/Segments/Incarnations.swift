@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import Glibc
 
 /// The incarnations of one process of one execution on this host: which number was given last, and where the last one
@@ -17,8 +18,10 @@ import Glibc
 package struct Incarnations: Sendable {
     private let folders: [String]
     private let name: String
+    private let disk: any Disk
 
     package init(_ spool: SpoolFolder, execution: String, process: String) {
+        disk = spool.disk
         folders = spool.durableFolders.map { $0 + "/incarnations" }
         name =
             Identity128(naming: Array(execution.utf8) + [0] + Array(process.utf8)).description
@@ -46,20 +49,13 @@ package struct Incarnations: Sendable {
     ) throws(SegmentError) -> (
         given: Given, before: Given?
     ) {
-        let folder = try spool.makeDurable() + "/incarnations"
-        try SpoolFolder.makeShared(folder)
-        let path = "\(folder)/\(name)"
-        if try File.status(path) == nil { _ = try? File(path, .create) }
-        let file = try File(untrusted: path, forWriting: true)
-        guard let owner = try File.status(path)?.owner, owner == geteuid() || owner == 0 else {
-            throw .system(call: "trust another user's", path: path, code: EPERM)
-        }
-        try file.lockWaiting()
+        let path = try SegmentError.using { () throws(DiskError) in try makeFolder(spool) + name }
+        let file = try SegmentError.using { () throws(DiskError) in try openLocked(path) }
         let before = given.max { $0.incarnation < $1.incarnation }
         let number = (before?.incarnation ?? 0) + 1
         guard number < Incarnations.numberMax else {
             throw .malformed(
-                FormatError(what: "\(folder)/\(name): no incarnation is left", offset: 8))
+                FormatError(what: "\(path): no incarnation is left", offset: 8))
         }
         let given = Given(incarnation: number, run: run, isKeptByName: isKeptByName)
         var writer = ByteWriter()
@@ -69,23 +65,47 @@ package struct Incarnations: Sendable {
         writer.bytes(run.bytes)
         writer.fixed32(crc32(writer.bytes))
         writer.bytes([UInt8](repeating: 0, count: Incarnations.slotByteCount - writer.count))
-        try file.write(writer.bytes, at: Int(number % 2) * Incarnations.slotByteCount)
-        try file.sync()
-        try Folder.sync(folder)
+        try SegmentError.using { () throws(DiskError) in
+            try file.write(writer.bytes, at: Int(number % 2) * Incarnations.slotByteCount)
+            try file.sync()
+            try disk.sync(folder: parentFolder(path))
+        }
         return (given, before)
+    }
+
+    /// The folder of the numbers, with a slash at its end.
+    private func makeFolder(_ spool: SpoolFolder) throws(DiskError) -> String {
+        let folder = try spool.makeDurable() + "/incarnations"
+        try spool.makeShared(folder)
+        return folder + "/"
+    }
+
+    /// The file of the numbers, which nobody else writes meanwhile.
+    private func openLocked(_ path: String) throws(DiskError) -> any DiskFile {
+        if try disk.status(path) == nil { _ = try? disk.open(path, .create) }
+        let file = try disk.open(path, .writeUntrusted)
+        guard let owner = try disk.status(path)?.owner, owner == geteuid() || owner == 0 else {
+            throw .otherUser(path)
+        }
+        try file.lockWaiting()
+        return file
     }
 
     /// Numbers from here on are drawn at random where none can be made durable.
     package static let numberMax: UInt32 = Causality.Limits.incarnationMax / 2
 
     /// The last two numbers in each folder, as far as they are whole.
-    private var given: [Given] { folders.flatMap { Incarnations.read("\($0)/\(name)") } }
+    private var given: [Given] { folders.flatMap { read("\($0)/\(name)") } }
 
-    private static func read(_ path: String) -> [Given] {
-        guard let file = try? File(untrusted: path),
-            let bytes = try? file.read(at: 0, count: 2 * slotByteCount)
+    private func read(_ path: String) -> [Given] {
+        guard let file = try? disk.open(path, .readUntrusted),
+            let bytes = try? file.read(at: 0, count: 2 * Incarnations.slotByteCount)
         else { return [] }
-        return [0, slotByteCount].compactMap { (start: Int) -> Given? in
+        return Incarnations.decodeSlots(bytes)
+    }
+
+    private static func decodeSlots(_ bytes: [UInt8]) -> [Given] {
+        [0, slotByteCount].compactMap { (start: Int) -> Given? in
             guard bytes.count >= start + slotByteCount else { return nil }
             let slot = Array(bytes[start..<start + slotByteCount])
             var reader = ByteReader(slot, from: magic.count)
@@ -132,12 +152,11 @@ package struct Incarnations: Sendable {
 
     /// Notes durably where an incarnation ended. Does nothing where a later one is noted already, or where that run was
     /// not given that number: anybody can write a journal that says so.
-    package func note(_ last: Last, in spool: SpoolFolder) throws(SegmentError) {
+    package func note(_ last: Last, in spool: SpoolFolder) throws(DiskError) {
         if let known = self.last, known.incarnation > last.incarnation { return }
         guard given.contains(where: { $0.incarnation == last.incarnation && $0.run == last.run })
         else { return }
-        let folder = try spool.makeDurable() + "/incarnations"
-        try SpoolFolder.makeShared(folder)
+        let path = try makeFolder(spool) + name + ".last"
         var writer = ByteWriter()
         writer.bytes(Incarnations.lastMagic)
         writer.fixed32(last.incarnation)
@@ -151,21 +170,20 @@ package struct Incarnations: Sendable {
             writer.varint(value)
         }
         writer.fixed32(crc32(writer.bytes))
-        let path = "\(folder)/\(name).last"
         // Programs of other users read it.
-        try File.replace(path, with: writer.bytes, mode: 0o644)
+        try disk.replace(path, with: writer.bytes, permissions: 0o644)
     }
 
     /// Where the last incarnation that ended and was taken by the agent ended; nil where that is not known.
     package var last: Last? {
-        folders.compactMap { try? Incarnations.readLast("\($0)/\(name).last") }
+        folders.compactMap { try? readLast("\($0)/\(name).last") }
             .max { $0.incarnation < $1.incarnation }
     }
 
-    private static func readLast(_ path: String) throws(SegmentError) -> Last {
-        let file = try File(untrusted: path)
-        let bytes = try file.read(at: 0, count: min(file.byteCount, Limits.blockHeaderBytesMax))
-        return try SegmentError.decoding { () throws(FormatError) in try decodeLast(bytes) }
+    private func readLast(_ path: String) throws -> Last {
+        let file = try disk.open(path, .readUntrusted)
+        let bytes = try file.read(at: 0, count: min(file.byteCount, Limits.lastEventBytesMax))
+        return try Incarnations.decodeLast(bytes)
     }
 
     private static func decodeLast(_ bytes: [UInt8]) throws(FormatError) -> Last {

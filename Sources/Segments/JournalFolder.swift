@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import Glibc
 
 /// Where the journals of a host are, and what of a spool outlives it.
@@ -9,33 +10,35 @@ import Glibc
 ///
 /// DURABLE is the spool itself; where that lies on a memory file system, which a restart of the machine empties, a folder
 /// named after it in `/var/lib/lightcone` (or, where that may not be written, the user's state folder, or `/var/tmp`).
-package struct SpoolFolder: Sendable, Hashable {
+package struct SpoolFolder: Sendable {
     package let path: String
     /// DURABLE, where somebody has chosen it.
     private let chosenDurable: String?
+    package let disk: any Disk
 
     /// `LIGHTCONE_SPOOL`; else `/dev/shm/lightcone`, a memory file system; else `/var/tmp/lightcone`.
     ///
     /// - Parameter durable: A folder to use for what outlives the spool, and no other.
-    package init(_ path: String? = nil, durable: String? = nil) {
+    package init(
+        _ path: String? = nil, durable: String? = nil, disk: any Disk = RealDisk()
+    ) {
+        self.disk = disk
         chosenDurable = durable
         if let path = path ?? SpoolFolder.environment("LIGHTCONE_SPOOL") {
-            self.path = SpoolFolder.canonical(path)
+            self.path = SpoolFolder.canonical(path, disk)
         } else {
-            let hasMemory = (try? File.status("/dev/shm")).flatMap { $0 } != nil
+            let hasMemory = (try? disk.status("/dev/shm")).flatMap { $0 } != nil
             self.path = hasMemory ? "/dev/shm/lightcone" : "/var/tmp/lightcone"
         }
     }
 
     /// The one spelling of a path: what is kept elsewhere for a spool is found by it.
-    private static func canonical(_ path: String) -> String {
+    private static func canonical(_ path: String, _ disk: any Disk) -> String {
         guard !path.isEmpty else { return path }
         var rest: [String] = []
         var folder = path
         while true {
-            if let real = realpath(folder, nil) {
-                defer { free(real) }
-                let base = String(cString: real)
+            if let base = disk.canonical(folder) {
                 return ([base == "/" ? "" : base] + rest).joined(separator: "/")
             }
             guard folder != ".", folder != "/" else { return path }
@@ -43,7 +46,7 @@ package struct SpoolFolder: Sendable, Hashable {
             if !name.isEmpty, name != "." { rest.insert(name, at: 0) }
             var trimmed = folder
             while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
-            folder = Folder.parent(trimmed)
+            folder = parentFolder(trimmed)
         }
     }
 
@@ -51,23 +54,27 @@ package struct SpoolFolder: Sendable, Hashable {
     package var socket: String { path + "/agent.sock" }
 
     /// Makes the folders that programs of all users share: anyone may add to them, and only its owner removes a thing.
-    package func make() throws(SegmentError) {
-        try SpoolFolder.makeShared(path)
-        try SpoolFolder.makeShared(journals)
+    package func make() throws(DiskError) {
+        try makeShared(path)
+        try makeShared(journals)
     }
 
     /// Makes the folders, and sees to it that nobody but this user or root can rename or remove what is in them: a stranger may
     /// have made the spool first. Root takes it over.
-    package func own() throws(SegmentError) {
+    package func own() throws(DiskError) {
         try make()
         let user = geteuid()
         let durable = try makeDurable()
         for folder in [path, journals, durable, durable + "/incarnations"] {
-            guard let owner = try File.status(folder)?.owner, owner != user, owner != 0 else {
+            guard let owner = try disk.status(folder)?.owner, owner != user, owner != 0 else {
                 continue
             }
-            guard user == 0, chown(folder, 0, 0) == 0, chmod(folder, 0o1777) == 0 else {
-                throw .system(call: "trust another user's folder", path: folder, code: EPERM)
+            do throws(DiskError) {
+                guard user == 0 else { throw .otherUser(folder) }
+                try disk.set(owner: 0, group: 0, of: folder)
+                try disk.set(permissions: 0o1777, of: folder)
+            } catch {
+                throw .otherUser(folder)
             }
         }
     }
@@ -75,9 +82,9 @@ package struct SpoolFolder: Sendable, Hashable {
     /// What the agent of this machine calls it, as it left it here; nil where none ever did, or another user's did.
     package var hostName: String? {
         for folder in [path] + durableFolders {
-            guard let file = try? File(untrusted: folder + "/host"),
+            guard let file = try? disk.open(folder + "/host", .readUntrusted),
                 let status = try? file.status(),
-                [0, geteuid(), (try? File.status(folder))??.owner].contains(status.owner),
+                [0, geteuid(), (try? disk.status(folder))??.owner].contains(status.owner),
                 let bytes = try? file.read(at: 0, count: Causality.Limits.nameBytesMax + 1)
             else { continue }
             let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
@@ -87,12 +94,13 @@ package struct SpoolFolder: Sendable, Hashable {
     }
 
     /// Leaves the name of this machine for the programs that record here, also for those that start before the agent.
-    package func leave(hostName name: String) throws(SegmentError) {
+    package func leave(hostName name: String) throws(DiskError) {
         var folders = [path]
         let durable = try makeDurable()
         if durable != path { folders.append(durable) }
         for folder in folders {
-            try File.replace("\(folder)/host", with: Array("\(name)\n".utf8), mode: 0o644)
+            try disk.replace(
+                "\(folder)/host", with: Array("\(name)\n".utf8), permissions: 0o644)
         }
     }
 
@@ -105,18 +113,18 @@ package struct SpoolFolder: Sendable, Hashable {
         return buffer.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     }
 
-    static func makeShared(_ path: String) throws(SegmentError) {
-        guard try File.status(path) == nil else { return }
+    func makeShared(_ path: String) throws(DiskError) {
+        guard try disk.status(path) == nil else { return }
         // Nobody could use it below folders that others may not enter.
-        try Folder.make(path, isPublic: true)
+        try disk.make(folder: path, isPublic: true)
         // Beyond what the program's mask allows; fails where another program has just made it, which is fine.
-        chmod(path, 0o1777)
+        try? disk.set(permissions: 0o1777, of: path)
     }
 
     /// The folders in which incarnations may stand, the preferred one first.
     package var durableFolders: [String] {
         if let chosenDurable { return [chosenDurable] }
-        guard SpoolFolder.isInMemory(path) else { return [path] }
+        guard isInMemory(path) else { return [path] }
         let name = Identity128(naming: Array(path.utf8)).description
         var bases = ["/var/lib/lightcone"]
         if let state = SpoolFolder.environment("XDG_STATE_HOME") {
@@ -129,14 +137,14 @@ package struct SpoolFolder: Sendable, Hashable {
     }
 
     /// The first of the durable folders that this program may write to.
-    package func makeDurable() throws(SegmentError) -> String {
-        var failure = SegmentError.system(call: "mkdir", path: path, code: EACCES)
+    package func makeDurable() throws(DiskError) -> String {
+        var failure = DiskError(call: "mkdir", path: path, code: EACCES)
         for folder in durableFolders {
-            do throws(SegmentError) {
-                if folder != path { try SpoolFolder.makeShared(Folder.parent(folder)) }
-                try SpoolFolder.makeShared(folder)
-                if access(folder, W_OK) == 0 { return folder }
-                failure = .system(call: "write to", path: folder, code: errno)
+            do throws(DiskError) {
+                if folder != path { try makeShared(parentFolder(folder)) }
+                try makeShared(folder)
+                if disk.isWritable(folder) { return folder }
+                failure = DiskError(call: "write to", path: folder, code: EACCES)
             } catch {
                 failure = error
             }
@@ -146,14 +154,14 @@ package struct SpoolFolder: Sendable, Hashable {
 
     /// Whether a path lies on a file system in memory, as `/proc/self/mountinfo` says (proc(5)). The nearest folder that
     /// exists decides.
-    static func isInMemory(_ path: String) -> Bool {
+    func isInMemory(_ path: String) -> Bool {
         var folder = path
-        var found = try? File.status(folder)
-        while found == nil, Folder.parent(folder) != folder {
-            folder = Folder.parent(folder)
-            found = try? File.status(folder)
+        var found = try? disk.status(folder)
+        while found == nil, parentFolder(folder) != folder {
+            folder = parentFolder(folder)
+            found = try? disk.status(folder)
         }
-        guard let device = found?.device, let file = try? File("/proc/self/mountinfo", .read),
+        guard let device = found?.device, let file = try? disk.open("/proc/self/mountinfo", .read),
             let table = try? file.read(at: 0, count: 1 << 20)
         else { return false }
         // As makedev(3) packs them.
@@ -176,52 +184,56 @@ package struct SpoolFolder: Sendable, Hashable {
 }
 
 /// One journal.
-package struct JournalFolder: Sendable, Hashable {
+package struct JournalFolder: Sendable {
     package let path: String
     package let run: Identity128
+    let disk: any Disk
 
     package static let lockName = "lock"
 
-    package init(in journals: String, run: Identity128) {
+    package init(in journals: String, run: Identity128, disk: any Disk = RealDisk()) {
+        self.disk = disk
         self.run = run
         path = "\(journals)/\(run)"
     }
 
     /// The journals in a spool, by the names of their folders.
-    package static func all(in journals: String) throws(SegmentError) -> [JournalFolder] {
-        try Folder.names(journals).compactMap { name in
-            Identity128(hex: name).map { JournalFolder(in: journals, run: $0) }
+    package static func all(
+        in journals: String, disk: any Disk = RealDisk()
+    ) throws(DiskError) -> [JournalFolder] {
+        try disk.names(journals).compactMap { name in
+            Identity128(hex: name).map { JournalFolder(in: journals, run: $0, disk: disk) }
         }
-        .filter { Folder.isThere($0.path) }
+        .filter { disk.isFolder($0.path) }
     }
 
     /// Whether the program that writes here is alive: it, or a child that it forked, holds the lock. A folder without a
     /// lock file is being made, or removed.
-    package func isAlive() throws(SegmentError) -> Bool {
+    package func isAlive() throws(DiskError) -> Bool {
         let path = "\(path)/\(JournalFolder.lockName)"
-        guard try File.status(path) != nil else { return false }
-        return try !File(untrusted: path).lock(shared: true)
+        guard try disk.status(path) != nil else { return false }
+        return try !disk.open(path, .readUntrusted).lock(shared: true)
     }
 
     /// What the file system says of the lock, which stands for the journal; nil where there is none.
-    package func lockStatus() throws(SegmentError) -> File.Status? {
+    package func lockStatus() throws(DiskError) -> DiskStatus? {
         let path = "\(path)/\(JournalFolder.lockName)"
-        guard try File.status(path) != nil else { return nil }
-        return try File(untrusted: path).status()
+        guard try disk.status(path) != nil else { return nil }
+        return try disk.open(path, .readUntrusted).status()
     }
 
     /// Whether the journal was made more than so many seconds ago.
-    package func isOlder(thanSeconds seconds: Int) throws(SegmentError) -> Bool {
-        guard let status = try File.status("\(path)/\(JournalFolder.lockName)") else { return true }
+    package func isOlder(thanSeconds seconds: Int) throws(DiskError) -> Bool {
+        guard let status = try disk.status("\(path)/\(JournalFolder.lockName)") else { return true }
         let (age, overflows) = time(nil).subtractingReportingOverflow(status.changedSeconds)
         return overflows || age > seconds
     }
 
     /// The number of the last chunk, 0 where there is none.
-    package func lastChunkNumber() throws(SegmentError) -> UInt64 {
+    package func lastChunkNumber() throws(DiskError) -> UInt64 {
         var last: UInt64 = 0
         for name in try chunkNames() {
-            if let found = try? JournalReader.header("\(path)/\(name)") {
+            if let found = try? header("\(path)/\(name)") {
                 last = max(last, found.header.number)
             }
         }
@@ -229,19 +241,24 @@ package struct JournalFolder: Sendable, Hashable {
     }
 
     /// The names of the chunk files.
-    func chunkNames() throws(SegmentError) -> [String] {
+    func chunkNames() throws(DiskError) -> [String] {
         Array(
-            try Folder.names(path).lazy.filter { $0.hasSuffix(".chunk") }
+            try disk.names(path).lazy.filter { $0.hasSuffix(".chunk") }
                 .prefix(Limits.journalChunkFilesMax))
     }
 
     /// Removes the journal, the lock last.
-    package func remove() throws(SegmentError) {
-        for name in try chunkNames() { try Folder.remove(file: "\(path)/\(name)") }
-        try Folder.remove(file: "\(path)/\(JournalFolder.lockName)")
+    package func remove() throws(DiskError) {
+        for name in try chunkNames() { try disk.remove(file: "\(path)/\(name)") }
+        try disk.remove(file: "\(path)/\(JournalFolder.lockName)")
         // What else is there is not ours.
-        guard rmdir(path) == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST else {
-            throw .system(call: "rmdir", path: path, code: errno)
-        }
+        try disk.remove(folder: path)
+    }
+}
+
+extension DiskError {
+    /// Something of another user's stands where only one of this user or root will do.
+    static func otherUser(_ path: String) -> DiskError {
+        DiskError(call: "trust another user's", path: path, code: EPERM)
     }
 }

@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import Synchronization
 
 /// Reads a journal while its program writes it. It never maps the files: a program that cuts one must not harm its reader.
@@ -68,21 +69,30 @@ package struct JournalReader: Sendable {
     package mutating func read(
         bytesMax: Int, _ body: (Item) -> Void
     ) throws(SegmentError) -> Bool {
-        guard let current = chunk else { return try openNext(from: max(chunkNumber, 1), body) }
-        let file = try File(untrusted: current.path)
-        if try readChunk(file, bytesMax, body) { return true }
-        let state = try JournalReader.header(file)?.state
+        guard let current = chunk else {
+            return try SegmentError.using { () throws(DiskError) in
+                try openNext(from: max(chunkNumber, 1), body)
+            }
+        }
+        let (file, hasRead) = try SegmentError.using { () throws(DiskError) in
+            let file = try folder.disk.open(current.path, .readUntrusted)
+            return (file, try readChunk(file, bytesMax, body))
+        }
+        if hasRead { return true }
+        let state = try ChunkHeader.read(file)?.state
         guard isProgramGone || state != .open else { return false }
-        // Closed is said after the last record: look once more, then go on.
-        if try readChunk(file, bytesMax, body) { return true }
-        return try openNext(from: current.header.number + 1, body)
+        return try SegmentError.using { () throws(DiskError) in
+            // Closed is said after the last record: look once more, then go on.
+            if try readChunk(file, bytesMax, body) { return true }
+            return try openNext(from: current.header.number + 1, body)
+        }
     }
 
     /// Whether nothing more can come: the program has ended, and every chunk was read to its end. Call after `read` has
     /// found nothing new, and not too often: it takes several system calls.
     package mutating func isFinished() throws(SegmentError) -> Bool {
         // Asked anew each time: a program may be between making its lock and taking it.
-        isProgramGone = try !folder.isAlive()
+        isProgramGone = try SegmentError.using { () throws(DiskError) in try !folder.isAlive() }
         guard isProgramGone else { return false }
         // What was written between the last look and the program's end is left to the next read.
         var rest = self
@@ -99,16 +109,16 @@ package struct JournalReader: Sendable {
     /// Opens the chunk with the lowest number from `number` on. False where there is none.
     private mutating func openNext(
         from number: UInt64, _ body: (Item) -> Void
-    ) throws(SegmentError) -> Bool {
+    ) throws(DiskError) -> Bool {
         var next: Chunk?
         for name in try folder.chunkNames() {
             let path = "\(folder.path)/\(name)"
             let found: (header: ChunkHeader, state: ChunkState, given: UInt64)
             do throws(SegmentError) {
-                guard let header = try JournalReader.header(path) else { continue }
+                guard let header = try folder.header(path) else { continue }
                 found = header
             } catch {
-                if case .system = error { throw error }
+                if case .disk(let failure) = error, !failure.isNotRegular { throw failure }
                 if reported.insert(path).inserted { body(.defect("\(path): \(error)")) }
                 continue
             }
@@ -122,28 +132,14 @@ package struct JournalReader: Sendable {
         guard let next else { return false }
         chunk = next
         chunkNumber = next.header.number
-        _ = try readChunk(File(untrusted: next.path), 1, body)
+        _ = try readChunk(folder.disk.open(next.path, .readUntrusted), 1, body)
         return true
-    }
-
-    static func header(_ path: String) throws(SegmentError) -> (
-        header: ChunkHeader, state: ChunkState, given: UInt64
-    )? {
-        guard try File.status(path) != nil else { return nil }
-        return try header(File(untrusted: path))
-    }
-
-    fileprivate static func header(_ file: borrowing File) throws(SegmentError) -> (
-        header: ChunkHeader, state: ChunkState, given: UInt64
-    )? {
-        let bytes = try file.read(at: 0, count: ChunkHeader.byteCount)
-        return try SegmentError.decoding { () throws(FormatError) in try ChunkHeader.decode(bytes) }
     }
 
     /// Reads committed records of the open chunk. False where there are none.
     private mutating func readChunk(
-        _ file: borrowing File, _ bytesMax: Int, _ body: (Item) -> Void
-    ) throws(SegmentError) -> Bool {
+        _ file: any DiskFile, _ bytesMax: Int, _ body: (Item) -> Void
+    ) throws(DiskError) -> Bool {
         guard var current = chunk, !current.isDamaged else { return false }
         let size = min(try file.status().byteCount, current.header.chunkByteCount)
         let end = try committedEnd(file, from: current.offset, to: size, bytesMax)
@@ -180,8 +176,8 @@ package struct JournalReader: Sendable {
     /// Where the committed records end that begin at `offset`: after about `bytesMax` bytes, or where a length says that
     /// nothing is there yet, or makes no sense.
     private func committedEnd(
-        _ file: borrowing File, from offset: Int, to size: Int, _ bytesMax: Int
-    ) throws(SegmentError) -> (offset: Int, defect: String?) {
+        _ file: any DiskFile, from offset: Int, to size: Int, _ bytesMax: Int
+    ) throws(DiskError) -> (offset: Int, defect: String?) {
         guard offset + 4 <= size else { return (offset, nil) }
         var end = offset
         // One word first: most looks find nothing.
@@ -409,15 +405,38 @@ package struct JournalReader: Sendable {
     }
 }
 
+extension ChunkHeader {
+    /// As `decode`, from a chunk's file.
+    fileprivate static func read(_ file: any DiskFile) throws(SegmentError) -> (
+        header: ChunkHeader, state: ChunkState, given: UInt64
+    )? {
+        let bytes = try SegmentError.using { () throws(DiskError) in
+            try file.read(at: 0, count: byteCount)
+        }
+        return try SegmentError.decoding { () throws(FormatError) in try decode(bytes) }
+    }
+}
+
 extension JournalFolder {
+    /// What the chunk at a path says of itself, as `ChunkHeader.decode` has it; nil too where there is none.
+    func header(_ path: String) throws(SegmentError) -> (
+        header: ChunkHeader, state: ChunkState, given: UInt64
+    )? {
+        let file = try SegmentError.using { () throws(DiskError) in
+            try disk.status(path) == nil ? nil : disk.open(path, .readUntrusted)
+        }
+        guard let file else { return nil }
+        return try ChunkHeader.read(file)
+    }
+
     /// Tells the program that it may use chunks below a number again, or where it has ended removes them. Call this when
     /// their events are durable.
-    package func free(chunksBelow number: UInt64) throws(SegmentError) {
+    package func free(chunksBelow number: UInt64) throws(DiskError) {
         for name in try chunkNames() {
-            guard let file = try? File(untrusted: "\(path)/\(name)", forWriting: true) else {
+            guard let file = try? disk.open("\(path)/\(name)", .writeUntrusted) else {
                 continue
             }
-            let found = try? JournalReader.header(file)
+            let found = try? ChunkHeader.read(file)
             guard let found, found.state == .closed, found.header.number < number,
                 found.header.run == run
             else { continue }

@@ -22,6 +22,8 @@ package enum Limits {
     package static let footerBytesMax = 64 << 20
     /// Unmatched lines that one checkpoint shows; further ones are counted.
     package static let unmatchedLinesMax = 100
+    /// Bytes of the file that says where an incarnation ended: the clock of many processes.
+    static let lastEventBytesMax = 4 << 20
     /// Bytes of a journal that are looked at in one read.
     static let journalReadBytes = 256 << 10
     /// Bytes of one record of a journal: an event and its attributes at their limits, or the snapshot of a large clock.
@@ -32,6 +34,4 @@ package enum Limits {
     static let journalExpansionMax = 8
     /// Chunk files of one journal that are looked at: programs make a few hundred at the most.
     static let journalChunkFilesMax = 4_096
-    /// Times that a program tries to take the lock on its number or its journal, 10 ms apart: a second.
-    static let lockTriesMax = 100
 }

@@ -1,12 +1,12 @@
 import Causality
-import Glibc
+import Disks
 
-/// Why a segment, a journal or a file cannot be read or written.
+/// Why a segment or a journal cannot be read or written.
 package enum SegmentError: Error, Hashable, Sendable {
     /// The bytes are not what the format says.
     case malformed(FormatError)
-    /// A system call failed.
-    case system(call: String, path: String, code: Int32)
+    /// They cannot be read or written.
+    case disk(DiskError)
 
     /// Does what decodes bytes.
     @inline(__always)
@@ -19,20 +19,24 @@ package enum SegmentError: Error, Hashable, Sendable {
             throw .malformed(error)
         }
     }
+
+    /// Does what reads or writes files.
+    static func using<Result>(
+        _ body: () throws(DiskError) -> Result
+    ) throws(SegmentError) -> Result {
+        do throws(DiskError) {
+            return try body()
+        } catch {
+            throw .disk(error)
+        }
+    }
 }
 
 extension SegmentError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .malformed(let error): error.description
-        case .system(let call, let path, let code):
-            "cannot \(call) \(path): \(String(cString: strerror(code)))"
+        case .disk(let error): error.description
         }
-    }
-
-    /// True where the device has no room left.
-    package var isDiskFull: Bool {
-        if case .system(_, _, let code) = self { return code == ENOSPC || code == EDQUOT }
-        return false
     }
 }

@@ -155,7 +155,7 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
     }
 
     private mutating func readHeader() throws(SegmentError) -> SegmentDamage? {
-        let bytes = try source.read(at: 0, count: min(SegmentHeader.byteCount, end))
+        let bytes = try source.bytes(at: 0, count: min(SegmentHeader.byteCount, end))
         do throws(FormatError) {
             header = try SegmentHeader(decoding: bytes)
             digest = SegmentWriter.digest(bytes)
@@ -173,7 +173,7 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
 
     /// The block at `offset`, or nil where a footer begins there.
     private mutating func readBlock(at offset: Int) throws(SegmentError) -> StoredBlock? {
-        let prefix = try source.read(
+        let prefix = try source.bytes(
             at: offset, count: min(BlockHeader.prefixByteCount, end - offset))
         if prefix.starts(with: SegmentFooter.magic) { return nil }
         let (headerCount, bodyCount) = try SegmentError.decoding {
@@ -186,11 +186,11 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
                         "a block of \(headerCount + bodyCount) bytes: only \(end - offset) are left",
                     offset: 0))
         }
-        let headerBytes = try source.read(at: offset, count: headerCount)
+        let headerBytes = try source.bytes(at: offset, count: headerCount)
         let header = try SegmentError.decoding {
             () throws(FormatError) in try BlockHeader(decoding: headerBytes)
         }
-        let body = try source.read(at: offset + headerCount, count: bodyCount)
+        let body = try source.bytes(at: offset + headerCount, count: bodyCount)
         // The header tells where the block ends; nothing inside it can be another block.
         resumeOffset = offset + headerCount + bodyCount
         guard bodyChecksum(body) == header.bodyChecksum else {
@@ -227,7 +227,7 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
             throw .malformed(
                 FormatError(what: "footer: more than \(Limits.footerBytesMax) bytes", offset: 0))
         }
-        let bytes = try source.read(at: offset, count: end - offset)
+        let bytes = try source.bytes(at: offset, count: end - offset)
         if isWhole, let digest {
             do throws(FormatError) {
                 try SegmentFooter.check(bytes, at: offset, index: index, digest: digest)
@@ -261,7 +261,7 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
         let window = 64 * 1024
         var position = start + 1
         while position < end {
-            let bytes = try source.read(at: position, count: min(window + 3, end - position))
+            let bytes = try source.bytes(at: position, count: min(window + 3, end - position))
             for index in bytes.indices where bytes[index] == UInt8(ascii: "L") {
                 guard index + 4 <= bytes.count else { break }
                 if bytes[index..<index + 4].elementsEqual(BlockHeader.magic),
@@ -281,10 +281,10 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
     }
 
     private func hasHeader(at offset: Int) throws(SegmentError) -> Bool {
-        let prefix = try source.read(
+        let prefix = try source.bytes(
             at: offset, count: min(BlockHeader.prefixByteCount, end - offset))
         guard let (headerCount, _) = try? BlockHeader.byteCounts(prefix) else { return false }
-        let bytes = try source.read(at: offset, count: min(headerCount, end - offset))
+        let bytes = try source.bytes(at: offset, count: min(headerCount, end - offset))
         return bytes.count == headerCount && (try? BlockHeader(decoding: bytes)) != nil
     }
 
@@ -294,7 +294,7 @@ package struct SegmentScanner<Source: ByteSource & ~Copyable>: ~Copyable {
         else {
             return false
         }
-        let trailer = try source.read(
+        let trailer = try source.bytes(
             at: end - SegmentFooter.trailerByteCount, count: SegmentFooter.trailerByteCount)
         var reader = ByteReader(trailer, from: 4)
         return (try? reader.fixed64("footer")) == UInt64(offset)
@@ -307,7 +307,7 @@ package enum SegmentLayout {
     package static func byteCount(
         _ source: borrowing some ByteSource & ~Copyable, at offset: Int, end: Int
     ) throws(SegmentError) -> Int {
-        let prefix = try source.read(at: offset, count: BlockHeader.prefixByteCount)
+        let prefix = try source.bytes(at: offset, count: BlockHeader.prefixByteCount)
         if prefix.starts(with: SegmentFooter.magic) { return end - offset }
         let (header, body) = try SegmentError.decoding {
             () throws(FormatError) in try BlockHeader.byteCounts(prefix)

@@ -1,4 +1,5 @@
 import DemoStore
+import Disks
 import FoundationEssentials
 import Glibc
 import Segments
@@ -163,7 +164,7 @@ final class DemoMachines {
 
     /// What is in a file; nothing where there is none.
     static func text(_ path: String) -> String {
-        guard let file = try? File(path, .read),
+        guard let file = try? RealDisk().open(path, .read),
             let bytes = try? file.read(at: 0, count: file.byteCount)
         else { return "" }
         return String(decoding: bytes, as: UTF8.self)

@@ -3,6 +3,7 @@ import Archiving
 import ArgumentParser
 import Causality
 import Collector
+import Disks
 import FoundationEssentials
 import HappensBefore
 import LogFormats
@@ -78,7 +79,7 @@ struct ImportCommand: ParsableCommand {
             throw QuestionError(.misuse, "\(error)")
         }
         for file in files {
-            guard let status = try File.status(file) else {
+            guard let status = try RealDisk().status(file) else {
                 throw CommandFailure("no file \(file)")
             }
             guard status.isRegular else { throw CommandFailure("\(file) is no regular file") }

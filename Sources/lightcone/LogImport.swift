@@ -1,5 +1,6 @@
 import Archiving
 import Causality
+import Disks
 import FoundationEssentials
 import LogFormats
 import Segments
@@ -11,6 +12,7 @@ import Segments
 struct LogImport {
     private let archive: Archive
     private let path: String
+    private let disk: any Disk
     private let segment: Identity128
     private var reader: LogReader
     private var writer: SegmentWriter
@@ -47,9 +49,10 @@ struct LogImport {
 
     init(
         archive: Archive, path: String, format: LogFormat, execution: String, host: String?,
-        settings: [String]
+        settings: [String], disk: any Disk = RealDisk()
     ) throws {
         self.archive = archive
+        self.disk = disk
         self.path = path
         let name = path.split(separator: "/").last.map(String.init) ?? path
         reader = try LogReader(
@@ -57,7 +60,7 @@ struct LogImport {
             LogReader.Options(
                 execution: execution, host: host, textProcess: host.map { "\($0)/\(name)" } ?? name)
         )
-        let file = try File(path, .read)
+        let file = try disk.open(path, .read)
         var hash = SHA256()
         var offset = 0
         while true {
@@ -87,7 +90,7 @@ struct LogImport {
 
     /// Imports the file.
     consuming func run() throws -> Result {
-        let file = try File(path, .read)
+        let file = try disk.open(path, .read)
         var pending: [UInt8] = []
         var offset = 0
         while true {
@@ -109,11 +112,13 @@ struct LogImport {
 
     /// What is wrong with a key that a field map names and no line of any file has, or nil. Reads until all were seen, and
     /// before anything is imported: what is once in an archive stays.
-    static func missingField(_ paths: [String], _ format: LogFormat) throws -> String? {
+    static func missingField(
+        _ paths: [String], _ format: LogFormat, disk: any Disk = RealDisk()
+    ) throws -> String? {
         var reader = try LogReader(format, LogReader.Options())
         reader.searchFields()
         for path in paths {
-            let file = try File(path, .read)
+            let file = try disk.open(path, .read)
             var pending: [UInt8] = []
             var offset = 0
             while reader.isMissingFields {

@@ -1,3 +1,4 @@
+import Disks
 import Glibc
 import Segments
 import Synchronization
@@ -12,19 +13,19 @@ enum OutputFile {
         var partial: String
     }
 
+    private static let disk = RealDisk()
     private static let replacement = Mutex<Replacement?>(nil)
 
     /// Standard output goes to what will be the file at `path`.
     static func open(_ path: String) throws {
-        let status = try File.status(path)
+        let status = try disk.status(path)
         guard status?.isRegular != false else { return try redirect(to: path, O_WRONLY, path) }
         // A link stays one: what it leads to is replaced.
-        let target = real(path)
+        let target = disk.canonical(path) ?? path
         let partial = "\(target).\(getpid()).partial"
         try redirect(to: partial, O_WRONLY | O_CREAT | O_EXCL, path)
         replacement.withLock { $0 = Replacement(path: target, partial: partial) }
-        var existing = stat()
-        if stat(target, &existing) == 0 { fchmod(1, existing.st_mode & 0o7777) }
+        if let status { fchmod(1, status.permissions) }
     }
 
     /// The answer is whole, and flushed.
@@ -33,10 +34,13 @@ enum OutputFile {
             defer { replacement = nil }
             return replacement
         }
-        guard let done, rename(done.partial, done.path) != 0 else { return }
-        let code = errno
-        unlink(done.partial)
-        throw failure(done.path, code)
+        guard let done else { return }
+        do throws(DiskError) {
+            try disk.rename(done.partial, to: done.path)
+        } catch {
+            try? disk.remove(file: done.partial)
+            throw failure(done.path, error.code)
+        }
     }
 
     /// The answer will not be whole.
@@ -45,19 +49,13 @@ enum OutputFile {
             defer { replacement = nil }
             return replacement
         }
-        if let failed { unlink(failed.partial) }
+        if let failed { try? disk.remove(file: failed.partial) }
     }
 
     private static func redirect(to path: String, _ flags: Int32, _ named: String) throws {
         let file = Glibc.open(path, flags | O_CLOEXEC, 0o666)
         guard file >= 0, dup2(file, 1) == 1 else { throw failure(named, errno) }
         close(file)
-    }
-
-    private static func real(_ path: String) -> String {
-        guard let real = realpath(path, nil) else { return path }
-        defer { free(real) }
-        return String(cString: real)
     }
 
     private static func failure(_ path: String, _ code: Int32) -> CommandFailure {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import AsyncHTTPClient
 import Causality
+import Disks
 import FoundationEssentials
 import NIOCore
 import Querying
@@ -96,7 +97,7 @@ struct RecordCommand: AsyncParsableCommand {
     func run() async throws {
         let folder = SpoolFolder(spool)
         let answer: String
-        if try File.status(folder.socket) != nil, let reply = try await askAgent(folder) {
+        if try RealDisk().status(folder.socket) != nil, let reply = try await askAgent(folder) {
             answer = reply
         } else {
             answer = try recordHere(folder)

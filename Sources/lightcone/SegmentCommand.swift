@@ -1,5 +1,6 @@
 import ArgumentParser
 import Causality
+import Disks
 import Querying
 import Segments
 
@@ -43,7 +44,7 @@ struct SegmentCommand: ParsableCommand {
         func run() throws {
             var isIntact = true
             for path in files {
-                var scanner = SegmentScanner(try File(path, .read))
+                var scanner = SegmentScanner(try RealDisk().open(path, .read))
                 var (blocks, events, problems) = (0, 0, [String]())
                 while let item = try scanner.next() {
                     switch item {
@@ -86,7 +87,7 @@ private struct SegmentReport {
 
     init(_ path: String) throws {
         self.path = path
-        let file = try File(path, .read)
+        let file = try RealDisk().open(path, .read)
         byteCount = file.byteCount
         var scanner = SegmentScanner(file)
         while let item = try scanner.next() {

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Causality
+import Disks
 import Logging
 import NIOCore
 import Segments
@@ -84,7 +85,7 @@ private final class OtherCollector: Transport {
         let collector = OtherCollector(foreign: before.id, byteCount: remote)
         let owner = Owner(opened)
         let shipper = Shipper(
-            index: index, transport: collector, logger: Logger(label: "test"),
+            index: index, transport: collector, logger: Logger(label: "test"), disk: RealDisk(),
             renewIdentity: { try await owner.renew() })
         let shipping = Task { try await shipper.run() }
         while !index.isDrained { try await Task.sleep(for: .milliseconds(5)) }

@@ -1,5 +1,7 @@
 import Causality
+import Disks
 import Foundation
+import Glibc
 import Segments
 import Testing
 
@@ -20,13 +22,15 @@ final class SpoolFolder {
 }
 
 extension Spool {
-    static func opened(_ path: String, warn: (String) -> Void) throws -> Spool {
+    static func opened(
+        _ path: String, disk: any Disk = RealDisk(), warn: (String) -> Void
+    ) throws -> Spool {
         try Spool(
             path, host: "h",
             identities: {
                 var random = SystemRandomNumberGenerator()
                 return Identity128(using: &random)
-            }, warn: warn)
+            }, disk: disk, warn: warn)
     }
 }
 
@@ -44,8 +48,8 @@ extension Spool {
             path: "/a.log", device: 1, inode: 2, offset: offset, line: offset, isFinished: false)
     }
 
-    static func events(_ path: String) throws -> [UInt64] {
-        var scanner = SegmentScanner(try File(path, .read))
+    static func events(_ path: String, on disk: any Disk = RealDisk()) throws -> [UInt64] {
+        var scanner = SegmentScanner(try disk.open(path, .read))
         var sequences: [UInt64] = []
         while let item = try scanner.next() {
             if case .block(let block) = item { sequences += try block.events().map(\.id.sequence) }
@@ -70,8 +74,9 @@ extension Spool {
         var seen: Set<Int> = []
         for cut in 0...bytes.count {
             let crashed = SpoolFolder()
-            try Folder.make(crashed.path + "/segments")
-            try File(crashed.path + "/segments/s.lcseg", .write).write(Array(bytes[..<cut]), at: 0)
+            try RealDisk().make(folder: crashed.path + "/segments")
+            try RealDisk().open(crashed.path + "/segments/s.lcseg", .write).write(
+                Array(bytes[..<cut]), at: 0)
             let spool = try Spool.opened(crashed.path) { _ in }
             let offset = spool.checkpoints.values.first?.offset ?? 0
             let events = try crashed.segments.flatMap { try Self.events($0) }
@@ -81,13 +86,50 @@ extension Spool {
             seen.insert(events.count)
             // What recovery leaves is whole and sealed.
             for path in crashed.segments {
-                var scanner = SegmentScanner(try File(path, .read))
+                var scanner = SegmentScanner(try RealDisk().open(path, .read))
                 while let item = try scanner.next() {
                     if case .damage(let damage) = item { Issue.record("cut at \(cut): \(damage)") }
                 }
                 let isSealed = scanner.isSealed
                 #expect(isSealed)
             }
+        }
+        #expect(seen == [0, 3, 6, 9, 12])
+    }
+
+    /// Whatever is torn when the power fails at any call: what was committed is there, and nothing that is half committed.
+    @Test func whateverCallThePowerFailsAtCommitsStay() throws {
+        var random = SystemRandomNumberGenerator()
+        let seed = UInt64.random(in: 0 ... .max, using: &random)
+        var dice = Dice(state: seed)
+        var seen: Set<Int> = []
+        for call in 1...60 {
+            let disk = SimulatedDisk()
+            try disk.make(folder: "/spool")
+            disk.fail(fromCall: disk.counts.calls + call, with: EIO)
+            var committed = 0
+            do {
+                var spool = try Spool.opened("/spool", disk: disk) { _ in }
+                for commit in 0..<4 as Range<UInt64> {
+                    let events = (1...3 as ClosedRange<UInt64>).map { Self.event(3 * commit + $0) }
+                    try spool.commit(
+                        [Self.key: events], [Self.checkpoint(3 * commit + 3)],
+                        now: WallTime(nanoseconds: 1))
+                    committed += 3
+                    try spool.seal(now: WallTime(nanoseconds: 2), bytesMax: 2000, secondsMax: 9)
+                }
+            } catch is DiskError {
+                // The power is gone.
+            }
+            disk.crash(tearing: &dice)
+            let spool = try Spool.opened("/spool", disk: disk) { _ in }
+            let events = try spool.index.all.flatMap { try Self.events($0.path, on: disk) }
+            #expect(events.count >= committed, "call \(call), seed \(seed)")
+            #expect(
+                events == (0..<events.count).map { UInt64($0 + 1) }, "call \(call), seed \(seed)")
+            let offset = Int(spool.checkpoints.values.first?.offset ?? 0)
+            #expect(events.count == offset, "call \(call), seed \(seed)")
+            seen.insert(committed)
         }
         #expect(seen == [0, 3, 6, 9, 12])
     }
@@ -107,7 +149,7 @@ extension Spool {
         }
         let disposable = spool.index.disposable
         #expect(disposable.count == 1, "the last segment stays, though it is acknowledged")
-        try Folder.remove(file: disposable[0].path)
+        try RealDisk().remove(file: disposable[0].path)
         let copy = SpoolFolder()
         try FileManager.default.copyItem(atPath: folder.path, toPath: copy.path)
         let again = try Spool.opened(copy.path) { _ in }
@@ -144,7 +186,7 @@ extension Spool {
         let path = try #require(folder.segments.first)
         var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         bytes[bytes.count / 2] ^= 0xff
-        try File(path, .write).write(bytes, at: 0)
+        try RealDisk().open(path, .write).write(bytes, at: 0)
         var warnings: [String] = []
         let spool = try Spool.opened(folder.path) { warnings.append($0) }
         #expect(warnings.contains { $0.contains("damaged") })
@@ -155,7 +197,7 @@ extension Spool {
     }
 
     private static func identity(_ path: String) throws -> Identity128? {
-        var scanner = SegmentScanner(try File(path, .read))
+        var scanner = SegmentScanner(try RealDisk().open(path, .read))
         _ = try scanner.next()
         return scanner.header?.host
     }
@@ -196,7 +238,7 @@ extension Spool {
         }
         #expect(kept == [1, 2, 3])
         for path in folder.segments {
-            var scanner = SegmentScanner(try File(path, .read))
+            var scanner = SegmentScanner(try RealDisk().open(path, .read))
             while let item = try scanner.next() {
                 if case .damage(let damage) = item, !damage.isTail { Issue.record("\(damage)") }
             }
@@ -220,13 +262,23 @@ extension Spool {
 
     @Test(arguments: [0, 1, 56, 300]) func garbageInTheSpoolIsNoObstacle(count: Int) throws {
         let folder = SpoolFolder()
-        try Folder.make(folder.path + "/segments")
-        try File(folder.path + "/segments/x.lcseg", .write).write(
+        try RealDisk().make(folder: folder.path + "/segments")
+        try RealDisk().open(folder.path + "/segments/x.lcseg", .write).write(
             [UInt8](repeating: 7, count: count), at: 0)
         var warnings = 0
         var spool = try Spool.opened(folder.path) { _ in warnings += 1 }
         #expect(warnings == 1)
         try spool.commit(
             [Self.key: [Self.event(1)]], [Self.checkpoint(1)], now: WallTime(nanoseconds: 1))
+    }
+}
+
+/// Random numbers that follow from a seed.
+private struct Dice: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return state ^ state >> 29
     }
 }

@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import Foundation
 import Segments
 import SimulatedHistories
@@ -135,7 +136,7 @@ final class ArchiveFolder {
         try handle.close()
         let reopened = try Archive(folder.path, .readWrite)
         #expect(try reopened.recover() == [])
-        #expect(try File.status(path)?.byteCount == end)
+        #expect(try RealDisk().status(path)?.byteCount == end)
         #expect(try reopened.append(Array(pieces[2...].joined()), to: id, at: end).end > end)
         // The catalogue is gone: made anew from the segments.
         let before = try Self.listing(reopened)
@@ -226,7 +227,7 @@ final class ArchiveFolder {
         _ = try archive.append(pieces.flatMap { $0 }, to: id, at: 0)
         let block = try #require(try archive.blocks(of: "run a").last)
         let path = "\(folder.path)/segments/\(block.host)/\(id).lcseg"
-        try File(path, .write).truncate(to: block.offset + 10)
+        try RealDisk().open(path, .write).truncate(to: block.offset + 10)
         #expect(try archive.recover().count == 1)
         #expect(throws: ArchiveError.self) { try archive.read(block) }
     }

@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import Glibc
 import Recording
 import Segments
@@ -102,10 +103,12 @@ import Testing
                     .incarnation == expected)
         }
         let name = try #require(
-            try Folder.names(spool.folder.path + "/incarnations").first { !$0.hasSuffix(".last") })
+            try RealDisk().names(spool.folder.path + "/incarnations").first {
+                !$0.hasSuffix(".last")
+            })
         let path = spool.folder.path + "/incarnations/" + name
         // The number 5 stands in the second slot; its write is torn.
-        try File(path, .write).write([9], at: 64 + 8)
+        try RealDisk().open(path, .write).write([9], at: 64 + 8)
         let run = Identity128(using: &random)
         let next = try incarnations.next(for: run, isKeptByName: false, in: spool.folder)
         #expect(next.before?.incarnation == 4)
@@ -143,10 +146,10 @@ import Testing
             let recorder = spool.recorder("api", chunkByteCount: 4096)
             run = RunKey(recorder.run)
             let folder = try #require(try JournalFolder.all(in: spool.folder.journals).first)
-            while try Folder.names(folder.path).count < 3 { recorder.record("event") }
+            while try RealDisk().names(folder.path).count < 3 { recorder.record("event") }
             // Its second chunk holds one event; take that away, as if it had died before it.
             let path = folder.path + "/2.chunk"
-            let file = try File(path, .write)
+            let file = try RealDisk().open(path, .write)
             let length = try file.read(at: 64, count: 2)
             try file.write([0, 0, 0, 0], at: 64 + Int(length[0]) + 256 * Int(length[1]))
         }
@@ -214,7 +217,7 @@ import Testing
         // A file where the folder should be: nothing can be made there.
         let spool = try TemporarySpool()
         let path = spool.folder.path + "/file"
-        _ = try File(path, .create)
+        _ = try RealDisk().open(path, .create)
         let recorder = Recorder(
             process: "api", host: "host", execution: "main", spool: SpoolFolder(path + "/spool"),
             chunkByteCount: 4096, chunksMax: 4)

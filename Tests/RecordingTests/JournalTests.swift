@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import Foundation
 import Recording
 import Segments
@@ -41,7 +42,7 @@ import Testing
                 hex: (0..<16).map { String(format: "%02x", bytes.count > 48 ? bytes[32 + $0] : 0) }
                     .joined()))
         let folder = JournalFolder(in: spool.folder.journals, run: run)
-        try Folder.make(folder.path)
+        try RealDisk().make(folder: folder.path)
         defer { try? folder.remove() }
         try Data().write(to: URL(fileURLWithPath: folder.path + "/lock"))
         try bytes.write(to: URL(fileURLWithPath: folder.path + "/1.chunk"))
@@ -193,6 +194,6 @@ import Testing
         }
         #expect(seen == Array(1...2_000))
         #expect(recorder.status.lost == 0)
-        #expect(try Folder.names(folder.path).count <= 4)
+        #expect(try RealDisk().names(folder.path).count <= 4)
     }
 }

@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import Glibc
 import Recording
 import Segments
@@ -183,13 +184,13 @@ import Testing
     @Test func aSpoolThatAppearsLaterIsUsed() throws {
         let spool = try TemporarySpool()
         let path = spool.folder.path + "/later"
-        _ = try File(path, .create)
+        _ = try RealDisk().open(path, .create)
         let folder = SpoolFolder(path + "/spool")
         let recorder = Recorder(
             process: "api", host: "host", execution: "main", spool: folder, chunkByteCount: 4096,
             chunksMax: 10)
         recorder.record("lost")
-        try Folder.remove(file: path)
+        try RealDisk().remove(file: path)
         while recorder.status.problem != nil { recorder.record("event") }
         var reader = JournalReader(try #require(try JournalFolder.all(in: folder.journals).first))
         let events = try drain(&reader)

@@ -1,5 +1,6 @@
 import Agent
 import Causality
+import Disks
 import FoundationEssentials
 import Glibc
 import LogFormats
@@ -211,12 +212,12 @@ final class World {
     // MARK: Life
 
     func run() async throws {
-        try Folder.make(folder)
+        try RealDisk().make(folder: folder)
         let hosts = chance(30) ? ["h", "h", "i"] : ["h", "i", "j"]
         for index in 0..<Int.random(in: 1...3, using: &random) {
             let machine = Machine(
                 hosts[index], "\(folder)/spool\(index)", "\(folder)/data\(index)")
-            try Folder.make(machine.data)
+            try RealDisk().make(folder: machine.data)
             machines.append(machine)
             // Programs may start before the agent that names the machine.
             if chance(80) { try startAgent(on: machine) }
@@ -656,9 +657,9 @@ final class World {
     private func rot(_ program: Program) {
         guard faults.journalsRot, let recorder = program.recorder else { return }
         let folder = JournalFolder(in: program.machine.spool.journals, run: recorder.run)
-        let names = ((try? Folder.names(folder.path)) ?? []).filter { $0 != "lock" }.sorted()
+        let names = ((try? RealDisk().names(folder.path)) ?? []).filter { $0 != "lock" }.sorted()
         guard let name = chance(70) ? names.last : pick(names),
-            let file = try? File(untrusted: "\(folder.path)/\(name)", forWriting: true),
+            let file = try? RealDisk().open("\(folder.path)/\(name)", .writeUntrusted),
             let bytes = try? file.read(at: 0, count: file.byteCount)
         else { return }
         var starts: [Int] = []
@@ -765,9 +766,9 @@ final class World {
     /// Takes the segments that a machine's agent has written.
     private func collect(_ machine: Machine) {
         let folder = machine.data + "/agent/segments"
-        for name in (try? Folder.names(folder)) ?? [] where name.hasSuffix(".lcseg") {
+        for name in (try? RealDisk().names(folder)) ?? [] where name.hasSuffix(".lcseg") {
             guard let id = Identity128(hex: name.dropLast(6)),
-                let file = try? File("\(folder)/\(name)", .read),
+                let file = try? RealDisk().open("\(folder)/\(name)", .read),
                 let bytes = try? file.read(at: 0, count: file.byteCount)
             else { continue }
             if segmentsByID[id]?.count ?? 0 < bytes.count { segmentsByID[id] = bytes }
