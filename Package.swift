@@ -39,12 +39,14 @@ let package = Package(
 
         .target(name: "Causality", swiftSettings: strict),
         .target(name: "Disks", swiftSettings: strict),
+        .target(
+            name: "Journals", dependencies: ["Causality", "Disks"], swiftSettings: strict),
         .target(name: "Matching", dependencies: ["CRE2"], swiftSettings: strict),
         .target(name: "HappensBefore", dependencies: ["Causality"], swiftSettings: strict),
         .target(
             name: "Segments", dependencies: ["Causality", "CZlib", "Disks"], swiftSettings: strict),
         .target(
-            name: "Recording", dependencies: ["Causality", "Disks", "Segments"],
+            name: "Recording", dependencies: ["Causality", "Disks", "Journals"],
             swiftSettings: strict),
         .target(
             name: "LightconeInstrumentation",
@@ -80,7 +82,8 @@ let package = Package(
         .target(
             name: "Agent",
             dependencies: [
-                "Causality", "Disks", "Segments", "Recording", "LogFormats", "Shipping",
+                "Causality", "Disks", "Journals", "Segments", "Recording", "LogFormats",
+                "Shipping",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -117,7 +120,8 @@ let package = Package(
             name: "lightcone",
             dependencies: [
                 "Agent", "Archiving", "Causality", "Collector", "DemoStore", "Disks", "Exporting",
-                "HappensBefore", "LogFormats", "Matching", "Querying", "Recording", "Segments",
+                "HappensBefore", "Journals", "LogFormats", "Matching", "Querying", "Recording",
+                "Segments",
                 "Shipping",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -141,7 +145,8 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "CAllocations", "Causality", "CZlib", "Disks", "HappensBefore", "Recording",
+                "CAllocations", "Causality", "CZlib", "Disks", "HappensBefore", "Journals",
+                "Recording",
                 "Segments",
                 "SimulatedHistories",
             ],
@@ -153,6 +158,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "DisksTests", dependencies: ["Disks"], swiftSettings: strict),
         .testTarget(
+            name: "JournalsTests", dependencies: ["Causality", "Disks", "Journals"],
+            swiftSettings: strict),
+        .testTarget(
             name: "HappensBeforeTests",
             dependencies: ["Causality", "HappensBefore", "SimulatedHistories"],
             swiftSettings: strict),
@@ -162,30 +170,30 @@ let package = Package(
         .testTarget(
             name: "RecordingTests",
             dependencies: [
-                "Causality", "Disks", "HappensBefore", "Recording", "RecordingProbe", "Segments",
+                "Causality", "Disks", "HappensBefore", "Journals", "Recording", "RecordingProbe",
                 "SimulatedHistories",
             ],
             exclude: ["Golden"], swiftSettings: strict),
         .executableTarget(
-            name: "RecordingProbe", dependencies: ["Causality", "Recording", "Segments"],
+            name: "RecordingProbe", dependencies: ["Causality", "Journals", "Recording"],
             path: "Tests/RecordingProbe", swiftSettings: strict),
         .executableTarget(
             name: "Soundness",
             dependencies: [
                 "Agent", "Archiving", "Causality", "Collector", "Disks", "HappensBefore",
                 "LogFormats",
-                "Querying", "Recording", "Segments", "SimulatedHistories",
+                "Journals", "Querying", "Recording", "Segments", "SimulatedHistories",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Soundness", swiftSettings: strict),
         .testTarget(
             name: "DemoStoreTests",
-            dependencies: ["Causality", "DemoStore", "HappensBefore", "Recording", "Segments"],
+            dependencies: ["Causality", "DemoStore", "HappensBefore", "Journals", "Recording"],
             swiftSettings: strict),
         .testTarget(
             name: "InstrumentationTests",
             dependencies: [
-                "Causality", "LightconeInstrumentation", "Recording", "Segments", "ShopExample",
+                "Causality", "Journals", "LightconeInstrumentation", "Recording", "ShopExample",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "Logging", package: "swift-log"),

@@ -2,7 +2,6 @@ import Causality
 import Configuration
 import Disks
 import LogFormats
-import Segments
 import Yams
 
 /// What the command line says of an agent: each value that is given goes before the environment and the file.

@@ -1,5 +1,6 @@
 import Causality
 import Disks
+import Journals
 import LogFormats
 import Segments
 import Shipping

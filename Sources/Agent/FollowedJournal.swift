@@ -1,5 +1,6 @@
 import Causality
 import Disks
+import Journals
 import Segments
 
 /// One journal that is being read as its program writes it.

@@ -1,7 +1,6 @@
 import Causality
 import LogFormats
 import Recording
-import Segments
 
 /// The processes whose clocks the agent keeps, because their programs do not: they are named by whoever asks to record. Each is
 /// a recorder of the agent's own, with a journal like any other, so what it recorded survives the agent's death.

@@ -1,4 +1,5 @@
 import Causality
+import Journals
 import Segments
 
 /// The journals of recording programs.

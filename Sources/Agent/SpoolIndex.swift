@@ -1,5 +1,4 @@
 import Causality
-import Segments
 import Synchronization
 
 /// What the recorder has made durable and the shipper has not yet had acknowledged.

@@ -2,8 +2,8 @@ import CAllocations
 import Causality
 import Disks
 import Glibc
+import Journals
 import Recording
-import Segments
 
 /// What recording costs the program: nanoseconds of CPU per event with a text of 95 bytes, in bursts that fit the journal,
 /// which is drained between them as an agent drains it. `Scripts/bench record` sets LTTng beside it.

@@ -1,5 +1,5 @@
 import Causality
-import Segments
+import Journals
 
 /// What one process knows of other runs, made for tokens: entries are found by hash, and listed from the one that
 /// changed last to the one that changed first.

@@ -1,7 +1,7 @@
 import Causality
 import Disks
 import Glibc
-import Segments
+import Journals
 import Synchronization
 
 /// One mapped file of a journal: the only place in which a program's memory and the agent's file are the same.

@@ -1,7 +1,7 @@
 import Causality
 import Disks
 import Glibc
-import Segments
+import Journals
 
 /// Writes a journal, but for its records: makes and changes its chunks. The format is in `JournalFormat`.
 struct JournalWriter: ~Copyable {

@@ -1,7 +1,7 @@
 import Causality
 import Disks
 import Glibc
-import Segments
+import Journals
 
 /// One incarnation as it is recorded: its sequence number, its clock and its journal, which change together.
 struct Line: ~Copyable {

@@ -1,5 +1,5 @@
 import Causality
-import Segments
+import Journals
 
 /// What became of the incarnation before this one.
 enum Predecessor {

@@ -1,6 +1,6 @@
 import Causality
 import Glibc
-import Segments
+import Journals
 import Synchronization
 
 /// Records what one process does: one sequential line of events, whatever the number of its threads and tasks.

@@ -22,16 +22,4 @@ package enum Limits {
     package static let footerBytesMax = 64 << 20
     /// Unmatched lines that one checkpoint shows; further ones are counted.
     package static let unmatchedLinesMax = 100
-    /// Bytes of the file that says where an incarnation ended: the clock of many processes.
-    static let lastEventBytesMax = 4 << 20
-    /// Bytes of a journal that are looked at in one read.
-    static let journalReadBytes = 256 << 10
-    /// Bytes of one record of a journal: an event and its attributes at their limits, or the snapshot of a large clock.
-    static let journalRecordBytesMax = 8 << 20
-    /// Bytes of all process names in the clock of a journal: its snapshot then fits a record, and a block header.
-    static let journalNameBytesMax = 1 << 20
-    /// Bytes of memory that events may take for each byte that was to be read.
-    static let journalExpansionMax = 8
-    /// Chunk files of one journal that are looked at: programs make a few hundred at the most.
-    static let journalChunkFilesMax = 4_096
 }

@@ -2,8 +2,7 @@ import Causality
 
 /// SHA-256 (FIPS 180-4), of a stream of bytes, with a state that can be stored and gone on with.
 ///
-/// Here and not from a library because Segments is linked into every recording program: the libraries that
-/// have it would add minutes of build and megabytes of code for these lines.
+/// Here and not from a library: the libraries that have it would add minutes of build and megabytes of code for these lines.
 package struct SHA256: Hashable, Sendable {
     private var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,

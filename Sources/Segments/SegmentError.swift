@@ -1,7 +1,7 @@
 import Causality
 import Disks
 
-/// Why a segment or a journal cannot be read or written.
+/// Why a segment cannot be read or written.
 package enum SegmentError: Error, Hashable, Sendable {
     /// The bytes are not what the format says.
     case malformed(FormatError)
@@ -17,17 +17,6 @@ package enum SegmentError: Error, Hashable, Sendable {
             return try body()
         } catch {
             throw .malformed(error)
-        }
-    }
-
-    /// Does what reads or writes files.
-    static func using<Result>(
-        _ body: () throws(DiskError) -> Result
-    ) throws(SegmentError) -> Result {
-        do throws(DiskError) {
-            return try body()
-        } catch {
-            throw .disk(error)
         }
     }
 }

@@ -2,7 +2,6 @@ import AsyncHTTPClient
 import Causality
 import NIOCore
 import NIOHTTP1
-import Segments
 
 /// Shipping over HTTP: `HEAD` and `PATCH /v1/segments/{id}`, in the manner of the IETF's resumable uploads.
 package struct HTTPTransport: Transport {

@@ -1,5 +1,4 @@
 import Causality
-import Segments
 
 /// The way to a collector: one of the two seams at which tests inject faults.
 package protocol Transport: Sendable {

@@ -2,7 +2,6 @@ import ArgumentParser
 import DemoStore
 import FoundationEssentials
 import Glibc
-import Segments
 import UnixSignals
 
 struct DemoCommand: AsyncParsableCommand {

@@ -2,7 +2,6 @@ import DemoStore
 import Disks
 import FoundationEssentials
 import Glibc
-import Segments
 
 /// The machines of the demo, all of them here: a collector, and three hosts with an agent and a node of the store each.
 final class DemoMachines {

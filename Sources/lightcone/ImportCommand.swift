@@ -8,7 +8,6 @@ import FoundationEssentials
 import HappensBefore
 import LogFormats
 import Querying
-import Segments
 
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

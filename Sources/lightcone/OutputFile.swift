@@ -1,6 +1,5 @@
 import Disks
 import Glibc
-import Segments
 import Synchronization
 
 /// The file that an answer goes to instead of standard output: there when the answer is whole, and untouched before.

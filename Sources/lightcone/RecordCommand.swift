@@ -3,10 +3,10 @@ import AsyncHTTPClient
 import Causality
 import Disks
 import FoundationEssentials
+import Journals
 import NIOCore
 import Querying
 import Recording
-import Segments
 import Shipping
 
 struct RecordCommand: AsyncParsableCommand {

@@ -2,6 +2,7 @@ import Archiving
 import ArgumentParser
 import Causality
 import FoundationEssentials
+import Journals
 import Querying
 import Segments
 import Shipping

@@ -2,8 +2,8 @@ import Causality
 import DemoStore
 import Glibc
 import HappensBefore
+import Journals
 import Recording
-import Segments
 import Testing
 
 /// Nodes whose network is the test's, so that what happens is what the test says, and what they recorded.

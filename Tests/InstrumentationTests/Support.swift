@@ -1,8 +1,8 @@
 import Causality
 import Foundation
 import InMemoryTracing
+import Journals
 import Recording
-import Segments
 import Synchronization
 import Testing
 import Tracing

@@ -1,7 +1,7 @@
 import Causality
 import Glibc
+import Journals
 import Recording
-import Segments
 
 /// A program that records, for tests that kill, fork and watch real programs.
 ///

@@ -1,7 +1,6 @@
 import Causality
 import HappensBefore
 import Recording
-import Segments
 import SimulatedHistories
 import Testing
 

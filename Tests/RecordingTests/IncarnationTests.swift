@@ -1,8 +1,8 @@
 import Causality
 import Disks
 import Glibc
+import Journals
 import Recording
-import Segments
 import Testing
 
 @testable import Recording

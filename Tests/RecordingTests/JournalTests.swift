@@ -1,8 +1,8 @@
 import Causality
 import Disks
 import Foundation
+import Journals
 import Recording
-import Segments
 import SimulatedHistories
 import Testing
 

@@ -1,7 +1,7 @@
 import Causality
 import Glibc
+import Journals
 import Recording
-import Segments
 import Testing
 
 /// A spool that goes when the test does.

@@ -1,7 +1,6 @@
 import Causality
 import Foundation
 import Recording
-import Segments
 import Testing
 
 @testable import Recording

@@ -1,6 +1,5 @@
 import Causality
 import Recording
-import Segments
 import SimulatedHistories
 import Testing
 

@@ -3,6 +3,7 @@ import Causality
 import Disks
 import FoundationEssentials
 import Glibc
+import Journals
 import LogFormats
 import Logging
 import Recording

@@ -68,20 +68,20 @@ package struct JournalReader: Sendable {
     /// Reads on, about `bytesMax` bytes. False where there was nothing new.
     package mutating func read(
         bytesMax: Int, _ body: (Item) -> Void
-    ) throws(SegmentError) -> Bool {
+    ) throws(JournalError) -> Bool {
         guard let current = chunk else {
-            return try SegmentError.using { () throws(DiskError) in
+            return try JournalError.using { () throws(DiskError) in
                 try openNext(from: max(chunkNumber, 1), body)
             }
         }
-        let (file, hasRead) = try SegmentError.using { () throws(DiskError) in
+        let (file, hasRead) = try JournalError.using { () throws(DiskError) in
             let file = try folder.disk.open(current.path, .readUntrusted)
             return (file, try readChunk(file, bytesMax, body))
         }
         if hasRead { return true }
         let state = try ChunkHeader.read(file)?.state
         guard isProgramGone || state != .open else { return false }
-        return try SegmentError.using { () throws(DiskError) in
+        return try JournalError.using { () throws(DiskError) in
             // Closed is said after the last record: look once more, then go on.
             if try readChunk(file, bytesMax, body) { return true }
             return try openNext(from: current.header.number + 1, body)
@@ -90,9 +90,9 @@ package struct JournalReader: Sendable {
 
     /// Whether nothing more can come: the program has ended, and every chunk was read to its end. Call after `read` has
     /// found nothing new, and not too often: it takes several system calls.
-    package mutating func isFinished() throws(SegmentError) -> Bool {
+    package mutating func isFinished() throws(JournalError) -> Bool {
         // Asked anew each time: a program may be between making its lock and taking it.
-        isProgramGone = try SegmentError.using { () throws(DiskError) in try !folder.isAlive() }
+        isProgramGone = try JournalError.using { () throws(DiskError) in try !folder.isAlive() }
         guard isProgramGone else { return false }
         // What was written between the last look and the program's end is left to the next read.
         var rest = self
@@ -114,7 +114,7 @@ package struct JournalReader: Sendable {
         for name in try folder.chunkNames() {
             let path = "\(folder.path)/\(name)"
             let found: (header: ChunkHeader, state: ChunkState, given: UInt64)
-            do throws(SegmentError) {
+            do throws(JournalError) {
                 guard let header = try folder.header(path) else { continue }
                 found = header
             } catch {
@@ -150,7 +150,7 @@ package struct JournalReader: Sendable {
         var reader = ByteReader(bytes)
         var defect: String?
         // Each event has a clock of its own: with large ones few events are many bytes.
-        var bytesLeft = max(bytesMax, 1) * Limits.journalExpansionMax
+        var bytesLeft = max(bytesMax, 1) * Limits.expansionMax
         while reader.remaining > 0, bytesLeft > 0, defect == nil {
             let start = reader.offset
             do throws(FormatError) {
@@ -186,7 +186,7 @@ package struct JournalReader: Sendable {
         while end + 4 <= size, end - offset < bytesMax {
             if end + 4 > windowStart + window.count {
                 windowStart = end
-                window = try file.read(at: end, count: min(Limits.journalReadBytes, size - end))
+                window = try file.read(at: end, count: min(Limits.readBytes, size - end))
                 guard window.count >= 4 else { break }
             }
             guard end + 4 <= windowStart + window.count else { break }
@@ -194,7 +194,7 @@ package struct JournalReader: Sendable {
             let length = bytes.reversed().reduce(0) { $0 << 8 | Int($1) }
             if length == 0 { break }
             guard length % 8 == 0, length >= JournalFormat.recordHeadByteCount,
-                length <= min(size - end, Limits.journalRecordBytesMax)
+                length <= min(size - end, Limits.recordBytesMax)
             else {
                 return (end, "a record at byte \(end) of \(length) bytes, which is not possible")
             }
@@ -333,9 +333,9 @@ package struct JournalReader: Sendable {
             !name.utf8.contains(0)
         else { throw reader.malformed("no process: incarnation \(incarnation) of “\(name)”") }
         nameByteCount += name.utf8.count
-        guard nameByteCount <= Limits.journalNameBytesMax else {
+        guard nameByteCount <= Limits.nameBytesMax else {
             throw reader.malformed(
-                "names of more than \(Limits.journalNameBytesMax) bytes in a clock")
+                "names of more than \(Limits.nameBytesMax) bytes in a clock")
         }
         return ProcessID(name: name, incarnation: incarnation)
     }
@@ -407,22 +407,22 @@ package struct JournalReader: Sendable {
 
 extension ChunkHeader {
     /// As `decode`, from a chunk's file.
-    fileprivate static func read(_ file: any DiskFile) throws(SegmentError) -> (
+    fileprivate static func read(_ file: any DiskFile) throws(JournalError) -> (
         header: ChunkHeader, state: ChunkState, given: UInt64
     )? {
-        let bytes = try SegmentError.using { () throws(DiskError) in
+        let bytes = try JournalError.using { () throws(DiskError) in
             try file.read(at: 0, count: byteCount)
         }
-        return try SegmentError.decoding { () throws(FormatError) in try decode(bytes) }
+        return try JournalError.decoding { () throws(FormatError) in try decode(bytes) }
     }
 }
 
 extension JournalFolder {
     /// What the chunk at a path says of itself, as `ChunkHeader.decode` has it; nil too where there is none.
-    func header(_ path: String) throws(SegmentError) -> (
+    func header(_ path: String) throws(JournalError) -> (
         header: ChunkHeader, state: ChunkState, given: UInt64
     )? {
-        let file = try SegmentError.using { () throws(DiskError) in
+        let file = try JournalError.using { () throws(DiskError) in
             try disk.status(path) == nil ? nil : disk.open(path, .readUntrusted)
         }
         guard let file else { return nil }

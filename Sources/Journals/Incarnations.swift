@@ -46,18 +46,19 @@ package struct Incarnations: Sendable {
     /// Gives the next number to `run`, durably. Returns it, and who had the one before.
     package func next(
         for run: Identity128, isKeptByName: Bool, in spool: SpoolFolder
-    ) throws(SegmentError) -> (
+    ) throws(JournalError) -> (
         given: Given, before: Given?
     ) {
-        let path = try SegmentError.using { () throws(DiskError) in try makeFolder(spool) + name }
-        let file = try SegmentError.using { () throws(DiskError) in try openLocked(path) }
+        let path = try JournalError.using { () throws(DiskError) in try makeFolder(spool) + name }
+        let file = try JournalError.using { () throws(DiskError) in try openLocked(path) }
+        let given = try JournalError.using { () throws(DiskError) in try readGiven() }
         let before = given.max { $0.incarnation < $1.incarnation }
         let number = (before?.incarnation ?? 0) + 1
         guard number < Incarnations.numberMax else {
             throw .malformed(
                 FormatError(what: "\(path): no incarnation is left", offset: 8))
         }
-        let given = Given(incarnation: number, run: run, isKeptByName: isKeptByName)
+        let next = Given(incarnation: number, run: run, isKeptByName: isKeptByName)
         var writer = ByteWriter()
         writer.bytes(Incarnations.magic)
         writer.fixed32(number)
@@ -65,12 +66,12 @@ package struct Incarnations: Sendable {
         writer.bytes(run.bytes)
         writer.fixed32(crc32(writer.bytes))
         writer.bytes([UInt8](repeating: 0, count: Incarnations.slotByteCount - writer.count))
-        try SegmentError.using { () throws(DiskError) in
+        try JournalError.using { () throws(DiskError) in
             try file.write(writer.bytes, at: Int(number % 2) * Incarnations.slotByteCount)
             try file.sync()
             try disk.sync(folder: parentFolder(path))
         }
-        return (given, before)
+        return (next, before)
     }
 
     /// The folder of the numbers, with a slash at its end.
@@ -95,13 +96,25 @@ package struct Incarnations: Sendable {
     package static let numberMax: UInt32 = Causality.Limits.incarnationMax / 2
 
     /// The last two numbers in each folder, as far as they are whole.
-    private var given: [Given] { folders.flatMap { read("\($0)/\(name)") } }
+    private func readGiven() throws(DiskError) -> [Given] {
+        var given: [Given] = []
+        for folder in folders {
+            let bytes = try read("\(folder)/\(name)", bytesMax: 2 * Incarnations.slotByteCount)
+            given += bytes.map(Incarnations.decodeSlots) ?? []
+        }
+        return given
+    }
 
-    private func read(_ path: String) -> [Given] {
-        guard let file = try? disk.open(path, .readUntrusted),
-            let bytes = try? file.read(at: 0, count: 2 * Incarnations.slotByteCount)
-        else { return [] }
-        return Incarnations.decodeSlots(bytes)
+    /// What is in a file; nil where there is none that this program may read. A device that fails is no reason to think that
+    /// nothing was given: then a number would be given again.
+    private func read(_ path: String, bytesMax: Int) throws(DiskError) -> [UInt8]? {
+        do throws(DiskError) {
+            let file = try disk.open(path, .readUntrusted)
+            return try file.read(at: 0, count: min(file.status().byteCount, bytesMax))
+        } catch {
+            guard error.code != EIO else { throw error }
+            return nil
+        }
     }
 
     private static func decodeSlots(_ bytes: [UInt8]) -> [Given] {
@@ -153,8 +166,11 @@ package struct Incarnations: Sendable {
     /// Notes durably where an incarnation ended. Does nothing where a later one is noted already, or where that run was
     /// not given that number: anybody can write a journal that says so.
     package func note(_ last: Last, in spool: SpoolFolder) throws(DiskError) {
-        if let known = self.last, known.incarnation > last.incarnation { return }
-        guard given.contains(where: { $0.incarnation == last.incarnation && $0.run == last.run })
+        if let known = try readLast(), known.incarnation > last.incarnation { return }
+        guard
+            try readGiven().contains(where: {
+                $0.incarnation == last.incarnation && $0.run == last.run
+            })
         else { return }
         let path = try makeFolder(spool) + name + ".last"
         var writer = ByteWriter()
@@ -175,15 +191,15 @@ package struct Incarnations: Sendable {
     }
 
     /// Where the last incarnation that ended and was taken by the agent ended; nil where that is not known.
-    package var last: Last? {
-        folders.compactMap { try? readLast("\($0)/\(name).last") }
-            .max { $0.incarnation < $1.incarnation }
-    }
+    package var last: Last? { (try? readLast()).flatMap { $0 } }
 
-    private func readLast(_ path: String) throws -> Last {
-        let file = try disk.open(path, .readUntrusted)
-        let bytes = try file.read(at: 0, count: min(file.byteCount, Limits.lastEventBytesMax))
-        return try Incarnations.decodeLast(bytes)
+    private func readLast() throws(DiskError) -> Last? {
+        var found: [Last] = []
+        for folder in folders {
+            let bytes = try read("\(folder)/\(name).last", bytesMax: Limits.lastEventBytesMax)
+            if let bytes, let last = try? Incarnations.decodeLast(bytes) { found.append(last) }
+        }
+        return found.max { $0.incarnation < $1.incarnation }
     }
 
     private static func decodeLast(_ bytes: [UInt8]) throws(FormatError) -> Last {

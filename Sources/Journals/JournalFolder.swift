@@ -1,0 +1,76 @@
+import Causality
+import Disks
+import Glibc
+
+/// One journal.
+package struct JournalFolder: Sendable {
+    package let path: String
+    package let run: Identity128
+    let disk: any Disk
+
+    package static let lockName = "lock"
+
+    package init(in journals: String, run: Identity128, disk: any Disk = RealDisk()) {
+        self.disk = disk
+        self.run = run
+        path = "\(journals)/\(run)"
+    }
+
+    /// The journals in a spool, by the names of their folders.
+    package static func all(
+        in journals: String, disk: any Disk = RealDisk()
+    ) throws(DiskError) -> [JournalFolder] {
+        try disk.names(journals).compactMap { name in
+            Identity128(hex: name).map { JournalFolder(in: journals, run: $0, disk: disk) }
+        }
+        .filter { disk.isFolder($0.path) }
+    }
+
+    /// Whether the program that writes here is alive: it, or a child that it forked, holds the lock. A folder without a
+    /// lock file is being made, or removed.
+    package func isAlive() throws(DiskError) -> Bool {
+        let path = "\(path)/\(JournalFolder.lockName)"
+        guard try disk.status(path) != nil else { return false }
+        return try !disk.open(path, .readUntrusted).lock(shared: true)
+    }
+
+    /// What the file system says of the lock, which stands for the journal; nil where there is none.
+    package func lockStatus() throws(DiskError) -> DiskStatus? {
+        let path = "\(path)/\(JournalFolder.lockName)"
+        guard try disk.status(path) != nil else { return nil }
+        return try disk.open(path, .readUntrusted).status()
+    }
+
+    /// Whether the journal was made more than so many seconds ago.
+    package func isOlder(thanSeconds seconds: Int) throws(DiskError) -> Bool {
+        guard let status = try disk.status("\(path)/\(JournalFolder.lockName)") else { return true }
+        let (age, overflows) = time(nil).subtractingReportingOverflow(status.changedSeconds)
+        return overflows || age > seconds
+    }
+
+    /// The number of the last chunk, 0 where there is none.
+    package func lastChunkNumber() throws(DiskError) -> UInt64 {
+        var last: UInt64 = 0
+        for name in try chunkNames() {
+            if let found = try? header("\(path)/\(name)") {
+                last = max(last, found.header.number)
+            }
+        }
+        return last
+    }
+
+    /// The names of the chunk files.
+    func chunkNames() throws(DiskError) -> [String] {
+        Array(
+            try disk.names(path).lazy.filter { $0.hasSuffix(".chunk") }
+                .prefix(Limits.chunkFilesMax))
+    }
+
+    /// Removes the journal, the lock last.
+    package func remove() throws(DiskError) {
+        for name in try chunkNames() { try disk.remove(file: "\(path)/\(name)") }
+        try disk.remove(file: "\(path)/\(JournalFolder.lockName)")
+        // What else is there is not ours.
+        try disk.remove(folder: path)
+    }
+}
