@@ -20,6 +20,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -44,7 +45,11 @@ let package = Package(
         .target(name: "Matching", dependencies: ["CRE2"], swiftSettings: strict),
         .target(name: "HappensBefore", dependencies: ["Causality"], swiftSettings: strict),
         .target(
-            name: "Segments", dependencies: ["Causality", "CZlib", "Disks"], swiftSettings: strict),
+            name: "Segments",
+            dependencies: [
+                "Causality", "CZlib", "Disks", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
         .target(
             name: "Recording", dependencies: ["Causality", "Disks", "Journals"],
             swiftSettings: strict),
@@ -202,6 +207,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "LogFormatsTests", dependencies: ["Causality", "LogFormats", "Matching"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "BenchmarksTests", dependencies: ["Benchmarks", "LogFormats"],
             swiftSettings: strict),
         .testTarget(
             name: "QueryingTests", dependencies: ["Causality", "HappensBefore", "Querying"],

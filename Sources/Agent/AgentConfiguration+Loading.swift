@@ -36,15 +36,15 @@ extension AgentConfiguration {
     ///     localIdleSeconds: 600
     ///     segmentBytesMax: 67108864
     ///     segmentSecondsMax: 600
-    ///     spoolBytesMax: 10737418240
+    ///     dataBytesMax: 10737418240
     private static let keys = [
         "collector", "host", "spool", "data", "listen", "execution", "follow", "formats",
         "commitMilliseconds", "localIdleSeconds", "segmentBytesMax", "segmentSecondsMax",
-        "spoolBytesMax",
+        "dataBytesMax",
     ]
     private static let numberKeys = [
         "commitMilliseconds", "localIdleSeconds", "segmentBytesMax", "segmentSecondsMax",
-        "spoolBytesMax",
+        "dataBytesMax",
     ]
     private static let formatKeys = [
         "format", "pattern", "delimiter", "fields", "clocks", "execution",
@@ -105,7 +105,7 @@ extension AgentConfiguration {
         try number("localIdleSeconds", &configuration.localIdleSeconds)
         try number("segmentBytesMax", &configuration.segmentBytesMax)
         try number("segmentSecondsMax", &configuration.segmentSecondsMax)
-        try number("spoolBytesMax", &configuration.spoolBytesMax)
+        try number("dataBytesMax", &configuration.dataBytesMax)
         try configuration.check()
         return configuration
     }

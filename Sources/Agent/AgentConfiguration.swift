@@ -26,8 +26,8 @@ package struct AgentConfiguration: Sendable {
     package var localIdleSeconds = Limits.localIdleSecondsMax
     package var segmentBytesMax = Segments.Limits.segmentBytesMax
     package var segmentSecondsMax = Segments.Limits.segmentSecondsMax
-    /// Bytes that the spool may take: 10 GiB.
-    package var spoolBytesMax = 10 << 30
+    /// Bytes that what the collector does not have yet may take: 10 GiB.
+    package var dataBytesMax = 10 << 30
 
     /// Where identities of runs, segments and of the agent itself come from.
     package var identities: @Sendable () -> Identity128 = {
@@ -92,7 +92,7 @@ package struct AgentConfiguration: Sendable {
             ("localIdleSeconds", localIdleSeconds, 1...86_400),
             ("segmentBytesMax", segmentBytesMax, 4096...Segments.Limits.segmentBytesMax),
             ("segmentSecondsMax", segmentSecondsMax, 1...86_400),
-            ("spoolBytesMax", spoolBytesMax, 1 << 20...1 << 50),
+            ("dataBytesMax", dataBytesMax, 1 << 20...1 << 50),
         ] where !range.contains(value) {
             throw AgentError(
                 "\(name): expected \(range.lowerBound) to \(range.upperBound), found \(value)")

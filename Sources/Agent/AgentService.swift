@@ -23,7 +23,8 @@ package struct AgentService: Sendable {
         let shipper = Shipper(
             index: recorder.index, transport: HTTPTransport(collector: configuration.collector),
             logger: logger, disk: configuration.disk,
-            renewIdentity: { try await recorder.renewIdentity(.now()) })
+            renewIdentity: { try await recorder.renewIdentity(Uptime.seconds) },
+            onDelete: { await recorder.keepReserve() })
         logger.notice(
             "recording",
             metadata: [
@@ -52,16 +53,16 @@ private struct Following: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
-                let hasRead = await recorder.tick(.now())
+                let hasRead = await recorder.tick(Uptime.seconds, wall: .now())
                 if !hasRead { try? await Task.sleep(for: .milliseconds(Limits.pollMilliseconds)) }
             }
         }
-        await recorder.drain(.now())
+        await recorder.drain(Uptime.seconds, wall: .now())
     }
 }
 
 extension WallTime {
     static func now() -> WallTime {
-        WallTime(nanoseconds: Int64(Date().timeIntervalSince1970 * 1e9))
+        WallTime(saturatingSeconds: Date().timeIntervalSince1970)
     }
 }

@@ -3,14 +3,29 @@ import Disks
 import LogFormats
 import Segments
 
+/// Names a file as long as it is there, whatever it is called.
+struct FileKey: Hashable, Sendable {
+    let device: UInt64
+    let inode: UInt64
+
+    init(device: UInt64, inode: UInt64) {
+        self.device = device
+        self.inode = inode
+    }
+
+    init(_ status: DiskStatus) { self.init(device: status.device, inode: status.inode) }
+    init(_ file: FileProgress) { self.init(device: file.device, inode: file.inode) }
+}
+
 /// One file that is being read as it grows: found by its name, told from others by its device, inode and first bytes.
 final class FollowedFile {
+    /// The source's number.
+    let number: UInt64
     /// Where it was found first.
     let path: String
     /// Among the files that were found there one after another.
     let generation: UInt64
-    let device: UInt64
-    let inode: UInt64
+    let key: FileKey
     /// The place in the configuration that it belongs to.
     let follow: Int
     private let file: any DiskFile
@@ -18,12 +33,12 @@ final class FollowedFile {
     /// Bytes from the start of the file that were turned into events.
     private(set) var offset: UInt64
     /// A hash over the first bytes before `offset`, at most `Limits.fingerprintBytesMax`.
-    private var fingerprint: SHA256
+    private var fingerprint: ContentHash
     /// The first bytes: compared when the file grows.
     private(set) var head: [UInt8]
     /// Bytes after `offset` that are part of a record that is not whole yet.
     private var pending: [UInt8] = []
-    private var grewSeconds: Double
+    private(set) var grewSeconds: Double
     /// When the file's name was seen to mean another file, or none.
     var lostNameSeconds: Double?
     private(set) var isFinished = false
@@ -41,29 +56,35 @@ final class FollowedFile {
     }
 
     /// Opens a file from its start, or where a checkpoint that has been found to be of this file's content left off.
-    /// `reader` knows already what that checkpoint, or the file before this one, has to tell.
+    /// `reader` knows already what that checkpoint has to tell.
     init(
-        _ path: String, openedAt place: String, generation: UInt64, follow: Int, reader: LogReader,
-        from checkpoint: SourceCheckpoint?, nowSeconds: Double, disk: any Disk
+        number: UInt64, _ path: String, openedAt place: String, generation: UInt64, follow: Int,
+        reader: LogReader, from progress: FileProgress?, nowSeconds: Double, disk: any Disk
     ) throws {
         file = try disk.open(place, .read)
         let status = try file.status()
         guard status.isRegular else { throw AgentError("\(place) is no regular file") }
+        self.number = number
         self.path = path
         self.generation = generation
         self.follow = follow
-        (device, inode) = (status.device, status.inode)
-        offset = checkpoint?.offset ?? 0
-        fingerprint = try checkpoint.map { try SHA256(restoring: $0.contentHash) } ?? SHA256()
+        key = FileKey(status)
+        offset = progress?.offset ?? 0
+        fingerprint = progress?.fingerprint ?? ContentHash()
         self.reader = reader
         head = try file.read(at: 0, count: min(Limits.headBytesMax, status.byteCount))
         grewSeconds = nowSeconds
     }
 
-    var key: Spool.SourceKey { Spool.SourceKey(device: device, inode: inode) }
+    /// Goes on where the file before this one left off, which is finished now.
+    func goOn(after before: FollowedFile, isBroken: Bool) {
+        precondition(offset == 0, "a file that was begun goes on from itself")
+        reader = before.reader
+        reader.startNextFile(isBroken: isBroken)
+    }
 
     /// Reads what is new, up to `Limits.readBytesMax` bytes.
-    func read(nowSeconds: Double, _ body: (ProcessKey, Event) -> Void) throws -> Growth {
+    func read(nowSeconds: Double, into sink: inout LogSink) throws -> Growth {
         guard !isFinished else { return .none }
         let size = try file.status().byteCount
         let start = Int(offset) + pending.count
@@ -73,7 +94,7 @@ final class FollowedFile {
         guard !bytes.isEmpty else { return .none }
         grewSeconds = nowSeconds
         pending += bytes
-        consume(pending.count, isFinal: false, body)
+        consume(pending.count, isFinal: false, &sink)
         return .some
     }
 
@@ -84,43 +105,37 @@ final class FollowedFile {
         return true
     }
 
+    /// True where everything was read that is there now, but for a last line without its end.
+    var isReadToEnd: Bool { file.byteCount <= Int(offset) + pending.count }
+
     /// A record that lacks only its successor to be whole counts as whole after a time without growth.
-    func settle(nowSeconds: Double, _ body: (ProcessKey, Event) -> Void) {
+    func settle(nowSeconds: Double, into sink: inout LogSink) {
         guard reader.needsSuccessor, !pending.isEmpty,
             nowSeconds - grewSeconds >= Limits.recordSecondsMax,
             let newline = pending.lastIndex(of: UInt8(ascii: "\n")),
             pending.count(where: { $0 == UInt8(ascii: "\n") }) >= 2
         else { return }
-        consume(newline + 1, isFinal: true, body)
-    }
-
-    /// True where a file that lost its name has been quiet long enough.
-    func isQuiet(nowSeconds: Double) -> Bool {
-        guard let lostNameSeconds else { return false }
-        return nowSeconds - max(grewSeconds, lostNameSeconds) >= Limits.renamedSecondsMax
+        consume(newline + 1, isFinal: true, &sink)
     }
 
     /// Reads what is pending as the end of the file.
-    func finish(_ body: (ProcessKey, Event) -> Void) {
-        consume(pending.count, isFinal: true, body)
+    func finish(into sink: inout LogSink) {
+        consume(pending.count, isFinal: true, &sink)
         isFinished = true
         isDirty = true
     }
 
-    private func consume(_ count: Int, isFinal: Bool, _ body: (ProcessKey, Event) -> Void) {
-        var events: [(ProcessKey, Event)] = []
-        let bytes = count == pending.count ? pending : Array(pending[..<count])
-        let consumed = reader.read(bytes, isFinal: isFinal) { item in
-            switch item {
-            case .event(let key, let event): events.append((key, event))
-            case .unmatched(let line):
-                unmatchedCount += 1
-                if unmatched.count < Segments.Limits.unmatchedLinesMax { unmatched.append(line) }
-            }
-        }
-        for (key, event) in events { body(key, event) }
+    private func consume(_ count: Int, isFinal: Bool, _ sink: inout LogSink) {
+        let before = sink.batch.count
+        let consumed =
+            count == pending.count
+            ? reader.read(pending, isFinal: isFinal, into: &sink)
+            : reader.read(Array(pending[..<count]), isFinal: isFinal, into: &sink)
+        let (lines, lineCount) = sink.takeUnmatched()
+        unmatchedCount += lineCount
+        unmatched += lines.prefix(Segments.Limits.unmatchedLinesMax - unmatched.count)
         // A reader may emit a record and yet wait with its bytes: its state says so.
-        guard consumed > 0 || !events.isEmpty || !unmatched.isEmpty else { return }
+        guard consumed > 0 || sink.batch.count > before || lineCount > 0 else { return }
         if offset < Limits.fingerprintBytesMax {
             fingerprint.update(pending[..<min(consumed, Int(Limits.fingerprintBytesMax - offset))])
         }
@@ -129,14 +144,21 @@ final class FollowedFile {
         isDirty = true
     }
 
+    /// Notes something that a person should know of the source, beside its unmatched lines.
+    func note(_ reason: String, execution: String) {
+        unmatchedCount += 1
+        isDirty = true
+        guard unmatched.count < Segments.Limits.unmatchedLinesMax else { return }
+        unmatched.append(
+            UnmatchedLine(
+                line: reader.lineCount, execution: execution, reason: reason, text: ""))
+    }
+
     /// How far the file was read.
-    var checkpointNow: SourceCheckpoint {
-        SourceCheckpoint(
-            path: path, generation: generation, device: device, inode: inode, offset: offset,
-            line: reader.lineCount,
-            contentHash: fingerprint.stored(), readerState: reader.storedState(),
-            isFinished: isFinished,
-            unmatchedCount: unmatchedCount, unmatched: unmatched)
+    var progress: FileProgress {
+        FileProgress(
+            path: path, generation: generation, device: key.device, inode: key.inode,
+            offset: offset, fingerprint: fingerprint, readerState: reader.storedState())
     }
 
     /// How far the file was read, where that changed since the last time.
@@ -147,19 +169,23 @@ final class FollowedFile {
             unmatchedCount = 0
             unmatched = []
         }
-        return checkpointNow
+        return SourceCheckpoint(
+            number: number, .file(progress), isFinished: isFinished,
+            unmatchedCount: unmatchedCount, unmatched: unmatched)
     }
 
-    /// Whether the file at a path begins as a checkpoint says, and is at least as long as what was read.
+    /// Has the next `takeCheckpoint` give one, though nothing was read.
+    func markDirty() { isDirty = true }
+
+    /// Whether the file at a path begins as was read, and is at least as long as that.
     static func isContinued(
-        _ checkpoint: SourceCheckpoint, at path: String, on disk: any Disk
+        _ progress: FileProgress, at path: String, on disk: any Disk
     ) throws -> Bool {
         let file = try disk.open(path, .read)
-        guard file.byteCount >= Int(clamping: checkpoint.offset) else { return false }
-        let expected = try SHA256(restoring: checkpoint.contentHash)
-        var found = SHA256()
+        guard file.byteCount >= Int(clamping: progress.offset) else { return false }
+        var found = ContentHash()
         found.update(
-            try file.read(at: 0, count: Int(min(checkpoint.offset, Limits.fingerprintBytesMax))))
-        return found == expected
+            try file.read(at: 0, count: Int(min(progress.offset, Limits.fingerprintBytesMax))))
+        return found == progress.fingerprint
     }
 }

@@ -5,6 +5,8 @@ import Segments
 
 /// One journal that is being read as its program writes it.
 struct FollowedJournal {
+    /// The source's number.
+    let number: UInt64
     let folder: JournalFolder
     private let status: DiskStatus
     private var reader: JournalReader
@@ -20,25 +22,39 @@ struct FollowedJournal {
     private var marker: UInt64?
     /// Chunks below this number were given back.
     private var releasedChunk: UInt64 = 0
+    /// When to look again; what yields nothing is looked at less and less often.
+    private var nextLookSeconds = 0.0
+    private var quietSince: Double?
+    private var nextEndSeconds = 0.0
 
-    /// Opens a journal, and goes on after `checkpoint`. nil where its program is just making it.
-    init?(_ folder: JournalFolder, _ checkpoint: (DiskStatus) -> SourceCheckpoint?) throws {
+    /// Opens a journal, and goes on after a checkpoint of it. nil where its program is just making it.
+    ///
+    /// - Parameter known: The checkpoint of the journal with this lock, if there is one; else a number for a new source.
+    init?(
+        _ folder: JournalFolder, _ known: (DiskStatus) -> (UInt64, SourceCheckpoint?)
+    ) throws {
         guard let status = try folder.lockStatus() else { return nil }
         self.folder = folder
         self.status = status
-        if let known = checkpoint(status), known.path == folder.path {
-            reader = JournalReader(folder, afterSequence: known.offset, inChunk: known.line)
-            if known.isFinished {
-                // An agent before this one finished it and did not come to remove it: who it was must be read again.
-                while try reader.read(bytesMax: Limits.readBytesMax, { _ in }) {}
-                isFinished = true
-                isDirty = true
-                isWhole = known.readerState != [1]
-            }
-        } else {
+        let (number, checkpoint) = known(status)
+        self.number = number
+        guard let checkpoint, case .journal(let journal) = checkpoint.progress else {
             reader = JournalReader(folder)
+            return
         }
+        reader = JournalReader(
+            folder, afterSequence: journal.sequence, inChunk: journal.chunk)
+        guard checkpoint.isFinished else { return }
+        // An agent before this one finished it and did not come to remove it: who it was must be read again.
+        var nowhere = EventBatch()
+        while try reader.read(bytesMax: Limits.readBytesMax, into: &nowhere, { _ in }) {}
+        isFinished = true
+        isDirty = true
+        isWhole = journal.isWhole
     }
+
+    /// The user that the journal belongs to.
+    var owner: UInt32 { status.owner }
 
     /// Whether this is still the journal that was opened: one may have been removed, and made again by its program.
     var isThere: Bool {
@@ -49,19 +65,39 @@ struct FollowedJournal {
     /// The process, once something was read.
     var key: ProcessKey? { reader.key }
 
+    func isDue(_ now: Double) -> Bool { now >= nextLookSeconds }
+
     /// Reads what is new, up to `Limits.readBytesMax` bytes. False where there is nothing.
-    mutating func read(_ body: (ProcessKey, Event) -> Void) throws -> Bool {
+    mutating func read(_ now: Double, into batch: inout EventBatch) throws -> Bool {
         guard !isFinished else { return false }
         var defects: [String] = []
-        let hasRead = try reader.read(bytesMax: Limits.readBytesMax) { item in
-            switch item {
-            case .event(let key, let event): body(key, event)
-            case .defect(let text): defects.append(text)
-            }
+        var hasRead = false
+        let before = batch.count
+        defer { schedule(now, hasEvents: batch.count > before) }
+        hasRead = try reader.read(bytesMax: Limits.readBytesMax, into: &batch) {
+            defects.append($0)
         }
         for text in defects { note(text) }
         if hasRead { isDirty = true }
         return hasRead
+    }
+
+    /// A journal that has events is looked at each time; one that was quiet for a while less often; one that never had any,
+    /// as a stranger may leave thousands, hardly ever.
+    private mutating func schedule(_ now: Double, hasEvents: Bool) {
+        if hasEvents {
+            quietSince = nil
+            nextLookSeconds = now
+            return
+        }
+        let since = quietSince ?? now
+        quietSince = since
+        let quiet = now - since
+        if key == nil {
+            nextLookSeconds = now + min(max(quiet / 2, 0.1), Limits.hopelessSecondsMax)
+        } else {
+            nextLookSeconds = now + (quiet < 1 ? 0 : quiet < 10 ? 0.1 : 0.2)
+        }
     }
 
     private mutating func note(_ defect: String) {
@@ -78,13 +114,19 @@ struct FollowedJournal {
 
     /// Finishes the journal where its program has ended and all was read. A program that could not write any more at its
     /// end gets a marker in its place.
-    mutating func finishIfEnded(now: WallTime, _ body: (ProcessKey, Event) -> Void) throws -> Bool {
-        guard !isFinished, try reader.isFinished() else { return false }
+    ///
+    /// - Parameter wall: The wall time that a marker gets.
+    mutating func finishIfEnded(
+        _ now: Double, wall: WallTime, into batch: inout EventBatch
+    ) throws -> Bool {
+        guard !isFinished, now >= nextEndSeconds else { return false }
+        // Whether a program lives takes a few system calls to find out.
+        nextEndSeconds = now + (key == nil ? Limits.hopelessSecondsMax / 4 : 0)
+        guard try reader.isFinished() else { return false }
         if let key = reader.key {
             if let lost = reader.lostAtEnd {
-                let event = FollowedJournal.marker(of: lost, key, reader.clock, now)
-                marker = event.id.sequence
-                body(key, event)
+                marker = lost.upperBound + 1
+                appendMarker(of: lost, key, wall, to: &batch)
             }
         } else {
             // A program may be between making the folder and writing into it.
@@ -97,15 +139,18 @@ struct FollowedJournal {
         return true
     }
 
-    private static func marker(
-        of lost: ClosedRange<UInt64>, _ key: ProcessKey, _ seen: [RunKey: UInt64], _ now: WallTime
-    ) -> Event {
+    private func appendMarker(
+        of lost: ClosedRange<UInt64>, _ key: ProcessKey, _ wall: WallTime,
+        to batch: inout EventBatch
+    ) {
         let id = EventID(key.process, lost.upperBound + 1)
         var clock: [ProcessReference: UInt64] = [key.reference: id.sequence]
-        for (run, value) in seen { clock[.run(run)] = value }
+        for (run, value) in reader.clock { clock[.run(run)] = value }
+        var lossNumber: UInt32 = 0
+        if case .lossy(let loss) = reader.stamp { lossNumber = loss.number }
         let range = lost.count == 1 ? "\(lost.lowerBound)" : "\(lost.lowerBound)–\(lost.upperBound)"
-        return Event(
-            id: id, time: now, name: "events lost",
+        let event = Event(
+            id: id, time: wall, name: "events lost",
             text:
                 "\(lost.count) event\(lost.count == 1 ? "" : "s") (\(range)) could not be recorded, and the program "
                 + "ended; said by the agent",
@@ -115,11 +160,12 @@ struct FollowedJournal {
                 Attribute("first", .json("\(lost.lowerBound)")),
             ],
             clock: VectorClock(clock),
-            stamp: .lossy(Loss(since: id.sequence, .eventsLost)))
+            stamp: .lossy(Loss(since: id.sequence, .eventsLost, number: lossNumber + 1)))
+        var before: VectorClock?
+        batch.append(event, of: key, after: &before)
     }
 
-    /// How far the journal was read, where that changed since the last time: `offset` is the sequence number of the last event,
-    /// `line` the chunk that it is in.
+    /// How far the journal was read, where that changed since the last time.
     mutating func takeCheckpoint() -> SourceCheckpoint? {
         guard isDirty else { return nil }
         defer {
@@ -128,11 +174,13 @@ struct FollowedJournal {
             unmatchedCount = 0
         }
         return SourceCheckpoint(
-            path: folder.path, device: status.device, inode: status.inode,
-            offset: marker ?? reader.sequence,
-            line: reader.chunkNumber, readerState: [isWhole ? 0 : 1],
-            isFinished: isFinished, unmatchedCount: unmatchedCount,
-            unmatched: unmatched)
+            number: number,
+            .journal(
+                JournalProgress(
+                    path: folder.path, device: status.device, inode: status.inode,
+                    sequence: marker ?? reader.sequence, chunk: reader.chunkNumber,
+                    isWhole: isWhole)),
+            isFinished: isFinished, unmatchedCount: unmatchedCount, unmatched: unmatched)
     }
 
     /// Gives back what is durable now: chunks that were read, or, where the program has ended, the journal. Call this when

@@ -1,3 +1,5 @@
+import Segments
+
 /// The limits of one agent.
 enum Limits {
     /// Milliseconds between two looks at the followed files while they are quiet.
@@ -6,18 +8,34 @@ enum Limits {
     static let discoverMilliseconds = 500
     /// Bytes that are read from one file at a time, so that a large one does not starve the others.
     static let readBytesMax = 1 << 20
-    /// Bytes of events, as they were estimated, after which a commit does not wait for its time.
-    static let commitBytesMax = 4 << 20
+    /// What events cost (`EventCost`) after which a commit does not wait for its time.
+    static let commitCostMax = 8 << 20
+    /// Bytes below which a segment is not sealed before its day is over.
+    static let segmentBytesMin = Segments.Limits.segmentBytesMin
+    /// Seconds after which a segment is sealed at the latest.
+    static let segmentDaySeconds = Segments.Limits.segmentDaySeconds
+    /// Seconds after which what failed is tried again.
+    static let retrySeconds = 1.0
+    /// Bytes that are kept free for a footer, or the first commit of a segment, when the disk is full.
+    static let reserveBytes = 1 << 20
     /// Seconds without growth after which a record that only lacks its successor counts as whole.
     static let recordSecondsMax = 1.0
     /// Seconds without growth after which a file that was renamed away or deleted counts as finished.
     static let renamedSecondsMax = 2.0
+    /// Seconds without growth after which one counts as finished that was followed by two files or more.
+    static let supersededSecondsMax = 0.2
+    /// Seconds between two looks at a journal that never had an event.
+    static let hopelessSecondsMax = 20.0
+    /// Journals of one user: a stranger must not take the room of all the others.
+    static let journalsOfUserMax = 2_000
     /// Bytes at the start of a file that tell it from others.
     static let fingerprintBytesMax: UInt64 = 64 * 1024
     /// Bytes at the start of a file that are compared each time it grows.
     static let headBytesMax = 256
     /// Files that are open at the same time.
     static let filesMax = 1_000
+    /// Followed files up to which it is looked each time whether they were renamed: a system call each.
+    static let filesLookedAtOften = 100
     /// Finished sources that checkpoints still name, so that they are not read again.
     static let finishedSourcesMax = 10_000
     /// Unmatched lines that the log shows of one source.

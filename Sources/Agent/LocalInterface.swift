@@ -1,3 +1,4 @@
+import Causality
 import FoundationEssentials
 import Glibc
 import Hummingbird
@@ -87,8 +88,8 @@ struct LocalInterface: Service {
                 "the body is too large, or was cut: expected at most \(Limits.requestBytesMax) bytes"
             )
         }
-        let lines = body.readableBytesView.split(separator: UInt8(ascii: "\n"))
-            .map(Array.init).filter { $0.contains { $0 > 0x20 } }
+        let lines = Array(body.readableBytesView).split(separator: UInt8(ascii: "\n"))
+            .filter { $0.contains { $0 > 0x20 } }.map(Array.init)
         guard !lines.isEmpty else {
             return problem(.badRequest, "no event: expected a line of JSON for each")
         }
@@ -99,7 +100,7 @@ struct LocalInterface: Service {
         }
         do throws(LocalProcesses.Refusal) {
             let replies = try await processes.record(lines)
-            return respond(.ok, "application/x-ndjson", replies)
+            return respond(.ok, "application/x-ndjson", replies.map { $0.json ?? json($0) })
         } catch {
             switch error {
             case .line(let line, let defect):
@@ -137,23 +138,28 @@ struct LocalInterface: Service {
         let document = ProblemDocument(
             title: status.reasonPhrase, status: status.code, detail: detail, line: line,
             field: field)
-        var response = respond(status, "application/problem+json", [document])
+        var response = respond(status, "application/problem+json", [json(document)])
         if let retryAfterSeconds { response.headers[.retryAfter] = String(retryAfterSeconds) }
         return response
     }
 
     private func respond(
-        _ status: HTTPResponse.Status, _ type: String, _ lines: [some Encodable]
+        _ status: HTTPResponse.Status, _ type: String, _ lines: [String]
     ) -> Response {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var body = ByteBuffer()
         for line in lines {
-            // What these types hold can always be written.
-            if let json = try? encoder.encode(line) { body.writeBytes(json) }
+            body.writeString(line)
             body.writeString("\n")
         }
         return Response(
             status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: body))
+    }
+
+    private func json(_ value: some Encodable) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // What these types hold can always be written.
+        let json = (try? encoder.encode(value)) ?? Data()
+        return printableJSON(String(decoding: json, as: UTF8.self))
     }
 }

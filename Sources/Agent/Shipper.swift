@@ -6,153 +6,183 @@ import ServiceLifecycle
 import Shipping
 import Synchronization
 
-/// Ships what is durable in the spool, oldest first, for ever; deletes what is sealed and acknowledged.
+/// Does what `ShippingQueue` decides.
 struct Shipper: Service {
-    let index: SpoolIndex
+    let index: SegmentIndex
     let transport: any Transport
     let logger: Logger
     /// Takes a new identity, where somebody else writes under this one.
     let renewIdentity: @Sendable () async throws -> Void
+    /// Told when a segment was deleted.
+    let onDelete: @Sendable () async -> Void
     private let files: SegmentFiles
-    private let stop = StopTime()
+    private let isStopping = Flag()
 
     init(
-        index: SpoolIndex, transport: any Transport, logger: Logger, disk: any Disk,
-        renewIdentity: @escaping @Sendable () async throws -> Void
+        index: SegmentIndex, transport: any Transport, logger: Logger, disk: any Disk,
+        renewIdentity: @escaping @Sendable () async throws -> Void,
+        onDelete: @escaping @Sendable () async -> Void
     ) {
-        self.renewIdentity = renewIdentity
         self.index = index
-        files = SegmentFiles(disk)
         self.transport = transport
         self.logger = logger
+        self.renewIdentity = renewIdentity
+        self.onDelete = onDelete
+        files = SegmentFiles(disk)
     }
 
     func run() async throws {
         await withGracefulShutdownHandler {
             await shipAll()
         } onGracefulShutdown: {
-            stop.value.withLock { $0 = .now + .seconds(Limits.drainSecondsMax) }
+            isStopping.value.withLock { $0 = true }
         }
     }
 
     private func shipAll() async {
-        var backoff = Backoff()
+        var queue = ShippingQueue()
         var random = SystemRandomNumberGenerator()
-        var isReachable = true
-        var refusedSince: ContinuousClock.Instant?
+        var wasAskedToStop = false
         while !Task.isCancelled {
-            await dispose()
-            let deadline = stop.value.withLock { $0 }
-            if let deadline, index.isDrained || deadline < .now { break }
-            if let since = refusedSince, since + .seconds(Limits.refusedSecondsMax) < .now {
-                for entry in index.all { index.update(entry.id) { $0.isRefused = false } }
-                refusedSince = nil
+            let now = Uptime.seconds
+            if !wasAskedToStop, isStopping.value.withLock({ $0 }) {
+                wasAskedToStop = true
+                queue.stop(now: now)
             }
-            guard let entry = index.next else {
-                try? await Task.sleep(for: .milliseconds(Limits.shipPollMilliseconds))
-                continue
-            }
-            do {
-                try await ship(entry)
-                backoff.reset()
-                if !isReachable { logger.notice("the collector takes segments again") }
-                isReachable = true
-            } catch .notContinuation(let text) {
-                logger.warning(
-                    "another agent writes under this agent's identity: this one takes a new one, and ships anew",
-                    metadata: [
-                        "segment": "\(entry.id)", "why": "\(text)",
-                        "look": "was this machine cloned, or restored from a copy?",
-                    ])
-                do {
-                    try await renewIdentity()
-                } catch {
-                    logger.error(
-                        "cannot take a new identity", metadata: ["error": "\(error)"])
-                    await rest(milliseconds: backoff.next(retryAfterSeconds: nil, using: &random))
+            let before = queue
+            let action = queue.next(index.all, now: now)
+            if action == .stop { break }
+            let (outcome, id) = await perform(action)
+            guard let outcome else { continue }
+            let entry = id.flatMap { id in index.all.first { $0.id == id } }
+            let changed = queue.handle(
+                outcome, of: entry, now: Uptime.seconds, using: &random)
+            if let changed, let entry, changed != entry {
+                index.update(entry.id) {
+                    $0.acknowledged = changed.acknowledged
+                    $0.isRefused = changed.isRefused
                 }
-            } catch .refused(let status, let text) {
-                logger.error(
-                    "the collector refused a segment: it is kept",
-                    metadata: ["segment": "\(entry.path)", "status": "\(status)", "why": "\(text)"])
-                index.update(entry.id) { $0.isRefused = true }
-                refusedSince = refusedSince ?? .now
-            } catch {
-                if isReachable { logger.warning("cannot ship now", metadata: ["why": "\(error)"]) }
-                isReachable = false
-                // Asked to stop, and nobody takes it: the spool keeps it.
-                if stop.value.withLock({ $0 }) != nil { break }
-                var after: Int?
-                if case .busy(_, let seconds) = error { after = seconds }
-                let wait = backoff.next(retryAfterSeconds: after, using: &random)
-                await rest(milliseconds: wait)
             }
+            tell(outcome, entry, from: before, to: queue)
         }
         let left = index.all.reduce(0) { $0 + $1.durableByteCount - ($1.acknowledged ?? 0) }
         if left > 0 {
             logger.warning(
-                "stopping: the spool keeps what was not shipped", metadata: ["bytes": "\(left)"])
+                "stopping: the agent keeps what was not shipped", metadata: ["bytes": "\(left)"])
         }
     }
 
-    /// Waits, but not on when the agent is asked to stop.
-    private func rest(milliseconds: Int) async {
-        let end = ContinuousClock.now + .milliseconds(milliseconds)
-        while ContinuousClock.now < end, stop.value.withLock({ $0 }) == nil, !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(Limits.shipPollMilliseconds))
-        }
-        // When stopping, a collector that does not answer is asked now and then, not as fast as possible.
-        try? await Task.sleep(for: .milliseconds(Limits.shipPollMilliseconds))
-    }
-
-    /// One request for a segment: asks where to go on, or ships a piece.
-    private func ship(_ entry: SpoolIndex.Entry) async throws(ShippingError) {
-        guard let acknowledged = entry.acknowledged else {
-            let remote = try await transport.state(of: entry.id)
-            if let digest = remote.digest, remote.byteCount <= entry.durableByteCount,
-                await files.digest(entry.path, at: remote.byteCount) != digest
-            {
-                throw .notContinuation("its last block there is none of this segment's")
+    /// Does what was decided; what became of it, and of which segment.
+    private func perform(
+        _ action: ShippingQueue.Action
+    ) async -> (ShippingQueue.Outcome?, Identity128?) {
+        switch action {
+        case .ask(let id):
+            do throws(ShippingError) {
+                let remote = try await transport.state(of: id)
+                let entry = index.all.first { $0.id == id }
+                var isOurs = true
+                if let entry, let digest = remote.digest,
+                    remote.byteCount <= entry.durableByteCount
+                {
+                    isOurs = await files.digest(entry.path, at: remote.byteCount) == digest
+                }
+                return (.has(bytes: remote.byteCount, isOurs: isOurs), id)
+            } catch {
+                return (.failed(error), id)
             }
-            return try goOn(entry, from: remote.byteCount)
+        case .send(let id, let from, let to): return (await send(id, from, to), id)
+        case .delete(let id): return (await delete(id), id)
+        case .renewIdentity:
+            do {
+                try await renewIdentity()
+                return (.renewed, nil)
+            } catch {
+                logger.error("cannot take a new identity", metadata: ["error": "\(error)"])
+                return (.cannotRenew, nil)
+            }
+        case .wait(let until):
+            // In short steps: what is committed meanwhile, or being asked to stop, is not waited for.
+            let seconds = min(
+                until - Uptime.seconds, Double(Limits.shipPollMilliseconds) / 1000)
+            try? await Task.sleep(for: .seconds(max(seconds, 0.001)))
+            return (nil, nil)
+        case .stop: return (nil, nil)
         }
+    }
+
+    private func send(_ id: Identity128, _ from: Int, _ to: Int) async -> ShippingQueue.Outcome {
+        guard let entry = index.all.first(where: { $0.id == id }) else { return .unreadable }
         let bytes: [UInt8]
         do {
-            bytes = try await files.read(entry.path, from: acknowledged, to: entry.durableByteCount)
+            bytes = try await files.read(entry.path, from: from, to: to)
         } catch {
-            throw .refused(status: 0, "the spool's own file cannot be read: \(error)")
+            logger.error(
+                "a segment of the agent's own cannot be read: it is kept",
+                metadata: ["segment": "\(entry.path)", "error": "\(error)"])
+            return .unreadable
         }
         do throws(ShippingError) {
-            let answer = try await transport.append(bytes, to: entry.id, at: acknowledged)
+            let answer = try await transport.append(bytes, to: id, at: from)
             for note in answer.notes { logger.warning("\(note)") }
-            let end = answer.byteCount
-            guard end == acknowledged + bytes.count else { throw .wrongOffset(expected: end) }
-            index.update(entry.id) { $0.acknowledged = end }
-        } catch .wrongOffset(let expected) {
-            try goOn(entry, from: expected)
-        }
-    }
-
-    private func goOn(_ entry: SpoolIndex.Entry, from offset: Int) throws(ShippingError) {
-        guard offset <= entry.durableByteCount else {
-            throw .notContinuation(
-                "it has \(offset) bytes of a segment that has \(entry.durableByteCount) here")
-        }
-        index.update(entry.id) { $0.acknowledged = offset }
-    }
-
-    private func dispose() async {
-        for entry in index.disposable {
-            do {
-                try await files.remove(entry.path)
-                index.remove(entry.id)
-                logger.info("shipped and deleted", metadata: ["segment": "\(entry.id)"])
-            } catch {
-                logger.error(
-                    "cannot delete", metadata: ["segment": "\(entry.path)", "error": "\(error)"])
-                return
+            guard answer.byteCount == from + bytes.count else {
+                return .failed(.wrongOffset(expected: answer.byteCount))
             }
+            return .has(bytes: answer.byteCount, isOurs: true)
+        } catch {
+            return .failed(error)
         }
+    }
+
+    private func delete(_ id: Identity128) async -> ShippingQueue.Outcome {
+        guard let entry = index.all.first(where: { $0.id == id }) else { return .deleted }
+        do {
+            try await files.remove(entry.path)
+            index.remove(id)
+            logger.info("shipped and deleted", metadata: ["segment": "\(id)"])
+            await onDelete()
+            return .deleted
+        } catch {
+            logger.error(
+                "cannot delete", metadata: ["segment": "\(entry.path)", "error": "\(error)"])
+            return .cannotDelete
+        }
+    }
+
+    /// Says what a person should know: a change, not each try.
+    private func tell(
+        _ outcome: ShippingQueue.Outcome, _ entry: SegmentIndex.Entry?,
+        from before: ShippingQueue, to queue: ShippingQueue
+    ) {
+        if queue.isReachable, !before.isReachable {
+            logger.notice("the collector takes segments again")
+        }
+        if queue.mustRenew, !before.mustRenew { return tellOfClone(entry, outcome) }
+        switch outcome {
+        case .failed(.refused(let status, let text)):
+            logger.error(
+                "the collector refused a segment: it is kept",
+                metadata: [
+                    "segment": "\(entry?.path ?? "?")", "status": "\(status)", "why": "\(text)",
+                ])
+        case .failed(let error) where !queue.isReachable && before.isReachable:
+            logger.warning("cannot ship now", metadata: ["why": "\(error)"])
+        default: break
+        }
+    }
+
+    private func tellOfClone(_ entry: SegmentIndex.Entry?, _ outcome: ShippingQueue.Outcome) {
+        let text =
+            switch outcome {
+            case .failed(let error): "\(error)"
+            default: "what the collector has of it is not what is here"
+            }
+        logger.warning(
+            "another agent writes under this agent's identity: this one takes a new one, and ships anew",
+            metadata: [
+                "segment": "\(entry.map { "\($0.id)" } ?? "?")", "why": "\(text)",
+                "look": "was this machine cloned, or restored from a copy?",
+            ])
     }
 }
 
@@ -168,15 +198,15 @@ private actor SegmentFiles {
         try Piece.read(try disk.open(path, .read), from: offset, to: end)
     }
 
-    /// The digest of the last block up to `offset`, in hexadecimal digits; nil where neither a block nor the segment ends there.
+    /// The digest of the last frame up to `offset`, in hexadecimal digits; nil where neither a frame nor the segment ends there.
     func digest(_ path: String, at offset: Int) -> String? {
         guard let file = try? disk.open(path, .read) else { return nil }
         var scanner = SegmentScanner(file)
-        var last: StoredBlock?
+        var last: StoredFrame?
         while let item = try? scanner.next() {
-            guard case .block(let block) = item, block.offset < offset else { break }
-            last = block
-            if block.offset + block.bytes.count == offset { break }
+            guard case .frame(let frame) = item, frame.offset < offset else { break }
+            last = frame
+            if frame.offset + frame.bytes.count == offset { break }
         }
         guard let last,
             last.offset + last.bytes.count == offset
@@ -188,7 +218,6 @@ private actor SegmentFiles {
     func remove(_ path: String) throws { try disk.remove(file: path) }
 }
 
-/// When to stop at the latest, once the agent was asked to.
-private final class StopTime: Sendable {
-    let value = Mutex<ContinuousClock.Instant?>(nil)
+private final class Flag: Sendable {
+    let value = Mutex(false)
 }

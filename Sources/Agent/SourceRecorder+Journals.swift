@@ -1,38 +1,16 @@
 import Causality
+import Disks
 import Journals
 import Segments
 
 /// The journals of recording programs.
 extension SourceRecorder {
-    func isJournal(_ checkpoint: SourceCheckpoint) -> Bool {
-        checkpoint.path.hasPrefix(configuration.spool.journals + "/")
-    }
-
     /// Looks for journals that appeared, and forgets those that are gone.
     func discoverJournals() {
         do {
             let found = try JournalFolder.all(
                 in: configuration.spool.journals, disk: configuration.disk)
-            for folder in found {
-                if let known = journals[folder.run] {
-                    if known.isThere { continue }
-                    logger.error("a journal was made again", metadata: ["path": "\(folder.path)"])
-                    journals[folder.run] = nil
-                }
-                guard journals.count < Limits.journalsMax else {
-                    report(
-                        "more than \(Limits.journalsMax) journals: the rest waits", "journals max",
-                        AgentError(folder.path))
-                    break
-                }
-                do {
-                    journals[folder.run] = try FollowedJournal(folder) { status in
-                        checkpoint(Spool.SourceKey(device: status.device, inode: status.inode))
-                    }
-                } catch {
-                    report("cannot follow the journal", folder.path, error)
-                }
-            }
+            for folder in found { try consider(folder) }
             let runs = Set(found.map(\.run))
             for (run, journal) in journals where !runs.contains(run) {
                 if !journal.isFinished {
@@ -42,9 +20,10 @@ extension SourceRecorder {
                 journals[run] = nil
             }
             let paths = Set(found.map(\.path))
-            for checkpoint in spool.checkpoints.values
-            where isJournal(checkpoint) && !paths.contains(checkpoint.path) {
-                spool.forget(Spool.SourceKey(checkpoint))
+            for checkpoint in segments.checkpoints.values {
+                if case .journal(let journal) = checkpoint.progress, !paths.contains(journal.path) {
+                    segments.forget(checkpoint.number)
+                }
             }
             reported.remove("journals")
         } catch {
@@ -52,16 +31,56 @@ extension SourceRecorder {
         }
     }
 
-    func readJournals() -> Bool {
+    private func consider(_ folder: JournalFolder) throws {
+        if let known = journals[folder.run] {
+            if known.isThere { return }
+            logger.error("a journal was made again", metadata: ["path": "\(folder.path)"])
+            journals[folder.run] = nil
+        }
+        guard journals.count < Limits.journalsMax else {
+            return report(
+                "more than \(Limits.journalsMax) journals: the rest waits", "journals max",
+                AgentError(folder.path))
+        }
+        do {
+            guard let journal = try FollowedJournal(folder, { known(folder, $0) }) else { return }
+            let others = journals.values.count { $0.owner == journal.owner }
+            guard others < Limits.journalsOfUserMax else {
+                return report(
+                    "more than \(Limits.journalsOfUserMax) journals of one user: the rest waits",
+                    "journals of \(journal.owner)", AgentError(folder.path))
+            }
+            journals[folder.run] = journal
+        } catch {
+            report("cannot follow the journal", folder.path, error)
+        }
+    }
+
+    /// The number and the checkpoint of a journal with this lock; a new number where there is none.
+    private func known(
+        _ folder: JournalFolder, _ status: DiskStatus
+    ) -> (UInt64, SourceCheckpoint?) {
+        for checkpoint in Array(pending.values) + Array(segments.checkpoints.values) {
+            if case .journal(let journal) = checkpoint.progress, journal.path == folder.path,
+                journal.device == status.device, journal.inode == status.inode
+            {
+                return (checkpoint.number, checkpoint)
+            }
+        }
+        return (newSourceNumber(), nil)
+    }
+
+    func readJournals(_ now: Double) -> Bool {
         var hasRead = false
         // Begins with another one each time: none keeps the others waiting.
         let runs = Array(journals.keys)
         firstJournal = runs.isEmpty ? 0 : (firstJournal + 1) % runs.count
         for run in runs[firstJournal...] + runs[..<firstJournal]
-        where batch.byteCount < Limits.commitBytesMax {
+        where sink.batch.cost < Limits.commitCostMax {
+            guard journals[run]!.isDue(now) else { continue }
             do {
                 let isNew = journals[run]!.key == nil
-                if try journals[run]!.read({ batch.add($0, $1) }) { hasRead = true }
+                if try journals[run]!.read(now, into: &sink.batch) { hasRead = true }
                 if isNew, let key = journals[run]!.key {
                     logger.info(
                         "reading the journal",
@@ -76,14 +95,14 @@ extension SourceRecorder {
         return hasRead
     }
 
-    func finishJournals(_ now: WallTime) {
+    func finishJournals(_ now: Double, _ wall: WallTime) {
         for run in journals.keys {
             do {
-                guard try journals[run]!.finishIfEnded(now: now, { batch.add($0, $1) }) else {
-                    continue
-                }
+                guard
+                    try journals[run]!.finishIfEnded(now, wall: wall, into: &sink.batch)
+                else { continue }
                 note(journals[run]!.takeCheckpoint())
-                if batch.beganSeconds == nil { batch.beganSeconds = Double(now.nanoseconds) / 1e9 }
+                noteRead(now)
                 logger.info(
                     "ended",
                     metadata: ["process": "\(journals[run]!.key?.process.description ?? "?")"])

@@ -13,41 +13,92 @@ extension Archive {
         }
     }
 
-    /// The blocks of an execution: by creation of their segment, then its id, then offset; an order that does not
-    /// depend on when they arrived.
-    package func blocks(of execution: String) throws(ArchiveError) -> [BlockRecord] {
+    /// The segments that hold events of an execution: by creation, then id; an order that does not depend on when they arrived.
+    package func segments(
+        of execution: String
+    ) throws(ArchiveError) -> [(agent: Identity128, segment: Identity128, byteCount: Int)] {
         try catalogue.read { database in
-            let rows = try Row.fetchCursor(
+            let rows = try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT block.id, segment.host AS agent, segment.name AS segment, block.offset, block.bytes,
-                        process.host, process.name, process.incarnation, process.run, process.originRun,
-                        process.originSequence, block.events, block.first, block.last
-                    FROM block JOIN process ON process.id = block.process JOIN segment ON segment.id = block.segment
-                    WHERE process.execution = ? ORDER BY segment.created, segment.name, block.offset
+                    SELECT segment.agent, segment.name, segment.bytes FROM presence JOIN segment ON segment.id = presence.segment
+                    WHERE presence.execution = ? ORDER BY segment.created, segment.name
                     """,
                 arguments: [execution])
-            var blocks: [BlockRecord] = []
-            while let row = try rows.next() {
+            return try rows.map { row in
                 // What is left out here would shorten answers without a word.
-                guard let host = Identity128(stored: row["agent"]),
-                    let segment = Identity128(stored: row["segment"]),
-                    let key = Catalogue.key(row, execution: execution)
-                else {
-                    throw ArchiveError.failed(
-                        "the catalogue's entry of block \(row["id"] as Int) is damaged: `lightcone catalogue rebuild` makes it anew"
-                    )
-                }
-                blocks.append(
-                    BlockRecord(
-                        id: row["id"], host: host, segment: segment, offset: row["offset"],
-                        byteCount: row["bytes"],
-                        key: key,
-                        count: row["events"], first: UInt64(row["first"] as Int64),
-                        last: UInt64(row["last"] as Int64)))
+                guard let agent = Identity128(stored: row["agent"]),
+                    let segment = Identity128(stored: row["name"])
+                else { throw Archive.damagedEntry("a segment") }
+                return (agent, segment, row["bytes"])
             }
-            return blocks
         }
+    }
+
+    private static func damagedEntry(_ what: String) -> ArchiveError {
+        .failed(
+            "the catalogue's entry of \(what) is damaged: `lightcone catalogue rebuild` makes it anew"
+        )
+    }
+
+    /// The processes of an execution, the highest number of their events that was ever taken, and how many were.
+    package func processes(
+        of execution: String
+    ) throws(ArchiveError) -> [(process: ProcessKey, last: UInt64, events: Int)] {
+        try catalogue.read { database in
+            try Row.fetchAll(
+                database, sql: "SELECT * FROM process WHERE execution = ? ORDER BY id",
+                arguments: [execution]
+            ).map { row in
+                guard let key = Catalogue.key(row, execution: execution) else {
+                    throw Archive.damagedEntry("a process")
+                }
+                return (key, UInt64(row["last"] as Int64), row["events"])
+            }
+        }
+    }
+
+    /// The frames of a segment from `offset` on, up to `end`, in order. O(frames): reads their headers only, but past damage
+    /// whatever follows it.
+    package func frames(
+        agent: Identity128, segment: Identity128, from offset: Int, to end: Int
+    ) -> [FramePlace] {
+        var places: [FramePlace] = []
+        func add(_ offset: Int, _ byteCount: Int, damage: String? = nil) {
+            places.append(
+                FramePlace(
+                    agent: agent, segment: segment, offset: offset, byteCount: byteCount,
+                    damage: damage))
+        }
+        var next = max(offset, SegmentHeader.byteCount)
+        do {
+            let file = try disk.open(segmentPath(agent: agent, segment: segment), .read)
+            let source = BytesOnDisk(file)
+            do {
+                while next < end {
+                    guard let frame = try SegmentLayout.frame(source, at: next, end: end) else {
+                        break
+                    }
+                    add(next, frame.frameByteCount)
+                    next += frame.frameByteCount
+                }
+            } catch SegmentError.malformed {
+                var scanner = SegmentScanner(source, from: next, to: end)
+                while let item = try scanner.next() {
+                    switch item {
+                    case .frame(let frame): add(frame.offset, frame.bytes.count)
+                    case .damage(let damage) where damage.byteCount > 0:
+                        add(
+                            damage.offset, damage.byteCount,
+                            damage: "segment \(segment), byte \(damage.offset): \(damage.text)")
+                    case .damage: break
+                    }
+                }
+            }
+        } catch {
+            add(next, end - next, damage: "segment \(segment), from byte \(next) on: \(error)")
+        }
+        return places
     }
 
     /// By host, how far in time its agent has read what is recorded there: where it took a new identity, the one that has read furthest.
@@ -85,35 +136,30 @@ extension Archive {
         }
     }
 
-    /// Compares files and catalogue: cuts off what was never acknowledged, and tells what is missing. For whoever
-    /// opens the archive to write to it.
+    /// Compares files and catalogue, for whoever opens the archive to write to it: takes into the catalogue what it lacks
+    /// of what is here, and tells what is missing. Cuts nothing off. O(segments + bytes that the catalogue lacks).
     package func recover() throws(ArchiveError) -> [String] {
         var warnings: [String] = []
-        let segments = try catalogue.read { database in
-            try Row.fetchAll(database, sql: "SELECT name, host, bytes FROM segment")
-        }
-        for row in segments {
-            guard let name = Identity128(stored: row["name"]),
-                let host = Identity128(stored: row["host"])
-            else {
-                continue
-            }
-            let expected: Int = row["bytes"]
-            let path = segmentPath(host: host, segment: name)
-            do throws(DiskError) {
-                guard let status = try disk.status(path) else {
-                    warnings.append("\(path) is gone: \(expected) acknowledged bytes are lost")
-                    continue
-                }
-                if status.byteCount < expected {
+        let known = try catalogue.segments()
+        for (segment, state) in known.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+            let path = segmentPath(agent: state.agent, segment: segment)
+            do {
+                let size = try disk.status(path)?.byteCount
+                if let size, size < state.byteCount {
                     warnings.append(
-                        "\(path) has \(status.byteCount) bytes: \(expected) were acknowledged")
-                } else if status.byteCount > expected {
-                    try disk.open(path, .write).truncate(to: expected)
+                        "\(path) has \(size) bytes: \(state.byteCount) were acknowledged")
+                } else if size == nil {
+                    warnings.append(
+                        "\(path) is gone: \(state.byteCount) acknowledged bytes are lost")
                 }
             } catch {
                 throw Archive.failure(error)
             }
+        }
+        try forEachSegment { path, segment in
+            let size = try disk.status(path)?.byteCount ?? 0
+            guard size > known[segment]?.byteCount ?? 0 else { return }
+            warnings += try take(path, after: known[segment])
         }
         return warnings
     }
@@ -123,46 +169,62 @@ extension Archive {
     package func rebuild() throws(ArchiveError) -> [String] {
         try catalogue.beginRebuild()
         var problems: [String] = []
+        try forEachSegment { path, _ in problems += try take(path, after: nil) }
+        try catalogue.endRebuild()
+        return problems
+    }
+
+    private func forEachSegment(
+        _ body: (String, Identity128) throws -> Void
+    ) throws(ArchiveError) {
         do {
-            for host in try disk.names(path + "/segments") where Identity128(hex: host) != nil {
-                let folder = "\(path)/segments/\(host)"
+            for agent in try disk.names(path + "/segments") where Identity128(hex: agent) != nil {
+                let folder = "\(path)/segments/\(agent)"
                 for name in try disk.names(folder) where name.hasSuffix(".lcseg") {
-                    problems += try rebuild(segment: "\(folder)/\(name)")
+                    guard let segment = Identity128(hex: name.dropLast(6)) else { continue }
+                    try body("\(folder)/\(name)", segment)
                 }
             }
         } catch {
             throw Archive.failure(error)
         }
-        try catalogue.endRebuild()
-        return problems
     }
 
-    private func rebuild(segment path: String) throws -> [String] {
-        var scanner = SegmentScanner(try disk.open(path, .read))
+    /// Takes into the catalogue what a segment holds beyond what that knows. Returns what could not be read.
+    private func take(_ path: String, after state: SegmentState?) throws -> [String] {
+        let file = try disk.open(path, .read)
+        let head = try file.read(at: 0, count: SegmentHeader.byteCount)
+        let header: SegmentHeader
+        do throws(FormatError) {
+            header = try SegmentHeader(decoding: head)
+        } catch {
+            return ["\(path) is left out: \(error)"]
+        }
         var problems: [String] = []
-        var append: Catalogue.Append?
+        var append = Catalogue.Append(
+            header, end: 0, digest: state?.digest ?? SegmentWriter.digest(head))
+        var scanner = SegmentScanner(
+            BytesOnDisk(file), from: state?.byteCount ?? 0, to: file.byteCount,
+            after: state?.digest)
         while let item = try scanner.next() {
-            if append == nil, let header = scanner.header {
-                append = Catalogue.Append(
-                    header: header, end: 0, isSealed: false,
-                    digest: SegmentWriter.digest(header.encoded()), blocks: [], unmatched: [])
-            }
             switch item {
+            case .damage(let damage) where state != nil && damage.isTail: break
             case .damage(let damage):
                 problems.append("\(path), byte \(damage.offset): \(damage.text)")
-            case .block(let block):
-                append?.blocks.append(block)
-                append?.digest = block.digest
-                if block.header.kind == .sources, let commit = try? block.commit() {
-                    append?.note(commit)
-                }
+            case .frame(let frame):
+                if let batch = try? frame.batch() { try append.note(frame, batch) }
+                append.digest = scanner.digest ?? append.digest
             }
+            // In pieces: a segment may hold millions of events.
+            append.end = scanner.intactEnd
         }
-        guard var append else { return problems.isEmpty ? [] : problems + ["\(path) is left out"] }
-        append.end = scanner.intactEnd
         append.isSealed = scanner.isSealed
+        append.end = max(scanner.intactEnd, SegmentHeader.byteCount)
+        guard append.end > state?.byteCount ?? 0 else { return problems }
         // What the catalogue says is acknowledged: it must be on the device first.
-        try disk.open(path, .write).sync()
+        let writable = try disk.open(path, .write)
+        try writable.sync()
+        try disk.sync(folder: parentFolder(path))
         try catalogue.note(append)
         return problems
     }

@@ -7,12 +7,13 @@ import Synchronization
 
 /// Keeps segments, byte for byte as they came, and knows what is in them.
 ///
-///     FOLDER/segments/<host id>/<segment id>.lcseg     the segments
+///     FOLDER/segments/<agent id>/<segment id>.lcseg     the segments
 ///     FOLDER/catalogue.sqlite                          the catalogue
 ///     FOLDER/lock                                      held by the one that writes
 ///
 /// Order of durability: bytes are checked, written, synced (a new file's folder too), then noted in the catalogue, then
-/// acknowledged. What is in a file beyond what the catalogue says was never acknowledged, and is overwritten.
+/// acknowledged. The segments are the truth, and the catalogue an index of them: what a segment's own chain of digests proves
+/// is taken into a catalogue that does not have it (`recover`), and nothing is cut off for its sake.
 /// Calls block on the disk: never make them on the cooperative pool.
 package final class Archive: Sendable {
     package let path: String
@@ -82,8 +83,8 @@ package final class Archive: Sendable {
         }
     }
 
-    func segmentPath(host: Identity128, segment: Identity128) -> String {
-        "\(path)/segments/\(host)/\(segment).lcseg"
+    func segmentPath(agent: Identity128, segment: Identity128) -> String {
+        "\(path)/segments/\(agent)/\(segment).lcseg"
     }
 
     /// How much of a segment is durable here; nil where nothing is.
@@ -91,18 +92,21 @@ package final class Archive: Sendable {
         try catalogue.read { database in
             try Row.fetchOne(
                 database,
-                sql: "SELECT host, created, bytes, sealed, digest FROM segment WHERE name = ?",
+                sql: "SELECT agent, created, bytes, sealed, digest FROM segment WHERE name = ?",
                 arguments: [Data(segment.bytes)]
             ).flatMap(SegmentState.init)
         }
     }
 
-    /// Appends whole blocks (before the first the file header, after the last perhaps the footer) to a segment at
+    /// Appends whole frames (before the first the file header, after the last perhaps the footer) to a segment at
     /// `offset`, which must be where it ends. Returns where it ends then, durably. Nothing changes where this throws.
-    /// O(bytes): every block is decoded in full before it is kept.
+    /// O(bytes): every frame is decoded in full before it is kept.
+    ///
+    /// - Parameter isOwn: True where this program has just made the frames: then what they say is not decoded again, only whose
+    ///   events they are.
     @discardableResult
     package func append(
-        _ bytes: [UInt8], to segment: Identity128, at offset: Int
+        _ bytes: [UInt8], to segment: Identity128, at offset: Int, isOwn: Bool = false
     ) throws(ArchiveError) -> Appended {
         guard underWay.withLock({ $0.insert(segment).inserted }) else { throw .busy }
         defer { _ = underWay.withLock { $0.remove(segment) } }
@@ -113,14 +117,14 @@ package final class Archive: Sendable {
         guard !bytes.isEmpty else { return Appended(end: offset, namesakes: []) }
         let header: SegmentHeader
         if let state {
-            header = SegmentHeader(host: state.host, segment: segment, created: state.created)
+            header = SegmentHeader(agent: state.agent, segment: segment, created: state.created)
         } else {
             header = try readHeader(bytes, segment)
         }
-        let append = try check(bytes, header, at: offset, after: state?.digest)
+        let append = try check(
+            bytes, header, at: offset, after: state?.digest, isOwn: isOwn)
         do {
             try write(bytes, header, at: offset)
-            if append.isSealed { try checkSealed(header) }
         } catch {
             throw Archive.failure(error)
         }
@@ -134,20 +138,6 @@ package final class Archive: Sendable {
         package let end: Int
         /// The processes in it that were not here before, and have the name and number of another run.
         package let namesakes: [ProcessKey]
-    }
-
-    /// Reads a whole segment back from the disk once, when it is sealed: what is kept is what was sent.
-    private func checkSealed(_ header: SegmentHeader) throws {
-        let path = segmentPath(host: header.host, segment: header.segment)
-        var scanner = SegmentScanner(try disk.open(path, .read))
-        while let item = try scanner.next() {
-            if case .damage(let damage) = item {
-                throw ArchiveError.damaged("\(path), byte \(damage.offset): \(damage.text)")
-            }
-        }
-        guard scanner.isSealed else {
-            throw ArchiveError.damaged("\(path): the footer is not intact")
-        }
     }
 
     private func readHeader(_ bytes: [UInt8], _ segment: Identity128) throws(ArchiveError)
@@ -169,14 +159,13 @@ package final class Archive: Sendable {
 
     /// Decodes everything that is to be appended.
     private func check(
-        _ bytes: [UInt8], _ header: SegmentHeader, at offset: Int, after digest: [UInt8]?
+        _ bytes: [UInt8], _ header: SegmentHeader, at offset: Int, after digest: [UInt8]?,
+        isOwn: Bool
     ) throws(ArchiveError) -> Catalogue.Append {
         let start = digest == nil ? SegmentHeader.byteCount : offset
         let digest = digest ?? SegmentWriter.digest(bytes.prefix(SegmentHeader.byteCount))
-        var append = Catalogue.Append(
-            header: header, end: offset + bytes.count, isSealed: false, digest: digest, blocks: [],
-            unmatched: [])
-        if let first = try? BlockHeader(atStartOf: Array(bytes[(start - offset)...])),
+        var append = Catalogue.Append(header, end: offset + bytes.count, digest: digest)
+        if let first = try? FrameHeader(atStartOf: bytes[(start - offset)...]),
             first.previousDigest != digest
         {
             throw .notContinuation(
@@ -185,25 +174,26 @@ package final class Archive: Sendable {
         }
         var scanner = SegmentScanner(
             BytesInMemory(bytes, at: offset), appendedAt: start, after: digest)
+        var expanded = 0
         do {
             while let item = try scanner.next() {
                 switch item {
                 case .damage(let damage):
                     throw ArchiveError.damaged(
                         "segment \(header.segment), byte \(damage.offset): \(damage.text)")
-                case .block(let block):
+                case .frame(let frame):
+                    expanded += frame.header.orderRawCount + frame.header.contentRawCount
+                    guard expanded <= Limits.appendExpandedBytesMax else {
+                        throw ArchiveError.damaged(
+                            "segment \(header.segment): what came expands to more than \(Limits.appendExpandedBytesMax) bytes"
+                        )
+                    }
                     do {
-                        if block.header.kind == .sources {
-                            append.note(try block.commit())
-                        } else {
-                            try block.verify()
-                        }
+                        try append.note(frame, isOwn ? frame.causality() : frame.batch())
                     } catch {
                         throw ArchiveError.damaged(
-                            "segment \(header.segment), block at byte \(block.offset): \(error)")
+                            "segment \(header.segment), frame at byte \(frame.offset): \(error)")
                     }
-                    append.blocks.append(block)
-                    append.digest = block.digest
                 }
             }
         } catch let error as ArchiveError {
@@ -211,13 +201,18 @@ package final class Archive: Sendable {
         } catch {
             throw .failed("\(error)")
         }
+        append.digest = scanner.digest ?? digest
         append.isSealed = scanner.isSealed
         return append
     }
 
     private func write(_ bytes: [UInt8], _ header: SegmentHeader, at offset: Int) throws {
-        let path = segmentPath(host: header.host, segment: header.segment)
-        if offset == 0 { try disk.make(folder: parentFolder(path)) }
+        let path = segmentPath(agent: header.agent, segment: header.segment)
+        if offset == 0 {
+            try disk.make(folder: parentFolder(path))
+            // Also where an earlier try made it, and could not sync it.
+            try disk.sync(folder: self.path + "/segments")
+        }
         let file = try disk.open(path, .write)
         guard file.byteCount >= offset else {
             throw ArchiveError.damaged(
@@ -234,45 +229,32 @@ package final class Archive: Sendable {
         if offset == 0 { try disk.sync(folder: parentFolder(path)) }
     }
 
-    /// The block at a place. Throws `.damaged` where it cannot be read as it was acknowledged.
-    package func read(_ block: BlockRecord) throws(ArchiveError) -> StoredBlock {
+    /// The frame at a place. Throws `.damaged` where it cannot be read as it was acknowledged.
+    package func read(_ place: FramePlace) throws(ArchiveError) -> StoredFrame {
+        if let damage = place.damage { throw .damaged(damage) }
         do {
-            let file = try disk.open(segmentPath(host: block.host, segment: block.segment), .read)
-            let bytes = try file.read(at: block.offset, count: block.byteCount)
-            guard bytes.count == block.byteCount else {
-                throw ArchiveError.damaged(
-                    "\(file.path): expected \(block.byteCount) bytes at \(block.offset), found \(bytes.count)"
-                )
-            }
-            let stored = try StoredBlock(decoding: bytes, at: block.offset)
-            guard let events = stored.header.events, events.key == block.key,
-                events.first == block.first, events.last == block.last,
-                events.count == block.count
-            else {
-                throw ArchiveError.damaged(
-                    "\(file.path): at \(block.offset) are other events than the catalogue says")
-            }
-            return stored
-        } catch let error as ArchiveError {
-            throw error
+            let file = try disk.open(
+                segmentPath(agent: place.agent, segment: place.segment), .read)
+            let bytes = try file.read(at: place.offset, count: place.byteCount)
+            return try StoredFrame(decoding: bytes, at: place.offset)
         } catch {
-            throw .damaged("segment \(block.segment): \(error)")
+            throw .damaged("segment \(place.segment), byte \(place.offset): \(error)")
         }
     }
 }
 
 /// How much of a segment an archive has.
 package struct SegmentState: Sendable {
-    package let host: Identity128
+    package let agent: Identity128
     package let created: WallTime
     package let byteCount: Int
     package let isSealed: Bool
-    /// Of the last block.
+    /// Of the last frame.
     package let digest: [UInt8]
 
     init?(_ row: Row) {
-        guard let host = Identity128(stored: row["host"]) else { return nil }
-        self.host = host
+        guard let agent = Identity128(stored: row["agent"]) else { return nil }
+        self.agent = agent
         created = WallTime(nanoseconds: row["created"])
         byteCount = row["bytes"]
         isSealed = row["sealed"]
@@ -280,17 +262,14 @@ package struct SegmentState: Sendable {
     }
 }
 
-/// Where a block of events lies, and what it holds.
-package struct BlockRecord: Sendable {
-    package let id: Int
-    package let host: Identity128
+/// Where a frame lies.
+package struct FramePlace: Hashable, Sendable {
+    package let agent: Identity128
     package let segment: Identity128
     package let offset: Int
     package let byteCount: Int
-    package let key: ProcessKey
-    package let count: Int
-    package let first: UInt64
-    package let last: UInt64
+    /// For bytes between frames that are none: what is wrong with them.
+    package let damage: String?
 }
 
 extension Identity128 {

@@ -6,7 +6,7 @@ package enum ArchiveError: Error, Sendable, CustomStringConvertible {
     case busy
     /// The bytes are intact, and follow on others than those that are here.
     case notContinuation(String)
-    /// The bytes are no intact blocks.
+    /// The bytes are no intact frames.
     case damaged(String)
     /// The device has no room left.
     case full(String)

@@ -3,31 +3,30 @@ import FoundationEssentials
 import GRDB
 import Segments
 
-/// The index of an archive's segments and blocks, in SQLite: `catalogue.sqlite` beside the segments. It holds nothing
-/// that cannot be found again in them.
+/// The index of an archive's segments, in SQLite: `catalogue.sqlite` beside the segments. It holds nothing
+/// that cannot be found again in them, and nothing for each frame or event.
 ///
-///     segment   = one row each: durable bytes, whether sealed, digest of the last block
-///     process   = execution, host, name, incarnation, run and origin: a row for each that its events say
-///     block     = where it lies, whose events it holds, its range, its times
+///     segment   = one row each: whose it is, durable bytes, whether sealed, digest of the last frame
+///     process   = execution, host, name, incarnation, run and origin: a row for each that its events say; the highest
+///                 number, and how many events were taken
+///     presence  = which segments hold events of which executions
 ///     agent     = which machine an agent reads, and how far in time it has
 ///     unmatched = lines that were no events
 struct Catalogue: Sendable {
     let database: any DatabaseWriter
 
-    private static let schemaVersion = 2
+    private static let schemaVersion = 3
 
     init(path: String, isReadOnly: Bool) throws(ArchiveError) {
         var configuration = Configuration()
         configuration.readonly = isReadOnly
         configuration.busyMode = .timeout(10)
-        configuration.prepareDatabase { database in
-            if !isReadOnly { try database.execute(sql: "PRAGMA synchronous = FULL") }
-        }
         do {
             if isReadOnly {
                 database = try DatabaseQueue(path: path, configuration: configuration)
             } else {
                 database = try DatabasePool(path: path, configuration: configuration)
+                try database.writeWithoutTransaction { try Catalogue.syncCommits($0) }
                 try database.write { try Catalogue.migrate($0) }
             }
             let version = try database.read {
@@ -45,7 +44,19 @@ struct Catalogue: Sendable {
         }
     }
 
+    /// Has each commit synced: a pool with a log of its own sets its connection to less than that when it is made.
+    private static func syncCommits(_ database: Database) throws {
+        try database.execute(sql: "PRAGMA synchronous = FULL")
+        let level = try Int.fetchOne(database, sql: "PRAGMA synchronous")
+        guard level == 2 else {
+            throw ArchiveError.failed(
+                "the catalogue does not sync its commits: expected synchronous 2, found \(level ?? -1)"
+            )
+        }
+    }
+
     static func failure(_ error: any Error, _ path: String) -> ArchiveError {
+        if let error = error as? ArchiveError { return error }
         if let error = error as? DatabaseError, error.resultCode == .SQLITE_FULL {
             return .full("cannot write \(path): no space left on device")
         }
@@ -57,25 +68,23 @@ struct Catalogue: Sendable {
         try database.execute(
             sql: """
                 CREATE TABLE segment (
-                    id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, host BLOB NOT NULL,
+                    id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, agent BLOB NOT NULL,
                     created INTEGER NOT NULL, bytes INTEGER NOT NULL, sealed INTEGER NOT NULL, digest BLOB NOT NULL);
                 CREATE TABLE process (
                     id INTEGER PRIMARY KEY, execution TEXT NOT NULL, host TEXT NOT NULL, name TEXT NOT NULL,
                     incarnation INTEGER NOT NULL, identity BLOB NOT NULL, run BLOB, originRun INTEGER, originSequence INTEGER,
+                    last INTEGER NOT NULL, events INTEGER NOT NULL,
                     UNIQUE (execution, host, name, incarnation, identity, originRun, originSequence));
                 CREATE INDEX processByName ON process (execution, name, incarnation);
+                CREATE TABLE presence (
+                    execution TEXT NOT NULL, segment INTEGER NOT NULL REFERENCES segment,
+                    PRIMARY KEY (execution, segment)) WITHOUT ROWID;
                 CREATE TABLE agent (
                     name BLOB PRIMARY KEY, host TEXT NOT NULL, readUpTo INTEGER);
-                CREATE TABLE block (
-                    id INTEGER PRIMARY KEY AUTOINCREMENT, segment INTEGER NOT NULL REFERENCES segment,
-                    offset INTEGER NOT NULL, bytes INTEGER NOT NULL, process INTEGER NOT NULL REFERENCES process,
-                    events INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-                    timeMin INTEGER, timeMax INTEGER, UNIQUE (segment, offset));
-                CREATE INDEX blockByProcess ON block (process);
                 CREATE TABLE unmatched (
                     segment INTEGER NOT NULL REFERENCES segment, path TEXT NOT NULL, line INTEGER NOT NULL,
                     execution TEXT NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL);
-                PRAGMA user_version = 2;
+                PRAGMA user_version = 3;
                 PRAGMA application_id = 1;
                 """)
     }
@@ -83,7 +92,7 @@ struct Catalogue: Sendable {
     /// Forgets everything, for a rebuild, which `endRebuild` ends: a catalogue that was left half made is made again.
     func beginRebuild() throws(ArchiveError) {
         try write { database in
-            for table in ["unmatched", "block", "process", "agent", "segment"] {
+            for table in ["unmatched", "presence", "process", "agent", "segment"] {
                 try database.execute(sql: "DELETE FROM \(table)")
             }
             try database.execute(sql: "PRAGMA application_id = 1")
@@ -112,24 +121,29 @@ struct Catalogue: Sendable {
     func note(_ append: Append) throws(ArchiveError) -> [ProcessKey] {
         try write { database in
             var namesakes: [ProcessKey] = []
-            try database.execute(
+            try database.cachedStatement(
                 sql: """
-                    INSERT INTO segment (name, host, created, bytes, sealed, digest) VALUES (?, ?, ?, ?, ?, ?)
+                    INSERT INTO segment (name, agent, created, bytes, sealed, digest) VALUES (?, ?, ?, ?, ?, ?)
                     ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes, sealed = excluded.sealed, digest = excluded.digest
-                    """,
-                arguments: [
-                    Data(append.header.segment.bytes), Data(append.header.host.bytes),
-                    append.header.created.nanoseconds, append.end, append.isSealed,
-                    Data(append.digest),
-                ])
+                    """
+            ).execute(arguments: [
+                Data(append.header.segment.bytes), Data(append.header.agent.bytes),
+                append.header.created.nanoseconds, append.end, append.isSealed,
+                Data(append.digest),
+            ])
             guard
                 let segment = try Int64.fetchOne(
                     database, sql: "SELECT id FROM segment WHERE name = ?",
                     arguments: [Data(append.header.segment.bytes)])
             else { return [] }
-            for block in append.blocks {
-                guard let events = block.header.events else { continue }
-                if try note(block, events, segment, database) { namesakes.append(events.key) }
+            for execution in Set(append.taken.keys.map { ExactText($0.execution) }) {
+                try database.execute(
+                    sql: "INSERT OR IGNORE INTO presence VALUES (?, ?)",
+                    arguments: [execution.text, segment])
+            }
+            for (key, taken) in append.taken.sorted(by: { ProcessKey.listedBefore($0.key, $1.key) })
+            {
+                if try note(key, taken, database) { namesakes.append(key) }
             }
             if !append.host.isEmpty {
                 try database.execute(
@@ -138,7 +152,7 @@ struct Catalogue: Sendable {
                         SET host = excluded.host, readUpTo = max(ifnull(readUpTo, excluded.readUpTo), excluded.readUpTo)
                         """,
                     arguments: [
-                        Data(append.header.host.bytes), append.host, append.readUpTo?.nanoseconds,
+                        Data(append.header.agent.bytes), append.host, append.readUpTo?.nanoseconds,
                     ])
             }
             for (path, line) in append.unmatched.prefix(Limits.unmatchedOfSegmentMax) {
@@ -153,23 +167,28 @@ struct Catalogue: Sendable {
         }
     }
 
-    /// Notes a block; true where its process is new here and has the name and number of another run.
+    /// Notes that a process has events up to a number; true where it is new here and has the name and number of another run.
     private func note(
-        _ block: StoredBlock, _ events: BlockHeader.Summary, _ segment: Int64, _ database: Database
+        _ key: ProcessKey, _ taken: Append.Taken, _ database: Database
     ) throws -> Bool {
-        let (process, isNamesake) = try Catalogue.process(events.key, database)
-        try database.execute(
-            sql: """
-                INSERT INTO block (segment, offset, bytes, process, events, first, last, timeMin, timeMax)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-            arguments: [
-                segment, block.offset, block.bytes.count, process, events.count,
-                Int64(events.first),
-                Int64(events.last), events.times?.lowerBound.nanoseconds,
-                events.times?.upperBound.nanoseconds,
-            ])
+        let (process, isNamesake) = try Catalogue.process(key, database)
+        try database.cachedStatement(
+            sql: "UPDATE process SET last = max(last, ?), events = events + ? WHERE id = ?"
+        ).execute(arguments: [Int64(taken.last), taken.events, process])
         return isNamesake
+    }
+
+    /// All segments, by name.
+    func segments() throws(ArchiveError) -> [Identity128: SegmentState] {
+        try read { database in
+            var states: [Identity128: SegmentState] = [:]
+            for row in try Row.fetchAll(database, sql: "SELECT * FROM segment") {
+                guard let name = Identity128(stored: row["name"]), let state = SegmentState(row)
+                else { continue }
+                states[name] = state
+            }
+            return states
+        }
     }
 
     /// The row of a process, made where there is none; and whether it was made, and another run has its name and number.
@@ -188,9 +207,9 @@ struct Catalogue: Sendable {
         ]
         let condition =
             "execution = ? AND host = ? AND name = ? AND incarnation = ? AND identity = ? AND originRun = ? AND originSequence = ?"
-        if let known = try Int64.fetchOne(
-            database, sql: "SELECT id FROM process WHERE \(condition)", arguments: identity)
-        {
+        let find = try database.cachedStatement(
+            sql: "SELECT id FROM process WHERE \(condition)")
+        if let known = try Int64.fetchOne(find, arguments: identity) {
             return (known, false)
         }
         let others = try Int.fetchOne(
@@ -204,8 +223,8 @@ struct Catalogue: Sendable {
             ])
         try database.execute(
             sql: """
-                INSERT INTO process (execution, host, name, incarnation, identity, originRun, originSequence, run)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO process (execution, host, name, incarnation, identity, originRun, originSequence, run, last, events)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)
                 """,
             arguments: identity + [key.run.map { Data($0.bytes) }])
         return (database.lastInsertedRowID, others ?? 0 > 0)
@@ -231,16 +250,39 @@ struct Catalogue: Sendable {
     struct Append {
         var header: SegmentHeader
         var end: Int
-        var isSealed: Bool
+        var isSealed = false
         var digest: [UInt8]
-        var blocks: [StoredBlock]
-        var unmatched: [(path: String, line: UnmatchedLine)]
+        var taken: [ProcessKey: Taken] = [:]
+        var unmatched: [(path: String, line: UnmatchedLine)] = []
         /// The machine that the agent reads, and how far in time it has; empty where it is none.
         var host = ""
         var readUpTo: WallTime?
 
-        /// Takes in what a commit says.
-        mutating func note(_ commit: Commit) {
+        /// What is of one process.
+        struct Taken {
+            /// The highest number.
+            var last: UInt64 = 0
+            var events = 0
+        }
+
+        init(_ header: SegmentHeader, end: Int, digest: [UInt8]) {
+            self.header = header
+            self.end = end
+            self.digest = digest
+        }
+
+        /// Takes in a frame and what it holds.
+        mutating func note(_ frame: StoredFrame, _ batch: EventBatch) throws(FormatError) {
+            var found = [Taken](repeating: Taken(), count: batch.processes.count)
+            for (slot, sequence) in zip(batch.slots, batch.sequences) {
+                found[Int(slot)].last = max(found[Int(slot)].last, sequence)
+                found[Int(slot)].events += 1
+            }
+            for (key, new) in zip(batch.processes, found) {
+                taken[key, default: Taken()].last = max(taken[key]?.last ?? 0, new.last)
+                taken[key]!.events += new.events
+            }
+            guard let commit = try frame.commit() else { return }
             if !commit.host.isEmpty { host = commit.host }
             if let time = commit.readUpTo { readUpTo = readUpTo.map { max($0, time) } ?? time }
             for checkpoint in commit.checkpoints

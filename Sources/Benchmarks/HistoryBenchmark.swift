@@ -14,8 +14,9 @@ enum HistoryBenchmark {
         var history = History(execution: "main")
         let loading = seconds {
             var simulation = StreamedSimulation(processes: processCount, seed: 1)
-            simulation.run(events: eventCount) { block in
-                precondition(history.append(block), "blocks of one process come in order")
+            simulation.run(events: eventCount) { frame in
+                precondition(
+                    history.append(frame).isEmpty, "frames of one process come in order")
             }
             history.finish()
         }
@@ -87,31 +88,34 @@ enum HistoryBenchmark {
     }
 }
 
-/// A random run whose events become blocks as they happen: nothing but the history is kept.
+/// A random run whose events become frames as they happen: nothing but the history is kept.
 private struct StreamedSimulation {
     private var random: SeededGenerator
     private var clocks: [[UInt64]]
     private var underWay: [(to: Int, from: Int, clock: [UInt64])] = []
-    private var columns: [CausalColumns]
-    private var stamped: [[UInt64]]
-    private var blockCount = 0
-    private let ids: [ProcessID]
-    private let runs: [Identity128]
-    private var references: [ProcessReference] { runs.map { .run(RunKey($0)) } }
+    private var batches: [EventBatch]
+    private var written: [[UInt64]]
+    private var frameCount = 0
+    private let keys: [ProcessKey]
+    private let source = Identity128(high: 0, low: 1)
+    private static let frameRows = 8_192
 
     init(processes: Int, seed: UInt64) {
         random = SeededGenerator(seed: seed)
         clocks = Array(repeating: Array(repeating: 0, count: processes), count: processes)
-        stamped = clocks
-        ids = (0..<processes).map { ProcessID(name: "host-\($0)/service") }
-        columns = Array(repeating: CausalColumns(), count: processes)
-        runs = (0..<processes).map { Identity128(high: UInt64($0) + 1, low: seed) }
-        for index in columns.indices { begin(index) }
+        written = clocks
+        keys = (0..<processes).map { index in
+            ProcessKey(
+                execution: "main", host: "host-\(index)",
+                process: ProcessID(name: "host-\(index)/service"),
+                run: Identity128(high: UInt64(index) + 1, low: seed))
+        }
+        batches = Array(repeating: EventBatch(), count: processes)
     }
 
-    mutating func run(events: Int, _ emit: (HistoryBlock) -> Void) {
+    mutating func run(events: Int, _ emit: (HistoryFrame) -> Void) {
         for step in 0..<events {
-            var index = Int.random(in: 0..<ids.count, using: &random)
+            var index = Int.random(in: 0..<keys.count, using: &random)
             let dice = Int.random(in: 0..<100, using: &random)
             var cause: (process: Int, sequence: UInt64)?
             if dice >= 30, dice < 60, !underWay.isEmpty {
@@ -126,52 +130,38 @@ private struct StreamedSimulation {
             }
             clocks[index][index] += 1
             if dice < 30 {
-                let to = Int.random(in: 0..<ids.count, using: &random)
+                let to = Int.random(in: 0..<keys.count, using: &random)
                 if to != index { underWay.append((to, index, clocks[index])) }
                 if underWay.count > 64 { underWay.removeFirst() }
             }
             record(index, step, dice < 30 ? .send : cause == nil ? .local : .receive, cause)
-            if columns[index].rowCount == 8192 { flush(index, emit) }
+            if batches[index].count == Self.frameRows { flush(index, emit) }
         }
-        for index in ids.indices where columns[index].rowCount > 0 { flush(index, emit) }
+        for index in keys.indices where !batches[index].isEmpty { flush(index, emit) }
     }
 
     private mutating func record(
         _ index: Int, _ step: Int, _ kind: EventKind, _ cause: (process: Int, sequence: UInt64)?
     ) {
+        for entry in keys.indices
+        where entry != index && clocks[index][entry] != written[index][entry] {
+            let reference = batches[index].reference(keys[entry].reference)
+            batches[index].appendChange(reference, clocks[index][entry])
+        }
         if let cause {
-            columns[index].causes.append(
-                RowCause(
-                    row: columns[index].rowCount, process: cause.process, sequence: cause.sequence))
+            let reference = batches[index].reference(keys[cause.process].reference)
+            batches[index].appendCause(reference, cause.sequence, .token)
         }
-        columns[index].sequences.append(clocks[index][index])
-        columns[index].kinds.append(kind)
-        columns[index].times.append(Int64(step) * 1000)
-        columns[index].stamps.append(.complete)
-        for entry in ids.indices
-        where entry != index && clocks[index][entry] != stamped[index][entry] {
-            columns[index].changes.append(ClockChange(process: entry, value: clocks[index][entry]))
-            stamped[index][entry] = clocks[index][entry]
-        }
-        columns[index].changeStarts.append(columns[index].changes.count)
+        let slot = batches[index].slot(of: keys[index])
+        batches[index].endRow(
+            slot: slot, sequence: clocks[index][index], kind: kind, time: Int64(step) * 1000,
+            stamp: .complete, predecessor: written[index][index])
+        written[index] = clocks[index]
     }
 
-    private mutating func flush(_ index: Int, _ emit: (HistoryBlock) -> Void) {
-        emit(
-            HistoryBlock(
-                id: blockCount,
-                key: ProcessKey(
-                    execution: "main", host: "host-\(index)", process: ids[index],
-                    run: runs[index]),
-                columns: columns[index]))
-        blockCount += 1
-        begin(index)
-        stamped[index] = Array(repeating: 0, count: ids.count)
-    }
-
-    private mutating func begin(_ index: Int) {
-        columns[index] = CausalColumns()
-        columns[index].processes = references
-        columns[index].names = Array(repeating: nil, count: ids.count)
+    private mutating func flush(_ index: Int, _ emit: (HistoryFrame) -> Void) {
+        emit(HistoryFrame(id: frameCount, source: source, batch: batches[index]))
+        frameCount += 1
+        batches[index].removeAll()
     }
 }

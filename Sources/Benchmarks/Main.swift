@@ -1,16 +1,25 @@
-/// Benchmarks of the core: `lightcone-bench NAME`. Each prints what it measured, as ratios to a physical limit or to the
-/// textbook's way where it makes a claim of speed. Only `history-memory` can fail: memory is not noisy.
+import Glibc
+
+/// Benchmarks: `lightcone-bench NAME`. Those of the core print what they measured, as ratios to a physical limit or to the
+/// textbook's way where they make a claim of speed; only `history-memory` can fail: memory is not noisy. The others are the
+/// inputs and loads with which `Scripts/bench` measures whole programs.
 @main
 enum Main {
     static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst(2))
         switch CommandLine.arguments.dropFirst().first {
         case "history-memory": HistoryBenchmark.run()
         case "segments": SegmentBenchmark.run()
-        case "record": RecordBenchmark.run(Array(CommandLine.arguments.dropFirst(2)))
+        case "record": RecordBenchmark.run(arguments)
+        case "generate": GenerateBenchmark.run(arguments)
+        case "deflate": DeflateBenchmark.run(arguments)
+        case "journals": JournalLoad.run(arguments)
+        case "live": LiveLoad.run(arguments)
         default:
-            print(
-                "usage: lightcone-bench history-memory | segments | record [--events N] [--bursts N]"
-            )
+            complain(
+                "usage: lightcone-bench history-memory | segments | record | generate | deflate "
+                    + "| journals | live")
+            exit(2)
         }
     }
 }

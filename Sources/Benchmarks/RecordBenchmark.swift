@@ -15,7 +15,7 @@ enum RecordBenchmark {
             print("# cannot make a folder in memory: nothing was measured")
             exit(1)
         }
-        defer { remove(folder) }
+        defer { removeSpool(folder) }
         let spool = SpoolFolder(folder)
         let recorder = Recorder(process: "bench", spool: folder)
         let drain = Drain(spool)
@@ -143,28 +143,13 @@ enum RecordBenchmark {
         }
         return nil
     }
-
-    private static func remove(_ folder: String) {
-        let spool = SpoolFolder(folder)
-        for journal in (try? JournalFolder.all(in: spool.journals)) ?? [] { try? journal.remove() }
-        // A spool in memory keeps its numbers on disk.
-        for durable in spool.durableFolders {
-            let numbers = durable + "/incarnations"
-            for name in (try? RealDisk().names(numbers)) ?? [] {
-                try? RealDisk().remove(file: "\(numbers)/\(name)")
-            }
-            rmdir(numbers)
-            rmdir(durable)
-        }
-        rmdir(spool.journals)
-        rmdir(folder)
-    }
 }
 
 /// Takes events as an agent does, and frees their chunks.
 private final class Drain {
     private let spool: SpoolFolder
     private var readers: [Identity128: JournalReader] = [:]
+    private var batch = EventBatch()
 
     init(_ spool: SpoolFolder) { self.spool = spool }
 
@@ -173,8 +158,8 @@ private final class Drain {
             for folder in try JournalFolder.all(in: spool.journals) {
                 var reader = readers[folder.run] ?? JournalReader(folder)
                 while try reader.read(
-                    bytesMax: 1 << 20, { if case .defect(let text) = $0 { print("# \(text)") } })
-                {}
+                    bytesMax: 1 << 20, into: &batch, { print("# \($0)") })
+                { batch.removeAll() }
                 try folder.free(chunksBelow: reader.chunkNumber)
                 readers[folder.run] = reader
             }

@@ -3,7 +3,7 @@ import Causality
 import Segments
 import SimulatedHistories
 
-/// Events into blocks and back: throughput against plain deflate over the same bytes as text, and size against it.
+/// Events into frames and back: throughput against plain deflate over the same bytes as text, and size against it.
 enum SegmentBenchmark {
     static func run() {
         let process = ProcessID(name: "web-1/api")
@@ -34,21 +34,22 @@ enum SegmentBenchmark {
         let text = Array(lines.joined().utf8)
         let key = ProcessKey(execution: "main", host: "web-1", process: process)
         let header = SegmentHeader(
-            host: Identity128(using: &random), segment: Identity128(using: &random),
+            agent: Identity128(using: &random), segment: Identity128(using: &random),
             created: WallTime(nanoseconds: 0))
 
+        let batch = EventBatch(events, of: key)
         var bytes: [UInt8] = []
         let encoding = seconds {
             var writer = SegmentWriter(header)
             bytes = header.encoded()
-            for run in SegmentWriter.split(events) { bytes += writer.block(Array(run), of: key) }
+            bytes += writer.commit(batch, Commit())
             bytes += writer.footer()
         }
         var decoded = 0
         let decoding = seconds {
             var scanner = SegmentScanner(BytesInMemory(bytes))
             while let item = try? scanner.next() {
-                if case .block(let block) = item { decoded += (try? block.events().count) ?? 0 }
+                if case .frame(let frame) = item { decoded += (try? frame.batch().count) ?? 0 }
             }
         }
         precondition(decoded == events.count, "what was written is read")

@@ -186,6 +186,15 @@ package struct ByteWriter {
     @inlinable
     package mutating func bytes(_ other: some Sequence<UInt8>) { bytes.append(contentsOf: other) }
 
+    /// As for any sequence, without asking at run time what it is: what writes columns does little else.
+    package mutating func bytes(_ other: ArraySlice<UInt8>) {
+        other.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+    }
+
+    package mutating func bytes(_ other: [UInt8]) {
+        other.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+    }
+
     package mutating func string(_ text: String) {
         varint(text.utf8.count)
         bytes.append(contentsOf: text.utf8)

@@ -10,8 +10,8 @@ package struct Event: Hashable, Sendable {
     package var text: String
     package var level: Level?
     package var attributes: [Attribute]
-    /// The send that this receive got its message from, where the source says so.
-    package var cause: EventReference?
+    /// The sends that this receive got its messages from, where the source says so.
+    package var causes: [Cause]
     /// What the event has seen, its own sequence number included: as its source wrote it.
     package var clock: VectorClock
     /// Whether that is all.
@@ -22,7 +22,7 @@ package struct Event: Hashable, Sendable {
     package init(
         id: EventID, kind: EventKind = .local, time: WallTime? = nil, name: String = "",
         text: String = "", level: Level? = nil, attributes: [Attribute] = [],
-        cause: EventReference? = nil, clock: VectorClock, stamp: Stamp = .complete,
+        causes: [Cause] = [], clock: VectorClock, stamp: Stamp = .complete,
         rulesOut: EventReference? = nil
     ) {
         self.id = id
@@ -32,7 +32,7 @@ package struct Event: Hashable, Sendable {
         self.text = text
         self.level = level
         self.attributes = attributes
-        self.cause = cause
+        self.causes = causes
         self.clock = clock
         self.stamp = stamp
         self.rulesOut = rulesOut

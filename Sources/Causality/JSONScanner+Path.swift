@@ -4,15 +4,37 @@ extension JSONScanner {
     /// A key may hold dots itself, and goes before the path that it looks like: at each level the longest key counts that
     /// the path begins with and that has an object. O(bytes · levels)
     package static func value(at path: String, of members: [JSONMember]) -> JSONValue? {
-        if let member = members.last(where: { $0.key == path }) { return member.value }
-        var rest = path[...]
+        find(path[...], members, key: \.key) { member in
+            guard case .object(let text) = member.value else { return nil }
+            return try? object(Array(text.utf8))
+        }?.value
+    }
+
+    /// The same of members as they lie in `bytes`.
+    package static func span(
+        at path: String, _ bytes: [UInt8], _ members: [JSONSpan]
+    ) -> JSONSpan? {
+        find(path[...], members, key: { text(bytes, $0.key, hasEscapes: $0.keyHasEscapes) }) {
+            member in
+            guard member.kind == .object else { return nil }
+            var inner: [JSONSpan] = []
+            guard (try? scan(bytes, member.value, into: &inner)) != nil else { return nil }
+            return inner
+        }
+    }
+
+    /// - Parameter inner: The members of an object; nil for what is none.
+    private static func find<Member>(
+        _ path: Substring, _ members: [Member], key: (Member) -> String,
+        inner: (Member) -> [Member]?
+    ) -> Member? {
+        if let found = members.last(where: { key($0) == path }) { return found }
+        var rest = path
         while let dot = rest.lastIndex(of: ".") {
             rest = path[..<dot]
-            guard case .object(let text)? = members.last(where: { $0.key == rest })?.value else {
-                continue
-            }
-            guard let inner = try? object(Array(text.utf8)) else { return nil }
-            return value(at: String(path[path.index(after: dot)...]), of: inner)
+            guard let outer = members.last(where: { key($0) == rest }), let members = inner(outer)
+            else { continue }
+            return find(path[path.index(after: dot)...], members, key: key, inner: inner)
         }
         return nil
     }

@@ -47,88 +47,202 @@ package struct JSONDefect: Error {
     init(_ reason: String) { self.reason = reason }
 }
 
-/// Reads one JSON object (RFC 8259) at its top level; what nests in it is checked and kept as text.
-/// O(n), and at most `Limits.jsonDepthMax` deep. Bytes that are not UTF-8 become U+FFFD, as do lone
-/// surrogates.
+/// A member of a JSON object, as it lies in the bytes that were scanned.
+package struct JSONSpan: Hashable, Sendable {
+    package enum Kind: UInt8, Sendable {
+        case string, number, literal, object, array
+    }
+
+    /// Inside its quotes.
+    package var key: Range<Int>
+    package var keyHasEscapes: Bool
+    package var kind: Kind
+    /// A string inside its quotes, everything else as it stands.
+    package var value: Range<Int>
+    /// True for a string that has escapes in it.
+    package var hasEscapes: Bool
+}
+
+/// Reads one JSON object (RFC 8259) at its top level; what nests in it is checked and left as it stands.
+/// O(n), and at most `Limits.jsonDepthMax` deep. Of equal keys the last one's value counts, in the place of the first.
 package struct JSONScanner {
     private let bytes: [UInt8]
-    private var index = 0
+    private let start: Int
+    private let end: Int
+    private var index: Int
 
-    private init(_ bytes: [UInt8]) { self.bytes = bytes }
+    private init(_ bytes: [UInt8], _ range: Range<Int>) {
+        self.bytes = bytes
+        start = range.lowerBound
+        end = range.upperBound
+        index = range.lowerBound
+    }
 
-    /// The members in order; of equal keys the last one's value, in the place of the first.
-    package static func object(_ bytes: [UInt8]) throws(JSONDefect) -> [JSONMember] {
-        var scanner = JSONScanner(bytes)
+    /// The members of the object that a part of `bytes` is: in order, in the place of what `members` held.
+    package static func scan(
+        _ bytes: [UInt8], _ range: Range<Int>, into members: inout [JSONSpan]
+    ) throws(JSONDefect) {
+        members.removeAll(keepingCapacity: true)
+        var scanner = JSONScanner(bytes, range)
         scanner.skipSpace()
-        let members = try scanner.members()
+        try scanner.readMembers(&members)
         scanner.skipSpace()
-        guard scanner.index == bytes.count else {
+        guard scanner.index == scanner.end else {
             throw scanner.unexpected("the end after the object")
         }
-        return members
+        JSONScanner.dropRepeated(bytes, &members)
+    }
+
+    /// The members in order, as values. Bytes that are not UTF-8 become U+FFFD, as do lone surrogates.
+    package static func object(_ bytes: [UInt8]) throws(JSONDefect) -> [JSONMember] {
+        var spans: [JSONSpan] = []
+        try scan(bytes, bytes.indices, into: &spans)
+        return spans.map { member in
+            JSONMember(
+                key: text(bytes, member.key, hasEscapes: member.keyHasEscapes),
+                value: value(bytes, member))
+        }
+    }
+
+    /// The value of a member.
+    package static func value(_ bytes: [UInt8], _ member: JSONSpan) -> JSONValue {
+        let text = text(bytes, member)
+        return switch member.kind {
+        case .string: .string(text)
+        case .number: .number(text)
+        case .literal: .literal(text)
+        case .object: .object(text)
+        case .array: .array(text)
+        }
+    }
+
+    /// The text of a member's value.
+    package static func text(_ bytes: [UInt8], _ member: JSONSpan) -> String {
+        text(bytes, member.value, hasEscapes: member.hasEscapes)
+    }
+
+    /// What stands inside the quotes of a string, or any other value's text.
+    package static func text(_ bytes: [UInt8], _ range: Range<Int>, hasEscapes: Bool) -> String {
+        guard hasEscapes else { return String(decoding: bytes[range], as: UTF8.self) }
+        var unescaped: [UInt8] = []
+        unescape(bytes, range, into: &unescaped)
+        return String(decoding: unescaped, as: UTF8.self)
+    }
+
+    private static func dropRepeated(_ bytes: [UInt8], _ members: inout [JSONSpan]) {
+        let hasEscapes = members.contains { $0.keyHasEscapes }
+        if !hasEscapes, members.count <= 16 {
+            var isRepeated = false
+            for (place, member) in members.enumerated() {
+                for other in members[..<place]
+                where other.key.count == member.key.count
+                    && bytes[other.key].elementsEqual(bytes[member.key])
+                { isRepeated = true }
+            }
+            if !isRepeated { return }
+        }
+        var keys = ByteTable()
+        var kept: [JSONSpan] = []
+        kept.reserveCapacity(members.count)
+        var unescaped: [UInt8] = []
+        for member in members {
+            unescaped.removeAll(keepingCapacity: true)
+            if member.keyHasEscapes { unescape(bytes, member.key, into: &unescaped) }
+            let place: Int
+            if member.keyHasEscapes {
+                place = keys.intern(unescaped.span)
+            } else {
+                place = keys.intern(bytes.span.extracting(member.key))
+            }
+            if place < kept.count {
+                var later = member
+                (later.key, later.keyHasEscapes) = (kept[place].key, kept[place].keyHasEscapes)
+                kept[place] = later
+            } else {
+                kept.append(member)
+            }
+        }
+        members = kept
+    }
+
+    /// The values of one JSON array, in order; nil for what is none. O(n)
+    package static func array(_ bytes: [UInt8]) -> [JSONValue]? {
+        var scanner = JSONScanner(bytes, bytes.indices)
+        scanner.skipSpace()
+        guard scanner.take("[") else { return nil }
+        var values: [JSONValue] = []
+        scanner.skipSpace()
+        if !scanner.take("]") {
+            repeat {
+                scanner.skipSpace()
+                guard let span = try? scanner.value(0..<0, false) else { return nil }
+                values.append(value(bytes, span))
+                scanner.skipSpace()
+            } while scanner.take(",")
+            guard scanner.take("]") else { return nil }
+        }
+        scanner.skipSpace()
+        return scanner.index == scanner.end ? values : nil
     }
 
     /// Whether a text is one JSON value: what came from outside is not believed to be. O(n)
-    package static func isValue(_ text: String) -> Bool {
-        var scanner = JSONScanner(Array(text.utf8))
+    package static func isValue(_ text: String) -> Bool { isValue(Array(text.utf8)) }
+
+    package static func isValue(_ bytes: [UInt8]) -> Bool {
+        var scanner = JSONScanner(bytes, bytes.indices)
         scanner.skipSpace()
         guard (try? scanner.skipValue(depth: 0)) != nil else { return false }
         scanner.skipSpace()
-        return scanner.index == scanner.bytes.count
+        return scanner.index == scanner.end
     }
 
     /// The text that `bytes` are the escaped inside of, or nil.
     package static func unescaped(_ bytes: [UInt8]) -> String? {
         let quote = UInt8(ascii: "\"")
-        var scanner = JSONScanner([quote] + bytes + [quote])
-        guard let text = try? scanner.string(), scanner.index == scanner.bytes.count else {
+        let quoted = [quote] + bytes + [quote]
+        var scanner = JSONScanner(quoted, quoted.indices)
+        guard let hasEscapes = try? scanner.skipString(), scanner.index == scanner.end else {
             return nil
         }
-        return text
+        return text(quoted, 1..<quoted.count - 1, hasEscapes: hasEscapes)
     }
 
     private func unexpected(_ what: String) -> JSONDefect {
         let found =
-            index >= bytes.count
-            ? "the end" : string(index..<min(bytes.count, index + 16))
-        return JSONDefect("not JSON at byte \(index): expected \(what), found \(found)")
-    }
-
-    private func string(_ range: Range<Int>) -> String {
-        String(decoding: bytes[range], as: UTF8.self)
+            index >= end
+            ? "the end" : String(decoding: bytes[index..<min(end, index + 16)], as: UTF8.self)
+        return JSONDefect("not JSON at byte \(index - start): expected \(what), found \(found)")
     }
 
     private func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) }
 
     private mutating func skipSpace() {
-        while index < bytes.count, [32, 9, 10, 13].contains(bytes[index]) { index += 1 }
+        while index < end, JSONScanner.isSpace(bytes[index]) { index += 1 }
     }
 
     private mutating func take(_ character: Unicode.Scalar) -> Bool {
-        guard index < bytes.count, bytes[index] == UInt8(ascii: character) else { return false }
+        guard index < end, bytes[index] == UInt8(ascii: character) else { return false }
         index += 1
         return true
     }
 
-    private mutating func members() throws(JSONDefect) -> [JSONMember] {
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == 32 || byte == 10 || byte == 13 || byte == 9
+    }
+
+    private mutating func readMembers(_ members: inout [JSONSpan]) throws(JSONDefect) {
         guard take("{") else { throw unexpected("a JSON object") }
-        var members: [JSONMember] = []
-        var places: [ExactText: Int] = [:]
         skipSpace()
-        if take("}") { return members }
+        if take("}") { return }
         while true {
             skipSpace()
-            let key = try string()
+            let keyStart = index + 1
+            let keyHasEscapes = try skipString()
+            let key = keyStart..<index - 1
             try colon()
-            let value = try value(depth: 1)
-            if let place = places[ExactText(key)] {
-                members[place].value = value
-            } else {
-                places[ExactText(key)] = members.count
-                members.append(JSONMember(key: key, value: value))
-            }
+            members.append(try value(key, keyHasEscapes))
             skipSpace()
-            if take("}") { return members }
+            if take("}") { return }
             guard take(",") else { throw unexpected("`,` or `}`") }
         }
     }
@@ -139,30 +253,39 @@ package struct JSONScanner {
         skipSpace()
     }
 
-    private mutating func value(depth: Int) throws(JSONDefect) -> JSONValue {
-        guard index < bytes.count else { throw unexpected("a value") }
-        let start = index
-        let first = bytes[index]
-        if first == UInt8(ascii: "\"") { return .string(try string()) }
-        try skipValue(depth: depth)
-        let text = string(start..<index)
-        switch first {
-        case UInt8(ascii: "{"): return .object(text)
-        case UInt8(ascii: "["): return .array(text)
-        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(text)
-        default: return .literal(text)
+    private mutating func value(
+        _ key: Range<Int>, _ keyHasEscapes: Bool
+    ) throws(JSONDefect) -> JSONSpan {
+        guard index < end else { throw unexpected("a value") }
+        let first = index
+        if bytes[index] == UInt8(ascii: "\"") {
+            let hasEscapes = try skipString()
+            return JSONSpan(
+                key: key, keyHasEscapes: keyHasEscapes, kind: .string,
+                value: first + 1..<index - 1, hasEscapes: hasEscapes)
         }
+        try skipValue(depth: 1)
+        let kind: JSONSpan.Kind =
+            switch bytes[first] {
+            case UInt8(ascii: "{"): .object
+            case UInt8(ascii: "["): .array
+            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): .number
+            default: .literal
+            }
+        return JSONSpan(
+            key: key, keyHasEscapes: keyHasEscapes, kind: kind, value: first..<index,
+            hasEscapes: false)
     }
 
     private mutating func skipValue(depth: Int) throws(JSONDefect) {
-        guard index < bytes.count else { throw unexpected("a value") }
+        guard index < end else { throw unexpected("a value") }
         switch bytes[index] {
         case UInt8(ascii: "\""): try skipString()
         case UInt8(ascii: "{"): try skipNested(depth: depth, close: "}", hasKeys: true)
         case UInt8(ascii: "["): try skipNested(depth: depth, close: "]", hasKeys: false)
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try skipNumber()
         default:
-            for word in ["true", "false", "null"] where bytes[index...].starts(with: word.utf8) {
+            for word in ["true", "false", "null"] where bytes[index..<end].starts(with: word.utf8) {
                 index += word.utf8.count
                 return
             }
@@ -204,8 +327,8 @@ package struct JSONScanner {
     }
 
     private mutating func skipDigits() throws(JSONDefect) {
-        guard index < bytes.count, isDigit(bytes[index]) else { throw unexpected("a digit") }
-        while index < bytes.count, isDigit(bytes[index]) { index += 1 }
+        guard index < end, isDigit(bytes[index]) else { throw unexpected("a digit") }
+        while index < end, isDigit(bytes[index]) { index += 1 }
     }
 }
 
@@ -215,15 +338,20 @@ extension JSONScanner {
     private mutating func skipString() throws(JSONDefect) -> Bool {
         guard take("\"") else { throw unexpected("a string") }
         var hasEscapes = false
-        while index < bytes.count {
-            switch bytes[index] {
+        while index < end {
+            let byte = bytes[index]
+            if byte > UInt8(ascii: "\\") || byte > UInt8(ascii: "\"") && byte < UInt8(ascii: "\\") {
+                index += 1
+                continue
+            }
+            switch byte {
             case UInt8(ascii: "\""):
                 index += 1
                 return hasEscapes
             case UInt8(ascii: "\\"):
                 hasEscapes = true
                 index += 1
-                guard index < bytes.count else { throw unexpected("an escape") }
+                guard index < end else { throw unexpected("an escape") }
                 if bytes[index] == UInt8(ascii: "u") {
                     guard hexNumber(at: index + 1) != nil else {
                         throw unexpected("four hexadecimal digits")
@@ -240,16 +368,11 @@ extension JSONScanner {
         throw unexpected("the end of a string")
     }
 
-    private mutating func string() throws(JSONDefect) -> String {
-        let start = index + 1
-        let hasEscapes = try skipString()
-        let inside = start..<index - 1
-        return hasEscapes ? unescape(inside) : string(inside)
-    }
-
-    /// The text of a string that `skipString` has checked.
-    private func unescape(_ range: Range<Int>) -> String {
-        var result: [UInt8] = []
+    /// Appends the text of a string that was scanned, from inside its quotes.
+    package static func unescape(
+        _ bytes: [UInt8], _ range: Range<Int>, into result: inout [UInt8]
+    ) {
+        let scanner = JSONScanner(bytes, range)
         var index = range.lowerBound
         while index < range.upperBound {
             guard bytes[index] == UInt8(ascii: "\\") else {
@@ -262,18 +385,17 @@ extension JSONScanner {
                 index += 2
                 continue
             }
-            var code = hexNumber(at: index + 2) ?? 0xfffd
+            var code = scanner.hexNumber(at: index + 2) ?? 0xfffd
             index += 6
             if (0xd800..<0xdc00).contains(code), index + 6 <= range.upperBound,
                 bytes[index] == UInt8(ascii: "\\"), bytes[index + 1] == UInt8(ascii: "u"),
-                let low = hexNumber(at: index + 2), (0xdc00..<0xe000).contains(low)
+                let low = scanner.hexNumber(at: index + 2), (0xdc00..<0xe000).contains(low)
             {
                 code = 0x10000 + (code - 0xd800) << 10 + (low - 0xdc00)
                 index += 6
             }
             result += Array(String(Character(Unicode.Scalar(code) ?? "\u{fffd}")).utf8)
         }
-        return String(decoding: result, as: UTF8.self)
     }
 
     private static func escaped(_ byte: UInt8) -> UInt8? {
@@ -289,7 +411,7 @@ extension JSONScanner {
     }
 
     private func hexNumber(at start: Int) -> UInt32? {
-        guard start + 4 <= bytes.count else { return nil }
+        guard start + 4 <= end else { return nil }
         var value: UInt32 = 0
         for index in start..<start + 4 {
             guard let digit = PercentEscaping.hexDigit(bytes[index]) else { return nil }

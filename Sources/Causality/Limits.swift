@@ -9,8 +9,10 @@ package enum Limits {
     package static let hostBytesMax = 64
     /// Bytes of what a program calls its process.
     package static let processNameBytesMax = 190
-    /// Attributes of one event: one column each in a block.
+    /// Attributes of one event.
     package static let attributesMax = 128
+    /// Messages that one event may have received: a batch consumer's, or a barrier's.
+    package static let causesMax = 1_024
     /// Entries of one vector clock: fits 16 bits where clocks are packed.
     package static let clockEntriesMax = 65_535
     /// The highest sequence number: leaves room for sums in 64 bits without overflow.
@@ -19,6 +21,8 @@ package enum Limits {
     package static let incarnationMax: UInt32 = 1 << 30
     /// Bytes that are kept of a line that was no event, for a person to recognise it by.
     package static let unmatchedLineBytesMax = 256
+    /// Processes of which a batch remembers the last event, from which the next one's clock may go on.
+    package static let processesGoingOnMax = 65_536
     /// How deep JSON may nest: no log nests deeper, and the scanner's stack stays small.
     package static let jsonDepthMax = 64
 }

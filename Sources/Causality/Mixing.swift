@@ -18,7 +18,7 @@ package func mixed(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
 }
 
 @inline(__always)
-private func folded(_ a: UInt64, _ b: UInt64) -> UInt64 {
+func folded(_ a: UInt64, _ b: UInt64) -> UInt64 {
     let product = a.multipliedFullWidth(by: b)
     return product.high ^ product.low
 }

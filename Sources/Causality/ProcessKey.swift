@@ -47,7 +47,19 @@ package struct ProcessKey: Hashable, Sendable {
         if a.process != b.process { return listingOrder(a.process, b.process) }
         let (first, second) = (a.identity, b.identity)
         if first != second { return (first.high, first.low) < (second.high, second.low) }
-        return (a.execution, a.host) < (b.execution, b.host)
+        if !ExactText.isSame(a.execution, b.execution) {
+            return ExactText.isBefore(a.execution, b.execution)
+        }
+        if !ExactText.isSame(a.host, b.host) { return ExactText.isBefore(a.host, b.host) }
+        return rank(a.origin) < rank(b.origin)
+    }
+
+    private static func rank(_ origin: Origin) -> (UInt8, UInt64, UInt64) {
+        switch origin {
+        case .nothing: (0, 0, 0)
+        case .event(let run, let sequence): (1, run.bits, sequence)
+        case .unknown: (2, 0, 0)
+        }
     }
 
     /// The execution that is meant where none is named.

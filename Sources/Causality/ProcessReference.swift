@@ -32,3 +32,15 @@ package enum Origin: Hashable, Sendable {
     /// An earlier run, of which it could not be told where it ended.
     case unknown
 }
+
+extension ProcessReference {
+    /// An order for tables: runs by key, then names. It says nothing about time.
+    package static func isBefore(_ a: ProcessReference, _ b: ProcessReference) -> Bool {
+        switch (a, b) {
+        case (.run(let a), .run(let b)): a.bits < b.bits
+        case (.named(let a), .named(let b)): listingOrder(a, b)
+        case (.run, .named): true
+        case (.named, .run): false
+        }
+    }
+}

@@ -38,6 +38,8 @@ package struct Loss: Hashable, Sendable {
         case originUnknown = 4
         /// It was exported from an archive that did not know all of it either.
         case exported = 5
+        /// The frame before it, from which its clock goes on, cannot be read.
+        case frameMissing = 6
 
         /// The word for it in JSON.
         package var text: String {
@@ -47,6 +49,7 @@ package struct Loss: Hashable, Sendable {
             case .clockFull: "clock-full"
             case .originUnknown: "origin-unknown"
             case .exported: "exported"
+            case .frameMissing: "frame-missing"
             }
         }
     }

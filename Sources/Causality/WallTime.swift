@@ -2,7 +2,27 @@
 package struct WallTime: Hashable, Sendable, Comparable {
     package var nanoseconds: Int64
 
+    @inlinable
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+    /// So many seconds and nanoseconds since 1970, as `timespec` has them; beyond the range, the end of it.
+    @inlinable
+    package init(saturatingSeconds seconds: Int, nanoseconds: Int) {
+        let (scaled, overflow) = Int64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
+        let end = seconds < 0 ? WallTime.earliest.nanoseconds : .max
+        self.init(nanoseconds: overflow ? end : scaled.addingSaturating(Int64(nanoseconds)))
+    }
+
+    /// So many seconds since 1970; beyond the range, the end of it. What is no number is 1970.
+    package init(saturatingSeconds seconds: Double) {
+        let nanoseconds = (seconds * 1e9).rounded(.towardZero)
+        let end = seconds < 0 ? WallTime.earliest.nanoseconds : .max
+        let fitting = nanoseconds.isNaN ? 0 : Int64(exactly: nanoseconds) ?? end
+        self.init(nanoseconds: max(fitting, WallTime.earliest.nanoseconds))
+    }
+
+    /// One more than the least number, which stands for no time where times are columns.
+    @inlinable package static var earliest: WallTime { WallTime(nanoseconds: .min + 1) }
 
     package static func < (a: WallTime, b: WallTime) -> Bool { a.nanoseconds < b.nanoseconds }
 
@@ -40,6 +60,15 @@ package struct WallTime: Hashable, Sendable, Comparable {
         let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
         let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
         return era * 146_097 + dayOfEra - 719_468
+    }
+}
+
+extension Int64 {
+    /// The sum, or the end of the range that it goes beyond: for times from outside.
+    @inlinable
+    package func addingSaturating(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? (other < 0 ? .min : .max) : sum
     }
 }
 

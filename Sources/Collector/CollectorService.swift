@@ -93,14 +93,13 @@ package struct CollectorService: Sendable {
         let router = Router(context: BasicRequestContext.self)
         router.add(middleware: ProblemMiddleware())
         router.get("/healthz") { _, _ in "ok\n" }
+        let readiness = Readiness(archive, threads: uploads)
         router.get("/readyz") { _, _ in
-            do {
-                _ = try await uploads.runIfActive { try archive.executions() }
-                return "ready\n"
-            } catch {
+            if let reason = await readiness.reason {
                 throw Problem(
-                    .serviceUnavailable, "\(error)", retryAfterSeconds: Limits.retrySeconds)
+                    .serviceUnavailable, reason, retryAfterSeconds: Limits.readinessSecondsMax)
             }
+            return "ready\n"
         }
         UploadRoutes(archive: archive, threads: uploads, logger: logger).add(to: router)
         QuestionRoutes(store: ArchiveStore(archive), threads: questions).add(to: router)

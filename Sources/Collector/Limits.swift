@@ -26,6 +26,8 @@ enum Limits {
     static let retrySeconds = 1
     /// The same where the disk is full: somebody has to make room.
     static let retryFullSeconds = 15
+    /// Seconds for which it holds that uploads can be stored, or cannot: to find out costs two syncs of the disk.
+    static let readinessSecondsMax = 3
     /// Processes with another's name that one upload's answer names.
     static let namesakesToldMax = 10
 }

@@ -9,7 +9,7 @@ import Segments
 extension HTTPField.Name {
     static let uploadOffset = HTTPField.Name("Upload-Offset")!
     static let uploadComplete = HTTPField.Name("Upload-Complete")!
-    /// Of the last block that is here, as the next one names it: what tells two segments of one name apart.
+    /// Of the last frame that is here, as the next one names it: what tells two segments of one name apart.
     static let segmentDigest = HTTPField.Name("Lightcone-Segment-Digest")!
 }
 

@@ -74,7 +74,12 @@ struct NDJSONWriter: GraphWriter {
                 if let level = event.level { writer.member("level", level.text) }
                 if let time = event.time { writer.member("time", time.description) }
                 if !event.attributes.isEmpty { writer.member("attributes", event.attributes) }
-                if let cause = listed.cause { writer.member("cause", cause.description) }
+                let causes = listed.causes.map(\.event.description)
+                if causes.count == 1 {
+                    writer.member("cause", causes[0])
+                } else if !causes.isEmpty {
+                    writer.member("causes", causes)
+                }
                 // What is known exactly is written as a clock. What is not says so, or says no more than its log did.
                 switch event.stamp {
                 case .chained, .silent:
@@ -130,11 +135,12 @@ struct PerfettoWriter: GraphWriter {
             let sources = listed.arriving.filter { placed[$0.from] != nil }
             let earliest =
                 ([next[event.id.process] ?? .min]
-                + sources.map { placed[$0.from]! + Self.sliceNanoseconds }).max()!
+                + sources.map { placed[$0.from]!.addingSaturating(Self.sliceNanoseconds) })
+                .max()!
             let stated = event.time?.nanoseconds
             let time = max(stated ?? max(earliest, 0), earliest)
             placed[event.id] = time
-            next[event.id.process] = time &+ Self.sliceNanoseconds
+            next[event.id.process] = time.addingSaturating(Self.sliceNanoseconds)
             let (pid, tid) = (hostNumber[listed.host] ?? 0, track[event.id.process] ?? 0)
             try item {
                 $0.member("ph", "X")

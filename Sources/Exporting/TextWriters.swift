@@ -41,12 +41,12 @@ struct DotWriter: GraphWriter {
 
     private func quote(_ text: String) -> String {
         var result = "\""
-        for scalar in text.unicodeScalars {
+        for scalar in printable(text, keeping: [.lineBreaks, .tabs]).unicodeScalars {
             switch scalar {
             case "\"": result += "\\\""
             case "\\": result += "\\\\"
             case "\n": result += "\\n"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f: result += " "
+            case "\t": result += " "
             default: result.unicodeScalars.append(scalar)
             }
         }
@@ -119,6 +119,7 @@ struct GraphMLWriter: GraphWriter {
             case "\t": result += "&#9;"
             case _ where scalar.value < 0x20 || scalar.value == 0xfffe || scalar.value == 0xffff:
                 result.unicodeScalars.append("\u{fffd}")
+            case _ where scalar.isHarmful: result += "&#\(scalar.value);"
             default: result.unicodeScalars.append(scalar)
             }
         }
@@ -153,11 +154,11 @@ struct MermaidWriter: GraphWriter {
 
     private func escape(_ text: String) -> String {
         var result = ""
-        for scalar in text.unicodeScalars {
+        for scalar in printable(text, keeping: [.lineBreaks, .tabs]).unicodeScalars {
             switch scalar {
+            case "\n", "\t": result += " "
             case "#", ";", "<", ">", "\"", "&", "%", "{", "}", ":", "`", "\\":
                 result += "#\(scalar.value);"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f: result += " "
             default: result.unicodeScalars.append(scalar)
             }
         }
@@ -165,8 +166,8 @@ struct MermaidWriter: GraphWriter {
     }
 }
 
-/// A log for ShiViz: its pattern, an empty delimiter, and the events. A text of several lines is written on one, its
-/// line breaks as `\n`; control characters in a process's name as `%0A` and the like. The clocks are what the graph knows:
+/// A log for ShiViz: its pattern, an empty delimiter, and the events. A text is as a terminal shows it,
+/// so one of several lines stands on one; what is harmful in a process's name is written as `%0A` and the like. The clocks are what the graph knows:
 /// where a source has causes and no clocks, ShiViz sees them too.
 struct ShiVizWriter: GraphWriter {
     func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws {
@@ -186,25 +187,17 @@ struct ShiVizWriter: GraphWriter {
                 }
             }
             let text = event.text.isEmpty ? event.name : event.text
-            try emit("\(name(event.id.process)) \(clock.text)\n\(oneLine(text))\n")
+            try emit(
+                "\(name(event.id.process)) \(clock.text)\n\(printable(text, keeping: .tabs))\n")
         }
     }
 
     /// The raw name where it is the first incarnation: what other tools call the process.
     private func name(_ process: ProcessID) -> String {
         let raw = process.incarnation == 1 ? process.name : process.description
-        return PercentEscaping.escape(raw) { $0 < 0x20 || $0 == 0x7f || $0 == UInt8(ascii: "{") }
-    }
-
-    private func oneLine(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\n", "\u{85}", "\u{2028}", "\u{2029}": result += "\\n"
-            case "\r": result += "\\r"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
+        guard raw.mayBeHarmful() || raw.utf8.contains(UInt8(ascii: "{")) else { return raw }
+        return raw.unicodeScalars.map { scalar in
+            PercentEscaping.escape(String(scalar)) { _ in scalar.isHarmful || scalar == "{" }
+        }.joined()
     }
 }

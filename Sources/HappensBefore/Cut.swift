@@ -20,7 +20,7 @@ extension History {
         Cut(
             sequences: processes.map { line in
                 let last = line.times.lastIndex {
-                    $0 != CausalColumns.noTime && $0 <= time.nanoseconds
+                    $0 != EventBatch.noTime && $0 <= time.nanoseconds
                 }
                 return last.map { line.runs[$0] } ?? 0
             })

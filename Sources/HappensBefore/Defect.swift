@@ -38,7 +38,7 @@ package struct Defect: Hashable, Sendable {
         /// Lines of a source that could not be read as events.
         case unmatchedLine = "unmatched-line"
         /// Bytes of a segment that cannot be read.
-        case damagedBlock = "damaged-block"
+        case damagedFrame = "damaged-frame"
         /// A note: a process's wall clock ran backwards.
         case wallClockBackwards = "wall-clock-backwards"
         /// A note: a message arrived at an earlier wall time than it was sent.

@@ -1,54 +1,137 @@
 import Causality
 
-/// A block of one process on its way into a history.
-package struct HistoryBlock: Sendable {
-    /// A number that the caller finds the block by.
+/// A batch on its way into a history: its rows are by process, as a frame has them.
+package struct HistoryFrame: Sendable {
+    /// A number that the caller finds the frame by.
     package var id: Int
-    package var key: ProcessKey
-    package var columns: CausalColumns
+    /// What tells the frame's source (an agent's segment) from others: clocks go on from frame to frame within one.
+    package var source: Identity128
+    package var batch: EventBatch
+    /// The blocks of the batch: rows of one process, ascending by sequence number, ascending by first row.
+    package let blocks: [HistoryBlock]
 
-    package init(id: Int, key: ProcessKey, columns: CausalColumns) {
+    package init(id: Int, source: Identity128, batch: EventBatch) {
         self.id = id
-        self.key = key
-        self.columns = columns
+        self.source = source
+        self.batch = batch
+        blocks = HistoryBlock.blocks(of: batch)
+    }
+}
+
+/// Rows of one process in a frame, ascending by sequence number.
+package struct HistoryBlock: Hashable, Sendable {
+    /// Index of the process in the frame's batch.
+    package let slot: Int
+    package let rows: Range<Int>
+    /// The event of the process that the first row's clock goes on from; 0 where that is whole.
+    package let predecessor: UInt64
+
+    static func blocks(of batch: EventBatch) -> [HistoryBlock] {
+        var blocks: [HistoryBlock] = []
+        var seen = [Bool](repeating: false, count: batch.processes.count)
+        var start = 0
+        for row in 1..<max(2, batch.count + 1) where start < batch.count {
+            let goesOn =
+                row < batch.count && batch.slots[row] == batch.slots[start]
+                && batch.sequences[row] > batch.sequences[row - 1]
+            if goesOn { continue }
+            let slot = Int(batch.slots[start])
+            blocks.append(
+                HistoryBlock(
+                    slot: slot, rows: start..<row,
+                    predecessor: seen[slot] ? 0 : batch.predecessors[slot]))
+            precondition(
+                blocks.count < 2 || blocks[blocks.count - 2].slot == slot || !seen[slot],
+                "a frame whose rows are not by process")
+            seen[slot] = true
+            start = row
+        }
+        return blocks
     }
 }
 
 extension History {
-    /// Adds a block. O(rows + changed clock entries).
+    /// Adds the events of this execution in a frame. O(rows + changed clock entries).
     ///
-    /// Returns false, and adds nothing, where the block does not lie wholly after what is here of its
-    /// run, or the run is forked: then `rebuild` that run from all its blocks. Call `finish` after the last block.
-    package mutating func append(_ block: HistoryBlock) -> Bool {
-        let identity = LineIdentity(run: block.key.identity)
+    /// Returns the runs of which events were left out, since they do not lie wholly after what is here, or the run is forked, or
+    /// in `excluded`: `rebuild` these from all frames that have them. Call `finish` after the last frame.
+    package mutating func append(
+        _ frame: HistoryFrame, except excluded: Set<Identity128> = []
+    ) -> Set<Identity128> {
+        var left: Set<Identity128> = []
+        var citations = FrameCitations(frame)
+        let wholes = Set(frame.batch.wholes)
+        for block in frame.blocks {
+            let key = frame.batch.processes[block.slot]
+            guard key.execution == execution else { continue }
+            let run = key.identity
+            if excluded.contains(run) || left.contains(run)
+                || !append(block, of: frame, key, wholes, &citations)
+            {
+                left.insert(run)
+            }
+        }
+        return left
+    }
+
+    private mutating func append(
+        _ block: HistoryBlock, of frame: HistoryFrame, _ key: ProcessKey, _ wholes: Set<Int>,
+        _ citations: inout FrameCitations
+    ) -> Bool {
+        let identity = LineIdentity(run: key.identity)
         guard forks[identity.run] == nil else { return false }
-        let process = line(identity, block.key)
-        guard let first = block.columns.sequences.first else { return true }
-        guard first > processes[process].last, processes[process].key == block.key else {
-            return false
+        let process = line(identity, key)
+        guard frame.batch.sequences[block.rows.lowerBound] > processes[process].last,
+            processes[process].key == key
+        else { return false }
+        let tail = processes[process].tail
+        guard
+            block.predecessor == 0
+                || tail.source == frame.source && processes[process].last == block.predecessor
+        else { return false }
+        var isBroken = tail.isBroken
+        for row in block.rows {
+            let isWhole =
+                row == block.rows.lowerBound ? block.predecessor == 0 : wholes.contains(row)
+            if isWhole {
+                isBroken = false
+                var stamp: [Int: UInt64] = [:]
+                for change in frame.batch.changes(row) where change.value > 0 {
+                    stamp[citations.clock(change.process, &self)] = change.value
+                }
+                know(whole: stamp, in: process)
+            } else {
+                know(frame.batch.changes(row), &citations, isBroken: isBroken, in: process)
+            }
+            add(row, of: frame, &citations, isBroken: isBroken, to: process)
         }
-        var cursor = StampCursor(block, self.localCitations(block))
-        for row in 0..<block.columns.rowCount {
-            cursor.step()
-            add(row: row, of: block, cursor, isFirst: row == 0, to: process)
-        }
-        noteHoles(of: block, in: process)
+        processes[process].tail = ProcessHistory.Tail(source: frame.source, isBroken: isBroken)
+        noteHoles(of: block, frame, in: process)
         return true
     }
 
-    /// Replaces what is here of a run by the rows of `blocks`, whose ranges may interleave and overlap.
-    /// Where two rows have one sequence number the earlier block in the list wins, and the other is an `Overlap`.
-    /// O(rows · log blocks + changed clock entries).
+    /// Replaces what is here of a run by the rows of `frames`, in whose blocks its numbers may interleave and overlap.
+    /// Where two rows have one sequence number the earlier one in the list wins.
+    /// O(rows · log rows + changed clock entries).
     ///
     /// - Parameters:
     ///   - fork: Where the run is there more than once, from where on; else nil.
-    ///   - branches: For a forked run, the branch that each block belongs to, by the block's id.
+    ///   - branches: For a forked run, the branch that each of its places belongs to.
     package mutating func rebuild(
-        _ run: Identity128, from blocks: [HistoryBlock], fork: Fork? = nil,
-        branches: [Int: Identity128] = [:]
+        _ run: Identity128, from frames: [HistoryFrame], fork: Fork? = nil,
+        branches: [BranchPlace: Identity128] = [:]
     ) {
+        let blocks = frames.indices.flatMap { frame in
+            frames[frame].blocks.filter { block in
+                let key = frames[frame].batch.processes[block.slot]
+                return key.execution == execution && key.identity == run
+            }.map { (frame: frame, block: $0) }
+        }
+        func key(_ block: (frame: Int, block: HistoryBlock)) -> ProcessKey {
+            frames[block.frame].batch.processes[block.block.slot]
+        }
         guard let first = blocks.first else { return }
-        _ = line(LineIdentity(run: run), first.key)
+        _ = line(LineIdentity(run: run), key(first))
         for index in processes.indices where processes[index].identity?.run == run {
             let old = processes[index]
             processes[index] = ProcessHistory(key: old.key!, identity: old.identity!)
@@ -56,113 +139,162 @@ extension History {
         }
         forks[run] = fork
         guard let fork else {
-            fill(LineIdentity(run: run), first.key, from: blocks) { _ in true }
+            fill(LineIdentity(run: run), key(first), frames, blocks) { _ in true }
             return
         }
-        fill(LineIdentity(run: run), first.key, from: blocks) { $0 < fork.sequence }
-        for (branch, group) in Dictionary(grouping: blocks, by: { branches[$0.id] ?? run })
-            .sorted(by: { "\($0.key)" < "\($1.key)" })
-        {
+        fill(LineIdentity(run: run), key(first), frames, blocks) { $0 < fork.sequence }
+        let groups = Dictionary(grouping: blocks) { block in
+            branches[BranchPlace(frame: frames[block.frame].id, slot: block.block.slot)] ?? run
+        }
+        for (branch, group) in groups.sorted(by: { "\($0.key)" < "\($1.key)" }) {
             let identity = LineIdentity(run: run, branch: branch)
-            fill(identity, group[0].key, from: group) { $0 >= fork.sequence }
+            fill(identity, key(group[0]), frames, group) { $0 >= fork.sequence }
             processes[indexOfLine[identity]!].firstMissable = fork.sequence
         }
     }
 
     /// Puts the rows that are meant into a process that has none.
     private mutating func fill(
-        _ identity: LineIdentity, _ key: ProcessKey, from blocks: [HistoryBlock],
-        where isMeant: (UInt64) -> Bool
+        _ identity: LineIdentity, _ key: ProcessKey, _ frames: [HistoryFrame],
+        _ blocks: [(frame: Int, block: HistoryBlock)], where isMeant: (UInt64) -> Bool
     ) {
         let process = line(identity, key)
-        var rows: [(sequence: UInt64, block: Int, row: Int)] = []
-        for (index, block) in blocks.enumerated() {
-            for (row, sequence) in block.columns.sequences.enumerated() {
-                rows.append((sequence, index, row))
+        var strands = Strands()
+        var rows: [(sequence: UInt64, frame: Int, row: Int, strand: Int, isWhole: Bool)] = []
+        for (frame, block) in blocks {
+            let batch = frames[frame].batch
+            let wholes = Set(batch.wholes)
+            let (strand, isBroken) = strands.place(
+                block, source: frames[frame].source,
+                first: batch.sequences[block.rows.lowerBound],
+                last: batch.sequences[block.rows.upperBound - 1])
+            for row in block.rows {
+                let isFirst = row == block.rows.lowerBound
+                let isWhole = isFirst ? block.predecessor == 0 : wholes.contains(row)
+                if isFirst, isBroken {
+                    strands.breaks.insert(Strands.Place(frame: frame, row: row))
+                }
+                rows.append((batch.sequences[row], frame, row, strand, isWhole))
             }
-            noteHoles(of: block, in: process)
+            noteHoles(of: block, frames[frame], in: process)
         }
-        rows.sort { ($0.sequence, $0.block) < ($1.sequence, $1.block) }
+        rows.sort { ($0.sequence, $0.frame, $0.row) < ($1.sequence, $1.frame, $1.row) }
 
-        var cursors = blocks.map { StampCursor($0, self.localCitations($0)) }
-        var before: (block: Int, row: Int)?
-        for (sequence, index, row) in rows {
-            cursors[index].step()
-            guard isMeant(sequence) else { continue }
-            if sequence == processes[process].last {
-                processes[process].overlaps.append(
-                    Overlap(
-                        sequence: sequence, kept: blocks[before!.block].id,
-                        other: blocks[index].id))
-                continue
+        var citations = frames.map { FrameCitations($0) }
+        var stamps = [[Int: UInt64]](repeating: [:], count: strands.count)
+        var broken = [Bool](repeating: false, count: strands.count)
+        var before: Int?
+        for (sequence, frame, row, strand, isWhole) in rows {
+            let changes = frames[frame].batch.changes(row)
+            if isWhole {
+                stamps[strand] = [:]
+                broken[strand] = false
+            } else if strands.breaks.contains(Strands.Place(frame: frame, row: row)) {
+                broken[strand] = true
             }
-            let follows = before.map { $0.block == index && $0.row + 1 == row } ?? false
-            add(row: row, of: blocks[index], cursors[index], isFirst: !follows, to: process)
-            before = (index, row)
+            for change in changes {
+                stamps[strand][citations[frame].clock(change.process, &self)] =
+                    change.value == 0 ? nil : change.value
+            }
+            guard isMeant(sequence), sequence > processes[process].last else { continue }
+            if before == strand, !isWhole, !broken[strand] {
+                know(changes, &citations[frame], isBroken: false, in: process)
+            } else if broken[strand] {
+                for (citation, value) in stamps[strand] {
+                    rise(citation, value, in: process)
+                }
+            } else {
+                know(whole: stamps[strand], in: process)
+            }
+            add(row, of: frames[frame], &citations[frame], isBroken: broken[strand], to: process)
+            before = strand
         }
+        // Whatever comes next begins with a whole clock, or is put in order with all the rest.
+        processes[process].tail = ProcessHistory.Tail()
     }
 
-    /// Where each process that a block's columns refer to is kept, as a clock's entry and as a cause.
-    private mutating func localCitations(_ block: HistoryBlock) -> [(clock: Int, cause: Int)] {
-        for (process, name) in zip(block.columns.processes, block.columns.names) {
-            if case .run(let run) = process, let name {
-                claimedNames[run, default: []].insert(name)
-            }
-        }
-        return block.columns.processes.map { process in
-            if case .run = process {
-                let index = intern(Citation(process, isClock: true))
-                return (index, index)
-            }
-            return (
-                intern(Citation(process, isClock: true)), intern(Citation(process, isClock: false))
-            )
-        }
-    }
-
-    /// Adds one row; `isFirst` where the row before it in its block is not the event before it here,
-    /// so that its whole stamp is compared and not just its changes.
+    /// Adds what ordering needs of one row besides its clock, which `know` or `rise` took in before.
     private mutating func add(
-        row: Int, of block: HistoryBlock, _ cursor: StampCursor, isFirst: Bool, to process: Int
+        _ row: Int, of frame: HistoryFrame, _ citations: inout FrameCitations, isBroken: Bool,
+        to process: Int
     ) {
-        let columns = block.columns
+        let batch = frame.batch
         let position = processes[process].count
         precondition(position < Limits.eventsOfProcessMax, "a process of more than 2^32 events")
-        processes[process].runs.append(columns.sequences[row])
-        processes[process].times.append(columns.times[row])
-        processes[process].kinds.append(columns.kinds[row])
-        let stamp = columns.stamps[row]
+        processes[process].runs.append(batch.sequences[row])
+        processes[process].times.append(batch.times[row])
+        processes[process].kinds.append(batch.kinds[row])
+        let stamp = isBroken ? broken(batch.stamps[row], in: process) : batch.stamps[row]
         if processes[process].stamps.last?.stamp != stamp {
             processes[process].stamps.append(StampRun(position: position, stamp: stamp))
         }
         if stamp != .silent { processes[process].speaks = true }
-        if processes[process].blockStarts.last?.block != block.id {
-            processes[process].blockStarts.append(BlockStart(position: position, block: block.id))
-        }
-        if isFirst {
-            let stamp = cursor.stamp
-            for (other, value) in stamp { know(other, value, at: position, in: process) }
-            for other in processes[process].lastStamp.keys where stamp[other] == nil {
-                know(other, 0, at: position, in: process)
-            }
+        if let last = processes[process].blockStarts.last, last.frame == frame.id,
+            last.row + position - last.position == row
+        {
         } else {
-            for change in columns.changes[columns.changeStarts[row]..<columns.changeStarts[row + 1]]
-            {
-                know(
-                    cursor.citations[change.process].clock, change.value, at: position, in: process)
-            }
+            processes[process].blockStarts.append(
+                BlockStart(position: position, frame: frame.id, row: row))
         }
-        if let cause = cursor.cause {
-            processes[process].writtenCauses.append(cursor.reference(cause, at: position))
+        for cause in batch.causes[batch.firstCause(from: row)...] {
+            guard cause.row == row else { break }
+            processes[process].writtenCauses.append(
+                WrittenReference(
+                    position: UInt32(position), citation: citations.cause(cause.process, &self),
+                    sequence: cause.sequence, evidence: cause.evidence))
         }
-        if let ruling = cursor.ruling {
-            processes[process].writtenRulings.append(cursor.reference(ruling, at: position))
+        let ruling = batch.firstRuling(from: row)
+        if ruling < batch.rulings.count, batch.rulings[ruling].row == row {
+            let ruled = batch.rulings[ruling]
+            processes[process].writtenRulings.append(
+                WrittenReference(
+                    position: UInt32(position), citation: citations.cause(ruled.process, &self),
+                    sequence: ruled.sequence, evidence: ruled.evidence))
         }
     }
 
-    /// The stamp at `position` says `value` of what a citation means.
-    private mutating func know(_ citation: Int, _ value: UInt64, at position: Int, in process: Int)
-    {
+    /// The stamp of a row whose clock goes on from one that cannot be read.
+    private func broken(_ stamp: Stamp, in process: Int) -> Stamp {
+        let sequence = processes[process].last
+        switch stamp {
+        case .chained, .silent: return stamp
+        case .complete, .generating, .lossy:
+            if case .lossy(let before)? = processes[process].stamps.last?.stamp,
+                before.reason == .frameMissing
+            {
+                return .lossy(before)
+            }
+            var number: UInt32 = 1
+            if case .lossy(let loss) = stamp { number = loss.number &+ 1 }
+            return .lossy(Loss(since: sequence, .frameMissing, number: number))
+        }
+    }
+
+    /// The event that comes next says, changed entry by changed entry, what its clock knows.
+    private mutating func know(
+        _ changes: ArraySlice<ClockChange>, _ citations: inout FrameCitations, isBroken: Bool,
+        in process: Int
+    ) {
+        for change in changes {
+            let citation = citations.clock(change.process, &self)
+            if isBroken {
+                rise(citation, change.value, in: process)
+            } else {
+                know(citation, change.value, in: process)
+            }
+        }
+    }
+
+    /// The event that comes next has this whole clock.
+    private mutating func know(whole stamp: [Int: UInt64], in process: Int) {
+        for (citation, value) in stamp { know(citation, value, in: process) }
+        for citation in processes[process].lastStamp.keys where stamp[citation] == nil {
+            know(citation, 0, in: process)
+        }
+    }
+
+    /// The event that comes next says `value` of what a citation means.
+    private mutating func know(_ citation: Int, _ value: UInt64, in process: Int) {
         let before = processes[process].lastStamp[citation] ?? 0
         // A recorder leaves out the entry of a run once it knows the run that goes on from it.
         var isLeftOut = false
@@ -172,66 +304,119 @@ extension History {
         {
             processes[process].regressions.append(
                 Regression(
-                    position: UInt32(position), citation: citation, from: before, to: value))
+                    position: UInt32(processes[process].count), citation: citation, from: before,
+                    to: value))
         }
         processes[process].lastStamp[citation] = value == 0 ? nil : value
         guard value > before else { return }
-        processes[process].stamped[citation, default: StepFunction()].rise(to: value, at: position)
+        processes[process].stamped[citation, default: StepFunction()].rise(
+            to: value, at: processes[process].count)
     }
 
-    private mutating func noteHoles(of block: HistoryBlock, in process: Int) {
-        guard let first = block.columns.sequences.first, let last = block.columns.sequences.last,
-            last - first + 1 != UInt64(block.columns.rowCount)
+    /// The event that comes next knows at least this, whatever else its clock has.
+    private mutating func rise(_ citation: Int, _ value: UInt64, in process: Int) {
+        guard value > processes[process].lastStamp[citation] ?? 0 else { return }
+        know(citation, value, in: process)
+    }
+
+    private mutating func noteHoles(
+        of block: HistoryBlock, _ frame: HistoryFrame, in process: Int
+    ) {
+        let sequences = frame.batch.sequences[block.rows]
+        guard let first = sequences.first, let last = sequences.last,
+            last - first + 1 != UInt64(sequences.count)
         else { return }
         var next = first
-        for sequence in block.columns.sequences {
+        for sequence in sequences {
             if sequence > next { processes[process].sourceHoles.append(next...(sequence - 1)) }
             next = sequence + 1
         }
     }
 }
 
-/// Walks the rows of a block and keeps the whole stamp of the row that it stands at.
-private struct StampCursor {
-    let columns: CausalColumns
-    /// Where each of the block's processes is kept.
-    let citations: [(clock: Int, cause: Int)]
-    private(set) var stamp: [Int: UInt64] = [:]
-    private(set) var cause: RowCause?
-    private(set) var ruling: RowCause?
-    private var row = -1
-    private var nextCause = 0
-    private var nextRuling = 0
+/// A process's place in a frame.
+package struct BranchPlace: Hashable, Sendable {
+    package var frame: Int
+    package var slot: Int
 
-    init(_ block: HistoryBlock, _ citations: [(clock: Int, cause: Int)]) {
-        columns = block.columns
-        self.citations = citations
+    package init(frame: Int, slot: Int) {
+        self.frame = frame
+        self.slot = slot
+    }
+}
+
+/// Where a history keeps the processes that a frame refers to: found when first asked for, so that what only other
+/// executions refer to is not kept.
+private struct FrameCitations {
+    private let references: [ProcessReference]
+    private let names: [ProcessID?]
+    private var clocks: [Int]
+    private var causes: [Int]
+
+    init(_ frame: HistoryFrame) {
+        references = frame.batch.references
+        names = frame.batch.claimedNames
+        clocks = Array(repeating: -1, count: references.count)
+        causes = clocks
     }
 
-    mutating func step() {
-        row += 1
-        for change in columns.changes[columns.changeStarts[row]..<columns.changeStarts[row + 1]] {
-            stamp[citations[change.process].clock] = change.value == 0 ? nil : change.value
+    /// Of a clock's entry.
+    mutating func clock(_ reference: Int, _ history: inout History) -> Int {
+        if clocks[reference] < 0 {
+            note(reference, &history)
+            clocks[reference] = history.intern(Citation(references[reference], isClock: true))
         }
-        cause = StampCursor.next(columns.causes, row, &nextCause)
-        ruling = StampCursor.next(columns.rulings, row, &nextRuling)
+        return clocks[reference]
     }
 
-    private static func next(_ named: [RowCause], _ row: Int, _ next: inout Int) -> RowCause? {
-        guard next < named.count, named[next].row == row else { return nil }
-        defer { next += 1 }
-        return named[next]
+    /// Of a cause: the same as a clock's, for a run.
+    mutating func cause(_ reference: Int, _ history: inout History) -> Int {
+        if case .run = references[reference] { return clock(reference, &history) }
+        if causes[reference] < 0 {
+            causes[reference] = history.intern(Citation(references[reference], isClock: false))
+        }
+        return causes[reference]
     }
 
-    func reference(_ named: RowCause, at position: Int) -> WrittenReference {
-        WrittenReference(
-            position: UInt32(position), citation: citations[named.process].cause,
-            sequence: named.sequence)
+    private func note(_ reference: Int, _ history: inout History) {
+        if case .run(let run) = references[reference], let name = names[reference] {
+            history.claimedNames[run, default: []].insert(name)
+        }
+    }
+}
+
+/// The blocks of one run, strung together where one goes on from another: along a strand numbers ascend, and clocks go on.
+private struct Strands {
+    private var ends: [(source: Identity128, last: UInt64)] = []
+    /// Rows whose clocks go on from events that are not here.
+    var breaks: Set<Place> = []
+
+    struct Place: Hashable {
+        var frame: Int
+        var row: Int
+    }
+
+    var count: Int { ends.count }
+
+    /// The strand of a block, and whether its clock goes on from an event that is not on it.
+    mutating func place(
+        _ block: HistoryBlock, source: Identity128, first: UInt64, last: UInt64
+    ) -> (strand: Int, isBroken: Bool) {
+        let found = ends.lastIndex { end in
+            end.source == source
+                && (block.predecessor == 0 ? end.last < first : end.last == block.predecessor)
+        }
+        if let found {
+            ends[found].last = last
+            return (found, false)
+        }
+        ends.append((source, last))
+        return (ends.count - 1, block.predecessor != 0)
     }
 }
 
 extension History {
-    /// Notes that a process is known to have events up to a sequence number, though they cannot be read.
+    /// Notes that a process is known to have events up to a sequence number, though they may not be read.
     package mutating func expect(_ key: ProcessKey, upTo sequence: UInt64) {
         let index = line(LineIdentity(run: key.identity), key)
         processes[index].expectedMax = max(processes[index].expectedMax, sequence)

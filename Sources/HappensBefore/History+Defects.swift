@@ -1,8 +1,7 @@
 import Causality
 
 extension History {
-    /// What contradicts itself in the clocks, sorted by kind and event. Duplicates are not among them: whether
-    /// an `Overlap` is one must be read from the blocks. O(events + clock growth · log n).
+    /// What contradicts itself in the clocks, sorted by kind and event. O(events + clock growth · log n).
     package func defects(_ edges: MessageEdges) -> [Defect] {
         var defects: [Defect] = []
         for process in processes.indices {
@@ -17,11 +16,6 @@ extension History {
         defects += wallClockDisagreements(at: edges)
         defects += forkDefects() + nameDefects() + claims()
         return defects.sorted(by: Defect.listedBefore)
-    }
-
-    /// The overlaps of all processes, for comparison.
-    package var overlaps: [(process: ProcessID, overlap: Overlap)] {
-        processes.flatMap { line in line.overlaps.map { (line.id, $0) } }
     }
 
     private static func cycleDefect(_ claims: [CycleClaim]) -> Defect {
@@ -66,7 +60,7 @@ extension History {
         let lost = line.gaps.filter(\.isLost).map { $0.first...$0.last }
         for hole in Set(line.sourceHoles).subtracting(lost)
         where jumps.count < Limits.defectsOfKindMax {
-            // Another block may hold what this one lacks.
+            // Another frame may hold what this one lacks.
             guard line.count(upTo: hole.upperBound) == line.count(upTo: hole.lowerBound - 1),
                 let next = line.position(of: hole.upperBound + 1),
                 let last = line.position(of: hole.lowerBound - 1)
@@ -111,9 +105,9 @@ extension History {
                 return
             }
             let isRecorded =
-                processes[receive.process].cause(at: receive.position).map {
+                processes[receive.process].causes(at: receive.position).contains {
                     $0.process == send.process && $0.sequence == edge.from.sequence
-                } ?? false
+                }
             if case .yes = knows(key(send), key(receive)) {
                 // Where only clocks say so the cycle already tells it.
                 if isRecorded, before.count < Limits.defectsOfKindMax {
@@ -242,7 +236,7 @@ extension History {
         var first: (back: Int, from: Int)?
         var count = 0
         var most: Int64 = 0
-        for (position, time) in line.times.enumerated() where time != CausalColumns.noTime {
+        for (position, time) in line.times.enumerated() where time != EventBatch.noTime {
             if let before = latest, time < before.time {
                 count += 1
                 most = max(most, before.time.subtractingReportingOverflow(time).partialValue)

@@ -1,7 +1,7 @@
 import Causality
 
 extension History {
-    /// Makes the history ready for questions after blocks were added: O(steps of knowledge) where every stamp is complete;
+    /// Makes the history ready for questions after frames were added: O(steps of knowledge) where every stamp is complete;
     /// else one sweep that follows stamps and causes, O((events + growth) · log processes).
     package mutating func finish() {
         unlinked = []
@@ -13,9 +13,11 @@ extension History {
             where processes[cause.process].position(of: cause.sequence) == nil
                 && processes[cause.process].standIn == nil
             {
-                receiptsOfMissing[
-                    EventKey(process: cause.process, sequence: cause.sequence), default: []
-                ].append(EventPosition(process: process, position: Int(cause.position)))
+                // Of several messages it cannot be told which one brought what.
+                let position = Int(cause.position)
+                guard processes[process].causes(at: position).count == 1 else { continue }
+                receiptsOfMissing[cause.key, default: []].append(
+                    EventPosition(process: process, position: position))
             }
         }
         guard processes.contains(where: { $0.stamps.contains { $0.stamp != .complete } }) else {
@@ -160,7 +162,7 @@ private struct Sweep {
         case .chained, .silent:
             guard line.speaks else { return .silence }
             let sequence = line.runs[place.position]
-            if line.kinds[place.position] == .receive, line.cause(at: place.position) == nil {
+            if line.kinds[place.position] == .receive, line.causes(at: place.position).isEmpty {
                 return .sender(EventKey(process: place.process, sequence: sequence))
             }
             if place.position == 0 {
@@ -191,16 +193,17 @@ private struct Sweep {
     /// because the sender of the message that it received had seen it.
     private func namesOrigin(_ line: ProcessHistory) -> Bool {
         guard let process = history.index(of: line.id) else { return false }
-        let cause = line.cause(at: 0)
+        let causes = line.causes(at: 0)
         return dependencies.of(process: process, row: 0).contains { source in
             let other = history.processes[source.process].id
             guard other != line.id, ExactText.isSame(other.name, line.id.name) else { return false }
-            guard let cause else { return true }
-            if cause.process == source.process { return source.sequence > cause.sequence }
-            let sender = history.processes[cause.process]
-            let floor = sender.count(upTo: cause.sequence) - 1
-            guard floor >= 0 else { return false }
-            return (sender.known[source.process]?.value(at: floor) ?? 0) < source.sequence
+            return causes.allSatisfy { cause in
+                if cause.process == source.process { return source.sequence > cause.sequence }
+                let sender = history.processes[cause.process]
+                let floor = sender.count(upTo: cause.sequence) - 1
+                guard floor >= 0 else { return false }
+                return (sender.known[source.process]?.value(at: floor) ?? 0) < source.sequence
+            }
         }
     }
 }

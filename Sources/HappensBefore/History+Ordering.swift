@@ -52,6 +52,8 @@ package enum Lack: Hashable, Sendable, CustomStringConvertible {
             "the clock of \(event) has no room for all that it had seen"
         case .loss(let event, .originUnknown):
             "where \(event.process) went on from was lost"
+        case .loss(let event, .frameMissing):
+            "what was recorded before \(event) cannot be read, and its clock goes on from there"
         case .loss(let event, .exported):
             "what \(event) had seen was not all known where it was exported"
         case .origin(let process): "where \(process) went on from was lost"
@@ -152,22 +154,16 @@ extension History {
     /// where a receiver learned of `x` from it. No where `e` is here and its knowledge exact, or where some event that has
     /// seen `e` has not seen `x`: the first such event of each process is the best witness.
     func knows(_ e: EventKey, _ x: EventKey) -> Knowledge {
-        if e.process == x.process { return e.sequence >= x.sequence ? .yes : .no }
-        if processes[e.process].implied.contains(where: {
-            $0.process == x.process && $0.sequence >= x.sequence
-        }) {
-            return .yes
-        }
+        if surelyKnows(e, x) { return .yes }
+        if e.process == x.process { return .no }
         let floor = processes[e.process].runs.count(upTo: e.sequence) - 1
-        let isHere = floor >= 0 && processes[e.process].runs[floor] == e.sequence
         var doubt: Lack?
         if floor >= 0 {
             let place = EventPosition(process: e.process, position: floor)
-            if known(of: x.process, at: place) >= x.sequence { return .yes }
+            let isHere = processes[e.process].runs[floor] == e.sequence
             doubt = self.doubt(whether: place, knows: x)
             if isHere, doubt == nil, !processes[e.process].isUncertain(at: floor) { return .no }
         }
-        if !isHere, receiverLearned(x, from: e) { return .yes }
         for process in processes.indices {
             guard let knower = firstKnower(of: e, in: process),
                 let witness = processes[process].firstCertain(from: knower)
@@ -180,6 +176,51 @@ extension History {
             }
         }
         return .unknown(doubt ?? blame(e))
+    }
+
+    /// Whether the evidence shows that event `e` has seen event `x`, or is it. False says nothing. O(log n).
+    func surelyKnows(_ e: EventKey, _ x: EventKey) -> Bool {
+        if e.process == x.process { return e.sequence >= x.sequence }
+        if processes[e.process].implied.contains(where: {
+            $0.process == x.process && $0.sequence >= x.sequence
+        }) {
+            return true
+        }
+        let floor = processes[e.process].runs.count(upTo: e.sequence) - 1
+        if floor >= 0 {
+            let place = EventPosition(process: e.process, position: floor)
+            if known(of: x.process, at: place) >= x.sequence { return true }
+            if processes[e.process].runs[floor] == e.sequence { return false }
+        }
+        return receiverLearned(x, from: e)
+    }
+
+    /// Calls `body` with what event `e` is known to have seen of those of `processes` that have an entry in `wanted`, as
+    /// `surelyKnows` has it; what its process goes on from excepted.
+    func forEachKnown(
+        by e: EventKey, among wanted: [Int: [UInt64]], _ body: (Int, UInt64) -> Void
+    ) {
+        let line = processes[e.process]
+        let floor = line.runs.count(upTo: e.sequence) - 1
+        if floor >= 0 {
+            if line.known.count < wanted.count {
+                for (process, steps) in line.known where wanted[process] != nil {
+                    body(process, steps.value(at: floor))
+                }
+            } else {
+                for process in wanted.keys {
+                    if let steps = line.known[process] { body(process, steps.value(at: floor)) }
+                }
+            }
+            if line.runs[floor] == e.sequence { return }
+        }
+        guard receiptsOfMissing[e] != nil else { return }
+        for (process, sequences) in wanted {
+            for sequence in sequences
+            where receiverLearned(EventKey(process: process, sequence: sequence), from: e) {
+                body(process, sequence)
+            }
+        }
     }
 
     /// Why the event at `place` may have seen `x`, though all that its stamp says is known and `x` is not in it: something

@@ -7,6 +7,7 @@ extension History {
     mutating func resolve() {
         processes.removeLast(processes.count - lineCount)
         standIns = [:]
+        indexOfCited = [:]
         nameLines()
         taken = Set(processes.flatMap { [$0.id, $0.key!.process] })
         let byKey = Dictionary(grouping: 0..<lineCount) { processes[$0].key!.reference }
@@ -69,7 +70,10 @@ extension History {
     private mutating func cite(_ id: ProcessID, _ standIn: StandIn? = nil) -> Int {
         processes.append(ProcessHistory(cited: id, standIn: standIn))
         taken.insert(id)
-        return processes.count - 1
+        let index = processes.count - 1
+        // A clock and a cause that name what is not here mean the same.
+        if standIn == nil, indexOfCited[id] == nil { indexOfCited[id] = index }
+        return index
     }
 
     /// Adds what stands for one of `candidates`, which cannot be told.
@@ -93,7 +97,10 @@ extension History {
                 if taken.contains(id) { id.fork = run.description }
             }
             let index = cite(id)
-            if id.incarnation > 1 || id.name.hasPrefix("?") { unlinked.append(index) }
+            if id.incarnation > 1 || id.name.hasPrefix("?") {
+                unlinked.append(index)
+                processes[index].isUnlinked = true
+            }
             return .process(index)
         }
         if lines.count == 1, processes[first].identity!.branch == nil,
@@ -120,8 +127,7 @@ extension History {
     /// A name means a process while one alone bears it. A log's clock names processes of logs only.
     private mutating func target(of name: ProcessID, _ lines: [Int], isClock: Bool) -> Target {
         guard let first = lines.first else {
-            let known = indexOfCited(name)
-            return .process(known ?? cite(name))
+            return .process(indexOfCited[name] ?? cite(name))
         }
         let runs = Set(lines.map { processes[$0].identity!.run })
         if runs.count == 1, !isClock || processes[first].key!.run == nil {
@@ -134,13 +140,6 @@ extension History {
         }
         let index = standIn(for: lines, name, .name(name))
         return .forked(base: nil, sequence: 1, standIn: index)
-    }
-
-    /// A clock and a cause that name what is not here mean the same.
-    private func indexOfCited(_ name: ProcessID) -> Int? {
-        processes.indices.dropFirst(lineCount).first {
-            processes[$0].id == name && processes[$0].standIn == nil
-        }
     }
 
     // MARK: Origins
@@ -307,7 +306,8 @@ extension History {
                 key.process = claim(on: key.process)
             }
             return RecordedCause(
-                position: written.position, process: key.process, sequence: key.sequence)
+                position: written.position, process: key.process, sequence: key.sequence,
+                evidence: written.evidence)
         }
         for written in processes[process].writtenRulings {
             let by = EventKey(

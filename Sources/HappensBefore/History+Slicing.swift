@@ -84,7 +84,7 @@ extension History {
             let value = known(of: process, at: place)
             guard value > 0 else { continue }
             if line.standIn != nil { lacks.append(lack(of: process, value)) }
-            if unlinked.contains(process) { lacks.append(.unheard(line.id)) }
+            if line.isUnlinked { lacks.append(.unheard(line.id)) }
         }
         return lacks
     }

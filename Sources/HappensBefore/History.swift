@@ -30,6 +30,8 @@ package struct History: Sendable {
     var indexOf: [ProcessID: Int] = [:]
     /// The names that no other process may have.
     var taken: Set<ProcessID> = []
+    /// The processes that are cited and not here, by name; what stands for others excepted.
+    var indexOfCited: [ProcessID: Int] = [:]
     /// The processes that are cited and not here, and may go on from others.
     var unlinked: [Int] = []
     /// By process: those that stand for it or for another, which cannot be told.

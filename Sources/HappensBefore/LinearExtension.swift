@@ -86,7 +86,7 @@ package struct LinearExtension: Sequence, IteratorProtocol {
 
     private mutating func tie(_ process: Int) -> Tie {
         let time = history.processes[process].times[heads[process]]
-        if time != CausalColumns.noTime { latest[process] = time }
+        if time != EventBatch.noTime { latest[process] = time }
         return Tie(time: latest[process], rank: ranks[process])
     }
 

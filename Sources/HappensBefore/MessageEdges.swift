@@ -62,43 +62,52 @@ package struct MessageEdges: Sendable {
         }
     }
 
-    /// The senders of the messages that arrived at an event: its recorded cause, and each new entry
-    /// that neither the cause nor another new entry implies.
+    /// The senders of the messages that arrived at an event: its recorded causes, and each new entry
+    /// that neither a cause nor another new entry implies.
     private static func sources(
         of place: EventPosition, among grown: ArraySlice<EventKey>, in history: History
     ) -> [EventKey] {
-        let cause = history.processes[place.process].cause(at: place.position)
-            .map { EventKey(process: $0.process, sequence: $0.sequence) }
         if grown.count == 1 { return Array(grown) }
+        let causes = history.processes[place.process].causes(at: place.position).map(\.key)
         // Most of what came with a message its sender had seen: what is left is little.
-        var grown = grown
-        if let cause {
-            grown =
-                grown.filter { key in
-                    guard key != cause else { return true }
-                    if key.process == cause.process { return key.sequence > cause.sequence }
-                    guard case .yes = history.knows(cause, key) else { return true }
-                    if case .yes = history.knows(key, cause) { return true }
-                    return false
-                }[...]
-        }
-        var sources: [EventKey] = []
-        for key in Set(grown) {
-            let implied = grown.contains { other in
-                guard other != key, other.process != key.process || other.sequence > key.sequence
-                else { return false }
-                if case .yes = history.knows(other, key) {
-                    // Two that imply each other contradict; both stay.
-                    if other.process != key.process, case .yes = history.knows(key, other) {
-                        return false
-                    }
-                    return true
-                }
-                return false
+        let left = grown.filter { key in
+            if causes.contains(key) { return true }
+            return !causes.contains { cause in
+                if key.process == cause.process { return key.sequence <= cause.sequence }
+                return history.surelyKnows(cause, key) && !history.surelyKnows(key, cause)
             }
-            if !implied || key == cause { sources.append(key) }
         }
-        return sources.sorted { listingOrder(history.id($0), history.id($1)) }
+        let implied = MessageEdges.implied(among: left, in: history)
+        return Set(left).filter { !implied.contains($0) || causes.contains($0) }
+            .sorted { listingOrder(history.id($0), history.id($1)) }
+    }
+
+    /// Those of the events that another one of them has seen, unless it has seen that one too: two that imply each other
+    /// contradict, and both stay. Each event's knowledge is gone through once: O(entries that they know, or are).
+    private static func implied(
+        among keys: [EventKey], in history: History
+    ) -> Set<EventKey> {
+        guard keys.count > 1 else { return [] }
+        var byProcess: [Int: [UInt64]] = [:]
+        for key in keys { byProcess[key.process, default: []].append(key.sequence) }
+        var implied: Set<EventKey> = []
+        for other in keys {
+            func mark(_ process: Int, upTo sequence: UInt64) {
+                guard process != other.process else { return }
+                for candidate in byProcess[process] ?? [] where candidate <= sequence {
+                    let key = EventKey(process: process, sequence: candidate)
+                    if !history.surelyKnows(key, other) { implied.insert(key) }
+                }
+            }
+            for sequence in byProcess[other.process]! where sequence < other.sequence {
+                implied.insert(EventKey(process: other.process, sequence: sequence))
+            }
+            for key in history.processes[other.process].implied {
+                mark(key.process, upTo: key.sequence)
+            }
+            history.forEachKnown(by: other, among: byProcess) { mark($0, upTo: $1) }
+        }
+        return implied
     }
 
     /// The messages that arrived at an event. O(log edges).

@@ -4,11 +4,11 @@ import Causality
 package struct ProcessHistory: Sendable {
     /// What it is called, unlike any other process of the history.
     package internal(set) var id: ProcessID
-    /// What its blocks say of it; nil for a process that is only cited.
+    /// What its frames say of it; nil for a process that is only cited.
     package internal(set) var key: ProcessKey?
     let identity: LineIdentity?
     var runs = SequenceRuns()
-    /// Wall time by position; `CausalColumns.noTime` where there is none.
+    /// Wall time by position; `EventBatch.noTime` where there is none.
     var times: [Int64] = []
     var kinds: [EventKind] = []
     /// The stamps, where they change.
@@ -21,14 +21,14 @@ package struct ProcessHistory: Sendable {
     /// The causes and rulings as they were written, ascending by position.
     var writtenCauses: [WrittenReference] = []
     var writtenRulings: [WrittenReference] = []
-    /// Where each block's events begin: ascending positions.
+    /// Where runs of events that lie together begin: ascending positions.
     var blockStarts: [BlockStart] = []
+    /// Where the last event came from.
+    var tail = Tail()
     /// The stamp of the last event as it was written, for the comparison with the next one.
     var lastStamp: [Int: UInt64] = [:]
     /// Stamps that know less than the stamp before them.
     var regressions: [Regression] = []
-    /// Sequence numbers that came more than once.
-    var overlaps: [Overlap] = []
     /// Holes that one block has in itself: its source jumped.
     var sourceHoles: [ClosedRange<UInt64>] = []
     /// The highest sequence number of events that are known to be lost.
@@ -45,6 +45,8 @@ package struct ProcessHistory: Sendable {
     package internal(set) var citedMax: UInt64 = 0
     /// What knowing any event of this process implies: what it goes on from.
     var implied: [EventKey] = []
+    /// True for a process that is only cited, and may go on from others: one of `History.unlinked`.
+    var isUnlinked = false
     /// For what is only cited: why it is no process.
     package internal(set) var standIn: StandIn?
     /// The sequence numbers that an operator's word covers, and the event that gives it.
@@ -82,10 +84,10 @@ package struct ProcessHistory: Sendable {
     package func count(upTo sequence: UInt64) -> Int { runs.count(upTo: sequence) }
     /// The wall time of the event at `position`.
     package func time(at position: Int) -> WallTime? {
-        times[position] == CausalColumns.noTime ? nil : WallTime(nanoseconds: times[position])
+        times[position] == EventBatch.noTime ? nil : WallTime(nanoseconds: times[position])
     }
     /// True where some event has a wall time. O(n) where none has.
-    package var hasTimes: Bool { times.contains { $0 != CausalColumns.noTime } }
+    package var hasTimes: Bool { times.contains { $0 != EventBatch.noTime } }
     /// The kind that was recorded for the event at `position`.
     package func kind(at position: Int) -> EventKind { kinds[position] }
 
@@ -94,11 +96,18 @@ package struct ProcessHistory: Sendable {
         stamps[partitionPoint(count: stamps.count) { stamps[$0].position <= position } - 1].stamp
     }
 
-    /// The block that holds the event at `position`, as it was named to `History.append`.
-    package func block(at position: Int) -> Int {
-        blockStarts[
-            partitionPoint(count: blockStarts.count) { blockStarts[$0].position <= position } - 1
-        ].block
+    /// Where the event at `position` lies: its frame, as it was named to `History.append`, and its row there.
+    package func row(at position: Int) -> (frame: Int, row: Int) {
+        let start = blockStarts[
+            partitionPoint(count: blockStarts.count) { blockStarts[$0].position <= position } - 1]
+        return (start.frame, start.row + position - start.position)
+    }
+
+    /// What clocks that go on from the last event go on from.
+    struct Tail: Sendable {
+        var source: Identity128?
+        /// True where that clock goes on itself from one that cannot be read.
+        var isBroken = false
     }
 
     /// What is missing: holes, and what is cited beyond the last event.
@@ -140,10 +149,12 @@ package struct ProcessHistory: Sendable {
         return index < uncertainty.count ? uncertainty[index].position : nil
     }
 
-    /// The cause recorded for the event at `position`, or nil. O(log n).
-    func cause(at position: Int) -> RecordedCause? {
-        let index = partitionPoint(count: causes.count) { Int(causes[$0].position) < position }
-        return index < causes.count && Int(causes[index].position) == position ? causes[index] : nil
+    /// The causes recorded for the event at `position`. O(log n + causes).
+    func causes(at position: Int) -> ArraySlice<RecordedCause> {
+        let first = partitionPoint(count: causes.count) { Int(causes[$0].position) < position }
+        var end = first
+        while end < causes.count, Int(causes[end].position) == position { end += 1 }
+        return causes[first..<end]
     }
 }
 
@@ -186,12 +197,16 @@ struct WrittenReference: Sendable {
     var position: UInt32
     var citation: Int
     var sequence: UInt64
+    var evidence: Evidence
 }
 
 struct RecordedCause: Sendable {
     var position: UInt32
     var process: Int
     var sequence: UInt64
+    var evidence: Evidence
+
+    var key: EventKey { EventKey(process: process, sequence: sequence) }
 }
 
 /// From a position on, the stamp is of this quality.
@@ -222,7 +237,8 @@ enum Uncertainty: Hashable, Sendable {
 
 struct BlockStart: Sendable {
     var position: Int
-    var block: Int
+    var frame: Int
+    var row: Int
 }
 
 struct Regression: Sendable {
@@ -230,13 +246,4 @@ struct Regression: Sendable {
     var citation: Int
     var from: UInt64
     var to: UInt64
-}
-
-/// Two rows that claim the same sequence number: whether they say the same must be read from the blocks.
-package struct Overlap: Hashable, Sendable {
-    package let sequence: UInt64
-    /// The block whose row is in the graph.
-    package let kept: Int
-    /// The block whose row is not.
-    package let other: Int
 }

@@ -53,11 +53,13 @@ package struct Incarnations: Sendable {
         let file = try JournalError.using { () throws(DiskError) in try openLocked(path) }
         let given = try JournalError.using { () throws(DiskError) in try readGiven() }
         let before = given.max { $0.incarnation < $1.incarnation }
-        let number = (before?.incarnation ?? 0) + 1
-        guard number < Incarnations.numberMax else {
+        // The slots may say anything.
+        let last = before?.incarnation ?? 0
+        guard last < Incarnations.numberMax - 1 else {
             throw .malformed(
                 FormatError(what: "\(path): no incarnation is left", offset: 8))
         }
+        let number = last + 1
         let next = Given(incarnation: number, run: run, isKeptByName: isKeptByName)
         var writer = ByteWriter()
         writer.bytes(Incarnations.magic)

@@ -7,7 +7,7 @@ import Causality
 ///     journal    = folder SPOOL/journals/<run>; <run> is 32 hexadecimal digits, new for each incarnation
 ///                  lock: locked (flock) as long as the program lives; <n>.chunk: chunks
 ///     chunk      = header, record*, length u32 = 0 (or the end of the file)
-///     header     = "LCJOURN", version u8 = 2, state u32, chunk bytes u32, chunk number u64, first sequence number u64,
+///     header     = "LCJOURN", version u8 = 3, state u32, chunk bytes u32, chunk number u64, first sequence number u64,
 ///                  run 16, crc32 of the 36 bytes before u32, 0 u32, highest sequence number given u64 (0: not noted)
 ///     state      = 0 being prepared, 1 open, 2 closed (a later chunk is open), 3 free (durable elsewhere)
 ///     record     = length u32 (with padding, a multiple of 8), kind u8, level u8 (0: none), flags u8, loss u8,
@@ -18,9 +18,10 @@ import Causality
 ///     loss       = 0, or the reason (Stamp.swift) for which stamps may lack something from this event on
 ///     attributes = count u16, (key string16, type u8 (0 text, 1 JSON), value string32)*
 ///     clock      = count u32, (run key u64)*            runs seen for the first time: they get the next indexes
-///                  cause u32 (an index; all ones: none), sequence number u64, name string16 (empty: not
-///                  said again), incarnation u32         what the sender of the message is called
+///                  count u32, cause*                    the senders of the messages, each once; at most 1,024
 ///                  count u32, (index u32, entry u64)*   the entries that grew
+///     cause      = index u32, sequence number u64, name string16 (empty: not said again in this chunk),
+///                  incarnation u32                      what the sender is called
 ///     snapshot   = incarnation u32, execution string16, host string16, process string16,
 ///                  origin u8 (0 nothing, 1 an event, 2 unknown), run key u64, sequence number u64,
 ///                  lossy since u64 (0: not; the reason is in loss), the number of that loss u32,
@@ -37,8 +38,6 @@ package enum JournalFormat {
     /// The bytes of a record before its name.
     package static let recordHeadByteCount = 32
     package static let snapshotKind: UInt8 = 16
-    /// The index that stands for no cause.
-    package static let noCause = UInt32.max
 }
 
 /// What becomes of a chunk. The numbers are on disk: never renumbered.
@@ -72,7 +71,7 @@ package struct ChunkHeader: Hashable {
     package static let byteCount = 64
     package static let stateOffset = 8
     package static let givenOffset = 56
-    static let magic = Array("LCJOURN\u{2}".utf8)
+    static let magic = Array("LCJOURN\u{3}".utf8)
 
     package func encoded() -> [UInt8] {
         var writer = ByteWriter()
@@ -106,7 +105,7 @@ package struct ChunkHeader: Hashable {
             throw FormatError(what: "expected a journal chunk, found something else", offset: 0)
         }
         guard found == magic else {
-            throw FormatError(what: "journal version: expected 2, found \(found[7])", offset: 7)
+            throw FormatError(what: "journal version: expected 3, found \(found[7])", offset: 7)
         }
         try reader.skip(4, "chunk state")
         let chunkByteCount = Int(try reader.fixed32("chunk size"))
@@ -131,7 +130,7 @@ package enum RecordFlags {
     /// The clock is not all that was seen, but has the sender of every message.
     package static var generating: UInt8 { 1 }
     package static var attributes: UInt8 { 2 }
-    /// A cause, and the entries of the clock that grew.
+    /// Causes, and the entries of the clock that grew.
     package static var clock: UInt8 { 4 }
 }
 

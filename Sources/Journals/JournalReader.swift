@@ -21,6 +21,13 @@ package struct JournalReader: Sendable {
     private let skipped: UInt64
     private let isScanning: Bool
     private var runs: [RunKey] = []
+    /// By index in `runs`: its reference in the batch of a generation; -1 where it was not asked for.
+    private var references: [Int] = []
+    private var generation: UInt64 = .max
+    /// The process's slot in that batch.
+    private var slot = 0
+    /// The event that was appended to a batch last, of which the clock is known to who reads batches; 0 where none is.
+    private var written: UInt64 = 0
     /// What senders said that they are called.
     private var names: [RunKey: ProcessID] = [:]
     private var nameByteCount = 0
@@ -37,13 +44,6 @@ package struct JournalReader: Sendable {
         var offset: Int
         /// True where the rest cannot be read.
         var isDamaged = false
-    }
-
-    /// What reading found.
-    package enum Item {
-        case event(ProcessKey, Event)
-        /// Something that cannot be read, and where.
-        case defect(String)
     }
 
     /// Reads a journal from its first chunk, or goes on after an event that was read in a chunk.
@@ -65,26 +65,28 @@ package struct JournalReader: Sendable {
         chunkNumber = number
     }
 
-    /// Reads on, about `bytesMax` bytes. False where there was nothing new.
+    /// Reads on, about `bytesMax` bytes, and appends the events to a batch. False where there was nothing new.
+    ///
+    /// - Parameter defect: Told what cannot be read, and where.
     package mutating func read(
-        bytesMax: Int, _ body: (Item) -> Void
+        bytesMax: Int, into batch: inout EventBatch, _ defect: (String) -> Void
     ) throws(JournalError) -> Bool {
         guard let current = chunk else {
             return try JournalError.using { () throws(DiskError) in
-                try openNext(from: max(chunkNumber, 1), body)
+                try openNext(from: max(chunkNumber, 1), &batch, defect)
             }
         }
         let (file, hasRead) = try JournalError.using { () throws(DiskError) in
             let file = try folder.disk.open(current.path, .readUntrusted)
-            return (file, try readChunk(file, bytesMax, body))
+            return (file, try readChunk(file, bytesMax, &batch, defect))
         }
         if hasRead { return true }
         let state = try ChunkHeader.read(file)?.state
         guard isProgramGone || state != .open else { return false }
         return try JournalError.using { () throws(DiskError) in
             // Closed is said after the last record: look once more, then go on.
-            if try readChunk(file, bytesMax, body) { return true }
-            return try openNext(from: current.header.number + 1, body)
+            if try readChunk(file, bytesMax, &batch, defect) { return true }
+            return try openNext(from: current.header.number + 1, &batch, defect)
         }
     }
 
@@ -96,7 +98,8 @@ package struct JournalReader: Sendable {
         guard isProgramGone else { return false }
         // What was written between the last look and the program's end is left to the next read.
         var rest = self
-        let hasMore = try rest.read(bytesMax: 1) { _ in }
+        var nowhere = EventBatch()
+        let hasMore = try rest.read(bytesMax: 1, into: &nowhere) { _ in }
         given = max(given, rest.given)
         return !hasMore
     }
@@ -108,7 +111,7 @@ package struct JournalReader: Sendable {
 
     /// Opens the chunk with the lowest number from `number` on. False where there is none.
     private mutating func openNext(
-        from number: UInt64, _ body: (Item) -> Void
+        from number: UInt64, _ batch: inout EventBatch, _ defect: (String) -> Void
     ) throws(DiskError) -> Bool {
         var next: Chunk?
         for name in try folder.chunkNames() {
@@ -119,7 +122,7 @@ package struct JournalReader: Sendable {
                 found = header
             } catch {
                 if case .disk(let failure) = error, !failure.isNotRegular { throw failure }
-                if reported.insert(path).inserted { body(.defect("\(path): \(error)")) }
+                if reported.insert(path).inserted { defect("\(path): \(error)") }
                 continue
             }
             guard found.header.run == folder.run else { continue }
@@ -132,13 +135,14 @@ package struct JournalReader: Sendable {
         guard let next else { return false }
         chunk = next
         chunkNumber = next.header.number
-        _ = try readChunk(folder.disk.open(next.path, .readUntrusted), 1, body)
+        _ = try readChunk(folder.disk.open(next.path, .readUntrusted), 1, &batch, defect)
         return true
     }
 
     /// Reads committed records of the open chunk. False where there are none.
     private mutating func readChunk(
-        _ file: any DiskFile, _ bytesMax: Int, _ body: (Item) -> Void
+        _ file: any DiskFile, _ bytesMax: Int, _ batch: inout EventBatch,
+        _ report: (String) -> Void
     ) throws(DiskError) -> Bool {
         guard var current = chunk, !current.isDamaged else { return false }
         let size = min(try file.status().byteCount, current.header.chunkByteCount)
@@ -149,16 +153,15 @@ package struct JournalReader: Sendable {
         let bytes = try file.read(at: current.offset, count: end.offset - current.offset)
         var reader = ByteReader(bytes)
         var defect: String?
-        // Each event has a clock of its own: with large ones few events are many bytes.
-        var bytesLeft = max(bytesMax, 1) * Limits.expansionMax
-        while reader.remaining > 0, bytesLeft > 0, defect == nil {
+        // What a record makes of its bytes is bounded: a few times as much.
+        let costMax = batch.cost + max(bytesMax, 1) * Limits.expansionMax
+        while reader.remaining > 0, batch.cost < costMax, defect == nil {
             let start = reader.offset
             do throws(FormatError) {
-                if let event = try record(&reader), let key {
-                    bytesLeft -= 256 + 64 * event.clock.entries.count
-                    body(.event(key, event))
-                }
+                try record(&reader, bytes, &batch)
             } catch {
+                batch.abandonRow()
+                written = 0
                 defect = "a record at byte \(current.offset + start) cannot be read: \(error)"
             }
         }
@@ -167,7 +170,7 @@ package struct JournalReader: Sendable {
         if reader.remaining == 0, defect == nil { defect = end.defect }
         if let defect {
             current.isDamaged = true
-            body(.defect("\(current.path): \(defect); what follows in this chunk is left out"))
+            report("\(current.path): \(defect); what follows in this chunk is left out")
         }
         chunk = current
         return true
@@ -203,14 +206,26 @@ package struct JournalReader: Sendable {
         return (end, nil)
     }
 
-    /// Takes in one record; the event, or nil for a snapshot.
-    private mutating func record(_ reader: inout ByteReader) throws(FormatError) -> Event? {
+    /// The head of a record, and where its name and text lie.
+    private struct Head {
+        var end: Int
+        var kind: UInt8
+        var level: UInt8
+        var flags: UInt8
+        var reason: Loss.Reason?
+        var sequence: UInt64
+        var time: Int64
+        var name: Range<Int>
+        var text: Range<Int>
+    }
+
+    private func head(_ reader: inout ByteReader) throws(FormatError) -> Head {
         let start = reader.offset
         let length = Int(try reader.fixed32("record length"))
-        let kindByte = try reader.byte("kind")
-        let levelByte = try reader.byte("level")
+        let kind = try reader.byte("kind")
+        let level = try reader.byte("level")
         let flags = try reader.byte("flags")
-        let lossNumber = try reader.byte("loss")
+        let loss = try reader.byte("loss")
         let sequence = try reader.fixed64("sequence number")
         let time = Int64(bitPattern: try reader.fixed64("time"))
         let nameCount = Int(try reader.fixed32("name"))
@@ -220,30 +235,37 @@ package struct JournalReader: Sendable {
         else {
             throw reader.malformed("a name of \(nameCount) and a text of \(textCount) bytes")
         }
-        let isWanted = !isScanning && sequence > skipped
-        if !isWanted { try reader.skip(nameCount + textCount, "name and text") }
-        let name = isWanted ? try reader.validString(ofLength: nameCount, "name") : ""
-        let text = isWanted ? try reader.validString(ofLength: textCount, "text") : ""
-        let reason = lossNumber == 0 ? nil : Loss.Reason(rawValue: lossNumber)
-        guard lossNumber == 0 || reason != nil else {
-            throw reader.malformed("loss: \(lossNumber) is unknown to this program")
+        let reason = loss == 0 ? nil : Loss.Reason(rawValue: loss)
+        guard loss == 0 || reason != nil else {
+            throw reader.malformed("loss: \(loss) is unknown to this program")
         }
+        return Head(
+            end: start + length, kind: kind, level: level, flags: flags, reason: reason,
+            sequence: sequence, time: time, name: try reader.range(nameCount, "name"),
+            text: try reader.range(textCount, "text"))
+    }
+
+    /// Takes in one record, and appends its event, if it is one that is wanted.
+    private mutating func record(
+        _ reader: inout ByteReader, _ bytes: [UInt8], _ batch: inout EventBatch
+    ) throws(FormatError) {
+        let head = try head(&reader)
+        let sequence = head.sequence
         defer {
             stamp =
                 loss.map { .lossy($0) }
-                ?? (flags & RecordFlags.generating == 0 ? .complete : .generating)
+                ?? (head.flags & RecordFlags.generating == 0 ? .complete : .generating)
         }
-        if kindByte == JournalFormat.snapshotKind {
-            try snapshot(&reader, reason)
+        if head.kind == JournalFormat.snapshotKind {
+            try snapshot(&reader, head.reason)
             // The numbers before this chunk were given, whoever has their events.
             if sequence <= Causality.Limits.sequenceMax {
                 given = max(given, sequence &- min(sequence, 1))
             }
-            try skipPadding(&reader, to: start + length)
-            return nil
+            return try skipPadding(&reader, to: head.end)
         }
-        guard let kind = EventKind(rawValue: kindByte), kind != .unsaid else {
-            throw reader.malformed("event kind: expected 0 to 2, found \(kindByte)")
+        guard let kind = EventKind(rawValue: head.kind), kind != .unsaid else {
+            throw reader.malformed("event kind: expected 0 to 2, found \(head.kind)")
         }
         guard let key else { throw reader.malformed("a chunk does not begin with a snapshot") }
         guard sequence <= Causality.Limits.sequenceMax, sequence > 0 else {
@@ -254,24 +276,73 @@ package struct JournalReader: Sendable {
             throw reader.malformed(
                 "sequence number \(sequence) after \(self.sequence): expected a higher one")
         }
-        let attributes = flags & RecordFlags.attributes != 0 ? try attributes(&reader) : []
-        let cause =
-            flags & RecordFlags.clock != 0 ? try clockChanges(&reader) : nil
-        try skipPadding(&reader, to: start + length)
+        let isWanted = !isScanning && sequence > skipped
+        if isWanted {
+            prepare(&batch, key)
+            // Whoever reads the batches may have none of the earlier clocks.
+            if written > 0, !batch.mayGoOn(slot, from: written) { written = 0 }
+            try check(bytes, head, reader)
+            batch.appendText(bytes.span.extracting(head.text))
+        }
+        if head.flags & RecordFlags.attributes != 0 {
+            try attributes(&reader, bytes, isWanted, &batch)
+        }
+        if head.flags & RecordFlags.clock != 0 {
+            try clockChanges(&reader, isWanted, &batch)
+        }
+        try skipPadding(&reader, to: head.end)
         if !isRepeated { self.sequence = sequence }
         // The chunk's own snapshot may have told it already.
-        if let reason, loss?.since != sequence {
+        if let reason = head.reason, loss?.since != sequence {
             loss = Loss(since: sequence, reason, number: (loss?.number ?? 0) &+ 1)
         }
-        guard isWanted else { return nil }
-        var seen: [ProcessReference: UInt64] = [key.reference: sequence]
-        for (run, entry) in clock { seen[.run(run)] = entry }
-        return Event(
-            id: EventID(key.process, sequence), kind: kind, time: WallTime(nanoseconds: time),
-            name: name, text: text, level: Level(rawValue: levelByte), attributes: attributes,
-            cause: cause, clock: VectorClock(seen),
+        guard isWanted else { return }
+        if written == 0 { appendWholeClock(&batch) }
+        batch.endRow(
+            slot: slot, sequence: sequence, kind: kind, time: head.time,
+            level: Level(rawValue: head.level)?.rawValue ?? 0,
             stamp: loss.map { .lossy($0) }
-                ?? (flags & RecordFlags.generating == 0 ? .complete : .generating))
+                ?? (head.flags & RecordFlags.generating == 0 ? .complete : .generating),
+            name: batch.name(bytes.span.extracting(head.name)), predecessor: written)
+        written = sequence
+    }
+
+    /// Throws where name or text are no text.
+    private func check(
+        _ bytes: [UInt8], _ head: Head, _ reader: ByteReader
+    ) throws(FormatError) {
+        for (range, what) in [(head.name, "name"), (head.text, "text")] where !range.isEmpty {
+            try check(bytes, range, what, reader)
+        }
+    }
+
+    private func check(
+        _ bytes: [UInt8], _ range: Range<Int>, _ what: String, _ reader: ByteReader
+    ) throws(FormatError) {
+        guard (try? UTF8Span(validating: bytes.span.extracting(range))) != nil else {
+            throw reader.malformed("\(what): expected UTF-8")
+        }
+    }
+
+    /// Finds the process and the runs anew in a batch that is another one than before.
+    private mutating func prepare(_ batch: inout EventBatch, _ key: ProcessKey) {
+        guard generation != batch.generation else { return }
+        generation = batch.generation
+        slot = batch.slot(of: key)
+        references = Array(repeating: -1, count: runs.count)
+    }
+
+    private mutating func reference(_ index: Int, in batch: inout EventBatch) -> Int {
+        while references.count < runs.count { references.append(-1) }
+        if references[index] < 0 { references[index] = batch.reference(.run(runs[index])) }
+        return references[index]
+    }
+
+    private func appendWholeClock(_ batch: inout EventBatch) {
+        batch.forgetChanges()
+        for (run, value) in clock.sorted(by: { $0.key.bits < $1.key.bits }) {
+            batch.appendChange(batch.reference(.run(run)), value)
+        }
     }
 
     private func skipPadding(_ reader: inout ByteReader, to end: Int) throws(FormatError) {
@@ -306,13 +377,17 @@ package struct JournalReader: Sendable {
         }
         key = found
         loss = reason.map { Loss(since: since, $0, number: number) }
+        let before = clock
         (runs, names, nameByteCount, clock) = ([], [:], 0, [:])
+        references = []
         for _ in 0..<(try runCount(&reader)) {
             let run = RunKey(bits: try reader.fixed64("clock entry"))
             runs.append(run)
             let entry = try sequenceNumber(&reader)
             if run != RunKey(folder.run), entry > 0 { clock[run] = entry }
         }
+        // Something between the chunks could not be read.
+        if clock != before { written = 0 }
     }
 
     private func runCount(_ reader: inout ByteReader) throws(FormatError) -> Int {
@@ -348,53 +423,73 @@ package struct JournalReader: Sendable {
         return value
     }
 
-    private func attributes(_ reader: inout ByteReader) throws(FormatError) -> [Attribute] {
+    private func attributes(
+        _ reader: inout ByteReader, _ source: [UInt8], _ isWanted: Bool, _ batch: inout EventBatch
+    ) throws(FormatError) {
         let count = Int(try reader.fixed16("attributes"))
         guard count <= Causality.Limits.attributesMax else {
             throw reader.malformed(
                 "expected at most \(Causality.Limits.attributesMax) attributes, found \(count)")
         }
-        var attributes: [Attribute] = []
         var bytes = 0
         for _ in 0..<count {
-            let key = try reader.string16("attribute key")
+            let keyCount = Int(try reader.fixed16("attribute key"))
+            guard (1...Causality.Limits.nameBytesMax).contains(keyCount) else {
+                throw reader.malformed("attribute key: \(keyCount) bytes")
+            }
+            let key = try reader.range(keyCount, "attribute key")
             let type = try reader.byte("attribute type")
             let length = Int(try reader.fixed32("attribute value"))
             bytes += length
             // A recorder cuts values to the limit, and adds a short one that says so.
-            guard bytes <= Causality.Limits.eventBytesMax + 4096 else {
-                throw reader.malformed("attributes of \(bytes) bytes")
+            guard bytes <= Causality.Limits.eventBytesMax + 4096, type <= 1 else {
+                throw reader.malformed("attributes of \(bytes) bytes, or of a type of \(type)")
             }
-            let value = try reader.validString(ofLength: length, "attribute value")
-            switch type {
-            case 0: attributes.append(Attribute(key, .text(value)))
-            case 1: attributes.append(Attribute(key, .json(value)))
-            default: throw reader.malformed("attribute type: expected 0 or 1, found \(type)")
-            }
+            let value = try reader.range(length, "attribute value")
+            guard isWanted else { continue }
+            try check(source, key, "attribute key", reader)
+            try check(source, value, "attribute value", reader)
+            batch.appendAttribute(
+                key: source.span.extracting(key), isJSON: type == 1,
+                value: source.span.extracting(value))
         }
-        return attributes
     }
 
-    /// Takes in what an event has seen for the first time; its cause.
+    /// Takes in what an event has seen for the first time, and its causes.
     private mutating func clockChanges(
-        _ reader: inout ByteReader
-    ) throws(FormatError) -> EventReference? {
+        _ reader: inout ByteReader, _ isWanted: Bool, _ batch: inout EventBatch
+    ) throws(FormatError) {
         for _ in 0..<(try runCount(&reader)) {
             runs.append(RunKey(bits: try reader.fixed64("clock entry")))
         }
-        let sender = try reader.fixed32("cause")
-        let sent = try sequenceNumber(&reader)
-        let name = try senderName(&reader)
+        let causeCount = Int(try reader.fixed32("causes"))
+        guard causeCount <= Causality.Limits.causesMax else {
+            throw reader.malformed(
+                "expected at most \(Causality.Limits.causesMax) causes, found \(causeCount)")
+        }
+        for _ in 0..<causeCount {
+            let sender = try run(reader.fixed32("cause"), reader)
+            let sent = try sequenceNumber(&reader)
+            if let name = try senderName(&reader) { names[sender] = name }
+            if isWanted {
+                let reference = batch.reference(.run(sender), called: names[sender])
+                batch.appendCause(reference, max(sent, 1), .token)
+            }
+        }
         let count = Int(try reader.fixed32("clock entries"))
         for _ in 0..<count {
-            let other = try run(reader.fixed32("clock entry"), reader)
+            let index = try reader.fixed32("clock entry")
+            let other = try run(index, reader)
             let value = try sequenceNumber(&reader)
-            if other != RunKey(folder.run) { clock[other] = max(clock[other] ?? 0, value) }
+            guard other != RunKey(folder.run), value > clock[other] ?? 0 else { continue }
+            clock[other] = value
+            if isWanted, written > 0 {
+                batch.appendChange(reference(Int(index), in: &batch), value)
+            } else if !isWanted {
+                // Who reads the batches does not hear of this one.
+                written = 0
+            }
         }
-        if sender == JournalFormat.noCause { return nil }
-        let run = try run(sender, reader)
-        if let name { names[run] = name }
-        return EventReference(.run(run), max(sent, 1), name: names[run])
     }
 
     private func run(_ index: UInt32, _ reader: ByteReader) throws(FormatError) -> RunKey {

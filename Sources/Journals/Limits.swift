@@ -6,7 +6,7 @@ enum Limits {
     static let readBytes = 256 << 10
     /// Bytes of one record: an event and its attributes at their limits, or the snapshot of a large clock.
     static let recordBytesMax = 8 << 20
-    /// Bytes of all process names in the clock of a journal: its snapshot then fits a record, and a block header.
+    /// Bytes of all process names in the clock of a journal: its snapshot then fits a record.
     static let nameBytesMax = 1 << 20
     /// Bytes of memory that events may take for each byte that was to be read.
     static let expansionMax = 8

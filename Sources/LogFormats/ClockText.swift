@@ -1,74 +1,135 @@
 import Causality
 
-/// Vector clocks as logs write them: a JSON object of process names and counts.
-enum ClockText {
-    /// The members of a clock's text: white space around it and escaped quotes are allowed.
-    /// Throws where it is no JSON object.
-    static func members(_ text: [UInt8]) throws(RecordDefect) -> [JSONMember] {
-        let trimmed = Array(text[Bytes.trim(text, text.indices)])
+/// The members of a vector clock as a log writes it: a JSON object of process names and counts.
+struct ClockMembers {
+    let bytes: [UInt8]
+    let spans: [JSONSpan]
+
+    /// Reads a clock's text: white space around it and escaped quotes are allowed. Throws where it is no JSON object.
+    init(_ text: [UInt8], _ range: Range<Int>) throws(RecordDefect) {
+        let trimmed = Bytes.trim(text, range)
+        var spans: [JSONSpan] = []
         do throws(JSONDefect) {
-            return try JSONScanner.object(trimmed)
+            try JSONScanner.scan(text, trimmed, into: &spans)
+            (bytes, self.spans) = (text, spans)
         } catch {
-            guard let inside = JSONScanner.unescaped(trimmed),
-                let members = try? JSONScanner.object(Array(inside.utf8))
-            else {
-                let shown = Bytes.quoted(Bytes.string(trimmed, trimmed.indices))
+            guard let inside = JSONScanner.unescaped(Array(text[trimmed])) else {
+                let shown = Bytes.quoted(Bytes.string(text, trimmed))
                 throw RecordDefect("the clock \(shown) is \(error.reason)")
             }
-            return members
+            let unescaped = Array(inside.utf8)
+            guard (try? JSONScanner.scan(unescaped, unescaped.indices, into: &spans)) != nil else {
+                let shown = Bytes.quoted(Bytes.string(text, trimmed))
+                throw RecordDefect("the clock \(shown) is \(error.reason)")
+            }
+            (bytes, self.spans) = (unescaped, spans)
         }
     }
 
-    /// True where `value` is an integer as text goes, whether or not it fits.
-    static func isInteger(_ value: JSONValue) -> Bool {
-        switch value {
-        case .number(let text):
-            let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-            return digits.utf8.allSatisfy(Bytes.isDigit)
-        case .string(let text): return !text.isEmpty && text.utf8.allSatisfy(Bytes.isDigit)
+    func key(_ span: JSONSpan) -> String {
+        JSONScanner.text(bytes, span.key, hasEscapes: span.keyHasEscapes)
+    }
+
+    func valueText(_ span: JSONSpan) -> String {
+        JSONScanner.text(bytes, span.value, hasEscapes: span.hasEscapes)
+    }
+
+    func has(_ name: String) -> Bool { spans.contains { key($0) == name } }
+
+    /// True where every value is an integer as text goes, whether or not it fits.
+    var areIntegers: Bool { spans.allSatisfy { ClockText.isInteger(bytes, $0) } }
+
+    /// The beginning of it, for a person.
+    var shown: String {
+        var text = "{"
+        for span in spans where text.utf8.count <= Limits.quotedBytesMax {
+            text +=
+                (text == "{" ? "" : ", ")
+                + "\"\(Bytes.quoted(key(span)))\":\(Bytes.quoted(valueText(span)))"
+        }
+        return Bytes.quoted(text + "}")
+    }
+}
+
+/// A clock as a log's line says it.
+struct LogClock: Sendable {
+    var own: UInt64
+    /// The others' entries above 0, by the number of their name in `LogProcesses`, ascending as the line has them.
+    var entries: [Entry] = []
+
+    struct Entry: Hashable, Sendable {
+        var name: Int
+        var value: UInt64
+    }
+}
+
+enum ClockText {
+    /// True where a value is a number or a string of digits, whether or not it fits.
+    static func isInteger(_ bytes: [UInt8], _ span: JSONSpan) -> Bool {
+        let text = bytes[span.value]
+        switch span.kind {
+        case .number:
+            let digits = text.first == UInt8(ascii: "-") ? text.dropFirst() : text
+            return digits.allSatisfy(Bytes.isDigit)
+        case .string: return !text.isEmpty && text.allSatisfy(Bytes.isDigit)
         default: return false
         }
     }
 
-    /// A count from 0 to `Limits.sequenceMax`, as a number or a string of digits; nil where it is
-    /// none.
-    static func count(_ value: JSONValue) -> UInt64? {
-        guard isInteger(value), let count = UInt64(value.text),
-            count <= Causality.Limits.sequenceMax
-        else { return nil }
-        return count
+    /// A count from 0 to `Limits.sequenceMax`, as a number or a string of digits; nil where it is none.
+    static func count(_ bytes: [UInt8], _ span: JSONSpan) -> UInt64? {
+        guard span.kind == .number || span.kind == .string, !span.value.isEmpty else { return nil }
+        var value: UInt64 = 0
+        for byte in bytes[span.value] {
+            guard Bytes.isDigit(byte) else { return nil }
+            let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, overflowToo) = tens.addingReportingOverflow(UInt64(byte - 48))
+            guard !overflow, !overflowToo else { return nil }
+            value = sum
+        }
+        return value <= Causality.Limits.sequenceMax ? value : nil
     }
 
-    /// The clock of an event of `process`. Entries of 0 are dropped.
+    /// The clock of an event of `process`. Entries of 0 are dropped. O(entries).
     ///
     /// - Parameters:
     ///   - sequence: The own entry, where the record says it outside of the clock.
-    ///   - name: What process a key of the clock means.
+    ///   - isRaw: Whether names stand as they are, or in Lightcone's text form.
     static func clock(
-        _ members: [JSONMember], of process: ProcessID, sequence: UInt64? = nil,
-        name: (String) -> ProcessID = { ProcessID(name: $0) }
-    ) throws(RecordDefect) -> VectorClock {
-        guard members.count <= Causality.Limits.clockEntriesMax else {
+        _ members: ClockMembers, of process: ProcessID, sequence: UInt64? = nil, isRaw: Bool = true,
+        _ processes: inout LogProcesses
+    ) throws(RecordDefect) -> LogClock {
+        guard members.spans.count <= Causality.Limits.clockEntriesMax else {
             throw RecordDefect(
-                "a clock of \(members.count) entries: expected at most \(Causality.Limits.clockEntriesMax)"
+                "a clock of \(members.spans.count) entries: expected at most \(Causality.Limits.clockEntriesMax)"
             )
         }
-        var entries: [ProcessID: UInt64] = [:]
-        entries.reserveCapacity(members.count + 1)
-        for member in members {
-            let key = name(member.key)
-            try EventLimits.checkName(key.name, "in the clock a process name")
-            guard let count = count(member.value) else {
+        var own: UInt64?
+        var clock = LogClock(own: 0)
+        clock.entries.reserveCapacity(members.spans.count)
+        for span in members.spans {
+            let name = try processes.name(members, span, isRaw: isRaw)
+            guard let count = count(members.bytes, span) else {
                 throw RecordDefect(
-                    "the clock's entry for \(key) is \(Bytes.quoted(member.value.text)): expected an integer "
+                    "the clock's entry for \(processes.id(name)) is \(Bytes.quoted(members.valueText(span))): expected an integer "
                         + "from 0 to \(Causality.Limits.sequenceMax)")
             }
-            entries[key] = count
+            if processes.id(name) == process {
+                own = count
+            } else if count > 0 {
+                clock.entries.append(LogClock.Entry(name: name, value: count))
+            }
         }
-        if let sequence, entries[process] == nil { entries[process] = sequence }
-        guard let own = entries[process] else {
+        clock.own = try self.own(own, members, process, sequence)
+        return clock
+    }
+
+    private static func own(
+        _ found: UInt64?, _ members: ClockMembers, _ process: ProcessID, _ sequence: UInt64?
+    ) throws(RecordDefect) -> UInt64 {
+        guard let own = found ?? sequence else {
             throw RecordDefect(
-                "the clock \(shown(members)) has no entry for its own process \(process)")
+                "the clock \(members.shown) has no entry for its own process \(process)")
         }
         guard own > 0 else {
             throw RecordDefect(
@@ -79,16 +140,6 @@ enum ClockText {
                 "the clock's entry for its own process \(process) is \(own): expected its seq \(sequence)"
             )
         }
-        return VectorClock(entries)
-    }
-
-    private static func shown(_ members: [JSONMember]) -> String {
-        var text = "{"
-        for member in members where text.utf8.count <= Limits.quotedBytesMax {
-            text +=
-                (text == "{" ? "" : ", ")
-                + "\"\(Bytes.quoted(member.key))\":\(Bytes.quoted(member.value.text))"
-        }
-        return Bytes.quoted(text + "}")
+        return own
     }
 }

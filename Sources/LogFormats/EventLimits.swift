@@ -1,32 +1,23 @@
 import Causality
 
-/// Whether an event is within `Causality.Limits`.
+/// Whether an event is within `Causality.Limits`. Throws what exceeds a limit, and the limit.
 enum EventLimits {
-    /// Throws what exceeds a limit, and the limit. O(attributes).
-    static func check(_ key: ProcessKey, _ event: Event) throws(RecordDefect) {
+    static func check(_ key: ProcessKey) throws(RecordDefect) {
         try checkName(key.process.name, "a process name")
         try checkName(key.host, "a host name")
         try checkName(key.execution, "an execution name")
-        if !event.name.isEmpty { try checkName(event.name, "a name") }
-        guard event.attributes.count <= Causality.Limits.attributesMax else {
+    }
+
+    static func check(attributeCount: Int, byteCount: Int) throws(RecordDefect) {
+        guard attributeCount <= Causality.Limits.attributesMax else {
             throw RecordDefect(
-                "\(event.attributes.count) attributes: expected at most \(Causality.Limits.attributesMax)"
+                "\(attributeCount) attributes: expected at most \(Causality.Limits.attributesMax)"
             )
         }
-        var bytes = event.text.utf8.count
-        for attribute in event.attributes {
-            try checkName(attribute.key, "an attribute key")
-            bytes += attribute.key.utf8.count + attribute.value.text.utf8.count
-        }
-        guard bytes <= Causality.Limits.eventBytesMax else {
+        guard byteCount <= Causality.Limits.eventBytesMax else {
             throw RecordDefect(
-                "text and attributes of \(bytes) bytes: expected at most \(Causality.Limits.eventBytesMax)"
+                "text and attributes of \(byteCount) bytes: expected at most \(Causality.Limits.eventBytesMax)"
             )
-        }
-        if let cause = event.cause {
-            if case .named(let process) = cause.process {
-                try checkName(process.name, "a process name in the cause")
-            }
         }
     }
 
@@ -35,6 +26,17 @@ enum EventLimits {
             _ = try Name(name)
         } catch {
             throw RecordDefect("\(what) of \(error)")
+        }
+    }
+
+    /// A name as bytes, which are UTF-8.
+    static func checkName(_ name: Span<UInt8>, _ what: String) throws(RecordDefect) {
+        let isName =
+            (1...Causality.Limits.nameBytesMax).contains(name.count)
+            && name.withUnsafeBufferPointer { !$0.contains(0) }
+        if !isName {
+            try checkName(
+                name.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }, what)
         }
     }
 }

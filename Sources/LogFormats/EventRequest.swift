@@ -5,7 +5,7 @@ import Causality
 ///     {"process": "deploy", "kind": "receive", "token": "…", "name": "…", "text": "…", "level": "info",
 ///      "time": "2026-01-01T00:00:00Z", "attributes": {…}, "execution": "main", "lost": 2}
 ///
-/// A receive whose message came with something that is no token has `"unreadable": true` in the place of `token`: what its sender
+/// A receive of several messages at once has `"tokens": ["…", "…"]` in the place of `token`, at most 1,024. A receive whose message came with something that is no token has `"unreadable": true` in the place of `token`: what its sender
 /// had seen is lost. `lost` counts the events of the process that its client could not bring here since the last one that it could: their numbers
 /// are a gap, and what they had received is not known. Only `process` is required; `token` is where `kind` is `receive`, and nowhere else. A key that is none of these is refused: it
 /// is a misspelling more often than an attribute. A null is as good as nothing.
@@ -13,8 +13,10 @@ package struct EventRequest: Sendable, Hashable {
     package var process: String
     package var execution: String?
     package var kind: EventKind
-    /// As it was given: it is not checked here.
-    package var token: String?
+    /// Of a receive, as they were given: they are not checked here.
+    package var tokens: [String]
+    /// True where they were given as a list.
+    package var isBatch: Bool
     package var name: String
     package var text: String
     package var level: Level?
@@ -38,28 +40,64 @@ package struct EventRequest: Sendable, Hashable {
     }
 
     private static let fields = [
-        "process", "execution", "kind", "token", "unreadable", "name", "text", "level", "time",
-        "attributes", "lost",
+        "process", "execution", "kind", "token", "tokens", "unreadable", "name", "text", "level",
+        "time", "attributes", "lost",
     ]
 
     /// Reads a line. O(bytes).
     package init(_ line: [UInt8]) throws(Defect) {
-        let members: [JSONMember]
-        do {
-            members = try JSONScanner.object(line)
-        } catch {
-            throw Defect(field: nil, error.reason)
+        let fields = try Fields(line)
+        guard let process = try fields.name("process") else {
+            throw Defect(field: "process", "missing: expected the name of a process")
         }
-        var values: [String: JSONValue] = [:]
-        for member in members where !member.value.isNull {
-            guard EventRequest.fields.contains(member.key) else {
-                throw Defect(
-                    field: member.key,
-                    "unknown: expected one of \(EventRequest.fields.joined(separator: ", "))"
-                        + Suggestion.ending(for: member.key, among: EventRequest.fields))
+        self.process = process
+        execution = try fields.name("execution")
+        kind = try fields.kind()
+        tokens = try fields.tokens()
+        isBatch = fields.values["tokens"] != nil
+        isUnreadable = try fields.isUnreadable()
+        guard !isUnreadable || kind == .receive && tokens.isEmpty else {
+            throw Defect(
+                field: "unreadable", "expected it of a receive, in the place of its tokens")
+        }
+        guard (kind == .receive) == (!tokens.isEmpty || isUnreadable) else {
+            throw Defect(
+                field: isBatch ? "tokens" : "token",
+                kind == .receive
+                    ? "missing: a receive needs the token that came with the message"
+                    : "a \(kind.text) event has none: expected kind to be receive")
+        }
+        name = try fields.text("name") == "" ? "" : try fields.name("name") ?? ""
+        text = try fields.text("text") ?? ""
+        level = try fields.level()
+        time = try fields.time()
+        lost = try fields.lost()
+        attributes = []
+        try readAttributes(fields.values["attributes"])
+    }
+
+    /// The values of a line by their keys, nulls left out.
+    private struct Fields {
+        private(set) var values: [String: JSONValue] = [:]
+
+        init(_ line: [UInt8]) throws(Defect) {
+            let members: [JSONMember]
+            do {
+                members = try JSONScanner.object(line)
+            } catch {
+                throw Defect(field: nil, error.reason)
             }
-            values[member.key] = member.value
+            for member in members where !member.value.isNull {
+                guard EventRequest.fields.contains(member.key) else {
+                    throw Defect(
+                        field: member.key,
+                        "unknown: expected one of \(EventRequest.fields.joined(separator: ", "))"
+                            + Suggestion.ending(for: member.key, among: EventRequest.fields))
+                }
+                values[member.key] = member.value
+            }
         }
+
         func text(_ field: String) throws(Defect) -> String? {
             guard let value = values[field] else { return nil }
             guard case .string(let text) = value else {
@@ -67,6 +105,7 @@ package struct EventRequest: Sendable, Hashable {
             }
             return text
         }
+
         func name(_ field: String) throws(Defect) -> String? {
             guard let name = try text(field) else { return nil }
             do throws(NameError) {
@@ -75,58 +114,73 @@ package struct EventRequest: Sendable, Hashable {
                 throw Defect(field: field, "\(error)")
             }
         }
-        guard let process = try name("process") else {
-            throw Defect(field: "process", "missing: expected the name of a process")
-        }
-        self.process = process
-        execution = try name("execution")
-        kind = .local
-        if let word = try text("kind") {
+
+        func kind() throws(Defect) -> EventKind {
+            guard let word = try text("kind") else { return .local }
             guard let kind = EventKind(text: word) else {
                 throw Defect(field: "kind", "expected local, send or receive, found “\(word)”")
             }
-            self.kind = kind
+            return kind
         }
-        token = try text("token")
-        isUnreadable = false
-        if let value = values["unreadable"] {
+
+        /// One token, or a list of one at least.
+        func tokens() throws(Defect) -> [String] {
+            let token = try text("token")
+            guard let value = values["tokens"] else { return token.map { [$0] } ?? [] }
+            guard token == nil else {
+                throw Defect(field: "tokens", "expected it or token, found both")
+            }
+            guard case .array(let json) = value,
+                let elements = JSONScanner.array(Array(json.utf8))
+            else {
+                throw Defect(field: "tokens", "expected a list of strings, found \(value.kind)")
+            }
+            guard (1...Causality.Limits.causesMax).contains(elements.count) else {
+                throw Defect(
+                    field: "tokens",
+                    "expected 1 to \(Causality.Limits.causesMax), found \(elements.count)")
+            }
+            var tokens: [String] = []
+            for element in elements {
+                guard case .string(let text) = element else {
+                    throw Defect(
+                        field: "tokens", "expected strings, found \(element.kind) among them")
+                }
+                tokens.append(text)
+            }
+            return tokens
+        }
+
+        func isUnreadable() throws(Defect) -> Bool {
+            guard let value = values["unreadable"] else { return false }
             guard value.text == "true" || value.text == "false" else {
                 throw Defect(
                     field: "unreadable", "expected true or false, found \(value.kind)")
             }
-            isUnreadable = value.text == "true"
+            return value.text == "true"
         }
-        guard !isUnreadable || kind == .receive && token == nil else {
-            throw Defect(field: "unreadable", "expected it of a receive, in the place of its token")
-        }
-        guard (kind == .receive) == (token != nil || isUnreadable) else {
-            throw Defect(
-                field: "token",
-                kind == .receive
-                    ? "missing: a receive needs the token that came with the message"
-                    : "a \(kind.text) event has none: expected kind to be receive")
-        }
-        self.name = try text("name") == "" ? "" : try name("name") ?? ""
-        self.text = try text("text") ?? ""
-        if let word = try text("level") {
+
+        func level() throws(Defect) -> Level? {
+            guard let word = try text("level") else { return nil }
             guard let level = Level(text: word) else {
-                throw Defect(
-                    field: "level",
-                    "expected one of \(Level.allCases.map(\.text).joined(separator: ", ")), found “\(word)”"
-                )
+                let all = Level.allCases.map(\.text).joined(separator: ", ")
+                throw Defect(field: "level", "expected one of \(all), found “\(word)”")
             }
-            self.level = level
+            return level
         }
-        if let value = values["time"] {
+
+        func time() throws(Defect) -> WallTime? {
+            guard let value = values["time"] else { return nil }
             guard let time = LogReader.time(value) else {
                 throw Defect(
                     field: "time",
                     "expected RFC 3339 or a number since 1970, found \(Bytes.quoted(value.text))")
             }
-            self.time = time
+            return time
         }
-        lost = 0
-        if let value = values["lost"] {
+
+        func lost() throws(Defect) -> UInt64 {
+            guard let value = values["lost"] else { return 0 }
             guard case .number(let text) = value, let lost = UInt64(text), lost <= Limits.lostMax
             else {
                 throw Defect(
@@ -134,10 +188,8 @@ package struct EventRequest: Sendable, Hashable {
                     "expected a number of events from 0 to \(Limits.lostMax), found \(Bytes.quoted(value.text))"
                 )
             }
-            self.lost = lost
+            return lost
         }
-        attributes = []
-        try readAttributes(values["attributes"])
     }
 
     private mutating func readAttributes(_ value: JSONValue?) throws(Defect) {

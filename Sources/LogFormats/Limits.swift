@@ -16,6 +16,10 @@ package enum Limits {
     static let executionsMax = 4_096
     /// Processes of one file whose last sequence number is remembered: beyond it a checkpoint grows too large.
     static let processesMax = 4_096
+    /// Bytes of names that are remembered, so that each is looked at once.
+    static let keptNameBytesMax = 4 << 20
+    /// Entries of clocks that are remembered, to tell what changed: 16 MiB.
+    static let clockEntriesKeptMax = 1 << 20
     /// Lines whose keys are remembered, to suggest one where a field map names a key that is nowhere.
     static let sampledLinesMax = 1_000
     /// Keys that are remembered then: clocks may be keyed by a thousand processes.

@@ -20,12 +20,28 @@ package enum LogFormat: Sendable, Hashable {
     case text
 }
 
-/// What a log holds, in file order.
-package enum LogItem: Sendable, Hashable {
-    /// An event, and where its process stands.
-    case event(key: ProcessKey, event: Event)
-    /// A line that is no event and no part of one.
-    case unmatched(UnmatchedLine)
+/// What was read: events, and lines that are none and no part of one.
+package struct LogSink: Sendable {
+    package var batch = EventBatch()
+    /// The first unmatched lines since they were taken last.
+    package private(set) var unmatched: [UnmatchedLine] = []
+    /// How many there were.
+    package private(set) var unmatchedCount: UInt64 = 0
+    private let unmatchedMax: Int
+
+    /// - Parameter unmatchedMax: How many unmatched lines are kept; the others are counted.
+    package init(unmatchedMax: Int = 100) { self.unmatchedMax = unmatchedMax }
+
+    mutating func addUnmatched(_ line: () -> UnmatchedLine) {
+        unmatchedCount += 1
+        if unmatched.count < unmatchedMax { unmatched.append(line()) }
+    }
+
+    /// The unmatched lines, which are forgotten here.
+    package mutating func takeUnmatched() -> (lines: [UnmatchedLine], count: UInt64) {
+        defer { (unmatched, unmatchedCount) = ([], 0) }
+        return (unmatched, unmatchedCount)
+    }
 }
 
 /// Why a log cannot be read as asked: a bad pattern or field map, or a stored state that is not

@@ -6,5 +6,11 @@ extension LogReader {
     }
 
     /// Goes on with the next of several files that are one log, as rotation makes them: lines count from 1 again.
-    package mutating func startNextFile() { lineCount = 0 }
+    ///
+    /// - Parameter isBroken: True where something between them is lost: a number of each process is left out, so that a gap
+    ///   shows it.
+    package mutating func startNextFile(isBroken: Bool = false) {
+        lineCount = 0
+        if isBroken { processes.leaveGaps() }
+    }
 }

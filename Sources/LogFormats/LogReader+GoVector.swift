@@ -12,7 +12,7 @@ extension LogReader {
     /// The first line of a record.
     private struct Header {
         var process: String
-        var clock: [JSONMember]
+        var clock: ClockMembers
         var time: WallTime?
     }
 
@@ -24,7 +24,7 @@ extension LogReader {
     }
 
     mutating func readGoVector(
-        _ bytes: [UInt8], _ range: Range<Int>, isFinal: Bool, _ body: (LogItem) -> Void
+        _ bytes: [UInt8], _ range: Range<Int>, isFinal: Bool, _ sink: inout LogSink
     ) -> Int {
         var open: Record?
         var start = range.lowerBound
@@ -34,12 +34,12 @@ extension LogReader {
                 ?? range.upperBound
             let line = Bytes.withoutLineBreak(bytes, start..<end)
             if let name = LogReader.separatorName(bytes, line) {
-                finish(open, bytes, end: start, body)
+                finish(open, bytes, end: start, &sink)
                 open = nil
                 lineCount += 1
-                enterExecution(name, bytes, line, line: lineCount, body)
+                enterExecution(name, bytes, line, line: lineCount, &sink)
             } else if let header = LogReader.header(bytes, line) {
-                finish(open, bytes, end: start, body)
+                finish(open, bytes, end: start, &sink)
                 lineCount += 1
                 open = Record(header: header, start: start, messageStart: end, line: lineCount)
             } else {
@@ -47,47 +47,47 @@ extension LogReader {
                 if let record = open, end - record.start > Causality.Limits.eventBytesMax {
                     let reason =
                         "in a record of more than \(Causality.Limits.eventBytesMax) bytes: expected at most that"
-                    reportLines(reason, bytes, record.start..<end, first: record.line, body)
+                    reportLines(reason, bytes, record.start..<end, first: record.line, &sink)
                     open = nil
                 } else if open == nil {
                     report(
-                        LogReader.reasonForNoHeader(bytes, line), bytes, line, line: lineCount, body
+                        LogReader.reasonForNoHeader(bytes, line), bytes, line, line: lineCount,
+                        &sink
                     )
                 }
             }
             start = end
         }
-        if isFinal { finish(open, bytes, end: range.upperBound, body) }
+        if isFinal { finish(open, bytes, end: range.upperBound, &sink) }
         guard !isFinal, let open else { return range.upperBound }
         lineCount = open.line - 1
         return open.start
     }
 
     private mutating func finish(
-        _ record: Record?, _ bytes: [UInt8], end: Int, _ body: (LogItem) -> Void
+        _ record: Record?, _ bytes: [UInt8], end: Int, _ sink: inout LogSink
     ) {
         guard let record else { return }
         let message = Bytes.withoutLineBreak(bytes, record.messageStart..<end)
         let (level, text) = LogReader.levelAndText(Bytes.string(bytes, message))
         do throws(RecordDefect) {
-            body(
-                try tracedItem(
-                    process: record.header.process, clock: record.header.clock, text: text,
-                    level: level,
-                    time: record.header.time))
+            try appendTraced(
+                process: record.header.process, clock: record.header.clock, text: text,
+                level: level, time: record.header.time, &sink)
         } catch {
-            reportLines(error.reason, bytes, record.start..<end, first: record.line, body)
+            sink.batch.abandonRow()
+            reportLines(error.reason, bytes, record.start..<end, first: record.line, &sink)
         }
     }
 
     /// Reports each line of `range`, which begins with line number `first`.
     mutating func reportLines(
         _ reason: String, _ bytes: [UInt8], _ range: Range<Int>, first: UInt64,
-        _ body: (LogItem) -> Void
+        _ sink: inout LogSink
     ) {
         var number = first
         _ = forEachLine(bytes, range) { reader, line in
-            reader.report(reason, bytes, line, line: number, body)
+            reader.report(reason, bytes, line, line: number, &sink)
             number += 1
         }
     }
@@ -95,7 +95,7 @@ extension LogReader {
     /// What stands before the first ` {` of a line, and the JSON object behind it.
     private static func headerParts(
         _ bytes: [UInt8], _ line: Range<Int>
-    ) -> (process: Range<Int>, clock: [JSONMember])? {
+    ) -> (process: Range<Int>, clock: ClockMembers)? {
         let trimmed = Bytes.trim(bytes, line)
         guard let last = trimmed.last, bytes[last] == UInt8(ascii: "}") else { return nil }
         for index in trimmed where bytes[index] == UInt8(ascii: "{") {
@@ -104,7 +104,7 @@ extension LogReader {
             }
             let process = Bytes.trim(bytes, trimmed.lowerBound..<index)
             guard !process.isEmpty,
-                let clock = try? ClockText.members(Array(bytes[index..<trimmed.upperBound]))
+                let clock = try? ClockMembers(bytes, index..<trimmed.upperBound)
             else { return nil }
             return (process, clock)
         }
@@ -113,7 +113,7 @@ extension LogReader {
 
     private static func header(_ bytes: [UInt8], _ line: Range<Int>) -> Header? {
         guard let (range, clock) = headerParts(bytes, line),
-            clock.allSatisfy({ ClockText.isInteger($0.value) })
+            clock.areIntegers
         else { return nil }
         var digits = range.lowerBound
         while digits < range.upperBound, Bytes.isDigit(bytes[digits]) { digits += 1 }
@@ -122,12 +122,12 @@ extension LogReader {
         {
             let process = Bytes.string(bytes, Bytes.trim(bytes, digits..<range.upperBound))
             let time = Timestamp.epoch(bytes, range.lowerBound..<digits)
-            if let time, clock.contains(where: { $0.key == process }) {
+            if let time, clock.has(process) {
                 return Header(process: process, clock: clock, time: time)
             }
         }
         let process = Bytes.string(bytes, range)
-        guard clock.contains(where: { $0.key == process }) else { return nil }
+        guard clock.has(process) else { return nil }
         return Header(process: process, clock: clock, time: nil)
     }
 
@@ -136,7 +136,8 @@ extension LogReader {
         guard let (range, members) = headerParts(bytes, line) else { return expected }
         let process = ProcessID(name: Bytes.string(bytes, range))
         do throws(RecordDefect) {
-            _ = try ClockText.clock(members, of: process)
+            var processes = LogProcesses()
+            _ = try ClockText.clock(members, of: process, &processes)
             return expected
         } catch {
             return error.reason

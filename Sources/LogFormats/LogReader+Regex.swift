@@ -9,7 +9,7 @@ import Matching
 /// in the whole file.
 extension LogReader {
     mutating func readRegex(
-        _ bytes: [UInt8], _ range: Range<Int>, isFinal: Bool, _ body: (LogItem) -> Void
+        _ bytes: [UInt8], _ range: Range<Int>, isFinal: Bool, _ sink: inout LogSink
     ) -> Int {
         guard let reading = regex, !range.isEmpty else { return range.upperBound }
         var scan = RegexScan(Bytes.repaired(bytes, range), line: lineCount + 1, reading)
@@ -29,22 +29,22 @@ extension LogReader {
                 case .nothing, .waiting, .tooFar: break
                 }
             }
-            readSection(&scan, reading, original, to: section.end, isFinal: section.isFinal, body)
+            readSection(&scan, reading, original, to: section.end, isFinal: section.isFinal, &sink)
             guard let (whole, match) = found else {
                 isDone = true
                 break
             }
-            leaveLines(before: whole.lowerBound, &scan, original, body)
+            leaveLines(before: whole.lowerBound, &scan, original, &sink)
             let line = scan.lineRange
             let number = scan.line
             let name = reading.trace.flatMap { $0 < match.count ? match[$0] : nil }.map {
                 Bytes.trim(original.string($0))
             }
-            pass(whole, &scan, original, reason: nil, body)
-            enterExecution(name ?? "", scan.text, line, line: number, body)
+            pass(whole, &scan, original, reason: nil, &sink)
+            enterExecution(name ?? "", scan.text, line, line: number, &sink)
         }
         if isFinal {
-            leaveLines(before: end + 1, &scan, original, body)
+            leaveLines(before: end + 1, &scan, original, &sink)
             regex?.readBytes = 0
             regex?.use = .untouched
             regex?.matchesInLine = 0
@@ -96,38 +96,39 @@ extension LogReader {
     private mutating func readSection(
         _ scan: inout RegexScan, _ reading: RegexReading, _ original: Original, to end: Int,
         isFinal: Bool,
-        _ body: (LogItem) -> Void
+        _ sink: inout LogSink
     ) {
         while scan.from < end {
             if scan.matchesInLine >= Limits.recordsPerLineMax, scan.from < scan.lineEnd {
                 if scan.use != .reported {
                     report(
                         "more than \(Limits.recordsPerLineMax) matches in a line: expected at most that",
-                        original.bytes, original.range(scan.lineRange), line: scan.line, body)
+                        original.bytes, original.range(scan.lineRange), line: scan.line, &sink)
                 }
                 scan.nextLine()
                 continue
             }
             switch scan.search(reading.pattern, to: end, isFinal: isFinal) {
             case .match(let whole, let match):
-                leaveLines(before: whole.lowerBound, &scan, original, body)
+                leaveLines(before: whole.lowerBound, &scan, original, &sink)
                 do throws(RecordDefect) {
-                    body(try regexItem(match, reading, original))
-                    pass(whole, &scan, original, reason: nil, body)
+                    try appendMatch(match, reading, original, &sink)
+                    pass(whole, &scan, original, reason: nil, &sink)
                 } catch {
-                    pass(whole, &scan, original, reason: error.reason, body)
+                    sink.batch.abandonRow()
+                    pass(whole, &scan, original, reason: error.reason, &sink)
                 }
             case .nothing, .waiting: return
             case .tooFar(let limit, let candidate):
                 if let candidate, candidate.lowerBound > scan.lineEnd {
-                    leaveLines(before: candidate.lowerBound, &scan, original, body)
+                    leaveLines(before: candidate.lowerBound, &scan, original, &sink)
                 } else if candidate != nil {
                     let reason =
                         "in a record of more than \(Causality.Limits.eventBytesMax) bytes: expected at most that"
-                    pass(scan.from..<limit, &scan, original, reason: reason, body)
+                    pass(scan.from..<limit, &scan, original, reason: reason, &sink)
                 } else {
                     let kept = max(scan.lineEnd + 1, limit - Limits.keptBytesMax)
-                    leaveLines(before: kept, &scan, original, body)
+                    leaveLines(before: kept, &scan, original, &sink)
                 }
             }
         }
@@ -136,14 +137,13 @@ extension LogReader {
     /// Moves to the line that holds `offset`, and reports the lines before it that no match
     /// touched.
     private mutating func leaveLines(
-        before offset: Int, _ scan: inout RegexScan, _ original: Original, _ body: (LogItem) -> Void
+        before offset: Int, _ scan: inout RegexScan, _ original: Original, _ sink: inout LogSink
     ) {
         while scan.lineEnd < offset, scan.lineStart < scan.text.count {
             if scan.use == .untouched {
                 report(
                     "no match of the pattern", original.bytes, original.range(scan.lineRange),
-                    line: scan.line,
-                    body)
+                    line: scan.line, &sink)
             }
             scan.nextLine()
         }
@@ -153,7 +153,7 @@ extension LogReader {
     /// it touches.
     private mutating func pass(
         _ match: Range<Int>, _ scan: inout RegexScan, _ original: Original, reason: String?,
-        _ body: (LogItem) -> Void
+        _ sink: inout LogSink
     ) {
         while true {
             let touches = match.lowerBound < scan.lineEnd && match.upperBound > scan.lineStart
@@ -162,7 +162,7 @@ extension LogReader {
                 if let reason, scan.use != .reported {
                     report(
                         reason, original.bytes, original.range(scan.lineRange), line: scan.line,
-                        body)
+                        &sink)
                     scan.use = .reported
                 } else if scan.use == .untouched {
                     scan.use = .matched
@@ -174,9 +174,10 @@ extension LogReader {
         scan.resume(at: match.upperBound)
     }
 
-    private mutating func regexItem(
-        _ match: RegexScan.Match, _ reading: RegexReading, _ original: Original
-    ) throws(RecordDefect) -> LogItem {
+    private mutating func appendMatch(
+        _ match: RegexScan.Match, _ reading: RegexReading, _ original: Original,
+        _ sink: inout LogSink
+    ) throws(RecordDefect) {
         guard let host = match[reading.host], let clock = match[reading.clock],
             let event = match[reading.event]
         else { throw RecordDefect("a match without a host, clock or event: expected all three") }
@@ -193,11 +194,11 @@ extension LogReader {
             default: break
             }
         }
-        let members = try ClockText.members(Array(original.bytes[original.range(clock)]))
+        let members = try ClockMembers(original.bytes, original.range(clock))
         let text = Bytes.withoutLineBreak(original.bytes, original.range(event))
-        return try tracedItem(
+        try appendTraced(
             process: original.string(host), clock: members,
             text: Bytes.string(original.bytes, text),
-            level: level, time: time, attributes: attributes)
+            level: level, time: time, attributes: attributes, &sink)
     }
 }

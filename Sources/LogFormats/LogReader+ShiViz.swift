@@ -14,7 +14,7 @@ extension LogReader {
         "the file's first two lines are no usable pattern and delimiter"
 
     mutating func readShiViz(
-        _ bytes: [UInt8], _ range: Range<Int>, isFinal: Bool, _ body: (LogItem) -> Void
+        _ bytes: [UInt8], _ range: Range<Int>, isFinal: Bool, _ sink: inout LogSink
     ) -> Int {
         var rest = range
         if header == nil {
@@ -28,22 +28,22 @@ extension LogReader {
             let firstLine = Bytes.withoutLineBreak(bytes, range.lowerBound..<first)
             let secondLine = Bytes.withoutLineBreak(bytes, secondStart..<second)
             let hasSecond = secondStart < range.upperBound
-            readHeader(bytes, firstLine, secondLine, body)
+            readHeader(bytes, firstLine, secondLine, &sink)
             lineCount += hasSecond ? 2 : 1
             rest = min(range.upperBound, second + 1)..<range.upperBound
         }
         guard header?.isRefused == true else {
-            return readRegex(bytes, rest, isFinal: isFinal, body)
+            return readRegex(bytes, rest, isFinal: isFinal, &sink)
         }
         return forEachLine(bytes, rest) { reader, line in
             reader.lineCount += 1
             reader.report(
-                LogReader.reasonForRefusedHeader, bytes, line, line: reader.lineCount, body)
+                LogReader.reasonForRefusedHeader, bytes, line, line: reader.lineCount, &sink)
         }
     }
 
     private mutating func readHeader(
-        _ bytes: [UInt8], _ first: Range<Int>, _ second: Range<Int>, _ body: (LogItem) -> Void
+        _ bytes: [UInt8], _ first: Range<Int>, _ second: Range<Int>, _ sink: inout LogSink
     ) {
         // A longer line compiles to nothing anyway, and would be kept in the stored state.
         let longest = 64 * 1024
@@ -54,8 +54,8 @@ extension LogReader {
             regex = try header.compiled()
         } catch {
             header = ShiVizHeader(pattern: "", delimiter: "", isRefused: true)
-            report(error.description, bytes, first, line: lineCount + 1, body)
-            report(error.description, bytes, second, line: lineCount + 2, body)
+            report(error.description, bytes, first, line: lineCount + 1, &sink)
+            report(error.description, bytes, second, line: lineCount + 2, &sink)
         }
         self.header = header
     }

@@ -2,17 +2,17 @@ import Causality
 
 /// What survives a restart.
 ///
-///     state      = "LR", version 1, format, lines, isInsideLongLine, executions,
+///     state      = "LR", version 2, format, lines, isInsideLongLine, executions,
 ///                  sequences, regex, header
 ///     executions = name, number, isUsed, isFull, count, (name, number)*
-///     sequences  = count, (execution, process, incarnation, sequence)*
+///     sequences  = count, (execution, host, process, incarnation, sequence)*
 ///     regex      = bytes read of the line, use, matches in the line
 ///     header     = 0 | 1 pattern delimiter | 2 (refused)
 ///
 /// Numbers are LEB128, texts their length and UTF-8. Tables are sorted, so equal readers have equal
 /// states.
 extension LogReader {
-    private static let version: UInt64 = 1
+    private static let version: UInt64 = 2
 
     private var formatNumber: UInt64 {
         switch format {
@@ -25,7 +25,7 @@ extension LogReader {
     }
 
     /// Everything that a new reader of the same format and options needs to go on behind the bytes
-    /// that this one consumed. O(executions + processes without clocks).
+    /// that this one consumed. O(executions + processes).
     package func storedState() -> [UInt8] {
         var writer = StateWriter()
         writer.add(UInt64(UInt8(ascii: "L")))
@@ -43,16 +43,15 @@ extension LogReader {
             writer.add(name)
             writer.add(number)
         }
-        writer.add(UInt64(sequences.count))
-        let sorted = sequences.sorted {
-            $0.key.execution == $1.key.execution
-                ? listingOrder($0.key.process, $1.key.process) : $0.key.execution < $1.key.execution
-        }
-        for (key, sequence) in sorted {
-            writer.add(key.execution)
-            writer.add(key.process.name)
-            writer.add(UInt64(key.process.incarnation))
-            writer.add(sequence)
+        // In the order in which they came: the first ones are those whose numbers are remembered.
+        let lines = processes.lines.prefix(Limits.processesMax)
+        writer.add(UInt64(lines.count))
+        for line in lines {
+            writer.add(line.key.execution)
+            writer.add(line.key.host)
+            writer.add(line.key.process.name)
+            writer.add(UInt64(line.key.process.incarnation))
+            writer.add(line.highest)
         }
         writer.add(UInt64(regex?.readBytes ?? 0))
         writer.add(UInt64(regex?.use.rawValue ?? 0))
@@ -89,7 +88,8 @@ extension LogReader {
         restored.lineCount = try reader.number("the line count", max: 1 << 62)
         restored.isInsideLongLine = try reader.flag("a flag")
         restored.executions = try LogReader.executions(&reader)
-        restored.sequences = try LogReader.sequences(&reader)
+        restored.processes = try LogReader.processes(&reader)
+        restored.textProcess = nil
         let read = try reader.number("the bytes read", max: UInt64(Causality.Limits.eventBytesMax))
         let use = try reader.number("the use of a line", max: 2)
         let matches = try reader.number(
@@ -127,20 +127,22 @@ extension LogReader {
         return executions
     }
 
-    private static func sequences(
+    private static func processes(
         _ reader: inout StateReader
-    ) throws(LogFormatError) -> [ProcessInExecution: UInt64] {
-        var sequences: [ProcessInExecution: UInt64] = [:]
+    ) throws(LogFormatError) -> LogProcesses {
+        var processes = LogProcesses()
         for _ in 0..<(try reader.number("the process count", max: UInt64(Limits.processesMax))) {
             let execution = try reader.text("an execution")
+            let host = try reader.text("a host")
             let name = try reader.text("a process")
             let incarnation = try reader.number(
                 "an incarnation", max: UInt64(Causality.Limits.incarnationMax))
             let process = ProcessID(name: name, incarnation: UInt32(incarnation))
-            sequences[ProcessInExecution(execution: execution, process: process)] =
-                try reader.number(
-                    "a sequence number", max: Causality.Limits.sequenceMax)
+            processes.restore(
+                ProcessKey(execution: execution, host: host, process: process),
+                highest: try reader.number(
+                    "a sequence number", max: Causality.Limits.sequenceMax))
         }
-        return sequences
+        return processes
     }
 }

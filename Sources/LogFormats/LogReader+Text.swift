@@ -2,19 +2,32 @@ import Causality
 
 /// Plain lines: each is an event of one process, and nothing is known of messages.
 extension LogReader {
-    mutating func textItem(_ bytes: [UInt8], _ line: Range<Int>) throws(RecordDefect) -> LogItem {
+    mutating func readTextLine(
+        _ bytes: [UInt8], _ range: Range<Int>, _ sink: inout LogSink
+    ) throws(RecordDefect) {
+        try EventLimits.check(attributeCount: 0, byteCount: range.count)
+        let line = textLine()
+        let sequence = try processes.sequence(of: line, given: nil)
+        let clock = LogClock(own: sequence)
+        let predecessor = processes.diff(line, clock, into: &sink.batch)
+        sink.batch.appendText(bytes.span.extracting(range))
+        sink.batch.endRow(
+            slot: processes.slot(line, in: &sink.batch), sequence: sequence, kind: .unsaid,
+            time: Timestamp.leading(bytes, range)?.nanoseconds ?? EventBatch.noTime,
+            level: LogReader.level(bytes, range)?.rawValue ?? 0, stamp: .silent,
+            predecessor: predecessor)
+        processes.note(line, sequence, clock)
+    }
+
+    /// The one process that lines without any name are of.
+    private mutating func textLine() -> Int {
+        if let textProcess { return textProcess }
         let process = ProcessID(name: options.textProcess)
-        let key = ProcessKey(
-            execution: options.execution, host: options.host ?? process.name, process: process)
-        let last = ProcessInExecution(execution: key.execution, process: process)
-        var event = Event(
-            id: EventID(process, 1), kind: .unsaid, time: Timestamp.leading(bytes, line),
-            text: Bytes.string(bytes, line),
-            level: LogReader.level(bytes, line), clock: VectorClock(), stamp: .silent)
-        try EventLimits.check(key, event)
-        event.id.sequence = try sequence(of: last, given: nil)
-        event.clock[process] = event.id.sequence
-        return .event(key: key, event: event)
+        let line = processes.index(
+            of: ProcessKey(
+                execution: options.execution, host: options.host ?? process.name, process: process))
+        textProcess = line
+        return line
     }
 
     /// The first word in the beginning of a line that is a level in capitals or in brackets, or
@@ -35,14 +48,18 @@ extension LogReader {
                 let isBracketed =
                     index > line.lowerBound && bytes[index - 1] == UInt8(ascii: "[")
                     && wordEnd < line.upperBound && bytes[wordEnd] == UInt8(ascii: "]")
-                if isCapital || isBracketed,
-                    let level = Level(text: String(decoding: word, as: UTF8.self))
-                {
-                    return level
-                }
+                if isCapital || isBracketed, let level = level(word) { return level }
             }
             index = wordEnd + 1
         }
         return nil
+    }
+
+    /// The level that a word names: looked up only where it is as long as one of them, and begins like one.
+    private static func level(_ word: ArraySlice<UInt8>) -> Level? {
+        guard (3...11).contains(word.count), let first = word.first,
+            "tvfdinwesca p".utf8.contains(first | 0x20)
+        else { return nil }
+        return Level(text: String(decoding: word, as: UTF8.self))
     }
 }

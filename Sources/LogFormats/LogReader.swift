@@ -33,8 +33,8 @@ package struct LogReader: Sendable {
     var executions: Executions
     /// True within a line that was too long, up to its line break.
     var isInsideLongLine = false
-    /// The highest sequence number of each process whose lines may carry none.
-    var sequences: [ProcessInExecution: UInt64] = [:]
+    /// The processes that the log's events are of.
+    var processes = LogProcesses()
     /// What `regex` matches with; for `shiviz` nil until the header was read.
     var regex: RegexReading?
     /// How `jsonl` names things; nil where the line tells.
@@ -46,6 +46,14 @@ package struct LogReader: Sendable {
     /// How many of the bytes to come were seen before and hold nothing that can be consumed. Not
     /// part of the stored state: it only saves work.
     var waitingBytes = 0
+    /// What the members of a line are read into, again and again.
+    var members: [JSONSpan] = []
+    /// The process of plain lines, once there was one.
+    var textProcess: Int?
+    var innerMembers: [JSONSpan] = []
+    var values = LineValues()
+    /// The bytes by which the process of a line is found.
+    var processText: [UInt8] = []
 
     /// A reader at the beginning of a log.
     ///
@@ -75,7 +83,7 @@ package struct LogReader: Sendable {
         if case .jsonl(_, let declaresMessages) = format { declaresMessages } else { false }
     }
 
-    /// Reads as many whole records as `bytes` holds, and calls `body` with each item in file order.
+    /// Reads as many whole records as `bytes` holds, and appends their events to the sink's batch, in file order.
     ///
     /// O(n) in the bytes, apart from looking again at those that were not consumed before.
     ///
@@ -83,17 +91,19 @@ package struct LogReader: Sendable {
     ///   - bytes: The bytes of the log that were not yet consumed, with more after them.
     ///   - isFinal: True where no more will come: then everything is consumed.
     /// - Returns: How many bytes were consumed: the next call passes the others again.
-    package mutating func read(_ bytes: [UInt8], isFinal: Bool, _ body: (LogItem) -> Void) -> Int {
+    package mutating func read(
+        _ bytes: [UInt8], isFinal: Bool, into sink: inout LogSink
+    ) -> Int {
         // A byte order mark at the beginning of a file is no text.
         guard lineCount == 0, bytes.starts(with: [0xef, 0xbb, 0xbf]) else {
-            return readText(bytes, isFinal: isFinal, body)
+            return readText(bytes, isFinal: isFinal, &sink)
         }
-        let consumed = readText(Array(bytes[3...]), isFinal: isFinal, body)
+        let consumed = readText(Array(bytes[3...]), isFinal: isFinal, &sink)
         return consumed > 0 || isFinal ? consumed + 3 : 0
     }
 
     private mutating func readText(
-        _ bytes: [UInt8], isFinal: Bool, _ body: (LogItem) -> Void
+        _ bytes: [UInt8], isFinal: Bool, _ sink: inout LogSink
     ) -> Int {
         let seen = waitingBytes <= bytes.count ? waitingBytes : 0
         waitingBytes = 0
@@ -107,7 +117,7 @@ package struct LogReader: Sendable {
         while position < bytes.count {
             let end = min(bytes.count - position, Limits.windowBytesMax) + position
             let isLast = end == bytes.count
-            let next = readWindow(bytes, position..<end, isFinal: isFinal && isLast, body)
+            let next = readWindow(bytes, position..<end, isFinal: isFinal && isLast, &sink)
             defer { position = next }
             if isLast || next == position { break }
         }
@@ -118,7 +128,7 @@ package struct LogReader: Sendable {
     /// Reads what can be read of `window`, and returns where the bytes begin that are to be passed
     /// again.
     private mutating func readWindow(
-        _ bytes: [UInt8], _ window: Range<Int>, isFinal: Bool, _ body: (LogItem) -> Void
+        _ bytes: [UInt8], _ window: Range<Int>, isFinal: Bool, _ sink: inout LogSink
     ) -> Int {
         var position = window.lowerBound
         while position < window.upperBound {
@@ -132,13 +142,13 @@ package struct LogReader: Sendable {
             let (end, isLongNext) = LogReader.ordinaryLines(
                 bytes, position..<window.upperBound, isFinal: isFinal)
             let isLast = isLongNext || (isFinal && end == window.upperBound)
-            let next = readLines(bytes, position..<end, isFinal: isLast, body)
+            let next = readLines(bytes, position..<end, isFinal: isLast, &sink)
             guard isLongNext else { return next }
             lineCount += 1
             emit(
                 "a line of more than \(Causality.Limits.eventBytesMax) bytes: expected at most that",
                 bytes,
-                end..<window.upperBound, line: lineCount, body)
+                end..<window.upperBound, line: lineCount, &sink)
             isInsideLongLine = true
             position = end
         }
@@ -161,29 +171,39 @@ package struct LogReader: Sendable {
 
     /// Reads whole lines. With `isFinal`, no record goes on behind them.
     private mutating func readLines(
-        _ bytes: [UInt8], _ range: Range<Int>, isFinal: Bool, _ body: (LogItem) -> Void
+        _ bytes: [UInt8], _ range: Range<Int>, isFinal: Bool, _ sink: inout LogSink
     ) -> Int {
         switch format {
-        case .govector: return readGoVector(bytes, range, isFinal: isFinal, body)
-        case .regex: return readRegex(bytes, range, isFinal: isFinal, body)
-        case .shiviz: return readShiViz(bytes, range, isFinal: isFinal, body)
+        case .govector: return readGoVector(bytes, range, isFinal: isFinal, &sink)
+        case .regex: return readRegex(bytes, range, isFinal: isFinal, &sink)
+        case .shiviz: return readShiViz(bytes, range, isFinal: isFinal, &sink)
         case .jsonl, .text:
+            // Checked at once: nearly always all of it is UTF-8.
+            let isUTF8 = Bytes.isUTF8(bytes, range)
             return forEachLine(bytes, range) { reader, line in
                 reader.lineCount += 1
                 if Bytes.isBlank(bytes, line) { return }
                 do throws(RecordDefect) {
-                    body(try reader.item(bytes, line))
+                    if isUTF8 {
+                        try reader.readLine(bytes, line, &sink)
+                    } else {
+                        let repaired = Array(Bytes.string(bytes, line).utf8)
+                        try reader.readLine(repaired, repaired.indices, &sink)
+                    }
                 } catch {
-                    reader.report(error.reason, bytes, line, line: reader.lineCount, body)
+                    sink.batch.abandonRow()
+                    reader.report(error.reason, bytes, line, line: reader.lineCount, &sink)
                 }
             }
         }
     }
 
-    private mutating func item(_ bytes: [UInt8], _ line: Range<Int>) throws(RecordDefect) -> LogItem
-    {
-        if case .text = format { return try textItem(bytes, line) }
-        return try jsonItem(Array(bytes[line]))
+    /// Reads a line that is valid UTF-8.
+    private mutating func readLine(
+        _ bytes: [UInt8], _ line: Range<Int>, _ sink: inout LogSink
+    ) throws(RecordDefect) {
+        if case .text = format { return try readTextLine(bytes, line, &sink) }
+        try readJSONLine(bytes, line, &sink)
     }
 
     /// Calls `body` with each line of `range`, without its line break; returns the end of `range`.
@@ -204,27 +224,28 @@ package struct LogReader: Sendable {
     /// Hands over a line that is no event; nothing where it is blank.
     mutating func report(
         _ reason: String, _ bytes: [UInt8], _ range: Range<Int>, line: UInt64,
-        _ body: (LogItem) -> Void
+        _ sink: inout LogSink
     ) {
-        if !Bytes.isBlank(bytes, range) { emit(reason, bytes, range, line: line, body) }
+        if !Bytes.isBlank(bytes, range) { emit(reason, bytes, range, line: line, &sink) }
     }
 
     private mutating func emit(
         _ reason: String, _ bytes: [UInt8], _ range: Range<Int>, line: UInt64,
-        _ body: (LogItem) -> Void
+        _ sink: inout LogSink
     ) {
-        body(
-            .unmatched(
-                UnmatchedLine(
-                    line: line, execution: executions.use(), reason: reason,
-                    text: Bytes.lineStart(bytes, range))))
+        let execution = executions.use()
+        sink.addUnmatched {
+            UnmatchedLine(
+                line: line, execution: execution, reason: reason,
+                text: Bytes.lineStart(bytes, range))
+        }
     }
 
     /// Begins the execution that a separating line names, or the one that is meant where none is
     /// named.
     mutating func enterExecution(
         _ name: String, _ bytes: [UInt8], _ range: Range<Int>, line: UInt64,
-        _ body: (LogItem) -> Void
+        _ sink: inout LogSink
     ) {
         let name = name.isEmpty ? options.execution : name
         // Leaves room for a number behind the name.
@@ -233,56 +254,44 @@ package struct LogReader: Sendable {
         guard kept != name else { return }
         report(
             "an execution name of \(name.utf8.count) bytes, which is cut: expected at most "
-                + "\(Causality.Limits.nameBytesMax - 21)", bytes, range, line: line, body)
+                + "\(Causality.Limits.nameBytesMax - 21)", bytes, range, line: line, &sink)
     }
-}
-
-/// A process and the execution that it belongs to.
-struct ProcessInExecution: Hashable, Sendable {
-    var execution: String
-    var process: ProcessID
 }
 
 extension LogReader {
-    /// An event whose record carries a clock, in the current execution.
-    mutating func tracedItem(
-        process name: String, clock members: [JSONMember], text: String, level: Level?,
-        time: WallTime?,
-        attributes: [Attribute] = []
-    ) throws(RecordDefect) -> LogItem {
+    /// Appends an event whose record carries a clock, in the current execution.
+    mutating func appendTraced(
+        process name: String, clock members: ClockMembers, text: String, level: Level?,
+        time: WallTime?, attributes: [Attribute] = [], _ sink: inout LogSink
+    ) throws(RecordDefect) {
         try executions.check()
         let process = ProcessID(name: name)
         try EventLimits.checkName(name, "a process name")
-        let clock = try ClockText.clock(members, of: process)
-        let event = Event(
-            id: EventID(process, clock[process]), kind: .unsaid, time: time, text: text,
-            level: level,
-            attributes: attributes,
-            clock: clock)
+        let clock = try ClockText.clock(members, of: process, &processes)
         let key = ProcessKey(
             execution: executions.current, host: options.host ?? name, process: process)
-        try EventLimits.check(key, event)
+        try EventLimits.check(key)
+        var size = text.utf8.count
+        for attribute in attributes {
+            try EventLimits.checkName(attribute.key, "an attribute key")
+            size += attribute.key.utf8.count + attribute.value.text.utf8.count
+        }
+        try EventLimits.check(attributeCount: attributes.count, byteCount: size)
         _ = executions.use()
-        return .event(key: key, event: event)
-    }
-
-    /// The next sequence number of a process, or `given`; remembers the highest, while there is
-    /// room.
-    mutating func sequence(
-        of process: ProcessInExecution, given: UInt64?
-    ) throws(RecordDefect) -> UInt64 {
-        let last = sequences[process]
-        let hasRoom = last != nil || sequences.count < Limits.processesMax
-        guard hasRoom || given != nil else {
-            throw RecordDefect(
-                "of one process too many: expected at most \(Limits.processesMax) in a file")
+        let line = processes.index(of: key)
+        let predecessor = processes.diff(line, clock, into: &sink.batch)
+        sink.batch.appendText(Array(text.utf8).span)
+        for attribute in attributes {
+            var isJSON = false
+            if case .json = attribute.value { isJSON = true }
+            sink.batch.appendAttribute(
+                key: Array(attribute.key.utf8).span, isJSON: isJSON,
+                value: Array(attribute.value.text.utf8).span)
         }
-        let sequence = given ?? (last ?? 0) + 1
-        guard sequence <= Causality.Limits.sequenceMax else {
-            throw RecordDefect(
-                "the sequence number \(sequence): expected at most \(Causality.Limits.sequenceMax)")
-        }
-        if hasRoom { sequences[process] = max(last ?? 0, sequence) }
-        return sequence
+        sink.batch.endRow(
+            slot: processes.slot(line, in: &sink.batch), sequence: clock.own, kind: .unsaid,
+            time: time?.nanoseconds ?? EventBatch.noTime, level: level?.rawValue ?? 0,
+            stamp: .complete, predecessor: predecessor)
+        processes.note(line, clock.own, clock)
     }
 }

@@ -12,7 +12,11 @@ enum Timestamp {
     /// The time that all of `text` says (white space around it aside), or nil. O(n).
     static func parse(_ text: String) -> WallTime? {
         let bytes = Array(text.utf8)
-        let range = Bytes.trim(bytes, bytes.indices)
+        return parse(bytes, bytes.indices)
+    }
+
+    static func parse(_ bytes: [UInt8], _ range: Range<Int>) -> WallTime? {
+        let range = Bytes.trim(bytes, range)
         var scanner = TimestampScanner(bytes, range)
         if let time = scanner.civil(), scanner.index == range.upperBound { return time }
         return epoch(bytes, range)

@@ -8,16 +8,19 @@ package struct Answer {
     package var notes: [String]
     /// False where the answer is no, or nothing; nil where only the text tells: none is no.
     package var isYes: Bool?
-    /// Calls its argument with each piece of the text, line breaks included.
+    /// Calls its argument with each piece of the text, line breaks included. Whatever the format, nothing in it harms a terminal.
     package var write: (_ emit: (String) throws -> Void) throws -> Void
 
     package init(
         notes: [String] = [], isYes: Bool? = true,
         write: @escaping ((String) throws -> Void) throws -> Void
     ) {
-        self.notes = notes
+        self.notes = notes.map { printable($0) }
         self.isYes = isYes
-        self.write = write
+        self.write = { emit in
+            // Each format has its own escapes; this is for what one has forgotten.
+            try write { try emit(printable($0, keeping: [.lineBreaks, .tabs])) }
+        }
     }
 
     /// An answer of few lines.
@@ -231,26 +234,4 @@ package struct Answering<Store: HistoryStore> {
 /// `1 event`, `2 events`.
 package func count(_ number: Int, _ one: String, _ many: String) -> String {
     "\(number) \(number == 1 ? one : many)"
-}
-
-/// Text from events as it may go to a terminal: control characters, and those that reverse the direction of
-/// writing, are shown by their numbers.
-package func printable(_ text: String) -> String {
-    func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
-            || (0x202a...0x202e).contains(scalar.value)
-            || (0x2066...0x2069).contains(scalar.value)
-    }
-    guard text.unicodeScalars.contains(where: isHarmful) else { return text }
-    var result = ""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\n": result += "\\n"
-        case "\t": result += "\\t"
-        case "\r": result += "\\r"
-        case _ where isHarmful(scalar): result += "\\u{\(String(scalar.value, radix: 16))}"
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result
 }

@@ -26,7 +26,7 @@ extension Answering {
         var reader = EventReader(store)
         guard let event = try reader.event(at: place, of: history) else {
             throw QuestionError(
-                .notFound, "\(id) is in a block that cannot be read (lightcone defects)")
+                .notFound, "\(id) is in a frame that cannot be read (lightcone defects)")
         }
         let edges = graph.edges
         let arriving = edges.arriving(at: place, in: history)
@@ -69,7 +69,7 @@ extension Answering {
         }
         lines += arriving.map { "cause      \($0.from)\($0.fromIsHere ? "" : " (missing)")" }
         lines += leaving.map { "effect     \($0.to)" }
-        return Answer(lines.map(printable))
+        return Answer(lines.map { printable($0) })
     }
 
     /// What can be said of an event that is not here.
@@ -96,7 +96,7 @@ extension Answering {
                 ])
         }
         return Answer(
-            isYes: false, ([state] + effects.map { "effect     \($0.to)" }).map(printable))
+            isYes: false, ([state] + effects.map { "effect     \($0.to)" }).map { printable($0) })
     }
 
     func slice(

@@ -251,7 +251,7 @@ extension Answering {
             ? [] : ["incomplete, because \(report.lacks.prefix(5).joined(separator: ", "))"]
         if let upTo = report.upTo { notes.append("all up to \(shown(upTo, history))") }
         notes += report.restsOn.map(\.description)
-        return Answer(notes: notes, isYes: verdict == "yes", lines.map(printable))
+        return Answer(notes: notes, isYes: verdict == "yes", lines.map { printable($0) })
     }
 
     /// What a host or process did, and what it had seen of every other process, now or at an event of its own.

@@ -11,8 +11,8 @@ package struct ListedEvent: Sendable {
     package let kind: EventKind
     /// The messages that arrived at it.
     package let arriving: [MessageEdge]
-    /// What the event names as its cause, by the name that this has here.
-    package let cause: EventID?
+    /// What the event names as its causes, by the names that these have here.
+    package let causes: [(event: EventID, evidence: Evidence)]
     /// The event of which this one is an operator's word that no message came there.
     package let rulesOut: EventID?
     /// What the event had seen, as far as it is known: its clock, and what follows from it.
@@ -30,13 +30,11 @@ package struct ListedEvent: Sendable {
         run = history.processes[place.process].key?.run
         kind = edges.kind(of: place, in: history)
         self.arriving = arriving
-        func named(_ reference: EventReference?) -> EventID? {
-            reference.map {
-                EventID(history.name(of: $0.process) ?? $0.shownName, $0.sequence)
-            }
+        func named(_ reference: EventReference) -> EventID {
+            EventID(history.name(of: reference.process) ?? reference.shownName, reference.sequence)
         }
-        cause = named(event.cause)
-        rulesOut = named(event.rulesOut)
+        causes = event.causes.map { (named($0.event), $0.evidence) }
+        rulesOut = event.rulesOut.map(named)
         seen = history.clock(at: place)
         isExact = history.isExact(event.id)
     }
@@ -56,8 +54,8 @@ package struct ListedEvent: Sendable {
             writer.member("level", event.level?.text)
             writer.member("time", event.time?.description)
             writer.member("attributes", event.attributes)
-            writer.member("cause", cause?.description)
             writer.member("causes", arriving.map(\.from.description))
+            writer.member("evidence", arriving.map { evidence(of: $0).text })
             writer.member("clock", seen)
             writer.member("stamp", event.stamp.text)
             if case .lossy(let loss) = event.stamp {
@@ -67,6 +65,11 @@ package struct ListedEvent: Sendable {
             writer.member("exact", isExact)
             if let rulesOut { writer.member("rulesOut", rulesOut.description) }
         }
+    }
+
+    /// How it is known that a message arrived.
+    package func evidence(of edge: MessageEdge) -> Evidence {
+        causes.first { $0.event == edge.from }?.evidence ?? .clock
     }
 
     /// What the source says of the event's clock, for a person.

@@ -5,12 +5,17 @@ import Synchronization
 /// The graph of one execution as a store has it at one moment, ready for questions from several threads.
 package final class ExecutionGraph: Sendable {
     package let history: History
-    /// Blocks that could not be read.
+    /// Frames that could not be read.
     private let damage: [Defect]
     private let loaded: Set<Int>
+    /// By run that is not in one order: the frames that have events of it.
+    private let framesOf: [Identity128: Set<Int>]
     private let lazyEdges = Mutex<MessageEdges?>(nil)
 
-    private init(history: History, damage: [Defect], loaded: Set<Int>) {
+    private init(
+        history: History, damage: [Defect], loaded: Set<Int>, framesOf: [Identity128: Set<Int>]
+    ) {
+        self.framesOf = framesOf
         self.history = history
         self.damage = damage
         self.loaded = loaded
@@ -25,65 +30,87 @@ package final class ExecutionGraph: Sendable {
     }
 
     /// Loads an execution. What `previous`, an earlier graph of the same execution and store, has already
-    /// is not read again, except for runs to which blocks came between or before those that were here.
+    /// is not read again, except for runs of which events came between or before those that were here.
     package static func load(
         _ execution: String, from store: some HistoryStore, after previous: ExecutionGraph? = nil
     ) throws -> ExecutionGraph {
-        let blocks = try store.blocks(of: execution)
-        if let previous, previous.loaded.count == blocks.count { return previous }
+        let frames = try store.frames(of: execution)
+        if let previous, previous.loaded.count == frames.count { return previous }
         var history = previous?.history ?? History(execution: execution)
-        var damage = previous?.damage ?? []
-        let loaded = previous?.loaded ?? []
-        let fresh = blocks.filter { !loaded.contains($0.id) }
-        for (run, group) in Dictionary(grouping: fresh, by: \.key.identity)
-            .sorted(by: { ($0.key.high, $0.key.low) < ($1.key.high, $1.key.low) })
-        {
-            let ascending = group.sorted { $0.first < $1.first }
-            var isAppended = true
-            for summary in ascending where isAppended {
-                guard let block = try read(summary, from: store, &history, &damage) else {
-                    continue
-                }
-                isAppended = history.append(block)
+        var loading = Loading(previous)
+        for summary in frames where previous?.loaded.contains(summary.id) != true {
+            guard let frame = try loading.read(summary, from: store) else {
+                continue
             }
-            guard !isAppended else { continue }
-            let summaries = blocks.filter { $0.key.identity == run }
-            var all: [HistoryBlock] = []
+            loading.outOfOrder.formUnion(history.append(frame, except: loading.outOfOrder))
+        }
+        try loading.findFrames(frames, in: store)
+        for run in loading.outOfOrder.sorted(by: { ($0.high, $0.low) < ($1.high, $1.low) }) {
+            let summaries = frames.filter { loading.framesOf[run]!.contains($0.id) }
+            var all: [HistoryFrame] = []
             for summary in summaries {
-                if let block = try read(summary, from: store, &history, &damage) {
-                    all.append(block)
+                if let frame = try loading.read(summary, from: store) {
+                    all.append(frame)
                 }
             }
-            let branches = try Branches(of: summaries, all, store)
-            history.rebuild(run, from: all, fork: branches.fork, branches: branches.byBlock)
+            let branches = try Branches(of: run, summaries, all, execution, store)
+            history.rebuild(run, from: all, fork: branches.fork, branches: branches.byPlace)
+        }
+        if !loading.damage.isEmpty {
+            for (process, last) in try store.expected(in: execution) {
+                history.expect(process, upTo: last)
+            }
         }
         history.finish()
         return ExecutionGraph(
             history: history,
-            damage: damage.reduce(into: []) { if !$0.contains($1) { $0.append($1) } },
-            loaded: Set(blocks.map(\.id)))
+            damage: loading.damage.reduce(into: []) { if !$0.contains($1) { $0.append($1) } },
+            loaded: Set(frames.map(\.id)), framesOf: loading.framesOf)
     }
 
-    private static func read(
-        _ summary: BlockSummary, from store: some HistoryStore, _ history: inout History,
-        _ damage: inout [Defect]
-    ) throws -> HistoryBlock? {
-        do {
-            return HistoryBlock(
-                id: summary.id, key: summary.key, columns: try store.causality(of: summary.id))
-        } catch let error as DamagedBlock {
-            history.expect(summary.key, upTo: summary.last)
-            let range = [summary.first, summary.last].map { EventID(summary.key.process, $0) }
-            damage.append(
-                Defect(
-                    .damagedBlock, range,
-                    "\(summary.count) events from \(range[0]) to \(range[1]) cannot be read: \(error)"
-                ))
-            return nil
+    /// What is found out while an execution is loaded.
+    private struct Loading {
+        var damage: [Defect]
+        /// By run that is not in one order: the frames that have events of it.
+        var framesOf: [Identity128: Set<Int>]
+        var outOfOrder: Set<Identity128> = []
+
+        init(_ previous: ExecutionGraph?) {
+            damage = previous?.damage ?? []
+            framesOf = previous?.framesOf ?? [:]
+        }
+
+        /// Finds the frames of the runs that are out of order, where these are new. O(all frames), once for each such run.
+        mutating func findFrames(_ frames: [FrameSummary], in store: some HistoryStore) throws {
+            let fresh = outOfOrder.filter { framesOf[$0] == nil }
+            guard !fresh.isEmpty else { return }
+            for run in fresh { framesOf[run] = [] }
+            for summary in frames {
+                guard let batch = try? store.causality(of: summary.id) else { continue }
+                for key in batch.processes where fresh.contains(key.identity) {
+                    framesOf[key.identity]!.insert(summary.id)
+                }
+            }
+        }
+
+        mutating func read(
+            _ summary: FrameSummary, from store: some HistoryStore
+        ) throws -> HistoryFrame? {
+            do {
+                let batch = try store.causality(of: summary.id)
+                if !framesOf.isEmpty {
+                    for key in batch.processes { framesOf[key.identity]?.insert(summary.id) }
+                }
+                return HistoryFrame(id: summary.id, source: summary.segment, batch: batch)
+            } catch let error as DamagedFrame {
+                damage.append(
+                    Defect(.damagedFrame, [], "events that were taken cannot be read: \(error)"))
+                return nil
+            }
         }
     }
 
-    /// Everything that contradicts itself, and notes on wall clocks. Reads the blocks that overlap.
+    /// Everything that contradicts itself, and notes on wall clocks.
     package func defects(_ store: some HistoryStore) throws -> [Defect] {
         var defects = history.defects(edges) + damage
         defects += try store.sourceDefects(of: history.execution)
@@ -91,112 +118,147 @@ package final class ExecutionGraph: Sendable {
     }
 }
 
-/// Which blocks of a run tell of one machine, and which of another that says it is the same run.
+/// Which rows of a run tell of one machine, and which of another that says it is the same run.
 private struct Branches {
     private(set) var fork: Fork?
-    private(set) var byBlock: [Int: Identity128] = [:]
+    private(set) var byPlace: [BranchPlace: Identity128] = [:]
 
-    /// Compares the events of the blocks that overlap. O(events in them).
+    /// A row of the run.
+    private struct Row {
+        var sequence: UInt64
+        /// Index into the frames.
+        var frame: Int
+        var slot: Int
+        var row: Int
+    }
+
+    /// Compares the events of one number. O(rows + events that are there twice).
     init(
-        of summaries: [BlockSummary], _ blocks: [HistoryBlock], _ store: some HistoryStore
+        of run: Identity128, _ summaries: [FrameSummary], _ frames: [HistoryFrame],
+        _ execution: String, _ store: some HistoryStore
     ) throws {
         let summaryOf = Dictionary(uniqueKeysWithValues: summaries.map { ($0.id, $0) })
-        // A run has one name and one origin: who says otherwise is another.
-        var isNamedTwice = false
-        if let first = summaries.first {
-            isNamedTwice = summaries.contains { $0.key != first.key }
+        let sources = frames.map { summaryOf[$0.id]! }
+        var keys: [BranchPlace: ProcessKey] = [:]
+        var rows: [Row] = []
+        for (index, frame) in frames.enumerated() {
+            for block in frame.blocks {
+                let key = frame.batch.processes[block.slot]
+                guard key.execution == execution, key.identity == run else { continue }
+                keys[BranchPlace(frame: frame.id, slot: block.slot)] = key
+                for row in block.rows {
+                    rows.append(
+                        Row(
+                            sequence: frame.batch.sequences[row], frame: index, slot: block.slot,
+                            row: row))
+                }
+            }
         }
+        // A run has one name and one origin: who says otherwise is another.
+        let isNamedTwice = Set(keys.values).count > 1
         var differing: [(sequence: UInt64, Int, Int)] = []
         if !isNamedTwice {
-            let overlaps = try Branches.overlaps(blocks, store)
-            differing = overlaps
+            differing = try Branches.differing(&rows, frames, store)
             guard !differing.isEmpty else { return }
         }
         let isOfOneSource =
             !isNamedTwice
-            && differing.allSatisfy { summaryOf[$0.1]!.segment == summaryOf[$0.2]!.segment }
+            && differing.allSatisfy { sources[$0.1].segment == sources[$0.2].segment }
         fork = Fork(
             sequence: isNamedTwice ? 1 : differing.map(\.sequence).min()!,
             isOfOneSource: isOfOneSource)
         // Agents tell machines apart, unless the agent was cloned too: then its files do.
-        let hasSplitAgent = differing.contains {
-            summaryOf[$0.1]!.agent == summaryOf[$0.2]!.agent
-        }
-        for summary in summaries {
-            byBlock[summary.id] =
+        let hasSplitAgent = differing.contains { sources[$0.1].agent == sources[$0.2].agent }
+        for (place, key) in keys {
+            let source = summaryOf[place.frame]!
+            byPlace[place] =
                 isNamedTwice
-                ? Identity128(naming: Array("\(summary.key)".utf8))
-                : hasSplitAgent ? summary.segment : summary.agent
+                ? Identity128(naming: Array("\(key)".utf8))
+                : hasSplitAgent ? source.segment : source.agent
         }
     }
 
-    /// The numbers of which two blocks have different events, and the blocks.
-    private static func overlaps(
-        _ blocks: [HistoryBlock], _ store: some HistoryStore
+    /// The numbers of which two rows are different events, and their frames.
+    private static func differing(
+        _ rows: inout [Row], _ frames: [HistoryFrame], _ store: some HistoryStore
     ) throws -> [(sequence: UInt64, Int, Int)] {
+        rows.sort { ($0.sequence, $0.frame, $0.row) < ($1.sequence, $1.frame, $1.row) }
         var differing: [(sequence: UInt64, Int, Int)] = []
         var reader = EventReader(store)
-        var holders: [UInt64: [Int]] = [:]
-        var rows: [(sequence: UInt64, block: Int)] = []
-        for block in blocks {
-            for sequence in block.columns.sequences { rows.append((sequence, block.id)) }
-        }
-        rows.sort { ($0.sequence, $0.block) < ($1.sequence, $1.block) }
-        for (before, row) in zip(rows, rows.dropFirst()) where before.sequence == row.sequence {
-            holders[row.sequence, default: [before.block]].append(row.block)
-        }
-        for (sequence, ids) in holders.sorted(by: { $0.key < $1.key }) {
-            for (index, id) in ids.enumerated() {
-                for other in ids[(index + 1)...] {
-                    let isSame = try reader.isSame(sequence, id, other)
-                    if !isSame { differing.append((sequence, id, other)) }
+        var clocks = RowClocks(frames)
+        var start = 0
+        while start < rows.count {
+            var end = start + 1
+            while end < rows.count, rows[end].sequence == rows[start].sequence { end += 1 }
+            for index in start..<end {
+                for other in index + 1..<max(index + 1, end) {
+                    let (a, b) = (rows[index], rows[other])
+                    guard let one = try reader.batch(frames[a.frame].id),
+                        let two = try reader.batch(frames[b.frame].id)
+                    else { continue }
+                    let isSame =
+                        one.event(a.row) == two.event(b.row)
+                        && clocks.clock(a.frame, a.slot, a.row)
+                            == clocks.clock(b.frame, b.slot, b.row)
+                    if !isSame { differing.append((a.sequence, a.frame, b.frame)) }
                 }
             }
+            start = end
         }
         return differing
     }
-}
 
-/// Reads single events, and keeps the blocks open that were read last.
-package struct EventReader {
-    private let read: (Int) throws -> [Event]
-    private var open: [Int: [Event]] = [:]
-    private var order: [Int] = []
+    /// The clocks of single rows, as they were written.
+    private struct RowClocks {
+        private let frames: [HistoryFrame]
+        /// By source and process, the last row that was asked for and its clock.
+        private var last: [Identity128: (frame: Int, row: Int, clock: [ProcessReference: UInt64])] =
+            [:]
 
-    package init(_ store: some HistoryStore) { read = { try store.events(of: $0) } }
+        init(_ frames: [HistoryFrame]) { self.frames = frames }
 
-    /// The event of this number in a block of its process; nil where the block cannot be read.
-    package mutating func event(_ id: EventID, in block: Int) throws -> Event? {
-        let events = try events(of: block)
-        let found = events.firstIndex { $0.id.sequence >= id.sequence }
-        guard let found, events[found].id.sequence == id.sequence else { return nil }
-        // What the graph calls its process may be more than what the block does.
-        var event = events[found]
-        event.id = id
-        return event
-    }
-
-    /// Whether two blocks say the same of an event, wherever both can be read.
-    fileprivate mutating func isSame(_ sequence: UInt64, _ block: Int, _ other: Int) throws -> Bool
-    {
-        func find(_ events: [Event]) -> [Event] { events.filter { $0.id.sequence == sequence } }
-        let (first, second) = (find(try events(of: block)), find(try events(of: other)))
-        guard let one = first.first, let two = second.first else { return true }
-        return one == two
-    }
-
-    private mutating func events(of block: Int) throws -> [Event] {
-        if let events = open[block] { return events }
-        var events: [Event] = []
-        do { events = try read(block) } catch is DamagedBlock {}
-        open[block] = events
-        order.append(block)
-        if order.count > Limits.openBlocksMax { open[order.removeFirst()] = nil }
-        return events
-    }
-
-    /// The event at a place of a history.
-    package mutating func event(at place: EventPosition, of history: History) throws -> Event? {
-        try event(history.id(place), in: history.processes[place.process].block(at: place.position))
+        /// nil where the clock goes on from one that is not here.
+        mutating func clock(
+            _ frame: Int, _ slot: Int, _ row: Int
+        ) -> [ProcessReference: UInt64]? {
+            let source = frames[frame].source
+            var state = last[source]
+            if let known = state, (known.frame, known.row) >= (frame, row) {
+                if (known.frame, known.row) == (frame, row) { return known.clock }
+                state = nil
+            }
+            var (from, fromRow) = (state?.frame ?? 0, (state?.row ?? -1) + 1)
+            var clock = state?.clock ?? [:]
+            var isKnown = state != nil
+            var lastSequence = state.map { frames[$0.frame].batch.sequences[$0.row] } ?? 0
+            let run = frames[frame].batch.processes[slot].identity
+            while from <= frame {
+                defer { (from, fromRow) = (from + 1, 0) }
+                guard frames[from].source == source else { continue }
+                let batch = frames[from].batch
+                for block in frames[from].blocks
+                where batch.processes[block.slot].identity == run && block.rows.upperBound > fromRow
+                {
+                    for next in max(fromRow, block.rows.lowerBound)..<block.rows.upperBound {
+                        let isFirst = next == block.rows.lowerBound
+                        if isFirst && block.predecessor == 0 || batch.wholes.contains(next) {
+                            (clock, isKnown) = ([:], true)
+                        } else if isFirst, block.predecessor != lastSequence {
+                            isKnown = false
+                        }
+                        for change in batch.changes(next) {
+                            clock[batch.references[change.process]] =
+                                change.value == 0 ? nil : change.value
+                        }
+                        lastSequence = batch.sequences[next]
+                        if from == frame, next == row {
+                            if isKnown { last[source] = (frame, row, clock) }
+                            return isKnown ? clock : nil
+                        }
+                    }
+                }
+            }
+            return nil
+        }
     }
 }

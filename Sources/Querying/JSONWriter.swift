@@ -67,11 +67,11 @@ package struct JSONWriter {
         separate()
         text += "null"
     }
-    /// JSON text as it is; as a string where it is not JSON.
+    /// JSON text as it is, but for what could harm a terminal; as a string where it is not JSON.
     package mutating func raw(_ json: String) {
         if JSONScanner.isValue(json) {
             separate()
-            text += json
+            text += printableJSON(json)
         } else {
             value(json)
         }
@@ -107,12 +107,11 @@ package struct JSONWriter {
         }
     }
 
-    /// Appends a JSON string. Control characters are escaped, everything else is UTF-8 as it is.
+    /// Appends a JSON string. What could harm a terminal is escaped, everything else is UTF-8 as it is.
     private static func quote(_ string: String, _ text: inout String) {
         text += "\""
-        let needsEscape = string.utf8.contains {
-            $0 < 0x20 || $0 == 0x22 || $0 == 0x5c || $0 == 0x7f
-        }
+        let needsEscape =
+            string.mayBeHarmful() || string.utf8.contains { $0 == 0x22 || $0 == 0x5c }
         if !needsEscape {
             text += string
         } else {
@@ -123,9 +122,7 @@ package struct JSONWriter {
                 case "\n": text += "\\n"
                 case "\r": text += "\\r"
                 case "\t": text += "\\t"
-                case _ where scalar.value < 0x20 || scalar.value == 0x7f:
-                    let hex = String(scalar.value, radix: 16)
-                    text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+                case _ where scalar.isHarmful: text += scalar.jsonEscape
                 default: text.unicodeScalars.append(scalar)
                 }
             }

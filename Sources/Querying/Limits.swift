@@ -4,8 +4,8 @@ package enum Limits {
     package static let selectionBytesMax = 16 * 1024
     /// Parentheses and negations inside each other in a selection: bounds the parser's stack.
     package static let selectionDepthMax = 100
-    /// Blocks that an answer keeps decoded: one for each process that it is listing from.
-    package static let openBlocksMax = 256
+    /// What the frames take that an answer keeps decoded, by `EventCost`: about what lies side by side in causal order.
+    package static let openFramesCostMax = 64 << 20
     /// Events of a Mermaid diagram: browsers give up on larger ones.
     package static let mermaidEventsMax = 200
     /// Processes that an error shows where a name may mean several.

@@ -10,8 +10,11 @@ enum Predecessor {
     /// It existed, and where it ended cannot be told: its journal is gone, and the agent never had all of it.
     case unknown
 
-    init(_ before: Incarnations.Given, of settings: Line.Settings, _ incarnations: Incarnations) {
-        // A program of the name and whoever else records under it are two lines: neither goes on from the other, and
+    init(
+        _ before: Incarnations.Given, of settings: Incarnation.Settings,
+        _ incarnations: Incarnations
+    ) {
+        // A program of the name and whoever else records under it are two rows of incarnations: neither goes on from the other, and
         // where the one before this left off, that number does not tell.
         guard before.isKeptByName == settings.isKeptByName else {
             self = .unknown
@@ -51,8 +54,9 @@ enum Predecessor {
         guard number > 0 else { return nil }
         var reader = JournalReader(scanning: folder, fromChunk: number)
         var hasDefect = false
+        var nowhere = EventBatch()
         while try reader.read(
-            bytesMax: Limits.chunkBytes, { if case .defect = $0 { hasDefect = true } })
+            bytesMax: Limits.chunkBytes, into: &nowhere, { _ in hasDefect = true })
         {}
         guard let key = reader.key, key.process.incarnation == incarnation,
             ExactText.isSame(key.execution, execution)

@@ -40,7 +40,7 @@ import Synchronization
 /// Not to be called from signal handlers: `record` takes a lock.
 public final class Recorder: Sendable {
     @usableFromInline let threshold: Atomic<UInt8>
-    private let line: ForkSafeLock<Line>
+    private let incarnation: ForkSafeLock<Incarnation>
 
     /// Begins an incarnation. Costs a few system calls, one of them an fsync.
     ///
@@ -66,29 +66,31 @@ public final class Recorder: Sendable {
     ///   - isKeptByName: The process is whoever records under the name, by an agent or a command, and not this program.
     ///   - run: The run that this is; nil: drawn at random.
     ///   - tokenBytesMax, clockEntriesMax: Less than a token and a clock may have.
+    ///   - isLockOnHeap: As where the kernel wipes no page in a forked child.
     package init(
         process: String, host: String?, execution: String, spool: SpoolFolder,
         level: Level = .trace, isKeptByName: Bool = false, run: Identity128? = nil,
-        chunkByteCount: Int, chunksMax: Int, tokenBytesMax: Int? = nil, clockEntriesMax: Int? = nil
+        chunkByteCount: Int, chunksMax: Int, tokenBytesMax: Int? = nil,
+        clockEntriesMax: Int? = nil, isLockOnHeap: Bool = false
     ) {
         precondition(
             chunkByteCount >= 4096 && chunkByteCount % 4096 == 0 && chunksMax > 0,
             "a chunk is made of whole pages")
         threshold = Atomic(level.rawValue)
-        var settings = Line.Settings(
+        var settings = Incarnation.Settings(
             process: Name.process(process), host: Name.host(host ?? Recorder.hostName(spool)),
             execution: Name.execution(execution), spool: spool, chunkByteCount: chunkByteCount,
             chunksMax: chunksMax)
         settings.isKeptByName = isKeptByName
         if let tokenBytesMax { settings.tokenBytesMax = tokenBytesMax }
         if let clockEntriesMax { settings.clockEntriesMax = clockEntriesMax }
-        line = ForkSafeLock(Line(settings, run: run))
+        incarnation = ForkSafeLock(Incarnation(settings, run: run), isOnHeap: isLockOnHeap)
     }
 
     /// What a child that this program forks goes on with: for tests, which do not fork.
     package init(forkedFrom parent: Recorder) {
         threshold = Atomic(parent.threshold.load(ordering: .relaxed))
-        line = ForkSafeLock(parent.withLine { $0.child() })
+        incarnation = ForkSafeLock(parent.withIncarnation { $0.child() })
     }
 
     /// What a copy of the machine goes on with, in a spool of its own: for tests, which copy no machines.
@@ -96,10 +98,10 @@ public final class Recorder: Sendable {
     /// Traps where the spool cannot be written.
     package init(cloning other: Recorder, into spool: SpoolFolder) {
         threshold = Atomic(other.threshold.load(ordering: .relaxed))
-        line = ForkSafeLock(
-            other.withLine { line in
+        incarnation = ForkSafeLock(
+            other.withIncarnation { incarnation in
                 do {
-                    return try line.clone(into: spool)
+                    return try incarnation.clone(into: spool)
                 } catch {
                     preconditionFailure("no copy: \(error)")
                 }
@@ -125,11 +127,11 @@ public final class Recorder: Sendable {
     }
 
     /// The process that is recorded, with its incarnation.
-    public var process: ProcessID { withLine { $0.key.process } }
+    public var process: ProcessID { withIncarnation { $0.key.process } }
 
     /// How recording goes.
     public var status: Status {
-        withLine { Status(events: $0.sequence, lost: $0.lostCount, problem: $0.problem) }
+        withIncarnation { Status(events: $0.sequence, lost: $0.lostCount, problem: $0.problem) }
     }
 
     /// How recording goes.
@@ -142,11 +144,12 @@ public final class Recorder: Sendable {
         public let problem: String?
     }
 
-    private func withLine<Result: ~Copyable>(_ body: (inout Line) -> Result) -> Result {
-        line.withLock(renew: Recorder.renew, body)
+    private func withIncarnation<Result: ~Copyable>(_ body: (inout Incarnation) -> Result) -> Result
+    {
+        incarnation.withLock(renew: Recorder.renew, body)
     }
 
-    private static func renew(_ parents: borrowing Line) -> Line {
+    private static func renew(_ parents: borrowing Incarnation) -> Incarnation {
         parents.abandonInChild()
         return parents.child()
     }
@@ -191,7 +194,23 @@ extension Recorder {
     ) -> EventID {
         let isShown = isEnabled(level)
         return receive(
-            token, name, isShown ? text() : "", level, isShown ? attributes() : Attributes(),
+            CollectionOfOne(token), name, isShown ? text() : "", level,
+            isShown ? attributes() : Attributes(), time: nil)
+    }
+
+    /// Records that several messages were taken in at once, by whoever reads a batch, joins what ran beside each other, or waits
+    /// until all have arrived. One event, which has seen what all the senders had seen, and names each of them as a cause. Its id.
+    ///
+    /// As with one token. Of more than 1,024 the rest counts as unreadable (see `receiveUnreadable`); a token that is there twice
+    /// counts once. Without any the event is local. O(bytes + clock entries in the tokens).
+    @discardableResult
+    public func receive(
+        _ tokens: [Token], _ name: EventName, _ text: @autoclosure () -> String = "",
+        level: Level = .info, attributes: @autoclosure () -> Attributes = Attributes()
+    ) -> EventID {
+        let isShown = isEnabled(level)
+        return receive(
+            tokens, name, isShown ? text() : "", level, isShown ? attributes() : Attributes(),
             time: nil)
     }
 
@@ -222,10 +241,10 @@ extension Recorder {
         _ name: EventName, _ text: String, level: Level, attributes: Attributes, time: Int64?
     ) -> EventID {
         withBytes(name, text, attributes) { name, text, attributes in
-            withLine { line in
+            withIncarnation { incarnation in
                 EventID(
-                    line.key.process,
-                    line.append(.local, name, text, level.rawValue, attributes, time: time))
+                    incarnation.key.process,
+                    incarnation.append(.local, name, text, level.rawValue, attributes, time: time))
             }
         }
     }
@@ -235,24 +254,24 @@ extension Recorder {
         _ name: EventName, _ text: String, _ level: Level, _ attributes: Attributes, time: Int64?
     ) -> (id: EventID, token: Token) {
         withBytes(name, text, attributes) { name, text, attributes in
-            withLine { line in
-                let sequence = line.append(
+            withIncarnation { incarnation in
+                let sequence = incarnation.append(
                     .send, name, text, level.rawValue, attributes, time: time)
-                return (EventID(line.key.process, sequence), line.token())
+                return (EventID(incarnation.key.process, sequence), incarnation.token())
             }
         }
     }
 
     /// As `receive`, for an event that happened at a time of its own.
     package func receive(
-        _ token: Token, _ name: EventName, _ text: String, _ level: Level, _ attributes: Attributes,
-        time: Int64?
+        _ tokens: some Collection<Token>, _ name: EventName, _ text: String, _ level: Level,
+        _ attributes: Attributes, time: Int64?
     ) -> EventID {
         withBytes(name, text, attributes) { name, text, attributes in
-            withLine { line in
+            withIncarnation { incarnation in
                 EventID(
-                    line.key.process,
-                    line.receive(token, name, text, level.rawValue, attributes, time: time))
+                    incarnation.key.process,
+                    incarnation.receive(tokens, name, text, level.rawValue, attributes, time: time))
             }
         }
     }
@@ -262,10 +281,11 @@ extension Recorder {
         _ name: EventName, _ text: String, _ level: Level, _ attributes: Attributes, time: Int64?
     ) -> EventID {
         withBytes(name, text, attributes) { name, text, attributes in
-            withLine { line in
+            withIncarnation { incarnation in
                 EventID(
-                    line.key.process,
-                    line.receiveUnreadable(name, text, level.rawValue, attributes, time: time))
+                    incarnation.key.process,
+                    incarnation.receiveUnreadable(
+                        name, text, level.rawValue, attributes, time: time))
             }
         }
     }
@@ -273,11 +293,11 @@ extension Recorder {
     /// Counts events that a client, whose clock this recorder keeps, has lost on their way here: their numbers are a gap, and
     /// what they had received is not known from the next event on.
     package func note(lost count: UInt64) {
-        withLine { $0.note(lost: count) }
+        withIncarnation { $0.note(lost: count) }
     }
 
     /// The run that this is.
-    package var run: Identity128 { withLine { $0.run } }
+    package var run: Identity128 { withIncarnation { $0.run } }
 
     /// The bytes of a name and a text, cut to their limits.
     @inline(__always)

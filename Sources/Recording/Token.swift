@@ -112,6 +112,9 @@ public struct Token: Sendable, Hashable {
         return max(hash, 1)
     }
 
+    /// Whether the token is of the execution that a mark stands for.
+    func isOf(_ mark: UInt64) -> Bool { bytes.withUnsafeBytes { Token.executionMark($0) == mark } }
+
     static func executionMark(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         guard bytes[1] & executionFlag != 0, bytes.count >= headByteCount + 8 else { return 0 }
         return bytes.loadUnaligned(fromByteOffset: headByteCount, as: UInt64.self).littleEndian

@@ -1,8 +1,10 @@
 import Causality
 
-/// What ends a commit: who read its events, how far in time, and how far its sources were read.
+/// What ends a commit: who read its events, how far in time, and how far the sources were read that changed.
 ///
-///     body = codec u8, raw length, packed: host (empty: nobody's), flags u8 (1: has a time), [time (zigzag)], count, checkpoint*
+///     commit = codec u8, raw length, packed: host (empty: nobody's), flags u8 (1: has a time), [time (zigzag)], count, checkpoint*
+///
+/// Checkpoints are in the order of their numbers.
 package struct Commit: Hashable, Sendable {
     /// The machine whose sources were read; empty where files were imported.
     package var host: String
@@ -10,21 +12,23 @@ package struct Commit: Hashable, Sendable {
     package var readUpTo: WallTime?
     package var checkpoints: [SourceCheckpoint]
 
-    package init(host: String = "", readUpTo: WallTime? = nil, checkpoints: [SourceCheckpoint]) {
+    package init(
+        host: String = "", readUpTo: WallTime? = nil, checkpoints: [SourceCheckpoint] = []
+    ) {
         self.host = host
         self.readUpTo = readUpTo
-        self.checkpoints = checkpoints
+        self.checkpoints = checkpoints.sorted { $0.number < $1.number }
     }
 }
 
 extension Commit {
-    func encoded() -> [UInt8] {
+    func encoded(named: inout Set<UInt64>) -> [UInt8] {
         var raw = ByteWriter()
         raw.string(host)
         raw.byte(readUpTo == nil ? 0 : 1)
         if let readUpTo { raw.zigzag(readUpTo.nanoseconds) }
         raw.varint(checkpoints.count)
-        for checkpoint in checkpoints { checkpoint.encode(into: &raw) }
+        for checkpoint in checkpoints { checkpoint.encode(into: &raw, named: &named) }
         let (codec, packed) = Codec.pack(raw.bytes)
         var writer = ByteWriter()
         writer.byte(codec.rawValue)
@@ -33,15 +37,17 @@ extension Commit {
         return writer.bytes
     }
 
-    init(decoding bytes: [UInt8]) throws(FormatError) {
+    init(
+        decoding bytes: [UInt8], named: inout [UInt64: SourceCheckpoint.Progress]
+    ) throws(FormatError) {
         var outer = ByteReader(bytes)
         let number = try outer.byte("codec")
         guard let codec = Codec(rawValue: number) else {
             throw outer.malformed("codec: \(number) is unknown to this program")
         }
-        let rawCount = try outer.count(Limits.blockRawBytesMax, "sources")
+        let rawCount = try outer.count(Limits.frameExpandedBytesMax, "commit")
         let raw = try codec.unpack(
-            outer.bytes(outer.remaining, "sources"), rawCount: rawCount, "sources")
+            outer.bytes(outer.remaining, "commit"), rawCount: rawCount, "commit")
         var reader = ByteReader(raw)
         let hostCount = try reader.count(Causality.Limits.nameBytesMax, "host")
         host = try reader.validString(ofLength: hostCount, "host")
@@ -51,8 +57,8 @@ extension Commit {
             ? nil : WallTime(nanoseconds: try reader.zigzag("time"))
         checkpoints = []
         for _ in 0..<(try reader.count(raw.count, "sources")) {
-            checkpoints.append(try SourceCheckpoint(decoding: &reader))
+            checkpoints.append(try SourceCheckpoint(decoding: &reader, named: &named))
         }
-        try reader.expectEnd("sources")
+        try reader.expectEnd("commit")
     }
 }

@@ -1,14 +1,14 @@
 import CZlib
 import Causality
 
-/// The CRC-32 of a body, by zlib, which does it in a fraction of the time: bodies are large. O(n).
-func bodyChecksum(_ bytes: some Collection<UInt8>) -> UInt32 {
-    func checksum(_ buffer: UnsafeBufferPointer<UInt8>) -> UInt32 {
-        UInt32(truncatingIfNeeded: CZlib.crc32_z(0, buffer.baseAddress, buffer.count))
+/// CRC-32 as zlib has it. O(n).
+func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+    bytes.withUnsafeBufferPointer {
+        UInt32(truncatingIfNeeded: CZlib.crc32_z(0, $0.baseAddress, $0.count))
     }
-    return bytes.withContiguousStorageIfAvailable(checksum)
-        ?? Array(bytes).withUnsafeBufferPointer(checksum)
 }
+
+func checksum(_ bytes: [UInt8]) -> UInt32 { checksum(bytes[...]) }
 
 /// How bytes are packed. The numbers are on disk: never renumbered.
 package enum Codec: UInt8, Sendable {
@@ -33,19 +33,28 @@ package enum Codec: UInt8, Sendable {
     }
 
     /// The `rawCount` bytes that were packed; the caller has checked `rawCount` against a limit. O(n).
-    func unpack(_ bytes: [UInt8], rawCount: Int, _ what: String) throws(FormatError) -> [UInt8] {
+    func unpack(
+        _ bytes: some Collection<UInt8>, rawCount: Int, _ what: String
+    ) throws(FormatError) -> [UInt8] {
         switch self {
         case .stored:
             guard bytes.count == rawCount else {
                 throw FormatError(
                     what: "\(what): expected \(rawCount) bytes, found \(bytes.count)", offset: 0)
             }
-            return bytes
+            return Array(bytes)
         case .zlib:
+            // Deflate makes at most 1,032 bytes of one: what claims more would only take memory.
+            guard rawCount / 1_032 <= bytes.count else {
+                throw FormatError(
+                    what: "\(what): \(bytes.count) bytes of deflate cannot hold \(rawCount)",
+                    offset: 0)
+            }
             var length = uLongf(rawCount)
             var status = Z_OK
+            let packed = Array(bytes)
             let raw = [UInt8](unsafeUninitializedCapacity: max(rawCount, 1)) { buffer, count in
-                status = uncompress(buffer.baseAddress, &length, bytes, uLong(bytes.count))
+                status = uncompress(buffer.baseAddress, &length, packed, uLong(packed.count))
                 count = status == Z_OK ? Int(length) : 0
             }
             guard status == Z_OK, raw.count == rawCount else {

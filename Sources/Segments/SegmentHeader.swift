@@ -2,19 +2,19 @@ import Causality
 
 /// The first bytes of a segment: whose it is. The grammar is in `SegmentWriter.swift`.
 package struct SegmentHeader: Hashable, Sendable {
-    package var host: Identity128
+    package var agent: Identity128
     package var segment: Identity128
     package var created: WallTime
 
-    package init(host: Identity128, segment: Identity128, created: WallTime) {
-        self.host = host
+    package init(agent: Identity128, segment: Identity128, created: WallTime) {
+        self.agent = agent
         self.segment = segment
         self.created = created
     }
 
     static let magic = Array("LCSEG\r\n\u{1A}".utf8)
-    static let version: UInt16 = 1
-    /// magic 8, version 2, reserved 2, host 16, segment 16, created 8, crc 4
+    static let version: UInt16 = 2
+    /// magic 8, version 2, reserved 2, agent 16, segment 16, created 8, crc 4
     package static let byteCount = 56
 
     package func encoded() -> [UInt8] {
@@ -22,7 +22,7 @@ package struct SegmentHeader: Hashable, Sendable {
         writer.bytes(Self.magic)
         writer.fixed16(Self.version)
         writer.fixed16(0)
-        writer.bytes(host.bytes)
+        writer.bytes(agent.bytes)
         writer.bytes(segment.bytes)
         writer.fixed64(UInt64(bitPattern: created.nanoseconds))
         writer.fixed32(crc32(writer.bytes))
@@ -42,7 +42,7 @@ package struct SegmentHeader: Hashable, Sendable {
         }
         let version = try reader.fixed16("segment header")
         _ = try reader.fixed16("segment header")
-        host = Identity128(bytes: try reader.bytes(16, "host id"))
+        agent = Identity128(bytes: try reader.bytes(16, "agent id"))
         segment = Identity128(bytes: try reader.bytes(16, "segment id"))
         created = WallTime(nanoseconds: Int64(bitPattern: try reader.fixed64("creation time")))
         let expected = crc32(bytes[..<(Self.byteCount - 4)])

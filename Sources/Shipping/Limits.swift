@@ -2,6 +2,8 @@
 package enum Limits {
     /// Bytes of one request: what a collector takes.
     package static let requestBytesMax = 8 << 20
+    /// Bytes that the frames of one request expand to: half of what a collector takes.
+    static let requestExpandedBytesMax = 256 << 20
     /// Seconds until a connection that is not answered is given up.
     static let connectSecondsMax: Int64 = 10
     /// Seconds until a request without an answer is given up and tried again.

@@ -4,7 +4,7 @@ import Causality
 package protocol Transport: Sendable {
     /// What of a segment is durable there.
     func state(of segment: Identity128) async throws(ShippingError) -> RemoteSegment
-    /// Appends whole blocks at `offset`.
+    /// Appends whole frames at `offset`.
     func append(_ bytes: [UInt8], to segment: Identity128, at offset: Int)
         async throws(ShippingError) -> Acknowledgement
 }
@@ -12,7 +12,7 @@ package protocol Transport: Sendable {
 /// What a collector has of a segment.
 package struct RemoteSegment: Hashable, Sendable {
     package let byteCount: Int
-    /// Of the last block there, in hexadecimal digits; nil where there is none, or the collector does not say.
+    /// Of the last frame there, in hexadecimal digits; nil where there is none, or the collector does not say.
     package let digest: String?
 
     package init(byteCount: Int, digest: String? = nil) {

@@ -11,16 +11,19 @@ package struct SimulatedHistory: Sendable {
         package var crashPerMille: Int
         /// Messages under way at the most: further ones push the oldest out, unreceived.
         package var messagesUnderWayMax: Int
+        /// Messages that one receive takes at the most, where so many are under way to its process.
+        package var messagesPerReceiveMax: Int
 
         package init(
             processes: Int, events: Int, sendPercent: Int = 30, crashPerMille: Int = 0,
-            messagesUnderWayMax: Int = 64
+            messagesUnderWayMax: Int = 64, messagesPerReceiveMax: Int = 1
         ) {
             self.processes = processes
             self.events = events
             self.sendPercent = sendPercent
             self.crashPerMille = crashPerMille
             self.messagesUnderWayMax = messagesUnderWayMax
+            self.messagesPerReceiveMax = messagesPerReceiveMax
         }
     }
 
@@ -39,7 +42,7 @@ package struct SimulatedHistory: Sendable {
             var index = Int.random(in: 0..<shape.processes, using: &random)
             let dice = Int.random(in: 0..<100, using: &random)
             var kind = EventKind.local
-            var cause: EventID?
+            var causes: [EventID] = []
             if dice < shape.sendPercent {
                 kind = .send
             } else if dice < 2 * shape.sendPercent, !underWay.isEmpty {
@@ -48,8 +51,15 @@ package struct SimulatedHistory: Sendable {
                 let message = underWay.removeLast()
                 index = message.to
                 kind = .receive
-                cause = message.cause
+                causes = [message.cause]
                 clocks[index].clock.merge(message.clock)
+                while causes.count < shape.messagesPerReceiveMax,
+                    let next = underWay.firstIndex(where: { $0.to == index })
+                {
+                    let message = underWay.remove(at: next)
+                    causes.append(message.cause)
+                    clocks[index].clock.merge(message.clock)
+                }
             }
             let id = clocks[index].id
             clocks[index].clock[id] += 1
@@ -65,7 +75,8 @@ package struct SimulatedHistory: Sendable {
                 Event(
                     id: event, kind: kind,
                     time: WallTime(nanoseconds: Int64(step) * 1_000_000),
-                    text: "step \(step)", cause: cause.map { EventReference($0) },
+                    text: "step \(step)",
+                    causes: causes.map { Cause(EventReference($0), .token) },
                     clock: clocks[index].clock))
             if shape.crashPerMille > 0,
                 Int.random(in: 0..<1000, using: &random) < shape.crashPerMille

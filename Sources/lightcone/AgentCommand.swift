@@ -99,7 +99,7 @@ func makeLogger(_ label: String, _ level: String) throws -> Logger {
             "--log-level: expected one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")), found “\(level)”"
         )
     }
-    var logger = Logger(label: label) { StreamLogHandler.standardError(label: $0) }
+    var logger = Logger(label: label) { StreamLogHandler(label: $0, stream: Terminal.Log()) }
     logger.logLevel = level
     return logger
 }

@@ -159,11 +159,13 @@ struct RemoteSource {
             Terminal.note(PercentEscaping.unescape(note[...]))
         }
         var isEmpty = true
+        var text = TextPieces()
         do {
             for try await piece in response.body {
                 isEmpty = isEmpty && piece.readableBytes == 0
-                Terminal.write(String(buffer: piece))
+                Terminal.write(text.next(piece.readableBytesView))
             }
+            Terminal.write(text.rest)
         } catch {
             throw CommandFailure(
                 "\(url): the answer breaks off: \(HTTPTransport.reason(error))")

@@ -1,5 +1,6 @@
 import Archiving
 import ArgumentParser
+import Querying
 
 struct CatalogueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,10 +25,11 @@ struct CatalogueCommand: ParsableCommand {
             let archive = try Archive(data, .readWrite)
             let problems = try archive.rebuild()
             for problem in problems { Terminal.note(problem) }
-            let blocks = try archive.executions().reduce(0) {
-                $0 + (try archive.blocks(of: $1).count)
-            }
-            Terminal.write("\(blocks) blocks of events\n")
+            let executions = try archive.executions()
+            let processes = try executions.reduce(0) { $0 + (try archive.processes(of: $1).count) }
+            Terminal.write(
+                "\(count(executions.count, "execution", "executions")), "
+                    + "\(count(processes, "process", "processes"))\n")
             Terminal.flush()
             if !problems.isEmpty { throw Ended(exit: .no) }
         }

@@ -7,7 +7,7 @@ struct CollectorCommand: AsyncParsableCommand {
         abstract: "Receives segments from agents, keeps them, and answers questions over HTTP.",
         discussion: """
             The questions of this command line are at /v1/VERB, with the same words: /v1/order?a=web:3&b=db:2. /healthz tells \
-            that it lives, /readyz that it can store and answer.
+            that it lives, /readyz that it can store and answer, which it tries.
 
             Example:
               lightcone collector --data /var/lib/lightcone/data --listen 127.0.0.1:4780

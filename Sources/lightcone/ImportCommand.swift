@@ -152,12 +152,20 @@ struct ImportCommand: ParsableCommand {
         if results.contains(where: { $0.eventCount == 0 }) { throw Ended(exit: .no) }
     }
 
+    /// Events up to which messages, defects and gaps are counted after an import: it takes all of an execution in memory.
+    private static let countedEventsMax = 500_000
+
     private func summary(
         _ name: String, _ isKnown: Bool, _ store: ArchiveStore, _ archive: Archive
     ) throws -> ExecutionSummary {
         var summary = ExecutionSummary(name: name)
         summary.unmatchedLines = try archive.unmatchedLines(of: name).count
         guard isKnown else { return summary }
+        let processes = try archive.processes(of: name)
+        summary.processes = processes.count
+        summary.events = processes.reduce(0) { $0 + $1.events }
+        guard summary.events <= Self.countedEventsMax else { return summary }
+        summary.isCounted = true
         let graph = try store.graph(of: name)
         let defects = try graph.defects(store)
         summary.processes = graph.history.processes.count { $0.count > 0 }
@@ -180,14 +188,17 @@ private struct ExecutionSummary {
     var defects = 0
     var notes = 0
     var gaps = 0
+    /// True where messages, defects and gaps were counted.
+    var isCounted = false
 
     func write(_ writer: inout JSONWriter) {
         writer.object {
             $0.member("name", name)
             $0.member("processes", processes)
             $0.member("events", events)
-            $0.member("messageEdges", messageEdges)
             $0.member("unmatchedLines", unmatchedLines)
+            guard isCounted || events == 0 else { return }
+            $0.member("messageEdges", messageEdges)
             $0.member("defects", defects)
             $0.member("gaps", gaps)
             $0.member("notes", notes)
@@ -195,13 +206,22 @@ private struct ExecutionSummary {
     }
 
     var line: String {
-        [
+        var parts = [
             printable(name), count(processes, "process", "processes"),
             count(events, "event", "events"),
-            count(messageEdges, "message edge", "message edges"),
-            count(unmatchedLines, "unmatched line", "unmatched lines"),
-            count(defects, "defect", "defects"),
-            count(gaps, "gap", "gaps"), count(notes, "note", "notes"),
-        ].joined(separator: "  ")
+        ]
+        if isCounted || events == 0 {
+            parts.append(count(messageEdges, "message edge", "message edges"))
+        }
+        parts.append(count(unmatchedLines, "unmatched line", "unmatched lines"))
+        if isCounted || events == 0 {
+            parts += [
+                count(defects, "defect", "defects"), count(gaps, "gap", "gaps"),
+                count(notes, "note", "notes"),
+            ]
+        } else {
+            parts.append("ask `lightcone defects` and `lightcone gaps` for what is wrong")
+        }
+        return parts.joined(separator: "  ")
     }
 }

@@ -113,7 +113,7 @@ enum Main {
             exit(Exit.yes.rawValue)
         }
         if code == .validationFailure {
-            Terminal.note(message)
+            Terminal.notes(message)
             exit(Exit.misuse.rawValue)
         }
         Terminal.complain("\(error)")

@@ -20,9 +20,7 @@ struct LogImport {
     private var skipCount: Int
     private var outgoing: [UInt8] = []
     private var shipped = 0
-    private var events: [ProcessKey: [Event]] = [:]
-    private var eventBytes = 0
-    private var newUnmatched: [UnmatchedLine] = []
+    private var sink = LogSink(unmatchedMax: Archiving.Limits.unmatchedOfSegmentMax)
     private var result: Result
 
     struct Result {
@@ -44,7 +42,8 @@ struct LogImport {
     }
 
     private static let readBytes = 1 << 20
-    private static let commitBytes = 8 << 20
+    /// What events cost (`EventCost`) after which they become frames: a few full ones, and what is left makes a small one.
+    private static let commitCost = 16 << 20
     private static let shownMax = 10
 
     init(
@@ -61,7 +60,7 @@ struct LogImport {
                 execution: execution, host: host, textProcess: host.map { "\($0)/\(name)" } ?? name)
         )
         let file = try disk.open(path, .read)
-        var hash = SHA256()
+        var hash = ContentHash()
         var offset = 0
         while true {
             let bytes = try file.read(at: offset, count: Self.readBytes)
@@ -69,17 +68,16 @@ struct LogImport {
             hash.update(bytes)
             offset += bytes.count
         }
-        var identity = hash.finish()
         // The name of a log of plain lines is the name of its process.
         for setting in settings + (format == .text ? [name] : []) {
-            identity += SHA256.digest(Array(setting.utf8))
+            hash.update(Array("\u{0}\(setting.utf8.count) \(setting)".utf8))
         }
-        segment = Identity128(naming: identity)
+        segment = hash.identity
         let state = try archive.state(of: segment)
         let created =
-            state?.created ?? WallTime(nanoseconds: Int64(Date().timeIntervalSince1970 * 1e9))
+            state?.created ?? WallTime(saturatingSeconds: Date().timeIntervalSince1970)
         let header = SegmentHeader(
-            host: Identity128(naming: Array("lightcone import".utf8)), segment: segment,
+            agent: Identity128(naming: Array("lightcone import".utf8)), segment: segment,
             created: created)
         writer = SegmentWriter(header)
         skipCount = state?.byteCount ?? 0
@@ -88,21 +86,23 @@ struct LogImport {
         result.isKnown = state?.isSealed ?? false
     }
 
+    private mutating func readPending(_ pending: [UInt8], _ isLast: Bool) -> Int {
+        reader.read(pending, isFinal: isLast, into: &sink)
+    }
+
     /// Imports the file.
     consuming func run() throws -> Result {
-        let file = try disk.open(path, .read)
+        let file = try RealDisk().open(path, .read)
         var pending: [UInt8] = []
         var offset = 0
         while true {
             let bytes = try file.read(at: offset, count: Self.readBytes)
             offset += bytes.count
             pending += bytes
-            let consumed = read(pending, isFinal: bytes.isEmpty)
-            pending.removeFirst(consumed)
             let isLast = bytes.isEmpty
-            if eventBytes >= Self.commitBytes || isLast
-                || newUnmatched.count >= Segments.Limits.unmatchedLinesMax
-            {
+            let consumed = readPending(pending, isLast)
+            pending.removeFirst(consumed)
+            if sink.batch.cost >= Self.commitCost || isLast || sink.unmatchedCount > 0 {
                 try commit(offset: offset - pending.count, isLast: isLast)
             }
             if isLast { break }
@@ -121,74 +121,48 @@ struct LogImport {
             let file = try disk.open(path, .read)
             var pending: [UInt8] = []
             var offset = 0
+            var sink = LogSink()
             while reader.isMissingFields {
                 let bytes = try file.read(at: offset, count: readBytes)
                 offset += bytes.count
                 pending += bytes
-                pending.removeFirst(reader.read(pending, isFinal: bytes.isEmpty) { _ in })
+                pending.removeFirst(reader.read(pending, isFinal: bytes.isEmpty, into: &sink))
+                sink.batch.removeAll()
                 if bytes.isEmpty { break }
             }
         }
         return reader.missingField
     }
 
-    private mutating func read(_ bytes: [UInt8], isFinal: Bool) -> Int {
-        var items: [LogItem] = []
-        let consumed = reader.read(bytes, isFinal: isFinal) { items.append($0) }
-        for item in items {
-            switch item {
-            case .event(let key, let event):
-                result.eventCount += 1
-                result.see(key.execution)
-                events[key, default: []].append(event)
-                eventBytes += SegmentWriter.byteEstimate(event)
-            case .unmatched(let line):
-                result.unmatchedCount += 1
-                result.see(line.execution)
-                if result.unmatched.count < Self.shownMax { result.unmatched.append(line) }
-                newUnmatched.append(line)
-            }
-        }
-        return consumed
-    }
-
     private mutating func commit(offset: Int, isLast: Bool) throws {
-        guard !result.isKnown else {
-            events = [:]
-            newUnmatched = []
-            eventBytes = 0
-            return
-        }
-        for (key, all) in events.sorted(by: { order($0.key, $1.key) }) {
-            let sorted = all.enumerated()
-                .sorted {
-                    ($0.element.id.sequence, $0.offset) < ($1.element.id.sequence, $1.offset)
-                }.map(\.element)
-            for run in SegmentWriter.split(sorted) { try append(writer.block(Array(run), of: key)) }
-        }
+        let (lines, count) = sink.takeUnmatched()
+        result.eventCount += sink.batch.count
+        result.unmatchedCount += Int(count)
+        let room = Self.shownMax - result.unmatched.count
+        result.unmatched += lines.prefix(room)
+        for key in sink.batch.processes { result.see(key.execution) }
+        for line in lines { result.see(line.execution) }
+        defer { sink.batch.removeAll() }
+        guard !result.isKnown else { return }
         for start in stride(
-            from: 0, to: max(newUnmatched.count, 1), by: Segments.Limits.unmatchedLinesMax)
+            from: 0, to: max(lines.count, 1), by: Segments.Limits.unmatchedLinesMax)
         {
-            let lines = Array(
-                newUnmatched.dropFirst(start).prefix(Segments.Limits.unmatchedLinesMax))
+            let shown = Array(lines.dropFirst(start).prefix(Segments.Limits.unmatchedLinesMax))
+            let isWhole = start + shown.count == lines.count
             try append(
-                writer.block(
+                writer.commit(
+                    start == 0 ? sink.batch : EventBatch(),
                     Commit(checkpoints: [
                         SourceCheckpoint(
-                            path: path, offset: UInt64(offset), line: reader.lineCount,
-                            isFinished: isLast,
-                            unmatchedCount: UInt64(lines.count), unmatched: lines)
+                            number: 1,
+                            .imported(ImportProgress(path: path, offset: UInt64(offset))),
+                            isFinished: isLast && isWhole,
+                            unmatchedCount: isWhole
+                                ? count - UInt64(start) : UInt64(shown.count), unmatched: shown)
                     ])))
         }
-        events = [:]
-        newUnmatched = []
-        eventBytes = 0
         if isLast { try append(writer.footer()) }
         try flush()
-    }
-
-    private func order(_ a: ProcessKey, _ b: ProcessKey) -> Bool {
-        a.execution == b.execution ? ProcessKey.listedBefore(a, b) : a.execution < b.execution
     }
 
     private mutating func append(_ bytes: [UInt8]) throws {
@@ -200,7 +174,9 @@ struct LogImport {
     private mutating func flush() throws {
         let known = min(max(skipCount - shipped, 0), outgoing.count)
         let bytes = Array(outgoing[known...])
-        if !bytes.isEmpty { _ = try archive.append(bytes, to: segment, at: shipped + known) }
+        if !bytes.isEmpty {
+            try archive.append(bytes, to: segment, at: shipped + known, isOwn: true)
+        }
         shipped += outgoing.count
         outgoing = []
     }

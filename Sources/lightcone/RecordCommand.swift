@@ -33,8 +33,11 @@ struct RecordCommand: AsyncParsableCommand {
     @Flag(help: "A message is sent: prints its token.")
     var send = false
 
-    @Option(help: ArgumentHelp("A message arrived with this token.", valueName: "token"))
-    var receive: String?
+    @Option(
+        help: ArgumentHelp(
+            "A message arrived with this token. May be repeated: all arrived at once.",
+            valueName: "token"))
+    var receive: [String] = []
 
     @Option(
         name: .customLong("attr"),
@@ -70,10 +73,14 @@ struct RecordCommand: AsyncParsableCommand {
                 "--level: expected one of \(Level.allCases.map(\.text).joined(separator: ", ")), found “\(level)”"
             )
         }
-        if send, receive != nil {
+        if send, !receive.isEmpty {
             throw ValidationError("--send and --receive: an event is one or the other")
         }
-        if let receive { _ = try RecordCommand.token(receive) }
+        guard receive.count <= Causality.Limits.causesMax else {
+            throw ValidationError(
+                "--receive: expected at most \(Causality.Limits.causesMax), found \(receive.count)")
+        }
+        _ = try receive.map(RecordCommand.token)
         for attribute in attributes where RecordCommand.sides(attribute) == nil {
             throw ValidationError("--attr: expected KEY=VALUE, found “\(attribute)”")
         }
@@ -161,8 +168,8 @@ struct RecordCommand: AsyncParsableCommand {
         JSONWriter.object { writer in
             writer.member("process", process)
             if let execution { writer.member("execution", execution) }
-            writer.member("kind", send ? "send" : receive == nil ? "local" : "receive")
-            if let receive { writer.member("token", receive) }
+            writer.member("kind", send ? "send" : receive.isEmpty ? "local" : "receive")
+            if !receive.isEmpty { writer.member("tokens", receive) }
             writer.member("name", name)
             writer.member("text", text.joined(separator: " "))
             writer.member("level", level)
@@ -199,10 +206,10 @@ struct RecordCommand: AsyncParsableCommand {
         }
         let text = text.joined(separator: " ")
         let answer: String
-        if let receive {
-            let token = try RecordCommand.token(receive)
+        if !receive.isEmpty {
+            let tokens = try receive.map(RecordCommand.token)
             answer =
-                recorder.receive(token, EventName(name), text, level: level, attributes: values)
+                recorder.receive(tokens, EventName(name), text, level: level, attributes: values)
                 .description
         } else if send {
             answer = recorder.send(EventName(name), text, level: level, attributes: values).text

@@ -89,7 +89,7 @@ private struct Ruling {
     ) {
         let host = Name.host(SpoolFolder.systemHostName)
         id = Identity128(naming: Array("rule-out \(run) \(ruled.sequence)".utf8))
-        let now = WallTime(nanoseconds: Int64(Date().timeIntervalSince1970 * 1e9))
+        let now = WallTime(saturatingSeconds: Date().timeIntervalSince1970)
         let key = ProcessKey(
             execution: execution, host: host,
             process: ProcessID(
@@ -105,10 +105,10 @@ private struct Ruling {
             rulesOut: ruled)
         var writer = SegmentWriter(
             SegmentHeader(
-                host: Identity128(naming: Array("lightcone rule-out".utf8)), segment: id,
+                agent: Identity128(naming: Array("lightcone rule-out".utf8)), segment: id,
                 created: now))
         segment =
-            writer.header.encoded() + writer.block([event], of: key)
-            + writer.block(Commit(checkpoints: [])) + writer.footer()
+            writer.header.encoded() + writer.commit(EventBatch([event], of: key), Commit())
+            + writer.footer()
     }
 }

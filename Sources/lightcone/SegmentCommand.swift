@@ -11,7 +11,7 @@ struct SegmentCommand: ParsableCommand {
 
     struct Inspect: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Shows a segment's header, its blocks, and what each column takes.",
+            abstract: "Shows a segment's header, its frames, and what each section takes.",
             discussion: """
                 Example:
                   lightcone segment inspect data/segments/*/*.lcseg
@@ -20,7 +20,7 @@ struct SegmentCommand: ParsableCommand {
         @Argument(help: "A segment file.", completion: .file(extensions: ["lcseg"]))
         var file: String
 
-        @Flag(help: "One JSON object a line: the segment, its blocks, its columns.")
+        @Flag(help: "One JSON object a line: the segment, its frames, the processes in each.")
         var json = false
 
         func run() throws {
@@ -32,7 +32,8 @@ struct SegmentCommand: ParsableCommand {
 
     struct Verify: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Decodes every block of segments, and tells what is damaged.",
+            abstract:
+                "Decodes every frame of segments, checks the chains of their runs, and tells what is damaged.",
             discussion: """
                 Example:
                   lightcone segment verify data/segments/*/*.lcseg
@@ -44,33 +45,47 @@ struct SegmentCommand: ParsableCommand {
         func run() throws {
             var isIntact = true
             for path in files {
-                var scanner = SegmentScanner(try RealDisk().open(path, .read))
-                var (blocks, events, problems) = (0, 0, [String]())
-                while let item = try scanner.next() {
-                    switch item {
-                    case .damage(let damage):
-                        problems.append(
-                            damage.isTail
-                                ? "after the last intact block: \(damage.text)" : damage.text)
-                    case .block(let block):
-                        do {
-                            try block.verify()
-                            blocks += 1
-                            events += block.header.events?.count ?? 0
-                        } catch {
-                            problems.append("block at byte \(block.offset): \(error)")
-                        }
-                    }
-                }
-                let state = scanner.isSealed ? "sealed" : "not sealed"
-                Terminal.write(
-                    "\(path): \(problems.isEmpty ? "intact" : "damaged"), \(state), \(count(blocks, "block", "blocks")), "
-                        + "\(count(events, "event", "events"))\n")
-                for problem in problems { Terminal.write("  \(problem)\n") }
+                let problems = try verify(path)
                 isIntact = isIntact && problems.isEmpty
             }
             Terminal.flush()
             if !isIntact { throw Ended(exit: .no) }
+        }
+
+        private func verify(_ path: String) throws -> [String] {
+            var scanner = SegmentScanner(try RealDisk().open(path, .read))
+            var (frames, events, problems) = (0, 0, [String]())
+            var chains: SegmentWriter?
+            while let item = try scanner.next() {
+                if chains == nil { chains = scanner.header.map { SegmentWriter($0) } }
+                switch item {
+                case .damage(let damage):
+                    problems.append(
+                        damage.isTail
+                            ? "after the last intact frame: \(damage.text)" : damage.text)
+                case .frame(let frame):
+                    do {
+                        try chains?.take(frame)
+                        frames += 1
+                        events += frame.header.rowCount
+                    } catch {
+                        problems.append("frame at byte \(frame.offset): \(error)")
+                    }
+                }
+            }
+            // Damage breaks chains too: it was told already.
+            if problems.isEmpty, let footer = scanner.footer, var chains,
+                chains.footer() != footer
+            {
+                problems.append(
+                    "the chains of its runs are not those of its events: what they say was changed")
+            }
+            let state = scanner.isSealed ? "sealed" : "not sealed"
+            Terminal.write(
+                "\(path): \(problems.isEmpty ? "intact" : "damaged"), \(state), \(count(frames, "frame", "frames")), "
+                    + "\(count(events, "event", "events"))\n")
+            for problem in problems { Terminal.write("  \(printable(problem))\n") }
+            return problems
         }
     }
 }
@@ -81,94 +96,102 @@ private struct SegmentReport {
     private var header: SegmentHeader?
     private var isSealed = false
     private var lines: [(text: String, json: String)] = []
-    private var columns: [Column: (raw: Int, stored: Int)] = [:]
+    private var sections = [(name: String, raw: Int, stored: Int)]()
     private var damage: [SegmentDamage] = []
-    private var (blocks, events, byteCount) = (0, 0, 0)
+    private var (frames, events, byteCount) = (0, 0, 0)
 
     init(_ path: String) throws {
         self.path = path
+        sections = [("order", 0, 0), ("content", 0, 0), ("commit", 0, 0)]
         let file = try RealDisk().open(path, .read)
         byteCount = file.byteCount
         var scanner = SegmentScanner(file)
         while let item = try scanner.next() {
             switch item {
             case .damage(let found): damage.append(found)
-            case .block(let block): add(block)
+            case .frame(let frame): add(frame)
             }
         }
         header = scanner.header
         isSealed = scanner.isSealed
     }
 
-    private mutating func add(_ block: StoredBlock) {
-        blocks += 1
-        guard let summary = block.header.events else {
-            let sources = (try? block.commit())?.checkpoints ?? []
-            lines.append(
-                (
-                    "  \(block.offset)  \(block.bytes.count) bytes  sources  "
-                        + sources.map { "\($0.path) up to byte \($0.offset)" }.joined(
-                            separator: ", "),
-                    JSONWriter.object {
-                        $0.member("offset", block.offset)
-                        $0.member("bytes", block.bytes.count)
-                        $0.member("kind", "sources")
-                        $0.member("sources", sources.map(\.path))
-                    }
-                ))
-            return
+    private mutating func add(_ frame: StoredFrame) {
+        frames += 1
+        events += frame.header.rowCount
+        let head = frame.header
+        for (index, (raw, stored)) in [
+            (head.orderRawCount, head.orderByteCount),
+            (head.contentRawCount, head.contentByteCount),
+            (head.commitByteCount, head.commitByteCount),
+        ].enumerated() {
+            sections[index].raw += raw
+            sections[index].stored += stored
         }
-        events += summary.count
-        if let body = try? block.columns() {
-            for size in body.columnSizes {
-                columns[size.column, default: (0, 0)].raw += size.rawBytes
-                columns[size.column, default: (0, 0)].stored += size.storedBytes
-            }
-        }
-        let times = summary.times.map { "\($0.lowerBound) – \($0.upperBound)" } ?? "no times"
+        let sources = ((try? frame.commit()) ?? nil)?.checkpoints ?? []
         lines.append(
             (
-                "  \(block.offset)  \(block.bytes.count) bytes  \(summary.key.execution)  \(summary.key.process) on "
-                    + "\(summary.key.host)  \(summary.first)–\(summary.last)  \(summary.count) events  \(times)"
-                    + (summary.isComplete ? "" : "  some stamps are not complete"),
+                "  \(frame.offset)  \(frame.bytes.count) bytes  \(count(head.rowCount, "event", "events")) of "
+                    + count(head.processCount, "process", "processes")
+                    + (head.endsCommit
+                        ? "  ends a commit of \(count(sources.count, "source", "sources"))" : ""),
                 JSONWriter.object {
-                    $0.member("offset", block.offset)
-                    $0.member("bytes", block.bytes.count)
-                    $0.member("kind", "events")
-                    $0.member("execution", summary.key.execution)
-                    $0.member("process", summary.key.process.description)
-                    $0.member("host", summary.key.host)
-                    $0.member("first", summary.first)
-                    $0.member("last", summary.last)
-                    $0.member("events", summary.count)
-                    $0.member("run", summary.key.identity.description)
-                    $0.member("complete", summary.isComplete)
+                    $0.member("offset", frame.offset)
+                    $0.member("bytes", frame.bytes.count)
+                    $0.member("events", head.rowCount)
+                    $0.member("processes", head.processCount)
+                    $0.member("endsCommit", head.endsCommit)
+                    $0.member("sources", sources.map(\.path))
                 }
             ))
+        guard let batch = try? frame.causality() else { return }
+        for (slot, key) in batch.processes.enumerated() {
+            let rows = batch.slots.indices.filter { batch.slots[$0] == UInt32(slot) }
+            let sequences = rows.map { batch.sequences[$0] }
+            guard let first = sequences.min(), let last = sequences.max() else { continue }
+            let complete = rows.allSatisfy { batch.stamps[$0] == .complete }
+            lines.append(
+                (
+                    "    \(key.execution)  \(key.process) on \(key.host)  \(first)–\(last)  "
+                        + count(rows.count, "event", "events")
+                        + (complete ? "" : "  some stamps are not complete"),
+                    JSONWriter.object {
+                        $0.member("offset", frame.offset)
+                        $0.member("execution", key.execution)
+                        $0.member("process", key.process.description)
+                        $0.member("host", key.host)
+                        $0.member("first", first)
+                        $0.member("last", last)
+                        $0.member("events", rows.count)
+                        $0.member("run", key.identity.description)
+                        $0.member("complete", complete)
+                    }
+                ))
+        }
     }
 
     /// Writes the report; true where the segment is damaged.
     func write(isJSON: Bool) -> Bool {
-        let raw = columns.values.reduce(0) { $0 + $1.raw }
+        let raw = sections.reduce(0) { $0 + $1.raw }
         if isJSON {
             Terminal.write(
                 JSONWriter.object {
                     $0.member("file", path)
                     $0.member("segment", header.map { "\($0.segment)" })
-                    $0.member("host", header.map { "\($0.host)" })
+                    $0.member("agent", header.map { "\($0.agent)" })
                     $0.member("created", header.map { "\($0.created)" })
                     $0.member("sealed", isSealed)
                     $0.member("bytes", byteCount)
-                    $0.member("blocks", blocks)
+                    $0.member("frames", frames)
                     $0.member("events", events)
                     $0.member("rawBytes", raw)
                     $0.member("damage", damage.map(\.text))
                 } + "\n")
             for line in lines { Terminal.write(line.json + "\n") }
-            for (column, size) in columns.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            for size in sections {
                 Terminal.write(
                     JSONWriter.object {
-                        $0.member("column", "\(column)")
+                        $0.member("section", size.name)
                         $0.member("rawBytes", size.raw)
                         $0.member("storedBytes", size.stored)
                     } + "\n")
@@ -177,23 +200,23 @@ private struct SegmentReport {
         }
         if let header {
             Terminal.write(
-                "segment \(header.segment) of agent \(header.host), created \(header.created)\n")
+                "segment \(header.segment) of agent \(header.agent), created \(header.created)\n")
         }
         Terminal.write(
-            "\(byteCount) bytes, \(isSealed ? "sealed" : "not sealed"), \(count(blocks, "block", "blocks")), "
+            "\(byteCount) bytes, \(isSealed ? "sealed" : "not sealed"), \(count(frames, "frame", "frames")), "
                 + "\(count(events, "event", "events"))\n")
         for line in lines { Terminal.write(printable(line.text) + "\n") }
-        for (column, size) in columns.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            Terminal.write("  column \(column): \(size.raw) bytes, stored in \(size.stored)\n")
+        for size in sections {
+            Terminal.write("  \(size.name): \(size.raw) bytes, stored in \(size.stored)\n")
         }
         if byteCount > 0 {
             Terminal.write(
-                "  ratio \(Double(raw * 10 / byteCount) / 10) (columns before compression to file)\n"
+                "  ratio \(Double(raw * 10 / byteCount) / 10) (sections before compression to file)\n"
             )
         }
         for found in damage {
             Terminal.write(
-                "  \(found.isTail ? "after the last intact block" : "damaged"): \(found.byteCount) bytes at \(found.offset): \(found.text)\n"
+                "  \(found.isTail ? "after the last intact frame" : "damaged"): \(found.byteCount) bytes at \(found.offset): \(found.text)\n"
             )
         }
         return !damage.isEmpty

@@ -65,30 +65,33 @@ private final class OtherCollector: Transport {
 }
 
 @Suite struct RenewalTests {
-    /// Whether the collector has less or more of it than the spool: other bytes are no continuation.
+    /// Whether the collector has less or more of it than the agent: other bytes are no continuation.
     @Test(arguments: [40, 1 << 20]) func anAgentWhoseSegmentsAreRefusedShipsAnew(
         remote: Int
     ) async throws {
-        let folder = SpoolFolder()
+        let folder = DataFolder()
         do {
-            var spool = try Spool.opened(folder.path) { _ in }
+            var log = try SegmentLog.opened(folder.path) { _ in }
             for number in 1...2 as ClosedRange<UInt64> {
-                try spool.commit(
-                    [SpoolTests.key: [SpoolTests.event(number)]], [SpoolTests.checkpoint(number)],
+                try log.commit(
+                    EventBatch([SegmentLogTests.event(number)], of: SegmentLogTests.key),
+                    [SegmentLogTests.checkpoint(number)],
                     now: WallTime(nanoseconds: Int64(number)))
             }
         }
         // As an agent that is started on a copy of a folder.
-        let opened = try Spool.opened(folder.path) { _ in }
+        let opened = try SegmentLog.opened(folder.path) { _ in }
         let index = opened.index
         let before = try #require(index.all.first)
         let collector = OtherCollector(foreign: before.id, byteCount: remote)
         let owner = Owner(opened)
         let shipper = Shipper(
             index: index, transport: collector, logger: Logger(label: "test"), disk: RealDisk(),
-            renewIdentity: { try await owner.renew() })
+            renewIdentity: { try await owner.renew() }, onDelete: {})
         let shipping = Task { try await shipper.run() }
-        while !index.isDrained { try await Task.sleep(for: .milliseconds(5)) }
+        while index.all.contains(where: { !$0.isShipped }) {
+            try await Task.sleep(for: .milliseconds(5))
+        }
         shipping.cancel()
         try await shipping.value
         let state = collector.state.withLock { $0 }
@@ -98,18 +101,18 @@ private final class OtherCollector: Transport {
         var scanner = SegmentScanner(BytesInMemory(shipped.values.first!))
         var sequences: [UInt64] = []
         while let item = try scanner.next() {
-            guard case .block(let block) = item else { continue }
-            sequences += try block.events().map(\.id.sequence)
+            guard case .frame(let frame) = item else { continue }
+            sequences += try frame.causality().sequences
         }
         #expect(sequences == [1, 2], "nothing is lost")
     }
 
     private actor Owner {
-        private var spool: Spool
+        private var log: SegmentLog
 
-        init(_ spool: consuming sending Spool) { self.spool = spool }
+        init(_ log: consuming sending SegmentLog) { self.log = log }
 
-        func renew() throws { try spool.renewIdentity(now: WallTime(nanoseconds: 9)) }
+        func renew() throws { try log.renewIdentity() }
     }
 }
 

@@ -16,42 +16,69 @@ final class ArchiveFolder {
 }
 
 @Suite struct ArchiveTests {
-    /// A sealed segment in the pieces in which it is written: header and blocks, footer last.
+    /// A sealed segment in the pieces in which it is written: header and commits, footer last.
     static func pieces(_ name: String, seed: UInt64 = 1) -> (id: Identity128, pieces: [[UInt8]]) {
         let id = Identity128(naming: Array(name.utf8))
         let header = SegmentHeader(
-            host: Identity128(naming: Array("host".utf8)), segment: id,
+            agent: Identity128(naming: Array("agent".utf8)), segment: id,
             created: WallTime(nanoseconds: Int64(seed)))
         var writer = SegmentWriter(header)
         var pieces = [header.encoded()]
         let events = SimulatedHistory(.init(processes: 3, events: 120), seed: seed).events
-        for (process, all) in Dictionary(grouping: events, by: \.id.process).sorted(by: {
-            listingOrder($0.key, $1.key)
-        }) {
-            let key = ProcessKey(execution: "run \(name)", host: "h", process: process)
-            pieces.append(writer.block(all, of: key))
+        var clocks: [ProcessID: VectorClock] = [:]
+        for start in stride(from: 0, to: events.count, by: 40) {
+            var batch = EventBatch()
+            for event in events[start..<start + 40] {
+                let key = ProcessKey(
+                    execution: "run \(name)", host: "h", process: event.id.process)
+                batch.append(event, of: key, after: &clocks[event.id.process])
+            }
+            pieces.append(writer.commit(batch, Commit()))
         }
-        pieces.append(
-            writer.block(
-                Commit(checkpoints: [
-                    SourceCheckpoint(
-                        path: "/x", offset: 1, line: 1, isFinished: false, unmatchedCount: 1,
-                        unmatched: [
-                            UnmatchedLine(
-                                line: 9, execution: "run \(name)", reason: "why", text: "what")
-                        ])
-                ])))
+        let checkpoint = SourceCheckpoint(
+            number: 1, .imported(ImportProgress(path: "/x", offset: 1)), isFinished: false,
+            unmatchedCount: 1,
+            unmatched: [
+                UnmatchedLine(line: 9, execution: "run \(name)", reason: "why", text: "what")
+            ])
+        pieces.append(writer.commit(EventBatch(), Commit(checkpoints: [checkpoint])))
         pieces.append(writer.footer())
         return (id, pieces)
     }
 
+    static func places(_ archive: Archive, _ execution: String) throws -> [FramePlace] {
+        try archive.segments(of: execution).flatMap {
+            archive.frames(agent: $0.agent, segment: $0.segment, from: 0, to: $0.byteCount)
+        }
+    }
+
+    /// The sequence numbers of all events of an execution, sorted.
+    static func sequences(_ archive: Archive, _ execution: String) throws -> [UInt64] {
+        try places(archive, execution).flatMap { try archive.read($0).batch().sequences }.sorted()
+    }
+
     static func listing(_ archive: Archive) throws -> [String] {
         try archive.executions().flatMap { execution in
-            try archive.blocks(of: execution).map {
-                "\($0.segment) \($0.offset) \($0.byteCount) \($0.key) \($0.first) \($0.last) \($0.count)"
+            try places(archive, execution).map {
+                "\($0.segment) \($0.offset) \($0.byteCount) \($0.damage ?? "")"
             }
+                + archive.processes(of: execution).map { "\($0.process) \($0.last)" }
                 + archive.unmatchedLines(of: execution).map { "\($0.path) \($0.line)" }
         }
+    }
+
+    @Test func whetherItCanBeWrittenIsFoundOutByWriting() throws {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        try archive.checkWritable()
+        let segments = folder.path + "/segments"
+        #expect(try FileManager.default.contentsOfDirectory(atPath: segments) == [])
+        #expect(throws: ArchiveError.self) {
+            try Archive(folder.path, .readOnly).checkWritable()
+        }
+        try FileManager.default.removeItem(atPath: segments)
+        try Data().write(to: URL(fileURLWithPath: segments))
+        #expect(throws: ArchiveError.self) { try archive.checkWritable() }
     }
 
     @Test func piecesWholesAndRebuildsGiveTheSame() throws {
@@ -60,7 +87,7 @@ final class ArchiveFolder {
         let first = try Archive(one.path, .readWrite)
         var offset = 0
         for (index, piece) in pieces.enumerated() {
-            // The header travels with the first block.
+            // The header travels with the first commit.
             if index == 0 { continue }
             let bytes = index == 1 ? pieces[0] + piece : piece
             offset = try first.append(bytes, to: id, at: offset).end
@@ -71,12 +98,10 @@ final class ArchiveFolder {
         #expect(try Self.listing(first) == Self.listing(second))
         #expect(try first.state(of: id)?.isSealed == true)
         let before = try Self.listing(first)
-        #expect(before.count == 4)
+        #expect(before.count == 4 + 3 + 1, "frames, processes, an unmatched line")
         #expect(try first.rebuild() == [])
         #expect(try Self.listing(first) == before)
-        for block in try first.blocks(of: "run a") {
-            #expect(try first.read(block).events().count == block.count)
-        }
+        #expect(try Self.sequences(first, "run a").count == 120)
     }
 
     @Test func wrongOffsetsAndDamageChangeNothing() throws {
@@ -109,18 +134,18 @@ final class ArchiveFolder {
             }
         }
         guard case .notContinuation = refused(pieces[3], at: end) else {
-            Issue.record("a block was left out, or of another segment of this name")
+            Issue.record("a frame was left out, or of another segment of this name")
             return
         }
         guard case .damaged = refused(pieces[2] + pieces[3] + pieces[5], at: end) else {
-            Issue.record("a footer that does not list the blocks")
+            Issue.record("a footer that does not follow on the frames")
             return
         }
         #expect(try Self.listing(archive) == before)
         #expect(try archive.append(Array(pieces[2...].joined()), to: id, at: end).end > end)
     }
 
-    @Test func whatWasNotAcknowledgedIsCutOff() throws {
+    @Test func aTornTailIsLeftOutAndOverwritten() throws {
         let folder = ArchiveFolder()
         let (id, pieces) = Self.pieces("a")
         var archive: Archive? = try Archive(folder.path, .readWrite)
@@ -136,7 +161,8 @@ final class ArchiveFolder {
         try handle.close()
         let reopened = try Archive(folder.path, .readWrite)
         #expect(try reopened.recover() == [])
-        #expect(try RealDisk().status(path)?.byteCount == end)
+        #expect(try RealDisk().status(path)?.byteCount == end + 50, "nothing is cut off")
+        #expect(try reopened.state(of: id)?.byteCount == end)
         #expect(try reopened.append(Array(pieces[2...].joined()), to: id, at: end).end > end)
         // The catalogue is gone: made anew from the segments.
         let before = try Self.listing(reopened)
@@ -171,7 +197,7 @@ final class ArchiveFolder {
         {
             let id = Identity128(naming: Array(segment.utf8))
             let header = SegmentHeader(
-                host: Identity128(naming: Array(agent.utf8)), segment: id,
+                agent: Identity128(naming: Array(agent.utf8)), segment: id,
                 created: WallTime(nanoseconds: 1))
             let process = ProcessID(name: "web-1/api")
             let key = ProcessKey(
@@ -180,16 +206,16 @@ final class ArchiveFolder {
             var clock = VectorClock()
             clock[key.reference] = sequence
             var writer = SegmentWriter(header)
-            let block = writer.block(
-                [Event(id: EventID(process, sequence), clock: clock)], of: key)
-            let bytes = header.encoded() + block + writer.block(Commit(checkpoints: []))
+            let event = Event(id: EventID(process, sequence), clock: clock)
+            let bytes =
+                header.encoded() + writer.commit(EventBatch([event], of: key), Commit())
             return try archive.append(bytes, to: id, at: 0).namesakes
         }
         #expect(try append("one", "1", 1, run: "first") == [])
         #expect(try append("one", "2", 2, run: "first") == [])
         #expect(try append("two", "3", 1, run: "second").map(\.process.name) == ["web-1/api"])
         #expect(try append("two", "4", 2, run: "second") == [])
-        #expect(try archive.blocks(of: "main").count == 4, "both are kept")
+        #expect(try Self.places(archive, "main").count == 4, "both are kept")
     }
 
     /// What a clone of an agent appends where the original has gone on is no continuation.
@@ -225,10 +251,10 @@ final class ArchiveFolder {
         let archive = try Archive(folder.path, .readWrite)
         let (id, pieces) = Self.pieces("a")
         _ = try archive.append(pieces.flatMap { $0 }, to: id, at: 0)
-        let block = try #require(try archive.blocks(of: "run a").last)
-        let path = "\(folder.path)/segments/\(block.host)/\(id).lcseg"
-        try RealDisk().open(path, .write).truncate(to: block.offset + 10)
+        let place = try #require(try Self.places(archive, "run a").last)
+        let path = "\(folder.path)/segments/\(place.agent)/\(id).lcseg"
+        try RealDisk().open(path, .write).truncate(to: place.offset + 10)
         #expect(try archive.recover().count == 1)
-        #expect(throws: ArchiveError.self) { try archive.read(block) }
+        #expect(throws: ArchiveError.self) { try archive.read(place) }
     }
 }

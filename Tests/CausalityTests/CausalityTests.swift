@@ -125,23 +125,37 @@ import Testing
     }
 }
 
-@Suite struct ColumnTests {
-    /// What columns say of causes and clocks is what the events said, by runs and by names.
-    @Test func referencesSurviveColumns() {
-        let (run, name) = (ProcessReference.run(RunKey(bits: 7)), ProcessID(name: "web-1/api"))
-        let own = ProcessReference.run(RunKey(bits: 8))
-        let events = (1...3 as ClosedRange<UInt64>).map { sequence in
-            Event(
-                id: EventID(ProcessID(name: "b"), sequence),
-                cause: sequence == 2 ? EventReference(run, 5, name: name) : nil,
-                clock: VectorClock([own: sequence, run: sequence == 1 ? 0 : 5]),
-                rulesOut: sequence == 3 ? EventReference(EventID(name, 1)) : nil)
+@Suite struct PrintableTests {
+    static let harmful: [Unicode.Scalar] = [
+        "\u{0}", "\u{7}", "\u{1b}", "\u{7f}", "\u{80}", "\u{85}", "\u{9b}", "\u{ad}", "\u{34f}",
+        "\u{61c}", "\u{115f}", "\u{180e}", "\u{200b}", "\u{200d}", "\u{200e}", "\u{200f}",
+        "\u{2028}", "\u{2029}", "\u{202a}", "\u{202e}", "\u{2060}", "\u{2066}", "\u{2069}",
+        "\u{3164}", "\u{fe0f}", "\u{feff}", "\u{fff9}", "\u{e0001}", "\u{e0041}", "\u{e0100}",
+    ]
+
+    @Test(arguments: harmful)
+    func isShownByItsNumber(scalar: Unicode.Scalar) {
+        let text = "a\(scalar)b"
+        let shown = printable(text)
+        #expect(shown == "a\\u{\(String(scalar.value, radix: 16))}b")
+        #expect(printable(shown) == shown)
+        let json = printableJSON("[\"\(text)\"]")
+        #expect(!json.unicodeScalars.contains { $0.isHarmful })
+        if scalar.value >= 0x20 {
+            #expect(JSONScanner.isValue(json))
+            #expect(JSONScanner.unescaped(Array(json.utf8.dropFirst(2).dropLast(2))) == text)
         }
-        let columns = CausalColumns(events, of: own)
-        #expect(columns.reference(columns.causes[0]) == EventReference(run, 5, name: name))
-        #expect(columns.reference(columns.rulings[0]) == EventReference(EventID(name, 1)))
-        #expect(columns.processes == [run, .named(name)])
-        #expect(columns.changeStarts == [0, 0, 1, 1], "its own entry is the sequence number")
+    }
+
+    @Test(arguments: ["", "plain ~", "ü → 漢字 e\u{301}", "😀 \u{a0} € \u{fffd}"])
+    func everythingElseStays(text: String) {
+        #expect(printable(text) == text && printableJSON(text) == text)
+    }
+
+    @Test func lineBreaksStayWhereTheyAreMeant() {
+        #expect(printable("a\tb\r\nc") == "a\\tb\\r\\nc")
+        #expect(printable("a\tb\r\nc", keeping: [.lineBreaks, .tabs]) == "a\tb\\r\nc")
+        #expect(printableJSON("{\r\n\t\"a\": 1}") == "{   \"a\": 1}")
     }
 }
 
@@ -155,6 +169,21 @@ import Testing
     ])
     func text(nanoseconds: Int64, text: String) {
         #expect(WallTime(nanoseconds: nanoseconds).description == text)
+    }
+
+    /// A clock that was set beyond the years that nanoseconds reach is read as their end; nothing traps.
+    @Test func secondsBeyondTheRangeAreItsEnd() {
+        let (least, greatest) = (WallTime.earliest, WallTime(nanoseconds: .max))
+        for seconds in [1e10, 1e300, .infinity] {
+            #expect(WallTime(saturatingSeconds: seconds) == greatest)
+            #expect(WallTime(saturatingSeconds: -seconds) == least)
+        }
+        #expect(WallTime(saturatingSeconds: .nan).nanoseconds == 0)
+        #expect(WallTime(saturatingSeconds: -1.5).nanoseconds == -1_500_000_000)
+        #expect(WallTime(saturatingSeconds: .max, nanoseconds: 999_999_999) == greatest)
+        #expect(WallTime(saturatingSeconds: 9_223_372_036, nanoseconds: 999_999_999) == greatest)
+        #expect(WallTime(saturatingSeconds: .min, nanoseconds: 0) == least)
+        #expect(WallTime(saturatingSeconds: 1, nanoseconds: 5).nanoseconds == 1_000_000_005)
     }
 
     @Test func fieldsAreChecked() {

@@ -109,37 +109,26 @@ final class Cluster {
 
     /// The events of a name that all nodes recorded, by process.
     func events(_ name: String? = nil) throws -> [String: [Event]] {
-        try read().mapValues { $0.events.filter { name == nil || $0.name == name } }
-            .filter { !$0.value.isEmpty }
+        let all = try read().events().filter { name == nil || $0.event.name == name }
+        return Dictionary(grouping: all) { "\($0.key.process)" }.mapValues { $0.map(\.event) }
     }
 
     /// What all nodes recorded, as one history.
     func history() throws -> History {
         var history = History(execution: "main")
-        for (index, (key, events)) in try read().values.enumerated() {
-            let columns = CausalColumns(events, of: key.reference)
-            let isNew = history.append(HistoryBlock(id: index, key: key, columns: columns))
-            #expect(isNew)
-        }
+        let frame = HistoryFrame(
+            id: 0, source: Identity128(high: 0, low: 1), batch: try read())
+        #expect(history.append(frame) == [])
         history.finish()
         return history
     }
 
-    private func read() throws -> [String: (key: ProcessKey, events: [Event])] {
-        var events: [String: (key: ProcessKey, events: [Event])] = [:]
+    private func read() throws -> EventBatch {
+        var batch = EventBatch()
         for journal in try JournalFolder.all(in: spool.journals) {
             var reader = JournalReader(journal)
-            while try reader.read(
-                bytesMax: 1 << 20,
-                {
-                    switch $0 {
-                    case .event(let key, let event):
-                        events["\(key.process)", default: (key, [])].events.append(event)
-                    case .defect(let text): Issue.record("\(text)")
-                    }
-                })
-            {}
+            while try reader.read(bytesMax: 1 << 20, into: &batch, { Issue.record("\($0)") }) {}
         }
-        return events
+        return batch
     }
 }

@@ -276,6 +276,24 @@ import Testing
         #expect(trace.contains(#""attributes":{"n":1.50,"who":"a<b"}"#))
     }
 
+    /// The last instant that there is: what follows on it has no later one.
+    @Test func aSendAtTheEndOfTimeIsExported() throws {
+        let other = try TemporaryFolder()
+        let end = "2262-04-11T23:47:16.854775807Z"
+        let log = try other.write(
+            "a.jsonl",
+            #"{"process":"a","seq":1,"kind":"send","time":"\#(end)"}"# + "\n"
+                + #"{"process":"a","seq":2,"time":"\#(end)"}"# + "\n"
+                + #"{"process":"b","seq":1,"kind":"receive","cause":"a:1"}"# + "\n")
+        _ = try Program.lightcone(
+            "import", "--into", other.path + "/data", "--format", "jsonl", log)
+        let trace = try Program.lightcone(
+            "export", "--source", other.path + "/data", "--format", "perfetto")
+        #expect(trace.status == 0, "\(trace.errors)")
+        #expect(trace.output.contains("\"ts\":9223372036854775.807"))
+        #expect(trace.output.contains("\"ph\":\"f\""))
+    }
+
     /// What is more than a pipe holds, through `head`.
     @Test func aReaderThatHasEnoughIsNoError() throws {
         let other = try TemporaryFolder()
@@ -426,6 +444,103 @@ import Testing
             "import", "--into", folder.path + "/db", "--format", "govector", log)
         let output = try Program.lightcone("timeline", "--source", folder.path + "/db").output
         #expect(output == "a:1  \\u{1b}[2Jgone\\u{7}\\u{202e}\n")
+    }
+
+    /// What a terminal obeys, what nobody sees, and what turns the direction of writing.
+    static let harmful =
+        "\u{1b}[2J\u{7}\u{9b}\u{202e}\u{2066}\u{200b}\u{feff}\u{ad}\u{2028}\u{e0041}"
+
+    private func expectHarmless(_ text: String, _ what: String) {
+        let found = text.unicodeScalars.filter { Self.harmful.unicodeScalars.contains($0) }
+            .filter { !"[2J".unicodeScalars.contains($0) }
+        #expect(found.isEmpty, "\(what): \(found.map(\.value))")
+    }
+
+    /// A process, a text and attributes that are as hostile as they can be, in every format.
+    @Test(arguments: [
+        "json", "ndjson", "dot", "graphml", "mermaid", "shiviz", "perfetto",
+    ])
+    func noExportHarmsATerminal(format: String) throws {
+        let folder = try TemporaryFolder()
+        let text = try String(
+            decoding: JSONEncoder().encode("x\(Self.harmful)y"), as: UTF8.self)
+        let log = try folder.write(
+            "a.jsonl",
+            #"{"process":\#(text),"kind":"send","text":\#(text),"name":\#(text),"k":{"n":\#(text)}}"#
+                + "\n" + #"{"process":"b","cause":"b:9","text":"z"}"# + "\n")
+        let source = folder.path + "/db"
+        #expect(
+            try Program.lightcone("import", "--into", source, "--format", "jsonl", log).status == 0)
+        let file = folder.path + "/out"
+        #expect(
+            try Program.lightcone(
+                "export", "--source", source, "--format", format, "-o", file
+            ).status == 0)
+        let output = try String(contentsOfFile: file, encoding: .utf8)
+        expectHarmless(output, format)
+        if format == "ndjson" {
+            let hostile = try #require(output.split(separator: "\n").first { $0.contains("send") })
+            let event = try #require(
+                JSONSerialization.jsonObject(with: Data(hostile.utf8)) as? [String: Any])
+            #expect(event["text"] as? String == "x\(Self.harmful)y")
+            let attributes = try #require(event["attributes"] as? [String: [String: String]])
+            #expect(attributes["k"]?["n"] == "x\(Self.harmful)y")
+        }
+        if format == "shiviz" {
+            let again = try Program.lightcone(
+                "import", "--into", folder.path + "/again", "--format", "shiviz", file, "--json")
+            #expect(again.status == 0 && again.output.contains("\"events\":2"), "\(again.output)")
+            #expect(again.output.contains("\"unmatchedLines\":0"))
+        }
+    }
+
+    @Test func noErrorHarmsATerminal() throws {
+        let folder = try TemporaryFolder()
+        let hostile = folder.path + "/x\(Self.harmful)y"
+        for arguments in [
+            ["show", "--source", hostile, "a:1"], ["order", hostile, "a:1"],
+            ["timeline", "--source", folder.path, hostile], [hostile],
+            ["import", "--into", folder.path + "/db", "--format", hostile, hostile],
+            ["import", "--into", folder.path + "/db", "--format", "text", hostile],
+            ["segment", "verify", hostile], ["agent", "--config", hostile],
+            ["export", "--source", "http://127.0.0.1:1/\(hostile)", "--format", "dot"],
+            ["collector", "--data", hostile, "--listen", hostile],
+            ["record", "--spool", hostile, "--process", "a", "--attr", hostile, "x"],
+        ] {
+            let result = try Program.lightcone(arguments)
+            #expect(result.status > 1, "\(arguments)")
+            expectHarmless(result.errors + result.output, "\(arguments)")
+        }
+    }
+
+    @Test func noLogHarmsATerminal() throws {
+        let folder = try TemporaryFolder()
+        let log = folder.path + "/collector.log"
+        let collector = try RunningProgram(
+            [
+                "collector", "--data", folder.path + "/x\(Self.harmful)y", "--listen",
+                "127.0.0.1:0",
+            ], log: log)
+        try waitUntil("the collector listens", seconds: 30) {
+            collector.text.contains("listen=http://127.0.0.1:")
+        }
+        #expect(collector.text.contains("x\\u{1b}[2J\\u{7}\\u{9b}\\u{202e}"))
+        expectHarmless(collector.text, "the log")
+    }
+
+    /// An answer comes over the network in pieces, which end in the middle of a character.
+    @Test func aCollectorsAnswerIsTheLocalOneToTheByte() throws {
+        let folder = try TemporaryFolder()
+        let line = #"{"process":"a","text":""# + String(repeating: "€", count: 300) + "\"}\n"
+        let log = try folder.write("a.jsonl", String(repeating: line, count: 3_000))
+        _ = try Program.lightcone(
+            "import", "--into", folder.path + "/data", "--format", "jsonl", log)
+        let collector = try RunningCollector(folder)
+        let answers = try [collector.data, collector.url].map {
+            try Program.lightcone("timeline", "--source", $0).output
+        }
+        #expect(answers[0].utf8.elementsEqual(answers[1].utf8))
+        #expect(!answers[1].unicodeScalars.contains("\u{fffd}"))
     }
 
     @Test func aLogWithoutClocks() throws {

@@ -217,6 +217,35 @@ import Testing
         try Self.expectExactly(written, of: "a", in: collector.data)
     }
 
+    /// Ten files a second come and go, each renamed along a numbered row before the agent has looked twice.
+    @Test func rotationFasterThanTheAgentLooksLosesNothing() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        let log = folder.path + "/a.log"
+        let agent = try Self.agent(folder, collector.url, follow: "text:\(log)")
+        var written = 0
+        for round in 0..<30 {
+            for number in stride(from: round - 1, through: 1, by: -1) {
+                try FileManager.default.moveItem(
+                    atPath: "\(log).\(number)", toPath: "\(log).\(number + 1)")
+            }
+            if round > 0 { try FileManager.default.moveItem(atPath: log, toPath: "\(log).1") }
+            var text = ""
+            for _ in 0..<7 {
+                written += 1
+                text += "line \(written) of a busy log\n"
+            }
+            try folder.append("a.log", text)
+            RunLoop.current.run(until: Date().addingTimeInterval(0.1))
+        }
+        try waitUntil("all events arrived") { try collector.eventCount() >= written }
+        #expect(agent.stop() == 0, "\(agent.text)")
+        let events = try Program.lightcone("timeline", "--source", collector.data, "--json").objects
+        #expect(
+            events.map { $0["text"] as? String }
+                == (1...written).map { "line \($0) of a busy log" })
+    }
+
     @Test func partialLinesAndRecordsWait() throws {
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)
@@ -248,7 +277,7 @@ import Testing
             formats:
               noise: {format: regex, pattern: '(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)'}
             segmentBytesMax: 200000
-            spoolBytesMax: 1048576
+            dataBytesMax: 1048576
             """)
         #expect(try Program.lightcone("agent", "--config", config, "--check").status == 0)
         // Text that cannot be packed, so that the quota is reached.
@@ -263,7 +292,9 @@ import Testing
         _ = try folder.write("a.log", noise.joined())
         let agent = try RunningProgram(
             ["agent", "--config", config], log: folder.path + "/agent.log")
-        try waitUntil("the spool is full") { agent.text.contains("the spool is full") }
+        try waitUntil("its share is used up") {
+            agent.text.contains("share of the disk is used up")
+        }
         let size = try Self.segments(folder.path + "/spool-h").reduce(0) {
             $0 + (try FileManager.default.attributesOfItem(atPath: $1)[.size] as? Int ?? 0)
         }
@@ -379,6 +410,32 @@ import Testing
         // It lives on.
         #expect(try await send(.GET, "\(collector.url)/readyz").status == 200)
         #expect(try await send(.GET, "\(collector.url)/healthz").text == "ok\n")
+    }
+
+    /// Whoever asks whether it is ready means: for uploads.
+    @Test func aCollectorThatCannotStoreIsNotReady() async throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        #expect(try await send(.GET, "\(collector.url)/readyz").status == 200)
+        let (segments, away) = (collector.data + "/segments", collector.data + "/away")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: segments) == [])
+        try FileManager.default.moveItem(atPath: segments, toPath: away)
+        _ = try folder.write("data/segments", "no folder")
+        var answer = try await send(.GET, "\(collector.url)/readyz")
+        for _ in 0..<100 where answer.status == 200 {
+            try await Task.sleep(for: .milliseconds(200))
+            answer = try await send(.GET, "\(collector.url)/readyz")
+        }
+        #expect(answer.status == 503 && answer.text.contains("segments"), "\(answer.text)")
+        #expect(answer.headers.first(name: "Content-Type") == "application/problem+json")
+        #expect(try await send(.GET, "\(collector.url)/healthz").status == 200)
+        try FileManager.default.removeItem(atPath: segments)
+        try FileManager.default.moveItem(atPath: away, toPath: segments)
+        for _ in 0..<100 where answer.status != 200 {
+            try await Task.sleep(for: .milliseconds(200))
+            answer = try await send(.GET, "\(collector.url)/readyz")
+        }
+        #expect(answer.status == 200)
     }
 
     @Test func questions() async throws {

@@ -189,6 +189,8 @@ import Testing
             (#"{"process":"a","token":"AA"}"#, "token"),
             (#"{"process":"a","kind":"receive","token":"garbage"}"#, "token"),
             (#"{"process":"a","kind":"receive","token":"AA","unreadable":true}"#, "unreadable"),
+            (#"{"process":"a","kind":"receive","tokens":["garbage"]}"#, "tokens"),
+            (#"{"process":"a","kind":"receive","tokens":["AA"],"token":"AA"}"#, "tokens"),
             (#"{"process":"a","unreadable":true}"#, "unreadable"),
             (#"{"process":"a","time":"yesterday"}"#, "time"),
             (#"{"process":"a","attributes":[1]}"#, "attributes"),
@@ -261,7 +263,16 @@ import Testing
         let token = sent.output.trimmingCharacters(in: .newlines)
         let received = try record("--process", "rollout", "--receive", token, "--level", "error")
         #expect(received.output == "web-1/rollout:1\n")
-        try host.waitForEvents(2)
+        let other = try record("--process", "tests", "--send").output
+            .trimmingCharacters(in: .newlines)
+        let joined = try record("--process", "join", "--receive", token, "--receive", other)
+        #expect(joined.output == "web-1/join:1\n", "\(joined.errors)")
+        try host.waitForEvents(4)
+        for cause in ["deploy:1", "tests:1"] {
+            let order = try Program.lightcone(
+                "order", "--source", host.collector.url, cause, "join:1", "--json")
+            #expect(order.object["order"] as? String == "before")
+        }
         let event =
             try Program.lightcone("show", "--source", host.collector.url, "deploy:1", "--json")
             .object["event"] as? [String: Any]
@@ -285,7 +296,7 @@ import Testing
         #expect(host.agent.stop() == 0)
         #expect(try record("--process", "deploy", "alone").output == "web-1/deploy#2:1\n")
         try host.restart()
-        try host.waitForEvents(3)
+        try host.waitForEvents(5)
         let order = try Program.lightcone(
             "order", "--source", host.collector.url, "deploy:1", "deploy#2:1", "--json")
         #expect(order.object["order"] as? String == "before")

@@ -7,7 +7,10 @@ import Testing
 @Suite struct HistoryLaws {
     static func simulated(_ seed: UInt64, events: Int = 120) -> [Event] {
         SimulatedHistory(
-            .init(processes: 5, events: events, sendPercent: 30, crashPerMille: 20), seed: seed
+            .init(
+                processes: 5, events: events, sendPercent: 30, crashPerMille: 20,
+                messagesPerReceiveMax: seed.isMultiple(of: 2) ? 3 : 1),
+            seed: seed
         ).events
     }
 
@@ -124,7 +127,7 @@ import Testing
     func edgesAreTheTransitiveReduction(seed: UInt64) {
         let events = Self.simulated(seed).map { event in
             var event = event
-            event.cause = nil
+            event.causes = []
             return event
         }
         let history = makeHistory(events)
@@ -140,6 +143,22 @@ import Testing
         }
         #expect(edges == expected, "seed \(seed)")
         #expect(all.count == edges.count)
+    }
+
+    @Test(arguments: 1...30 as ClosedRange<UInt64>)
+    func everyRecordedCauseIsAnEdge(seed: UInt64) {
+        let events = Self.damaged(Self.simulated(seed), seed: seed)
+        let history = makeHistory(events)
+        var edges: Set<[EventID]> = []
+        MessageEdges(history).forEach(in: history) { edges.insert([$0.from, $0.to]) }
+        for event in events {
+            for cause in event.causes {
+                guard case .named(let process) = cause.event.process else { continue }
+                #expect(
+                    edges.contains([EventID(process, cause.event.sequence), event.id]),
+                    "seed \(seed): \(event.id)")
+            }
+        }
     }
 
     @Test(arguments: 1...30 as ClosedRange<UInt64>)
@@ -161,22 +180,22 @@ import Testing
     }
 
     @Test(arguments: 1...30 as ClosedRange<UInt64>)
-    func blocksInAnyOrderGiveTheSameHistory(seed: UInt64) throws {
+    func framesInAnyOrderGiveTheSameHistory(seed: UInt64) throws {
         let events = Self.damaged(Self.simulated(seed), seed: seed)
         let plain = makeHistory(events)
         var random = SeededGenerator(seed: seed)
         var scattered = History(execution: "main")
         for (process, all) in Dictionary(grouping: events, by: \.id.process) {
-            // Rows dealt at random to blocks: their ranges interleave.
+            // Rows dealt at random to frames: their ranges interleave.
             var hands: [[Event]] = [[], [], []]
             for event in all { hands[Int.random(in: 0..<3, using: &random)].append(event) }
-            let blocks = hands.enumerated().filter { !$0.element.isEmpty }.map { index, rows in
-                HistoryBlock(
-                    id: index, key: makeKey(process),
-                    columns: CausalColumns(
-                        rows.sorted { $0.id.sequence < $1.id.sequence }, of: .named(process)))
+            let frames = hands.enumerated().filter { !$0.element.isEmpty }.map { index, rows in
+                HistoryFrame(
+                    id: index, source: oneSource,
+                    batch: EventBatch(
+                        rows.sorted { $0.id.sequence < $1.id.sequence }, of: makeKey(process)))
             }
-            scattered.rebuild(makeKey(process).identity, from: blocks)
+            scattered.rebuild(makeKey(process).identity, from: frames)
         }
         scattered.finish()
         for a in events {
@@ -367,7 +386,7 @@ import Testing
 
     @Test func receiveBeforeSend() {
         var receive = Self.event("a", 1, ["b": 1])
-        receive.cause = EventReference(EventID(ProcessID(name: "b"), 1))
+        receive.causes = [Cause(EventReference(EventID(ProcessID(name: "b"), 1)), .token)]
         #expect(
             Self.defects([receive, Self.event("b", 1, ["a": 1])]).map(\.kind) == [
                 .cycle, .receiveBeforeSend,

@@ -24,7 +24,7 @@ struct SlowModel {
         }
         // A receiver learned of x from e.
         for receive in events
-        where receive.cause == EventReference(e) && receive.clock.hasSeen(x) {
+        where receive.causes.map(\.event) == [EventReference(e)] && receive.clock.hasSeen(x) {
             let id = EventID(receive.id.process, receive.id.sequence - 1)
             if x.process != id.process, let before = byID[id], !before.clock.hasSeen(x) {
                 return true
@@ -70,22 +70,24 @@ func makeKey(_ process: ProcessID) -> ProcessKey {
     ProcessKey(execution: "main", host: "h", process: process)
 }
 
-/// A history of the `events` of a log, cut into blocks of at most `blockRows` rows.
-func makeHistory(_ events: [Event], blockRows: Int = 7) -> History {
+/// Who wrote a frame, where all are of one.
+let oneSource = Identity128(high: 0, low: 1)
+
+/// A history of the `events` of a log, in frames of at most `frameRows` rows of one process, each with whole clocks.
+func makeHistory(_ events: [Event], frameRows: Int = 7) -> History {
     var history = History(execution: "main")
-    var block = 0
+    var frame = 0
     for (process, all) in Dictionary(grouping: events, by: \.id.process)
         .sorted(by: { $0.key.name < $1.key.name })
     {
         let sorted = all.sorted { $0.id.sequence < $1.id.sequence }
-        for start in stride(from: 0, to: sorted.count, by: blockRows) {
-            let rows = Array(sorted[start..<min(start + blockRows, sorted.count)])
-            let isAppended = history.append(
-                HistoryBlock(
-                    id: block, key: makeKey(process),
-                    columns: CausalColumns(rows, of: .named(process))))
-            precondition(isAppended)
-            block += 1
+        for start in stride(from: 0, to: sorted.count, by: frameRows) {
+            let rows = Array(sorted[start..<min(start + frameRows, sorted.count)])
+            let left = history.append(
+                HistoryFrame(
+                    id: frame, source: oneSource, batch: EventBatch(rows, of: makeKey(process))))
+            precondition(left.isEmpty)
+            frame += 1
         }
     }
     history.finish()

@@ -49,7 +49,7 @@ extension TemporarySpool {
         let events = try spool.events(of: "b")
         try #require(events.map(\.name) == ["token refused"])
         let event = try #require(events.first)
-        #expect(event.kind == .receive && event.level == .warning && event.cause == nil)
+        #expect(event.kind == .receive && event.level == .warning && event.causes == [])
         #expect(event.stamp == .lossy(Loss(since: 1, .unreadableToken)))
         #expect(event.clock.entries.count == 1)
         let reason = try #require(event["lightcone.refused"])

@@ -43,15 +43,9 @@ final class TemporarySpool {
         var events: [(key: ProcessKey, event: Event)] = []
         for journal in try JournalFolder.all(in: folder.journals) {
             var reader = JournalReader(journal)
-            while try reader.read(
-                bytesMax: 1 << 20,
-                {
-                    switch $0 {
-                    case .event(let key, let event): events.append((key, event))
-                    case .defect(let text): Issue.record("\(text)")
-                    }
-                })
-            {}
+            var batch = EventBatch()
+            while try reader.read(bytesMax: 1 << 20, into: &batch, { Issue.record("\($0)") }) {}
+            events += batch.events()
         }
         return events
     }
@@ -63,6 +57,9 @@ extension EventReference {
 }
 
 extension Event {
+    /// The send that a receive of one message got it from.
+    var cause: EventReference? { causes.count == 1 ? causes[0].event : nil }
+
     /// An attribute as a selection sees it: the last one of that key.
     subscript(key: String) -> String? { attributes.last { $0.key == key }?.value.text }
 }

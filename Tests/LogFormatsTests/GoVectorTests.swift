@@ -89,13 +89,13 @@ import Testing
 
     @Test func waitsForTheEndOfARecord() throws {
         var reader = try reader(.govector)
-        var found: [LogItem] = []
+        var sink = LogSink()
         let text = Array("a {\"a\":1}\nx\n".utf8)
-        #expect(reader.read(text, isFinal: false) { found.append($0) } == 0)
-        #expect(found.isEmpty && reader.lineCount == 0)
+        #expect(reader.read(text, isFinal: false, into: &sink) == 0)
+        #expect(LogItems(&sink).isEmpty && reader.lineCount == 0)
         #expect(
-            reader.read(text + Array("a {\"a\":2}\n".utf8), isFinal: false) { found.append($0) }
+            reader.read(text + Array("a {\"a\":2}\n".utf8), isFinal: false, into: &sink)
                 == text.count)
-        #expect(found.events.count == 1 && reader.lineCount == 2)
+        #expect(LogItems(&sink).events.count == 1 && reader.lineCount == 2)
     }
 }

@@ -98,7 +98,8 @@ import Testing
             let text =
                 RegexTests.twoLines
                 + "\n\na {\"a\":1}\nx\n=== x ===\na {\"a\":1}\nz\na {\"a\":2}\n{\"process\":\"a\"}\n"
-            _ = first.read(Array(text.utf8), isFinal: false) { _ in }
+            var sink = LogSink()
+            _ = first.read(Array(text.utf8), isFinal: false, into: &sink)
             let state = first.storedState()
             for count in 0..<state.count {
                 var second = try reader(format)
@@ -112,7 +113,7 @@ import Testing
                     var second = try reader(format)
                     do {
                         try second.restore(damaged)
-                        _ = second.read(Array(text.utf8), isFinal: true) { _ in }
+                        _ = second.read(Array(text.utf8), isFinal: true, into: &sink)
                     } catch { continue }
                 }
             }

@@ -44,7 +44,10 @@ import Testing
             ])
         #expect(
             whole.events.map(\.kind) == [.unsaid, .unsaid, .receive, .unsaid, .unsaid, .unsaid])
-        #expect(whole.events[2].cause == EventReference(EventID(ProcessID(name: "b"), 3)))
+        #expect(
+            whole.events[2].causes == [
+                Cause(EventReference(EventID(ProcessID(name: "b"), 3)), .key)
+            ])
         #expect(whole.events[2].clock == VectorClock([ProcessID(name: "a"): 6]))
         #expect(try items(Array(text.utf8), .jsonl(fields: nil), restarts: true) { 1 } == whole)
     }
@@ -120,7 +123,7 @@ import Testing
         #expect(items.keys.first?.host == "h" && items.keys.first?.execution == "e")
         #expect(event.id.description == "a:4" && event.level == .warning && event.name == "n")
         #expect(event.kind == .receive && event.time != nil)
-        #expect(event.cause == EventReference(EventID(ProcessID(name: "b"), 3)))
+        #expect(event.causes == [Cause(EventReference(EventID(ProcessID(name: "b"), 3)), .key)])
         #expect(event.text == "m")
         #expect(event.attributes == [Attribute("text", .text("t")), Attribute("k", .json("1"))])
         // A key that is mapped means only what it is mapped to.
@@ -155,7 +158,8 @@ import Testing
         func complaint(_ fields: [String: String], _ lines: String) throws -> String? {
             var reader = try reader(.jsonl(fields: fields))
             reader.searchFields()
-            _ = reader.read(Array(lines.utf8), isFinal: true) { _ in }
+            var sink = LogSink()
+            _ = reader.read(Array(lines.utf8), isFinal: true, into: &sink)
             return reader.missingField
         }
         let lines = "{\"p\":1,\"message\":\"x\"}\n{\"p\":1,\"pkt\":{\"vc\":{\"1\":2}}}\nodd\n"

@@ -8,24 +8,24 @@ func reader(_ format: LogFormat, host: String? = nil) throws -> LogReader {
 }
 
 /// All items of a whole log.
-func items(_ bytes: [UInt8], _ format: LogFormat, host: String? = nil) throws -> [LogItem] {
+func items(_ bytes: [UInt8], _ format: LogFormat, host: String? = nil) throws -> LogItems {
     var reader = try reader(format, host: host)
-    var items: [LogItem] = []
-    let consumed = reader.read(bytes, isFinal: true) { items.append($0) }
+    var sink = LogSink(unmatchedMax: .max)
+    let consumed = reader.read(bytes, isFinal: true, into: &sink)
     guard consumed == bytes.count else { throw Failure("consumed \(consumed) of \(bytes.count)") }
-    return items
+    return LogItems(&sink)
 }
 
-func items(_ text: String, _ format: LogFormat, host: String? = nil) throws -> [LogItem] {
+func items(_ text: String, _ format: LogFormat, host: String? = nil) throws -> LogItems {
     try items(Array(text.utf8), format, host: host)
 }
 
 /// All items of a log that comes in pieces, with a restart before each piece if asked for.
 func items(
     _ bytes: [UInt8], _ format: LogFormat, restarts: Bool, pieces: () -> Int
-) throws -> [LogItem] {
+) throws -> LogItems {
     var current = try reader(format)
-    var items: [LogItem] = []
+    var sink = LogSink(unmatchedMax: .max)
     var consumed = 0
     var end = 0
     while true {
@@ -39,13 +39,11 @@ func items(
                 throw Failure("the state changed on its way")
             }
         }
-        consumed += current.read(Array(bytes[consumed..<end]), isFinal: isFinal) {
-            items.append($0)
-        }
+        consumed += current.read(Array(bytes[consumed..<end]), isFinal: isFinal, into: &sink)
         if isFinal { break }
     }
     guard consumed == bytes.count else { throw Failure("consumed \(consumed) of \(bytes.count)") }
-    return items
+    return LogItems(&sink)
 }
 
 struct Failure: Error, CustomStringConvertible {
@@ -53,18 +51,25 @@ struct Failure: Error, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-extension [LogItem] {
-    var events: [Event] {
-        compactMap { if case .event(_, let event) = $0 { event } else { nil } }
+/// What a log says: its events, whose they are, and its lines that are none.
+struct LogItems: Equatable {
+    var keys: [ProcessKey] = []
+    var events: [Event] = []
+    var unmatched: [UnmatchedLine] = []
+
+    /// What a sink holds, with whole clocks. The unmatched lines are taken from it.
+    init(_ sink: inout LogSink) {
+        for (key, event) in sink.batch.events() {
+            keys.append(key)
+            events.append(event)
+        }
+        let (lines, count) = sink.takeUnmatched()
+        precondition(lines.count == count, "unmatched lines that were counted only")
+        unmatched = lines
     }
 
-    var keys: [ProcessKey] {
-        compactMap { if case .event(let key, _) = $0 { key } else { nil } }
-    }
-
-    var unmatched: [UnmatchedLine] {
-        compactMap { if case .unmatched(let line) = $0 { line } else { nil } }
-    }
+    var count: Int { events.count + unmatched.count }
+    var isEmpty: Bool { count == 0 }
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014).

@@ -50,8 +50,8 @@ PROMPT_SECONDS = 5.0
 """Far above SHORT_SECONDS and far below for ever: what "a call did not hang" means here."""
 
 LEVELS = {"trace", "debug", "info", "notice", "warning", "error", "critical"}
-FIELDS = {"process", "kind", "token", "name", "text", "level", "time", "attributes", "execution",
-          "lost"}
+FIELDS = {"process", "kind", "token", "tokens", "name", "text", "level", "time", "attributes",
+          "execution", "lost"}
 
 
 class BadLine(Exception):
@@ -76,7 +76,7 @@ def checked_event(line):
     for field in event:
         if field not in FIELDS:
             raise BadLine(field, "unknown field")
-    for field in FIELDS - {"attributes", "time", "lost"}:
+    for field in FIELDS - {"attributes", "time", "lost", "tokens"}:
         if field in event and not isinstance(event[field], str):
             raise BadLine(field, "expected text")
     if not event.get("process"):
@@ -86,11 +86,14 @@ def checked_event(line):
     kind = event.setdefault("kind", "local")
     if kind not in ("local", "send", "receive"):
         raise BadLine("kind", "unknown kind")
-    if (kind == "receive") != ("token" in event):
-        raise BadLine("token", "required for receive, forbidden otherwise")
-    if kind == "receive" and not base64.urlsafe_b64decode(
-            event["token"] + "=" * (-len(event["token"]) % 4)).startswith(b"clock of "):
-        raise BadLine("token", "expected a token")
+    if (kind == "receive") != (("token" in event) + ("tokens" in event)):
+        raise BadLine("token", "one of token and tokens for receive, none otherwise")
+    if not 1 <= len(event.get("tokens", ["one"])) <= 1024:
+        raise BadLine("tokens", "expected 1 to 1024")
+    for token in [event["token"]] if "token" in event else event.get("tokens", []):
+        if not base64.urlsafe_b64decode(
+                token + "=" * (-len(token) % 4)).startswith(b"clock of "):
+            raise BadLine("token" if "token" in event else "tokens", "expected a token")
     lost = event.get("lost", 1)  # 0 is not worth a key
     if type(lost) is not int or not 1 <= lost <= 1 << 40:
         raise BadLine("lost", "expected a number of events")
@@ -333,6 +336,19 @@ class RecordingTests(AgentTestCase):
         self.assertEqual(orders.receive(sent.token, "order 17"), "orders:1")
         self.assertEqual([(e["kind"], e.get("token")) for e in agent.events], [
             ("local", None), ("send", None), ("receive", sent.token)])
+
+    def test_several_messages_at_once(self):
+        agent = self.start_agent()
+        recorder = self.recorder(strict=True)
+        tokens = [token_of("a:1"), token_of("b:7")]
+        for given in (tokens, tuple(tokens), [None, *tokens]):
+            recorder.receive(given, "joined")
+            self.assertEqual((agent.events[-1]["kind"], agent.events[-1]["tokens"]),
+                             ("receive", tokens))
+            self.assertNotIn("token", agent.events[-1])
+        for nothing in ([], (None,)):
+            recorder.receive(nothing, "alone")
+            self.assertEqual(agent.events[-1]["kind"], "local")
 
     def test_whatever_is_no_json_becomes_text(self):
         class Silent:
@@ -802,6 +818,24 @@ class BadTokenTests(AgentTestCase):
                 self.assertEqual(event["lost"], 1)  # the receive that nobody could read
                 text = "\ufffd" if token == b"\xff" else str(token)
                 self.assertEqual(event["attributes"], {"k": 1, "bad_token": text[:64]})
+        self.assertEqual(recorder.lost, 0)
+
+    def test_among_several_the_others_count(self):
+        agent = self.start_agent()
+        recorder = self.recorder()
+        good = token_of("a:1")
+        self.assertEqual(recorder.receive(["a b", good, ""], "came"), "deploy:3")
+        event = agent.events[-1]
+        self.assertEqual((event["kind"], event["tokens"], event["lost"]), ("receive", [good], 2))
+        self.assertEqual(event["attributes"], {"bad_token": "a b"})
+        recorder.receive([good, "d2hvZXZlcg"])  # only the agent can tell
+        event = agent.events[-1]
+        self.assertEqual((event["kind"], event["lost"]), ("local", 2))
+        recorder.receive([good] * 1030)
+        event = agent.events[-1]
+        self.assertEqual((len(event["tokens"]), event["lost"]), (1024, 6))
+        with self.assertRaises(LightconeError):
+            self.recorder(strict=True).receive(["a b", good])
         self.assertEqual(recorder.lost, 0)
 
     def test_a_message_that_came_without(self):

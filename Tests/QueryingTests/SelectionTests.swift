@@ -116,29 +116,32 @@ import Testing
     func syntax(text: String, expected: Bool) { #expect(JSONScanner.isValue(text) == expected) }
 }
 
-/// Events in memory as a store, cut into small blocks; some cannot be read.
+/// Events in memory as a store, in small frames of one process each; some cannot be read.
 struct MemoryStore: HistoryStore {
     var events: [[Event]]
     var damaged: Set<Int> = []
-    /// The segments that blocks are in, where it is not the first one.
+    /// The segments that frames are in, where it is not the first one.
     var segments: [Int: Int] = [:]
 
     func executions() throws -> [String] { ["main"] }
-    func blocks(of execution: String) throws -> [BlockSummary] {
-        events.enumerated().map { index, rows in
-            BlockSummary(
-                id: index,
-                key: ProcessKey(execution: "main", host: "h", process: rows[0].id.process),
-                agent: Identity128(high: 0, low: 1),
-                segment: Identity128(high: 0, low: UInt64(segments[index] ?? 1)),
-                first: rows[0].id.sequence, last: rows.last!.id.sequence, count: rows.count)
+    func frames(of execution: String) throws -> [FrameSummary] {
+        events.indices.map { index in
+            FrameSummary(
+                id: index, agent: Identity128(high: 0, low: 1),
+                segment: Identity128(high: 0, low: UInt64(segments[index] ?? 1)))
         }
     }
-    func causality(of block: Int) throws -> CausalColumns {
-        if damaged.contains(block) { throw DamagedBlock("bytes") }
-        return CausalColumns(events[block], of: .named(events[block][0].id.process))
+    func causality(of frame: Int) throws -> EventBatch { try events(of: frame) }
+    func events(of frame: Int) throws -> EventBatch {
+        if damaged.contains(frame) { throw DamagedFrame("bytes") }
+        return EventBatch(events[frame], of: key(of: frame))
     }
-    func events(of block: Int) throws -> [Event] { events[block] }
+    func expected(in execution: String) throws -> [(process: ProcessKey, last: UInt64)] {
+        events.indices.map { (key(of: $0), events[$0].last!.id.sequence) }
+    }
+    private func key(of frame: Int) -> ProcessKey {
+        ProcessKey(execution: "main", host: "h", process: events[frame][0].id.process)
+    }
     func sourceDefects(of execution: String) throws -> [Defect] { [] }
     var read: [String: WallTime] = [:]
     func readUpTo() throws -> [String: WallTime] { read }
@@ -165,7 +168,7 @@ struct MemoryStore: HistoryStore {
         return text
     }
 
-    @Test func aDamagedBlockIsAGapAndADefect() throws {
+    @Test func aDamagedFrameIsAGapAndADefect() throws {
         let store = MemoryStore(
             events: [
                 [Self.event("a", 1), Self.event("a", 2)], [Self.event("a", 3)],
@@ -173,7 +176,7 @@ struct MemoryStore: HistoryStore {
             ],
             damaged: [0])
         #expect(try Self.ask(store, "gaps").contains(#""process":"a","first":1,"last":2"#))
-        #expect(try Self.ask(store, "defects").contains(#""kind":"damaged-block""#))
+        #expect(try Self.ask(store, "defects").contains(#""kind":"damaged-frame""#))
         #expect(
             try Self.ask(store, "order", ["a": ["a:2"], "b": ["b:1"]]).contains(
                 #""order":"before""#))

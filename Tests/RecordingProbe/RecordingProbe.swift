@@ -8,6 +8,7 @@ import Recording
 ///     recording-probe flood PROCESS SPOOL        records without end; after each event its number goes to standard output
 ///     recording-probe threads SPOOL              8 threads through one recorder, then checks the journal
 ///     recording-probe fork SPOOL                 a forked child goes on with its parent's recorder
+///     recording-probe fork-heap SPOOL            the same, where the kernel wipes no page in a forked child
 ///     recording-probe hold PROCESS SPOOL         records one event, then waits for the end of standard input
 ///     recording-probe overflow SPOOL             records more than the spool may hold, and prints how much it lost
 @main
@@ -17,7 +18,8 @@ enum RecordingProbe {
         switch (arguments.first, arguments.count) {
         case ("flood", 3): flood(arguments[1], arguments[2])
         case ("threads", 2): threads(arguments[1])
-        case ("fork", 2): forked(arguments[1])
+        case ("fork", 2): forked(arguments[1], isLockOnHeap: false)
+        case ("fork-heap", 2): forked(arguments[1], isLockOnHeap: true)
         case ("overflow", 2): overflow(arguments[1])
         case ("hold", 3): hold(arguments[1], arguments[2])
         default: fail("usage: see the source")
@@ -120,30 +122,25 @@ enum RecordingProbe {
                 var last = VectorClock()
                 var sequence: UInt64 = 0
                 var steps = [Int](repeating: -1, count: threadCount)
-                while try reader.read(
-                    bytesMax: 1 << 20,
-                    { item in
-                        guard case .event(let key, let event) = item else {
-                            if case .defect(let text) = item { fail(text) }
-                            return
-                        }
-                        guard event.id.sequence == sequence + 1 else {
-                            fail("\(event.id) follows \(sequence)")
-                        }
-                        guard event.clock.covers(last) else {
-                            fail("a clock ran backwards at \(event.id)")
-                        }
-                        (sequence, last) = (event.id.sequence, event.clock)
-                        if event.name == "step" {
-                            let parts = event.text.split(separator: ":").compactMap { Int($0) }
-                            guard parts.count == 2, parts[1] > steps[parts[0]],
-                                event.attributes == [Attribute("step", .json("\(parts[1])"))]
-                            else { fail("a torn record: \(event)") }
-                            steps[parts[0]] = parts[1]
-                        }
-                        if key.process == process { found += 1 }
-                    })
-                {}
+                var batch = EventBatch()
+                while try reader.read(bytesMax: 1 << 20, into: &batch, { fail($0) }) {}
+                for (key, event) in batch.events() {
+                    guard event.id.sequence == sequence + 1 else {
+                        fail("\(event.id) follows \(sequence)")
+                    }
+                    guard event.clock.covers(last) else {
+                        fail("a clock ran backwards at \(event.id)")
+                    }
+                    (sequence, last) = (event.id.sequence, event.clock)
+                    if event.name == "step" {
+                        let parts = event.text.split(separator: ":").compactMap { Int($0) }
+                        guard parts.count == 2, parts[1] > steps[parts[0]],
+                            event.attributes == [Attribute("step", .json("\(parts[1])"))]
+                        else { fail("a torn record: \(event)") }
+                        steps[parts[0]] = parts[1]
+                    }
+                    if key.process == process { found += 1 }
+                }
             }
         } catch {
             fail("\(error)")
@@ -156,8 +153,10 @@ enum RecordingProbe {
 
     // MARK: Fork
 
-    private static func forked(_ spool: String) {
-        let recorder = Recorder(process: "family", spool: spool)
+    private static func forked(_ spool: String, isLockOnHeap: Bool) {
+        let recorder = Recorder(
+            process: "family", host: nil, execution: "main", spool: SpoolFolder(spool),
+            chunkByteCount: 64 << 10, chunksMax: 100, isLockOnHeap: isLockOnHeap)
         recorder.record("before the fork")
         let parent = recorder.process
         // Swift hides fork, since most of a program does not survive it: a recorder must.

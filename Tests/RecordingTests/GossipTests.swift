@@ -56,10 +56,9 @@ import Testing
             .enumerated()
         where !missing.contains(process) {
             let key = run.keys[process]!
-            let block = HistoryBlock(
-                id: index, key: key, columns: CausalColumns(events, of: key.reference))
-            let isAppended = history.append(block)
-            #expect(isAppended)
+            let frame = HistoryFrame(
+                id: index, source: key.identity, batch: EventBatch(events, of: key))
+            #expect(history.append(frame) == [])
         }
         history.finish()
         return history
@@ -201,7 +200,9 @@ extension GossipTests.Run {
         events[process, default: []].append(
             Event(
                 id: EventID(process, sequence), kind: kind,
-                cause: cause.map { EventReference(reference($0), $1, name: $0) }, clock: clock,
+                causes: cause.map {
+                    [Cause(EventReference(reference($0), $1, name: $0), .token)]
+                } ?? [], clock: clock,
                 stamp: stamp))
         events[process]!.sort { $0.id.sequence < $1.id.sequence }
     }

@@ -8,16 +8,7 @@ import Testing
 @Suite struct LossTests {
     /// Reads what is there, and gives the chunks back as an agent does.
     private func drain(_ reader: inout JournalReader) throws -> [Event] {
-        var events: [Event] = []
-        while try reader.read(
-            bytesMax: 1 << 20,
-            {
-                switch $0 {
-                case .event(_, let event): events.append(event)
-                case .defect(let text): Issue.record("\(text)")
-                }
-            })
-        {}
+        let events = try reader.events { Issue.record("\($0)") }.map(\.event)
         try reader.folder.free(chunksBelow: reader.chunkNumber)
         return events
     }
@@ -62,7 +53,8 @@ import Testing
             try #require(
                 try JournalFolder.all(in: spool.folder.journals).first { folder in
                     var reader = JournalReader(folder)
-                    _ = try reader.read(bytesMax: 1) { _ in }
+                    var batch = EventBatch()
+                    _ = try reader.read(bytesMax: 1, into: &batch) { _ in }
                     return reader.key?.process.name == "host/api"
                 }))
         _ = try drain(&reader)
@@ -165,7 +157,7 @@ import Testing
         let loss = Stamp.lossy(Loss(since: 2, .unreadableToken))
         #expect(events.map(\.stamp) == [.complete, loss, loss])
         #expect(events.map(\.kind) == [.local, .receive, .local])
-        #expect(events[1].cause == nil && events[1].level == .warning && events[1].text == "why")
+        #expect(events[1].causes == [] && events[1].level == .warning && events[1].text == "why")
     }
 
     @Test func aClockThatHasNoRoomForASenderIsLossyFromThereOn() throws {

@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import Glibc
 import Journals
 import Recording
@@ -53,17 +54,10 @@ final class TemporarySpool {
         var defects: [String] = []
         for journal in try JournalFolder.all(in: folder.journals) {
             var reader = JournalReader(journal)
-            while try reader.read(
-                bytesMax: 1 << 20,
-                {
-                    switch $0 {
-                    case .event(let key, let event):
-                        events[key.process, default: []].append(event)
-                        keys[key.process] = key
-                    case .defect(let text): defects.append(text)
-                    }
-                })
-            {}
+            for (key, event) in try reader.events({ defects.append($0) }) {
+                events[key.process, default: []].append(event)
+                keys[key.process] = key
+            }
         }
         return (events, keys, defects)
     }
@@ -107,7 +101,7 @@ extension Recorder {
                 Attribute("retry", .json("true")), Attribute("count", .json("3")),
                 Attribute("list", .json("[1]")),
             ])
-        #expect(events.allSatisfy { $0.kind == .local && $0.stamp == .complete && $0.cause == nil })
+        #expect(events.allSatisfy { $0.kind == .local && $0.stamp == .complete && $0.causes == [] })
         #expect(events[0].time! <= events[1].time!)
     }
 
@@ -122,7 +116,7 @@ extension Recorder {
         c.receive(try Token(second.text), "asked")
         let event = try spool.events(of: "c")[0]
         #expect(event.kind == .receive)
-        #expect(event.cause == EventReference(b.reference, 2, name: b.process))
+        #expect(event.causes == [Cause(EventReference(b.reference, 2, name: b.process), .token)])
         #expect(
             event.clock == VectorClock([a.reference: 2, b.reference: 2, c.reference: 1]))
         #expect(event.stamp == .complete)
@@ -168,6 +162,116 @@ extension Recorder {
         #expect(keys.values.allSatisfy { $0.execution.utf8.count <= 256 })
     }
 
+    /// What a batch consumer, a join and a barrier do.
+    @Test func severalMessagesAreReceivedAtOnce() throws {
+        let spool = try TemporarySpool()
+        let (api, a, b) = (spool.recorder("api"), spool.recorder("a"), spool.recorder("b"))
+        let first = a.send("one")
+        let tokens = [first, b.send("two"), a.send("three"), first]
+        #expect(api.receive(tokens, "joined").sequence == 1)
+        api.record("after")
+        let (events, keys, defects) = try spool.readAll()
+        #expect(defects == [])
+        let own = try #require(events[TemporarySpool.id("api")])
+        #expect(
+            own.map(\.kind) == [.receive, .local] && own.map(\.stamp) == [.complete, .complete])
+        for (name, sequence) in [("a", 2), ("b", 1)] {
+            let run = try #require(keys[TemporarySpool.id(name)]?.run)
+            #expect(own.allSatisfy { $0.clock[.run(RunKey(run))] == sequence })
+        }
+        // Each sender is named once, and each of its events is a cause: index, number, name, incarnation.
+        let run = try #require(keys[TemporarySpool.id("api")]?.run)
+        let journal = JournalFolder(in: spool.folder.journals, run: run)
+        let bytes = try RealDisk().open(journal.path + "/1.chunk", .read).read(at: 0, count: 4096)
+        func cause(_ index: UInt8, _ sequence: UInt8, _ name: String) -> [UInt8] {
+            [index, 0, 0, 0, sequence, 0, 0, 0, 0, 0, 0, 0, UInt8(name.utf8.count), 0] + name.utf8
+                + [name.isEmpty ? 0 : 1, 0, 0, 0]
+        }
+        let expected =
+            [3, 0, 0, 0] + cause(0, 1, "host/a") + cause(1, 1, "host/b") + cause(0, 2, "")
+        #expect(bytes.indices.contains { bytes[$0...].starts(with: expected) })
+    }
+
+    @Test func severalMessagesAcrossChunks() throws {
+        let spool = try TemporarySpool()
+        let api = spool.recorder("api", chunkByteCount: 4096)
+        let others = (0..<40).map { spool.recorder("other \($0)", chunkByteCount: 4096) }
+        for _ in 0..<20 { api.receive(others.map { $0.send("to") }, "from") }
+        let (events, defects) = try spool.read()
+        #expect(defects == [])
+        let own = try #require(events[TemporarySpool.id("api")])
+        #expect(own.map(\.id.sequence) == Array(1...20))
+        for (number, event) in own.enumerated() {
+            #expect(event.clock.entries.count == 41)
+            #expect(event.clock.entries.values.allSatisfy { $0 == UInt64(number + 1) })
+            #expect(event.causes.first?.event.name == TemporarySpool.id("other 0"))
+        }
+    }
+
+    @Test func ofTooManyMessagesTheRestIsUnknown() throws {
+        let spool = try TemporarySpool()
+        let (api, other) = (spool.recorder("api"), spool.recorder("other"))
+        let tokens = (0..<1025).map { _ in other.send("to") }
+        api.receive(tokens.dropLast(), "all")
+        api.receive(tokens, "too many")
+        #expect(api.receive([], "none").sequence == 3)
+        let (events, defects) = try spool.read()
+        #expect(defects == [])
+        let own = try #require(events[TemporarySpool.id("api")])
+        #expect(own.map(\.kind) == [.receive, .receive, .local])
+        #expect(own[0].stamp == .complete)
+        #expect(own[1].stamp == .lossy(Loss(since: 2, .unreadableToken)))
+        #expect(own[1].clock.entries.values.contains(1024))
+    }
+
+    @Test func foreignMessagesAmongOthersAreNamed() throws {
+        let spool = try TemporarySpool()
+        let (api, other) = (spool.recorder("api"), spool.recorder("other"))
+        let far = spool.recorder("far", execution: "elsewhere")
+        let tokens = [far.send("to"), other.send("to"), far.send("to")]
+        api.receive(tokens, "mixed")
+        let event = try #require(try spool.events(of: "api").first)
+        #expect(event.kind == .receive && event.clock.entries.count == 2)
+        #expect(
+            event.attributes == [Attribute("lightcone.foreign", .text("host/far:1, host/far:2"))])
+    }
+
+    /// Whatever the environment and the spool hold, the program goes on.
+    @Test(arguments: [
+        String(repeating: "h", count: 257), String(repeating: "é", count: 60_000), "/", "#:%",
+        "\u{1b}\u{202e}", " ",
+    ])
+    func noEnvironmentEndsAProgram(text: String) throws {
+        let spool = try TemporarySpool()
+        let result = try Probe.run(
+            environment: ["LIGHTCONE_HOST": text], "hold", "api", spool.folder.path)
+        #expect(result.status == 0 && !result.output.isEmpty)
+        let (events, defects) = try spool.read()
+        #expect(defects == [] && events.values.map(\.count) == [1])
+        let elsewhere = try Probe.run(
+            environment: ["LIGHTCONE_SPOOL": spool.folder.path + "/" + text], "hold", text,
+            "/dev/null/" + text)
+        #expect(elsewhere.status == 0 && !elsewhere.output.isEmpty)
+    }
+
+    /// What an attribute says of the others that were cut is never more than a reader takes.
+    @Test func whatWasCutIsToldInFewBytes() throws {
+        let spool = try TemporarySpool()
+        let recorder = spool.recorder("api", chunkByteCount: 4 << 20)
+        var attributes = Attributes()
+        attributes.add("large", .text(String(repeating: "x", count: 1 << 20)))
+        for number in 0..<100 {
+            // One character of many bytes.
+            let key = "k" + String(repeating: "\u{301}", count: 120)
+            attributes.add("\(number)" + key, .text("cut"))
+        }
+        recorder.record("much", attributes: attributes)
+        let (events, defects) = try spool.read()
+        #expect(defects == [])
+        let event = try #require(events[TemporarySpool.id("api")]?.first)
+        #expect(event.attributes.last?.key == "lightcone.truncated")
+    }
+
     @Test func theHostIsWhatTheAgentLeftElseTheEnvironmentElseTheSystem() throws {
         let spool = try TemporarySpool()
         func name(_ environment: [String: String]) throws -> String {
@@ -184,4 +288,20 @@ extension Recorder {
         #expect(try name(["LIGHTCONE_HOST": "from-the-environment"]) == "from-the-agent/api")
         #expect(try name([:]) == "from-the-agent/api")
     }
+}
+
+extension JournalReader {
+    /// All that is there and was not read yet, each process's first event with its whole clock.
+    mutating func events(
+        bytesMax: Int = 1 << 20, _ defect: (String) -> Void
+    ) throws -> [(key: ProcessKey, event: Event)] {
+        var batch = EventBatch()
+        while try read(bytesMax: bytesMax, into: &batch, defect) {}
+        return batch.events()
+    }
+}
+
+extension Event {
+    /// The send that a receive of one message got it from.
+    var cause: EventReference? { causes.count == 1 ? causes[0].event : nil }
 }

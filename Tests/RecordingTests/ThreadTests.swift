@@ -36,9 +36,10 @@ enum Probe {
         #expect(result.output.contains("160000 events of 8 threads are in order"))
     }
 
-    @Test func aForkedChildBecomesAnIncarnationOfItsOwn() throws {
+    @Test(arguments: ["fork", "fork-heap"])
+    func aForkedChildBecomesAnIncarnationOfItsOwn(command: String) throws {
         let spool = try TemporarySpool()
-        let result = try Probe.run("fork", spool.folder.path)
+        let result = try Probe.run(command, spool.folder.path)
         #expect(result.status == 0, "\(result.output)")
         let parent = try spool.events(of: "family")
         #expect(parent.map(\.name) == ["before the fork", "after the fork"])

@@ -44,7 +44,11 @@ import Testing
         receiver.receive(token, "hello")
         let event = try spool.events(of: "receiver")[0]
         #expect(event.stamp == .generating)
-        #expect(event.cause == EventReference(.run(token.sender), 61, name: token.event.process))
+        #expect(
+            event.causes
+                == [
+                    Cause(EventReference(.run(token.sender), 61, name: token.event.process), .token)
+                ])
         #expect(event.clock[.run(token.sender)] == 61)
         let known = others.map { event.clock[$0] > 0 }
         #expect(known == known.sorted { !$0 && $1 }, "what changed last")
@@ -166,7 +170,7 @@ import Testing
         recorder.receive(token, "hello")
         let event = try spool.events(of: "b")[0]
         #expect(event.kind == .local)
-        #expect(event.cause == nil)
+        #expect(event.causes == [])
         #expect(event.clock == VectorClock([recorder.reference: 1]))
         #expect(event.attributes == [Attribute("lightcone.foreign", .text("host/a:1"))])
     }

@@ -3,62 +3,86 @@ import HappensBefore
 import Querying
 import Segments
 
-/// What has arrived of a world: the blocks of some of its segments, as an archive would give them.
+/// What has arrived of a world: the frames of some of its segments, as an archive would give them.
 struct Evidence: HistoryStore {
-    struct Block: Sendable {
-        let summary: BlockSummary
-        let stored: StoredBlock
+    struct Frame: Sendable {
+        let summary: FrameSummary
+        let stored: StoredFrame
+        /// By process that has events in it: the last number.
+        let lasts: [ProcessKey: UInt64]
     }
 
-    private(set) var blocks: [Block] = []
-    /// Blocks whose bytes have rotted.
+    private(set) var frames: [Frame] = []
+    /// Frames whose bytes have rotted.
     var rotten: Set<Int> = []
-    /// Blocks that have not arrived yet.
+    /// Frames that have not arrived yet.
     var hidden: Set<Int> = []
 
-    /// The blocks of segments, in an order that does not depend on the order of `segments`.
-    init(_ segments: [[UInt8]]) {
-        var found: [(created: WallTime, header: SegmentHeader, StoredBlock)] = []
+    /// The frames of segments, in an order that does not depend on the order of `segments`.
+    init(_ segments: [[UInt8]]) throws {
+        var found: [(created: WallTime, header: SegmentHeader, StoredFrame)] = []
         for bytes in segments {
             var scanner = SegmentScanner(BytesInMemory(bytes))
-            while let item = try? scanner.next() {
-                guard case .block(let block) = item, let header = scanner.header else { continue }
-                found.append((header.created, header, block))
+            while let item = try scanner.next() {
+                guard case .frame(let frame) = item, let header = scanner.header else { continue }
+                found.append((header.created, header, frame))
             }
         }
         found.sort {
             ($0.created, $0.header.segment.description, $0.2.offset)
                 < ($1.created, $1.header.segment.description, $1.2.offset)
         }
-        for (id, (_, header, block)) in found.enumerated() {
-            guard let events = block.header.events else { continue }
-            blocks.append(
-                Block(
-                    summary: BlockSummary(
-                        id: id, key: events.key, agent: header.host, segment: header.segment,
-                        first: events.first, last: events.last, count: events.count),
-                    stored: block))
+        for (id, (_, header, frame)) in found.enumerated() {
+            let batch = try frame.causality()
+            var lasts: [ProcessKey: UInt64] = [:]
+            for (slot, sequence) in zip(batch.slots, batch.sequences) {
+                lasts[batch.processes[Int(slot)], default: 0].formMaximum(sequence)
+            }
+            guard !lasts.isEmpty else { continue }
+            frames.append(
+                Frame(
+                    summary: FrameSummary(id: id, agent: header.agent, segment: header.segment),
+                    stored: frame, lasts: lasts))
         }
-        byID = Dictionary(uniqueKeysWithValues: blocks.map { ($0.summary.id, $0) })
+        byID = Dictionary(uniqueKeysWithValues: frames.map { ($0.summary.id, $0) })
     }
-    private var byID: [Int: Block] = [:]
+    private var byID: [Int: Frame] = [:]
 
-    func executions() -> [String] { Set(blocks.map(\.summary.key.execution)).sorted() }
-
-    func blocks(of execution: String) -> [BlockSummary] {
-        blocks.map(\.summary).filter { $0.key.execution == execution && !hidden.contains($0.id) }
+    func executions() -> [String] {
+        Set(frames.flatMap { $0.lasts.keys.map(\.execution) }).sorted()
     }
 
-    func causality(of block: Int) throws -> CausalColumns {
-        if rotten.contains(block) { throw DamagedBlock("it has rotted") }
-        return try byID[block]!.stored.causalColumns()
+    func frames(of execution: String) -> [FrameSummary] {
+        frames.filter { frame in
+            !hidden.contains(frame.summary.id)
+                && frame.lasts.keys.contains { $0.execution == execution }
+        }.map(\.summary)
     }
 
-    func events(of block: Int) throws -> [Event] {
-        if rotten.contains(block) { throw DamagedBlock("it has rotted") }
-        return try byID[block]!.stored.events()
+    func causality(of frame: Int) throws -> EventBatch {
+        if rotten.contains(frame) { throw DamagedFrame("it has rotted") }
+        return try byID[frame]!.stored.causality()
+    }
+
+    func events(of frame: Int) throws -> EventBatch {
+        if rotten.contains(frame) { throw DamagedFrame("it has rotted") }
+        return try byID[frame]!.stored.batch()
+    }
+
+    func expected(in execution: String) -> [(process: ProcessKey, last: UInt64)] {
+        var lasts: [ProcessKey: UInt64] = [:]
+        for frame in frames where !hidden.contains(frame.summary.id) {
+            for (key, last) in frame.lasts where key.execution == execution {
+                lasts[key, default: 0].formMaximum(last)
+            }
+        }
+        return lasts.sorted { ProcessKey.listedBefore($0.key, $1.key) }.map { ($0.key, $0.value) }
     }
 
     func sourceDefects(of execution: String) -> [Defect] { [] }
     func readUpTo() -> [String: WallTime] { [:] }
+}
+
+extension UInt64 {
+    fileprivate mutating func formMaximum(_ other: UInt64) { self = Swift.max(self, other) }
 }

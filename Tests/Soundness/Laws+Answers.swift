@@ -42,8 +42,8 @@ extension Laws {
     /// other laws check against the truth.
     private mutating func checkAnswers(_ a: EventID, _ b: EventID) throws {
         guard let place = history.position(of: a), history.position(of: b) != nil else { return }
-        let block = history.processes[place.process].block(at: place.position)
-        let isReadable = !evidence.rotten.contains(block)
+        let frame = history.processes[place.process].row(at: place.position).frame
+        let isReadable = !evidence.rotten.contains(frame)
         let isSound = !history.isContradictory(a)
         for (verb, slice) in [
             ("past", history.past(of: a)), ("future", history.future(of: a)),

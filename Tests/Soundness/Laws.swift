@@ -29,19 +29,22 @@ struct Laws {
         self.world = world
         self.evidence = evidence
         self.graph = graph
-        for block in evidence.blocks where block.summary.key.execution == history.execution {
-            guard !evidence.rotten.contains(block.summary.id),
-                !evidence.hidden.contains(block.summary.id)
-            else { continue }
-            for event in try block.stored.events() {
-                guard let index = world.byText[event.text] else { continue }
+        for frame in evidence.frames {
+            let id = frame.summary.id
+            guard !evidence.rotten.contains(id), !evidence.hidden.contains(id) else { continue }
+            let batch = try frame.stored.batch()
+            for row in 0..<batch.count {
+                let key = batch.processes[Int(batch.slots[row])]
+                let event = batch.event(row)
+                guard key.execution == history.execution,
+                    let index = world.byText[event.text]
+                else { continue }
                 // Which of several processes of one run it is shown in, the graph tells.
-                for (process, line) in history.processes.enumerated()
-                where line.key == block.summary.key {
+                for line in history.processes where line.key == key {
                     guard let position = line.position(of: event.id.sequence),
-                        line.block(at: position) == block.summary.id
+                        line.row(at: position) == (id, row)
                     else { continue }
-                    happened[EventID(history.processes[process].id, event.id.sequence)] = index
+                    happened[EventID(line.id, event.id.sequence)] = index
                 }
             }
         }
@@ -89,15 +92,15 @@ struct Laws {
 
     /// What cannot be read is missing, not forgotten.
     private mutating func checkRotten() {
-        for block in evidence.blocks where evidence.rotten.contains(block.summary.id) {
-            let summary = block.summary
-            let lines = history.processes.filter { $0.key == summary.key }
-            guard summary.key.execution == history.execution else { continue }
-            let isKnown = lines.contains { line in
-                line.position(of: summary.last) != nil
-                    || line.gaps.contains { ($0.first...$0.last).contains(summary.last) }
+        for frame in evidence.frames where evidence.rotten.contains(frame.summary.id) {
+            for (key, last) in frame.lasts where key.execution == history.execution {
+                let isKnown = history.processes.contains { line in
+                    line.key == key
+                        && (line.position(of: last) != nil
+                            || line.gaps.contains { ($0.first...$0.last).contains(last) })
+                }
+                if !isKnown { violate("gaps: without \(key.process):\(last)") }
             }
-            if !isKnown { violate("gaps: without \(summary.key.process):\(summary.last)") }
         }
     }
 

@@ -107,7 +107,7 @@ enum Main {
             if isTold {
                 print("\(world.faults)")
                 for line in world.story { print(line) }
-                try tell(Evidence(world.segments))
+                try tell(try Evidence(world.segments))
             }
             try judge(world, &outcome)
         } catch {
@@ -118,17 +118,21 @@ enum Main {
 
     /// Prints what was recorded.
     private static func tell(_ evidence: Evidence) throws {
-        for block in evidence.blocks {
-            let key = block.summary.key
-            print(
-                "segment \(block.summary.segment) \(key.process) \(key.identity) origin \(key.origin)"
-            )
-            for event in try block.stored.events() {
+        var clocks: [Identity128: [ProcessKey: VectorClock]] = [:]
+        for frame in evidence.frames {
+            print("frame \(frame.summary.id) of segment \(frame.summary.segment)")
+            let batch = try frame.stored.batch()
+            for key in batch.processes {
+                print("  \(key.process) \(key.identity) origin \(key.origin)")
+            }
+            for (_, event) in batch.events(after: &clocks[frame.summary.segment, default: [:]]) {
                 let clock = event.clock.entries.sorted { "\($0.key)" < "\($1.key)" }
                     .map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-                let cause = event.cause.map { "\($0.process):\($0.sequence)" } ?? ""
+                let causes = event.causes.map { "\($0.event.process):\($0.event.sequence)" }
+                    .joined(separator: ",")
                 print(
-                    "  \(event.id) \(event.text.prefix(20)) \(event.stamp) cause \(cause) \(clock)")
+                    "  \(event.id) \(event.text.prefix(20)) \(event.stamp) causes \(causes) \(clock)"
+                )
             }
         }
     }
@@ -139,19 +143,21 @@ enum Main {
         var orders: [[Truth.Index]: CausalOrder] = [:]
         if world.faults.segmentsMiss {
             let some = all.filter { _ in Int.random(in: 0..<4, using: &random) > 0 }
-            var evidence = Evidence(some)
+            var evidence = try Evidence(some)
             for _ in 0..<Int.random(in: 1...4, using: &random) {
-                if let block = evidence.blocks.randomElement(using: &random) {
-                    evidence.rotten.insert(block.summary.id)
+                if let frame = evidence.frames.randomElement(using: &random) {
+                    evidence.rotten.insert(frame.summary.id)
                 }
             }
             // Now and then nothing of a run has arrived.
-            if Bool.random(using: &random),
-                let run = evidence.blocks.randomElement(using: &random)?.summary.key.identity
-            {
-                let blocks = evidence.blocks.map(\.summary).filter { $0.key.identity == run }
-                evidence.hidden.formUnion(blocks.map(\.id))
-                evidence.rotten.subtract(blocks.map(\.id))
+            let runs = evidence.frames.flatMap { $0.lasts.keys.map(\.identity) }
+                .sorted { ($0.high, $0.low) < ($1.high, $1.low) }
+            if Bool.random(using: &random), let run = runs.randomElement(using: &random) {
+                let frames = evidence.frames.filter { frame in
+                    frame.lasts.keys.contains { $0.identity == run }
+                }.map(\.summary.id)
+                evidence.hidden.formUnion(frames)
+                evidence.rotten.subtract(frames)
             }
             for execution in evidence.executions() {
                 var laws = try Laws(world, evidence, .load(execution, from: evidence))
@@ -163,7 +169,7 @@ enum Main {
                 outcome.tally += laws.tally
             }
         }
-        let evidence = Evidence(all)
+        let evidence = try Evidence(all)
         for execution in evidence.executions() {
             let graph = try ExecutionGraph.load(execution, from: evidence)
             var laws = try Laws(world, evidence, graph)
@@ -226,7 +232,7 @@ enum Main {
     ) throws -> String? {
         var arrived = evidence
         arrived.hidden = Set(
-            evidence.blocks.map(\.summary.id).filter { _ in Bool.random(using: &random) })
+            evidence.frames.map(\.summary.id).filter { _ in Bool.random(using: &random) })
         var grown = try ExecutionGraph.load(execution, from: arrived)
         while let id = arrived.hidden.min() {
             arrived.hidden.remove(id)

@@ -293,13 +293,15 @@ final class World {
         guard let agent = machine.agent else { return }
         for _ in 0..<3 {
             seconds += 1
-            _ = await agent.tick(WallTime(nanoseconds: seconds * 1_000_000_000))
+            _ = await agent.tick(
+                Double(seconds), wall: WallTime(nanoseconds: seconds * 1_000_000_000))
         }
     }
 
     private func drain(_ machine: Machine) async {
         seconds += 1
-        await machine.agent?.drain(WallTime(nanoseconds: seconds * 1_000_000_000))
+        await machine.agent?.drain(
+            Double(seconds), wall: WallTime(nanoseconds: seconds * 1_000_000_000))
     }
 
     /// The agent is gone, and with it the processes that it kept.
@@ -794,47 +796,44 @@ final class World {
         if !ruledOut.isEmpty { try add(rulings()) }
     }
 
-    /// The events of a log.
-    private func read(_ text: String, _ format: LogFormat) throws -> [(ProcessKey, Event)] {
+    /// The events of a log, read in two pieces: the clocks of the second go on from those of the first.
+    private func read(_ text: String, _ format: LogFormat) throws -> [EventBatch] {
         var reader = try LogReader(format, LogReader.Options())
-        var events: [(ProcessKey, Event)] = []
-        _ = reader.read(Array(text.utf8), isFinal: true) { item in
-            if case .event(let key, let event) = item { events.append((key, event)) }
-        }
-        return events
+        var sink = LogSink()
+        let bytes = Array(text.utf8)
+        let first = reader.read(Array(bytes[..<(bytes.count / 2)]), isFinal: false, into: &sink)
+        let begun = sink.batch
+        sink.batch.removeAll()
+        _ = reader.read(Array(bytes[first...]), isFinal: true, into: &sink)
+        return [begun, sink.batch]
     }
 
     /// An operator's words.
-    private func rulings() -> [(ProcessKey, Event)] {
+    private func rulings() -> [EventBatch] {
         let key = ProcessKey(
             execution: "main", host: "operator", process: ProcessID(name: "operator"),
             run: identities.next())
         let line = truth.beginLine(execution: "main")
-        return ruledOut.enumerated().map { index, number in
+        let events = ruledOut.enumerated().map { index, number in
             let event = truth.happen(on: line)
             byText["ruling \(index)"] = event
-            return (
-                key,
-                Event(
-                    id: EventID(key.process, UInt64(index) + 1), text: "ruling \(index)",
-                    clock: VectorClock([key.reference: UInt64(index) + 1]),
-                    rulesOut: EventReference(number.process, number.sequence))
-            )
+            return Event(
+                id: EventID(key.process, UInt64(index) + 1), text: "ruling \(index)",
+                clock: VectorClock([key.reference: UInt64(index) + 1]),
+                rulesOut: EventReference(number.process, number.sequence))
         }
+        return [EventBatch(events, of: key)]
     }
 
     /// Events as the segment that an import makes of them.
-    private func add(_ events: [(ProcessKey, Event)]) throws {
+    private func add(_ batches: [EventBatch]) throws {
         let id = identities.next()
         var writer = SegmentWriter(
             SegmentHeader(
-                host: Identity128(high: 7, low: 7), segment: id, created: WallTime(nanoseconds: 1)))
+                agent: Identity128(high: 7, low: 7), segment: id, created: WallTime(nanoseconds: 1))
+        )
         var bytes = writer.header.encoded()
-        for (key, group) in Dictionary(grouping: events, by: \.0)
-            .sorted(by: { ProcessKey.listedBefore($0.key, $1.key) })
-        {
-            bytes += writer.block(group.map(\.1), of: key)
-        }
+        for batch in batches { bytes += writer.commit(batch, Commit()) }
         segmentsByID[id] = bytes
     }
 }

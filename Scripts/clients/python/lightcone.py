@@ -42,7 +42,7 @@ import urllib.request
 import weakref
 from datetime import datetime, timezone
 from time import monotonic
-from typing import Any, Callable, Iterable, Mapping, NamedTuple, Optional, Union
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Optional, Sequence, Union
 from urllib.parse import urlsplit
 
 __all__ = ["HEADER", "LightconeError", "LightconeProcessor", "LogHandler", "Recorder", "Sent",
@@ -53,6 +53,7 @@ HEADER = "lightcone"  # the message header in which a token travels
 NAME_BYTES_MAX = 256  # of the name of a process: the agent's limit
 BODY_BYTES_MAX = 1 << 20  # of one request: the agent's limit
 ANSWER_BYTES_MAX = 64 * 1024  # one id and one token, or one problem, with room
+TOKENS_MAX = 1024  # of one receive: the agent's limit
 BAD_TOKEN_CHARACTERS_MAX = 64  # enough to recognise it by
 LOG_CHARACTERS_MAX = 64 * 1024  # of a log message or a traceback: at 6 bytes each, both fit a body
 PAUSE_SECONDS_MIN = 0.05  # after the first failure: an agent restarts in less than a second
@@ -65,6 +66,7 @@ _TOKEN = re.compile(r"(?=.{1,512}\Z)[A-Za-z0-9_-]+={0,2}")
 Level = Union[str, int, None]
 Details = Optional[Mapping[str, Any]]
 Time = Union[datetime, float, str, None]
+Tokens = Union[str, Sequence[Optional[str]], None]
 Headers = Union[Mapping[Any, Any], Iterable[Any]]
 
 
@@ -164,17 +166,25 @@ class Recorder:
         travel with the message. Returns None if the event was lost: then send without a token."""
         return self._submit("send", None, text, name, level, attributes, time)
 
-    def receive(self, token: str | None, text: str = "", *, name: str = "", level: Level = None,
+    def receive(self, token: Tokens, text: str = "", *, name: str = "", level: Level = None,
                 attributes: Details = None, time: Time = None) -> str | None:
         """Records that the message with this token has arrived. Returns the event's id; None if
         it was lost.
+
+        A list or tuple of tokens, at most 1,024, stands for messages that were taken in at once,
+        by the reader of a batch, a join or a barrier: one event, with all of them as its causes.
 
         A token comes from outside and may be anything. One that is no token is no reason to lose
         the event, as something did arrive: it is recorded as local, with the beginning of what
         came in the attribute `bad_token`, behind a gap of one event: the receive whose sender is
         not known. Only a strict recorder raises, with field "token". None stands for a message
         that came without (its sender's event was lost): a local event, and no gap.
+
+        Among several, what is no token makes a gap of one event each, and the others count; where
+        only the agent can tell that one is none, all of them are such a gap.
         """
+        if isinstance(token, (list, tuple)):
+            token = [one for one in token if one is not None] or None
         kind = "local" if token is None else "receive"
         answer = self._submit(kind, token, text, name, level, attributes, time)
         return answer and answer.id
@@ -225,18 +235,8 @@ class Recorder:
                      "text": _text(text), "name": _text(name), "time": _rfc3339(time),
                      "level": _level(level) if isinstance(level, int) else level}
             attributes = {_text(k): _json_or_text(v) for k, v in dict(attributes or {}).items()}
-            try:
-                if kind == "receive":
-                    event["token"] = token = _text(token)
-                    if not _TOKEN.fullmatch(token):
-                        raise LightconeError("expected 1 to 512 bytes of base64url", field="token")
-                answer = self._deliver(event, attributes)
-            except LightconeError as error:
-                if kind != "receive" or error.field != "token" or self.strict:
-                    raise
-                event.update(kind="local", token=None)
-                attributes["bad_token"] = token[:BAD_TOKEN_CHARACTERS_MAX]
-                answer = self._deliver(event, attributes, unreadable=1)
+            answer = (self._deliver_receive(event, attributes, token) if kind == "receive"
+                      else self._deliver(event, attributes))
             return answer or self._lose(None)
         except Exception as error:  # whatever it is, the program must not notice
             failure = error if isinstance(error, LightconeError) else LightconeError(
@@ -244,6 +244,27 @@ class Recorder:
             if self.strict:
                 raise failure
             return self._lose(failure)
+
+    def _deliver_receive(self, event: dict[str, Any], attributes: dict[str, Any],
+                         token: Any) -> Sent | None:
+        """Sends a receive. What is no token is told beside it, or in its place."""
+        tokens = [_text(one) for one in (token if isinstance(token, list) else [token])]
+        good = [one for one in tokens if _TOKEN.fullmatch(one)]
+        bad = [one for one in tokens if not _TOKEN.fullmatch(one)] + good[TOKENS_MAX:]
+        good = good[:TOKENS_MAX]
+        if bad and self.strict:
+            raise LightconeError(
+                f"expected at most {TOKENS_MAX} of 1 to 512 bytes of base64url", field="token")
+        if good:
+            is_one = not isinstance(token, list)
+            carried = {"token": good[0]} if is_one else {"tokens": good}
+            try:
+                return self._deliver({**event, **carried}, _with_bad(attributes, bad), len(bad))
+            except LightconeError as error:
+                if error.field not in carried or self.strict:
+                    raise
+        return self._deliver({**event, "kind": "local"}, _with_bad(attributes, tokens),
+                             len(tokens))
 
     def _deliver(self, event: dict[str, Any], attributes: dict[str, Any],
                  unreadable: int = 0) -> Sent | None:
@@ -514,6 +535,11 @@ class WSGIMiddleware:
             return start_response(status, [*headers, *answers[0].items()], *exc_info)
 
         return self._app(environ, start)
+
+
+def _with_bad(attributes: dict[str, Any], bad: list[str]) -> dict[str, Any]:
+    """The attributes, with the beginning of the first of what came in the place of tokens."""
+    return {**attributes, "bad_token": bad[0][:BAD_TOKEN_CHARACTERS_MAX]} if bad else attributes
 
 
 def _level(number: int) -> str:

@@ -1,0 +1,38 @@
+import Causality
+import HappensBefore
+
+/// Reads single events, and keeps the frames open that were read last.
+package struct EventReader {
+    private let read: (Int) throws -> EventBatch
+    private var open: [Int: EventBatch?] = [:]
+    private var order: [Int] = []
+    private var openCost = 0
+
+    package init(_ store: some HistoryStore) { read = { try store.events(of: $0) } }
+
+    /// The event at a place of a history, by the name that it has there; nil where its frame cannot be read. Its clock is
+    /// left out: the history knows more.
+    package mutating func event(at place: EventPosition, of history: History) throws -> Event? {
+        let (frame, row) = history.processes[place.process].row(at: place.position)
+        guard let batch = try batch(frame), row < batch.count else { return nil }
+        let id = history.id(place)
+        var event = batch.event(row)
+        guard event.id.sequence == id.sequence else { return nil }
+        event.id = id
+        return event
+    }
+
+    mutating func batch(_ frame: Int) throws -> EventBatch? {
+        if let batch = open[frame] { return batch }
+        var batch: EventBatch?
+        do { batch = try read(frame) } catch is DamagedFrame {}
+        open[frame] = .some(batch)
+        order.append(frame)
+        openCost += batch?.cost ?? 0
+        while openCost > Limits.openFramesCostMax, order.count > 1 {
+            let closed = open.removeValue(forKey: order.removeFirst())
+            openCost -= closed??.cost ?? 0
+        }
+        return batch
+    }
+}

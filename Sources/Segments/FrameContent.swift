@@ -1,0 +1,176 @@
+import Causality
+
+/// The content section of a frame: what its events say, row by row in the frame's order.
+///
+///     content    = names, name*, level u8 for each row, texts, keys, shapes, shape*, columns
+///     names      = texts (TextColumn.swift): the distinct names; name: for each row its number there
+///     keys       = texts: the distinct keys of attributes
+///     shapes     = count, (count, twice the key's number, plus 1 where the value is JSON)*: which attributes rows have, in
+///                  their order; shape: for each row its number there
+///     columns    = a text column for each key and type that a shape has, ascending: the values, in the order of rows
+enum FrameContent {
+    static func encode(_ batch: EventBatch, _ frame: FrameRows) -> [UInt8] {
+        var writer = ByteWriter()
+        names(batch, frame, &writer)
+        for row in frame.rows { writer.byte(batch.levels[row]) }
+        TextColumn(batch.content, frame.rows.map { batch.text($0) }).encode(&writer)
+        attributes(batch, frame, &writer)
+        return writer.bytes
+    }
+
+    /// The names that the rows have, in the order of their bytes.
+    private static func names(
+        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
+    ) {
+        let used = Set(frame.rows.map { batch.nameNumbers[$0] })
+        let numbers = write(batch.names, used, &writer)
+        for row in frame.rows { writer.varint(numbers[Int(batch.nameNumbers[row])]) }
+    }
+
+    /// Writes the entries of a table that are used, sorted; their new numbers, by their old ones.
+    private static func write(
+        _ table: ByteTable, _ used: Set<UInt32>, _ writer: inout ByteWriter
+    ) -> [Int] {
+        let sorted = used.sorted { table[Int($0)].lexicographicallyPrecedes(table[Int($1)]) }
+        writer.varint(sorted.count)
+        for number in sorted { writer.varint(table.range(Int(number)).count) }
+        for number in sorted { writer.bytes(table[Int(number)]) }
+        var numbers = [Int](repeating: 0, count: table.count)
+        for (place, number) in sorted.enumerated() { numbers[Int(number)] = place }
+        return numbers
+    }
+
+    private static func attributes(
+        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
+    ) {
+        var used: Set<UInt32> = []
+        for row in frame.rows {
+            for index in batch.attributeStarts[row]..<batch.attributeStarts[row + 1] {
+                used.insert(batch.attributes[index].key)
+            }
+        }
+        let numbers = write(batch.keys, used, &writer)
+        var shapeOf: [[Int]: Int] = [:]
+        var shapes: [[Int]] = []
+        var columns = [[Range<Int>]](repeating: [], count: 2 * used.count)
+        var ofRows: [Int] = []
+        ofRows.reserveCapacity(frame.rows.count)
+        for row in frame.rows {
+            let shape = (batch.attributeStarts[row]..<batch.attributeStarts[row + 1]).map { index in
+                let attribute = batch.attributes[index]
+                let column = 2 * numbers[Int(attribute.key)] + (attribute.isJSON ? 1 : 0)
+                columns[column].append(batch.value(index, ofRow: row))
+                return column
+            }
+            if let known = shapeOf[shape] {
+                ofRows.append(known)
+            } else {
+                shapeOf[shape] = shapes.count
+                ofRows.append(shapes.count)
+                shapes.append(shape)
+            }
+        }
+        writer.varint(shapes.count)
+        for shape in shapes {
+            writer.varint(shape.count)
+            for column in shape { writer.varint(column) }
+        }
+        for shape in ofRows { writer.varint(shape) }
+        for column in columns where !column.isEmpty {
+            TextColumn(batch.content, column).encode(&writer)
+        }
+    }
+}
+
+/// What a content section says, checked.
+struct DecodedContent {
+    let source: [UInt8]
+    var names: [Range<Int>] = []
+    var nameOf: [Int] = []
+    var levels: [UInt8] = []
+    var texts: DecodedTexts
+    var keys: [Range<Int>] = []
+    var shapes: [[Int]] = []
+    var shapeOf: [Int] = []
+    /// By column.
+    var values: [DecodedTexts?] = []
+
+    /// Reads a content section of `rowCount` rows, which has been checked against a limit. O(what it expands to), within the
+    /// budget.
+    init(_ bytes: [UInt8], rowCount: Int, _ budget: inout Budget) throws(FormatError) {
+        source = bytes
+        var reader = ByteReader(bytes)
+        names = try DecodedTexts.texts(&reader, "names")
+        try DecodedContent.check(names, mayBeEmpty: true, bytes, reader, "name")
+        nameOf = try DecodedTexts.indexes(&reader, count: rowCount, below: names.count, "names")
+        levels = try reader.bytes(rowCount, "levels")
+        for level in levels where level != 0 && Level(rawValue: level) == nil {
+            throw reader.malformed("levels: \(level) is none")
+        }
+        texts = try DecodedTexts(bytes, &reader, count: rowCount, "texts", &budget)
+        keys = try DecodedTexts.texts(&reader, "keys")
+        try DecodedContent.check(keys, mayBeEmpty: false, bytes, reader, "attribute key")
+        let counts = try readShapes(&reader, rowCount, &budget)
+        values = Array(repeating: nil, count: 2 * keys.count)
+        for (column, count) in counts.enumerated() where count > 0 {
+            values[column] = try DecodedTexts(
+                bytes, &reader, count: count, "values of an attribute", &budget)
+        }
+        try reader.expectEnd("content section")
+        try checkText(reader)
+    }
+
+    /// The shapes; how many values each column has.
+    private mutating func readShapes(
+        _ reader: inout ByteReader, _ rowCount: Int, _ budget: inout Budget
+    ) throws(FormatError) -> [Int] {
+        for _ in 0..<(try reader.count(rowCount, "shapes")) {
+            var shape: [Int] = []
+            for _ in 0..<(try reader.count(Causality.Limits.attributesMax, "attributes")) {
+                guard !keys.isEmpty else { throw reader.malformed("attributes: no key is named") }
+                shape.append(try reader.count(2 * keys.count - 1, "attribute"))
+            }
+            try budget.charge(32 + 8 * shape.count, reader, "shapes")
+            shapes.append(shape)
+        }
+        shapeOf = try DecodedTexts.indexes(
+            &reader, count: rowCount, below: shapes.count, "shapes")
+        var counts = [Int](repeating: 0, count: 2 * keys.count)
+        for shape in shapeOf {
+            try budget.charge(EventCost.attribute * shapes[shape].count, reader, "attributes")
+            for column in shapes[shape] { counts[column] += 1 }
+        }
+        return counts
+    }
+
+    private static func check(
+        _ texts: [Range<Int>], mayBeEmpty: Bool, _ source: [UInt8], _ reader: ByteReader,
+        _ what: String
+    ) throws(FormatError) {
+        for range in texts {
+            guard range.count <= Causality.Limits.nameBytesMax, mayBeEmpty || !range.isEmpty,
+                !source[range].contains(0)
+            else {
+                throw reader.malformed(
+                    "\(what): expected at most \(Causality.Limits.nameBytesMax) bytes and no NUL")
+            }
+            guard String(validating: source[range], as: UTF8.self) != nil else {
+                throw reader.malformed("\(what): expected UTF-8")
+            }
+        }
+    }
+
+    /// Each text is UTF-8: all together are, and none begins within a character.
+    private func checkText(_ reader: ByteReader) throws(FormatError) {
+        for column in [texts] + values.compactMap({ $0 }) {
+            guard isUTF8(column.bytes) else { throw reader.malformed("texts: expected UTF-8") }
+            var start = 0
+            for end in column.ends {
+                if start < end, column.bytes[start] & 0xc0 == 0x80 {
+                    throw reader.malformed("texts: expected UTF-8")
+                }
+                start = end
+            }
+        }
+    }
+}

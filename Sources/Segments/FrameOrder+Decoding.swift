@@ -1,0 +1,345 @@
+import Causality
+
+/// What an order section says, checked: the tables, and the parts of each row.
+struct DecodedOrder {
+    var keys: [ProcessKey] = []
+    var references: [ProcessReference] = []
+    var claimed: [ProcessID?] = []
+    /// By process.
+    var counts: [Int] = []
+    var predecessors: [UInt64] = []
+    /// By row.
+    var sequences: [UInt64] = []
+    var isWhole: [Bool] = []
+    var kinds: [EventKind] = []
+    var stamps: [Stamp] = []
+    var times: [Int64] = []
+    var changeStarts: [Int] = [0]
+    var changes: [ClockChange] = []
+    var causes: [RowCause] = []
+    var rulings: [RowCause] = []
+}
+
+extension DecodedOrder {
+    /// Reads an order section of `rowCount` rows of `processCount` processes, which the frame's header claims and the caller has
+    /// checked against the limits. O(what it holds), within the budget.
+    init(
+        _ bytes: [UInt8], rowCount: Int, processCount: Int, _ budget: inout Budget
+    ) throws(FormatError) {
+        var reader = ByteReader(bytes)
+        try budget.charge(
+            EventCost.row * rowCount + EventCost.process * processCount, reader, "rows")
+        let exponent = try reader.byte("time unit")
+        guard let unit = [0: 1, 3: 1_000, 6: 1_000_000, 9: 1_000_000_000][Int(exponent)] else {
+            throw reader.malformed("time unit: expected 0, 3, 6 or 9, found \(exponent)")
+        }
+        try readProcesses(&reader, processCount, &budget)
+        try readFurther(&reader, &budget)
+        try readSequences(&reader, rowCount)
+        let hasTimes = try readKinds(&reader, rowCount)
+        try readTimes(&reader, hasTimes, unit: Int64(unit))
+        try readChanges(&reader, rowCount, &budget)
+        causes = try readNamed(&reader, rowCount, hasEvidence: true, &budget)
+        rulings = try readNamed(&reader, rowCount, hasEvidence: false, &budget)
+        for (ruling, next) in zip(rulings, rulings.dropFirst()) where ruling.row == next.row {
+            throw reader.malformed("rulings: two of one row")
+        }
+        try reader.expectEnd("order section")
+    }
+
+    private func names(
+        _ reader: inout ByteReader, _ what: String, _ budget: inout Budget
+    ) throws(FormatError) -> [String] {
+        var names: [String] = []
+        for _ in 0..<(try reader.count(Limits.frameRowsMax, what)) {
+            let name = try reader.name(what)
+            try budget.charge(32 + name.utf8.count, reader, what)
+            names.append(name)
+        }
+        return names
+    }
+
+    private mutating func readProcesses(
+        _ reader: inout ByteReader, _ processCount: Int, _ budget: inout Budget
+    ) throws(FormatError) {
+        let executions = try names(&reader, "execution", &budget)
+        let hosts = try names(&reader, "host", &budget)
+        let count = try reader.count(Limits.frameRowsMax, "processes")
+        guard count == processCount, !executions.isEmpty, !hosts.isEmpty else {
+            throw reader.malformed("processes: expected \(processCount), found \(count)")
+        }
+        for _ in 0..<count {
+            let execution = executions[try reader.count(executions.count - 1, "execution")]
+            let host = hosts[try reader.count(hosts.count - 1, "host")]
+            let key = try reader.process(execution: execution, host: host)
+            try budget.charge(key.process.name.utf8.count, reader, "processes")
+            keys.append(key)
+            references.append(key.reference)
+        }
+        guard Set(keys).count == count else {
+            throw reader.malformed("processes: one is there twice")
+        }
+        claimed = Array(repeating: nil, count: count)
+    }
+
+    private mutating func readFurther(
+        _ reader: inout ByteReader, _ budget: inout Budget
+    ) throws(FormatError) {
+        for _ in 0..<(try reader.count(Limits.frameReferencesMax, "references")) {
+            try budget.charge(EventCost.reference, reader, "references")
+            let type = try reader.byte("reference")
+            switch type {
+            case 0: references.append(.run(RunKey(bits: try reader.fixed64("reference"))))
+            case 1:
+                let process = try reader.processID("reference")
+                try budget.charge(process.name.utf8.count, reader, "references")
+                references.append(.named(process))
+            default: throw reader.malformed("reference: expected a type of 0 or 1, found \(type)")
+            }
+            claimed.append(nil)
+        }
+        for _ in 0..<(try reader.count(references.count, "names of runs")) {
+            let number = try reader.count(references.count - 1, "names of runs")
+            let flag = try reader.byte("names of runs")
+            switch flag {
+            case 0 where number < keys.count: claimed[number] = keys[number].process
+            case 1:
+                let process = try reader.processID("names of runs")
+                try budget.charge(process.name.utf8.count, reader, "names of runs")
+                claimed[number] = process
+            default: throw reader.malformed("names of runs: expected 0 or 1, found \(flag)")
+            }
+        }
+    }
+
+    private mutating func readSequences(
+        _ reader: inout ByteReader, _ rowCount: Int
+    ) throws(FormatError) {
+        var total = 0
+        for _ in keys {
+            counts.append(try reader.count(rowCount - total, "rows of a process"))
+            total += counts.last!
+            guard counts.last! > 0 else { throw reader.malformed("a process without rows") }
+        }
+        guard total == rowCount else {
+            throw reader.malformed("expected \(rowCount) rows, found \(total)")
+        }
+        var distances: [UInt64] = []
+        for _ in keys { distances.append(try reader.varint("predecessor")) }
+        sequences.reserveCapacity(rowCount)
+        for (count, distance) in zip(counts, distances) {
+            let first = sequences.count
+            var end: UInt64 = 0
+            while sequences.count - first < count {
+                let start = end &+ UInt64(bitPattern: try reader.zigzag("sequence number"))
+                let length = try reader.count(first + count - sequences.count, "sequence numbers")
+                guard length >= 1, start >= 1, start <= Causality.Limits.sequenceMax,
+                    UInt64(length - 1) <= Causality.Limits.sequenceMax - start
+                else { throw reader.malformed("a sequence number out of range") }
+                for index in 0..<UInt64(length) { sequences.append(start + index) }
+                end = start + UInt64(length)
+            }
+            guard distance < sequences[first] else {
+                throw reader.malformed("a clock goes on from event \(distance) before the first")
+            }
+            predecessors.append(distance == 0 ? 0 : sequences[first] - distance)
+        }
+        try readWholes(&reader, rowCount)
+    }
+
+    private mutating func readWholes(
+        _ reader: inout ByteReader, _ rowCount: Int
+    ) throws(FormatError) {
+        isWhole = Array(repeating: false, count: rowCount)
+        var row = 0
+        for index in 0..<(try reader.count(rowCount, "whole clocks")) {
+            let step = try reader.count(rowCount, "whole clocks")
+            row += step
+            guard row < rowCount, index == 0 || step > 0 else {
+                throw reader.malformed("whole clocks: no such row")
+            }
+            isWhole[row] = true
+        }
+        row = 0
+        for (process, count) in counts.enumerated() {
+            guard !isWhole[row] else {
+                throw reader.malformed("whole clocks: the first row of a process is none of them")
+            }
+            isWhole[row] = predecessors[process] == 0
+            for next in row + 1..<max(row + 1, row + count)
+            where sequences[next] <= sequences[next - 1] && !isWhole[next] {
+                throw reader.malformed("a clock that goes on from a later event")
+            }
+            row += count
+        }
+    }
+
+    /// The kinds and stamps; which rows have a time.
+    private mutating func readKinds(
+        _ reader: inout ByteReader, _ rowCount: Int
+    ) throws(FormatError) -> [UInt8] {
+        let bytes = try reader.bytes(rowCount, "kinds")
+        var losses = LossReader()
+        kinds.reserveCapacity(rowCount)
+        stamps.reserveCapacity(rowCount)
+        for byte in bytes {
+            guard let kind = EventKind(rawValue: byte & 15),
+                let stamp = try Stamp(
+                    rawValue: byte >> 4 & 7,
+                    loss: { () throws(FormatError) in try losses.next(&reader) })
+            else { throw reader.malformed("kinds: \(byte) is no event kind") }
+            kinds.append(kind)
+            stamps.append(stamp)
+        }
+        guard losses.remaining == 0 else { throw reader.malformed("losses: a run too long") }
+        return bytes
+    }
+
+    private struct LossReader {
+        private var loss = Loss(since: 1, .eventsLost)
+        private(set) var remaining = 0
+
+        mutating func next(_ reader: inout ByteReader) throws(FormatError) -> Loss {
+            if remaining == 0 {
+                remaining = try reader.count(Limits.frameRowsMax, "losses")
+                let number = try reader.byte("losses")
+                let since = try reader.varint("losses")
+                let order = try reader.count(Int(UInt32.max), "losses")
+                guard remaining > 0, let reason = Loss.Reason(rawValue: number),
+                    (1...Causality.Limits.sequenceMax).contains(since)
+                else { throw reader.malformed("losses: no such loss") }
+                loss = Loss(since: since, reason, number: UInt32(order))
+            }
+            remaining -= 1
+            return loss
+        }
+    }
+
+    private mutating func readTimes(
+        _ reader: inout ByteReader, _ kinds: [UInt8], unit: Int64
+    ) throws(FormatError) {
+        times.reserveCapacity(kinds.count)
+        var last: Int64 = 0
+        for byte in kinds {
+            guard byte & 128 != 0 else {
+                times.append(EventBatch.noTime)
+                continue
+            }
+            last = last &+ (try reader.zigzag("time"))
+            let (time, isTooFar) = last.multipliedReportingOverflow(by: unit)
+            guard !isTooFar else { throw reader.malformed("time: \(last) is out of range") }
+            times.append(time)
+        }
+    }
+
+    private mutating func readChanges(
+        _ reader: inout ByteReader, _ rowCount: Int, _ budget: inout Budget
+    ) throws(FormatError) {
+        changeStarts.reserveCapacity(rowCount + 1)
+        for _ in 0..<rowCount {
+            let count = try reader.count(references.count, "clock changes")
+            try budget.charge(EventCost.change * count, reader, "clock changes")
+            changeStarts.append(changeStarts.last! + count)
+        }
+        changes.reserveCapacity(changeStarts.last!)
+        for row in 0..<rowCount {
+            var number = 0
+            for index in changeStarts[row]..<changeStarts[row + 1] {
+                let step = try reader.count(references.count, "clock change")
+                number += step
+                guard number < references.count, step > 0 || index == changeStarts[row] else {
+                    throw reader.malformed("clock change: no such process")
+                }
+                changes.append(ClockChange(process: number, value: 0))
+            }
+        }
+        var last = [UInt64](repeating: 0, count: references.count)
+        for index in changes.indices {
+            let process = changes[index].process
+            let value = last[process] &+ UInt64(bitPattern: try reader.zigzag("clock change"))
+            guard value <= Causality.Limits.sequenceMax else {
+                throw reader.malformed("clock change: \(value) is no sequence number")
+            }
+            last[process] = value
+            changes[index].value = value
+        }
+    }
+
+    private func readNamed(
+        _ reader: inout ByteReader, _ rowCount: Int, hasEvidence: Bool, _ budget: inout Budget
+    ) throws(FormatError) -> [RowCause] {
+        let what = hasEvidence ? "causes" : "rulings"
+        let count = try reader.count(Limits.frameRowsMax * 16, what)
+        try budget.charge(EventCost.cause * count, reader, what)
+        var named: [RowCause] = []
+        named.reserveCapacity(count)
+        var last = [UInt64](repeating: 0, count: references.count)
+        var row = 0
+        for _ in 0..<count {
+            row += try reader.count(rowCount, what)
+            guard row < rowCount, !references.isEmpty else {
+                throw reader.malformed("\(what): no such row")
+            }
+            let number = try reader.count(references.count - 1, what)
+            let changes = changes[changeStarts[row]..<changeStarts[row + 1]]
+            let expected =
+                (hasEvidence ? FrameOrder.value(of: number, in: changes) : nil) ?? last[number]
+            let sequence = expected &+ UInt64(bitPattern: try reader.zigzag(what))
+            guard (1...Causality.Limits.sequenceMax).contains(sequence) else {
+                throw reader.malformed("\(what): \(sequence) is no sequence number")
+            }
+            let evidence = hasEvidence ? try reader.byte(what) : Evidence.rule.rawValue
+            guard let evidence = Evidence(rawValue: evidence) else {
+                throw reader.malformed("\(what): evidence \(evidence) is unknown to this program")
+            }
+            last[number] = sequence
+            named.append(RowCause(row: row, process: number, sequence: sequence, evidence))
+        }
+        return named
+    }
+}
+
+extension ByteReader {
+    /// A process of a log or a cause: name and incarnation.
+    fileprivate mutating func processID(_ what: String) throws(FormatError) -> ProcessID {
+        ProcessID(name: try name(what), incarnation: try incarnation(what))
+    }
+
+    private mutating func incarnation(_ what: String) throws(FormatError) -> UInt32 {
+        let number = try count(Int(Causality.Limits.incarnationMax), what)
+        guard number >= 1 else { throw malformed("\(what): incarnation 0 is none") }
+        return UInt32(number)
+    }
+
+    fileprivate mutating func process(
+        execution: String, host: String
+    ) throws(FormatError) -> ProcessKey {
+        let form = try byte("process")
+        guard form & ~15 == 0, form & 6 != 6 else {
+            throw malformed("process: a form of \(form) is unknown to this program")
+        }
+        let run = form & 1 == 0 ? nil : Identity128(bytes: try bytes(16, "run"))
+        var origin = Origin.nothing
+        if form & 2 != 0 {
+            let run = RunKey(bits: try fixed64("origin"))
+            let sequence = try varint("origin")
+            guard (1...Causality.Limits.sequenceMax).contains(sequence) else {
+                throw malformed("origin: \(sequence) is no sequence number")
+            }
+            origin = .event(run, sequence)
+        }
+        if form & 4 != 0 { origin = .unknown }
+        let incarnation = try incarnation("process")
+        let written = try validString(
+            ofLength: try count(Causality.Limits.nameBytesMax, "process name"), "process name")
+        let text = form & 8 == 0 ? written : "\(host)/\(written)"
+        do throws(NameError) {
+            return ProcessKey(
+                execution: execution, host: host,
+                process: ProcessID(name: try Name(text).text, incarnation: incarnation), run: run,
+                origin: origin)
+        } catch {
+            throw malformed("process name: \(error)")
+        }
+    }
+}

@@ -1,0 +1,273 @@
+import Causality
+
+/// The order section of a frame: whose events they are, and all that ordering needs of them.
+///
+///     order      = unit u8, executions, hosts, processes, further, claimed, counts, predecessors, sequences, wholes,
+///                  kinds, losses, times, changes, causes, rulings
+///     executions = count, name*                                hosts the same
+///     processes  = count, (execution, host, form u8, [run 16], [origin run u64, origin sequence number], incarnation, name)*
+///                  form: 1 has a run; 2 goes on from an event, 4 from what is unknown; 8 the name is the host's, `/`, and this
+///     further    = count, (type u8, run key u64 | name, incarnation)*     who else is referred to: 0 a run, 1 a name
+///     claimed    = count, (reference, flag u8, [name, incarnation])*      what causes call runs; 0: as the process is called
+///     counts     = rows of each process
+///     predecessors = for each process: 0 where its first row's clock is whole, else the first sequence number minus that of
+///                  the event which the clock goes on from
+///     sequences  = for each process, until all its rows have one: (distance from the end of the run before (zigzag), length)*
+///     wholes     = count, (rows since the last one)*           rows but the first of a process whose clocks are whole
+///     kinds      = for each row u8: event kind, 16 times the stamp's number, 128 where it has a time
+///     losses     = for the rows whose stamp is lossy: (length, reason u8, sequence number since when, number)*
+///     times      = for the rows that have one: difference to the time before it (zigzag), in units of 10^unit ns, the first
+///                  from 1970
+///     changes    = for each row its count; for each change the reference, as a distance to the one before it in its row; for
+///                  each change the difference of its value to that reference's value before it in the frame (zigzag, modulo 2^64)
+///     causes     = count, (rows since the last one, reference, sequence number as a difference (zigzag), evidence u8)*
+///     rulings    = count, (rows since the last one, reference, sequence number as a difference (zigzag))*
+///
+/// A reference below the number of processes is that process, else one of `further`. The difference of a cause is to the value
+/// of its reference's change in the same row, where it has one, else to that reference's cause before it.
+enum FrameOrder {
+    static func encode(_ batch: EventBatch, _ frame: FrameRows) -> [UInt8] {
+        var writer = ByteWriter()
+        let unit = timeUnit(batch, frame)
+        writer.byte(unit.exponent)
+        processes(batch, frame, &writer)
+        further(batch, frame, &writer)
+        for count in frame.counts { writer.varint(count) }
+        sequences(batch, frame, &writer)
+        for row in frame.rows {
+            let hasTime: UInt8 = batch.times[row] == EventBatch.noTime ? 0 : 128
+            writer.byte(batch.kinds[row].rawValue | batch.stamps[row].rawValue << 4 | hasTime)
+        }
+        losses(batch, frame, &writer)
+        var last: Int64 = 0
+        for row in frame.rows where batch.times[row] != EventBatch.noTime {
+            let time = batch.times[row] / unit.nanoseconds
+            writer.zigzag(time &- last)
+            last = time
+        }
+        let values = changes(batch, frame, &writer)
+        named(frame.causes, frame, values, hasEvidence: true, &writer)
+        named(frame.rulings, frame, values, hasEvidence: false, &writer)
+        return writer.bytes
+    }
+
+    /// The largest unit of time that loses nothing: logs have milliseconds more often than nanoseconds.
+    private static func timeUnit(
+        _ batch: EventBatch, _ frame: FrameRows
+    ) -> (exponent: UInt8, nanoseconds: Int64) {
+        var units: [(exponent: UInt8, nanoseconds: Int64)] = [
+            (9, 1_000_000_000), (6, 1_000_000), (3, 1_000),
+        ]
+        for row in frame.rows where batch.times[row] != EventBatch.noTime {
+            while let unit = units.first, batch.times[row] % unit.nanoseconds != 0 {
+                units.removeFirst()
+            }
+            if units.isEmpty { break }
+        }
+        return units.first ?? (0, 1)
+    }
+
+    private static func processes(
+        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
+    ) {
+        let keys = frame.slots.map { batch.processes[$0] }
+        let executions = numbered(keys.map(\.execution), &writer)
+        let hosts = numbered(keys.map(\.host), &writer)
+        writer.varint(keys.count)
+        for key in keys {
+            writer.varint(executions[ExactText(key.execution)]!)
+            writer.varint(hosts[ExactText(key.host)]!)
+            let prefix = "\(key.host)/"
+            let isShort =
+                key.process.name.utf8.count > prefix.utf8.count
+                && key.process.name.utf8.starts(with: prefix.utf8)
+            var form: UInt8 = (key.run == nil ? 0 : 1) | (isShort ? 8 : 0)
+            switch key.origin {
+            case .nothing: break
+            case .event: form |= 2
+            case .unknown: form |= 4
+            }
+            writer.byte(form)
+            if let run = key.run { writer.bytes(run.bytes) }
+            if case .event(let run, let sequence) = key.origin {
+                writer.fixed64(run.bits)
+                writer.varint(sequence)
+            }
+            writer.varint(UInt64(key.process.incarnation))
+            writer.string(
+                isShort
+                    ? String(
+                        decoding: key.process.name.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
+                    : key.process.name)
+        }
+    }
+
+    /// Writes distinct texts in the order of their bytes; their numbers.
+    private static func numbered(
+        _ texts: [String], _ writer: inout ByteWriter
+    ) -> [ExactText: Int] {
+        let sorted = Set(texts.map { ExactText($0) }).sorted {
+            ExactText.isBefore($0.text, $1.text)
+        }
+        writer.varint(sorted.count)
+        for text in sorted { writer.string(text.text) }
+        return Dictionary(uniqueKeysWithValues: sorted.enumerated().map { ($1, $0) })
+    }
+
+    private static func further(
+        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
+    ) {
+        writer.varint(frame.further.count)
+        for index in frame.further {
+            switch batch.references[index] {
+            case .run(let run):
+                writer.byte(0)
+                writer.fixed64(run.bits)
+            case .named(let process):
+                writer.byte(1)
+                writer.string(process.name)
+                writer.varint(UInt64(process.incarnation))
+            }
+        }
+        var claimed: [(number: Int, name: ProcessID)] = []
+        for (index, number) in frame.numbers.enumerated() where number >= 0 {
+            if let name = batch.claimedNames[index] { claimed.append((number, name)) }
+        }
+        claimed.sort { $0.number < $1.number }
+        writer.varint(claimed.count)
+        for (number, name) in claimed {
+            writer.varint(number)
+            if number < frame.slots.count, batch.processes[frame.slots[number]].process == name {
+                writer.byte(0)
+            } else {
+                writer.byte(1)
+                writer.string(name.name)
+                writer.varint(UInt64(name.incarnation))
+            }
+        }
+    }
+
+    private static func sequences(
+        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
+    ) {
+        var (starts, runs) = (ByteWriter(), ByteWriter())
+        var wholes: [Int] = []
+        let whole = Set(batch.wholes)
+        var place = 0
+        for (slot, count) in zip(frame.slots, frame.counts) {
+            let first = frame.rows[place]
+            let predecessor = whole.contains(first) ? 0 : frame.predecessor(slot, batch)
+            starts.varint(predecessor == 0 ? 0 : batch.sequences[first] - predecessor)
+            var end: UInt64 = 0
+            var index = place
+            while index < place + count {
+                let start = batch.sequences[frame.rows[index]]
+                var next = index
+                repeat {
+                    if next > place, whole.contains(frame.rows[next]) { wholes.append(next) }
+                    next += 1
+                } while next < place + count
+                    && batch.sequences[frame.rows[next]] == start + UInt64(next - index)
+                runs.zigzag(Int64(bitPattern: start &- end))
+                runs.varint(next - index)
+                end = start + UInt64(next - index)
+                index = next
+            }
+            place += count
+        }
+        writer.bytes(starts.bytes)
+        writer.bytes(runs.bytes)
+        writer.varint(wholes.count)
+        var last = 0
+        for row in wholes {
+            writer.varint(row - last)
+            last = row
+        }
+    }
+
+    private static func losses(
+        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
+    ) {
+        var run: (loss: Loss, length: Int)?
+        func end() {
+            guard let run else { return }
+            writer.varint(run.length)
+            writer.byte(run.loss.reason.rawValue)
+            writer.varint(run.loss.since)
+            writer.varint(UInt64(run.loss.number))
+        }
+        for row in frame.rows {
+            guard case .lossy(let loss) = batch.stamps[row] else { continue }
+            if run?.loss == loss {
+                run!.length += 1
+            } else {
+                end()
+                run = (loss, 1)
+            }
+        }
+        end()
+    }
+
+    /// Writes the changes; the frame's numbers and values of each row's, ascending by number.
+    private static func changes(
+        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
+    ) -> [[ClockChange]] {
+        var last = [UInt64](repeating: 0, count: frame.slots.count + frame.further.count)
+        var (numbers, values) = (ByteWriter(), ByteWriter())
+        var ofCauses: [[ClockChange]] = []
+        var nextCause = 0
+        for (place, row) in frame.rows.enumerated() {
+            var changes: [ClockChange] = []
+            for change in batch.changes(row) {
+                changes.append(
+                    ClockChange(process: frame.numbers[change.process], value: change.value))
+            }
+            writer.varint(changes.count)
+            if changes.count > 1 { changes.sort { $0.process < $1.process } }
+            var before = 0
+            for change in changes {
+                numbers.varint(change.process - before)
+                values.zigzag(Int64(bitPattern: change.value &- last[change.process]))
+                before = change.process
+                last[change.process] = change.value
+            }
+            while nextCause < frame.causes.count, frame.causes[nextCause].row == place {
+                ofCauses.append(changes)
+                nextCause += 1
+            }
+        }
+        writer.bytes(numbers.bytes)
+        writer.bytes(values.bytes)
+        return ofCauses
+    }
+
+    private static func named(
+        _ named: [RowCause], _ frame: FrameRows, _ changes: [[ClockChange]], hasEvidence: Bool,
+        _ writer: inout ByteWriter
+    ) {
+        writer.varint(named.count)
+        var last = [UInt64](repeating: 0, count: frame.slots.count + frame.further.count)
+        var row = 0
+        for (index, cause) in named.enumerated() {
+            let number = frame.numbers[cause.process]
+            let expected =
+                (hasEvidence ? value(of: number, in: changes[index][...]) : nil) ?? last[number]
+            writer.varint(cause.row - row)
+            writer.varint(number)
+            writer.zigzag(Int64(bitPattern: cause.sequence &- expected))
+            if hasEvidence { writer.byte(cause.evidence.rawValue) }
+            row = cause.row
+            last[number] = cause.sequence
+        }
+    }
+
+    /// The value of a reference's change, of changes that ascend. O(log changes).
+    static func value(of number: Int, in changes: ArraySlice<ClockChange>) -> UInt64? {
+        var (low, high) = (changes.startIndex, changes.endIndex)
+        while low < high {
+            let middle = (low + high) / 2
+            if changes[middle].process < number { low = middle + 1 } else { high = middle }
+        }
+        return low < changes.endIndex && changes[low].process == number ? changes[low].value : nil
+    }
+}

@@ -1,0 +1,176 @@
+import Causality
+import Crypto
+
+/// The chain of one run in one segment: a digest over the digest before and the canonical rows of the next
+/// `Limits.chainStepEvents` events, or at the seal of what there is. Frames may be taken apart and put together anew; what a
+/// run's events say can still be checked against its chain.
+///
+///     first digest  = the segment's id
+///     step          = SHA-256 of the digest before and of the canonical rows
+///     canonical row = sequence number, kind u8, stamp u8, [reason u8, since, number], has time u8, [time (zigzag)], level u8,
+///                     name, text, count, (is JSON u8, key, value)*, count, (reference, sequence number, evidence u8)*,
+///                     rules out u8, [reference, sequence number], is whole u8, count, (reference, value)*
+///     reference     = 0 u8, run key u64 | 1 u8, name, incarnation
+///
+/// Causes are in the order in which they were recorded, changes of the clock in the order of their references.
+package struct RunChain: Hashable, Sendable {
+    /// The digests of the whole steps, and the one of the rest.
+    package private(set) var steps: [[UInt8]] = []
+    package private(set) var eventCount = 0
+    private var hash: Hash
+
+    /// Hashed by nothing: two chains are the same where their steps are.
+    private struct Hash: Sendable {
+        var value = SHA256()
+    }
+
+    package static func == (a: RunChain, b: RunChain) -> Bool {
+        a.steps == b.steps && a.eventCount == b.eventCount
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(steps) }
+
+    init(segment: Identity128) {
+        hash = Hash()
+        hash.value.update(data: segment.bytes)
+    }
+
+    /// Takes in one event's canonical row.
+    mutating func append(_ row: UnsafeRawBufferPointer) {
+        hash.value.update(bufferPointer: row)
+        eventCount += 1
+        if eventCount % Limits.chainStepEvents == 0 { step() }
+    }
+
+    private mutating func step() {
+        let digest = Array(hash.value.finalize())
+        steps.append(digest)
+        hash = Hash()
+        hash.value.update(data: digest)
+    }
+
+    /// Ends the chain: whatever is left makes its last step.
+    func sealed() -> RunChain {
+        var chain = self
+        if chain.eventCount % Limits.chainStepEvents != 0 { chain.step() }
+        return chain
+    }
+}
+
+/// A run in a segment's chains.
+package struct ChainedRun: Hashable, Sendable {
+    package var execution: String
+    package var run: Identity128
+}
+
+/// The chains of a segment, by run.
+struct RunChains: Sendable {
+    let segment: Identity128
+    private(set) var chains: [ChainedRun: RunChain] = [:]
+    private var canonical = ByteWriter()
+
+    init(segment: Identity128) { self.segment = segment }
+
+    /// Takes in the rows of a frame, in the frame's order.
+    mutating func append(_ batch: EventBatch, _ frame: FrameRows) {
+        let wholes = Set(batch.wholes)
+        var writer = canonical
+        var (place, nextCause, nextRuling) = (0, 0, 0)
+        for (slot, count) in zip(frame.slots, frame.counts) {
+            let key = batch.processes[slot]
+            let run = ChainedRun(execution: key.execution, run: key.identity)
+            var chain = chains.removeValue(forKey: run) ?? RunChain(segment: segment)
+            for index in place..<place + count {
+                let row = frame.rows[index]
+                writer.removeAll(keepingCapacity: true)
+                let isWhole =
+                    wholes.contains(row)
+                    || index == place && frame.predecessor(slot, batch) == 0
+                batch.writeCanonical(row, &writer)
+                writeNamed(frame.causes, at: index, &nextCause, batch, hasEvidence: true, &writer)
+                writeNamed(
+                    frame.rulings, at: index, &nextRuling, batch, hasEvidence: false, &writer)
+                writer.byte(isWhole ? 1 : 0)
+                batch.writeChanges(row, &writer)
+                writer.bytes.withUnsafeBytes { chain.append($0) }
+            }
+            chains[run] = chain
+            place += count
+        }
+        canonical = writer
+    }
+
+    private func writeNamed(
+        _ named: [RowCause], at row: Int, _ next: inout Int, _ batch: EventBatch,
+        hasEvidence: Bool, _ writer: inout ByteWriter
+    ) {
+        let first = next
+        while next < named.count, named[next].row == row { next += 1 }
+        if hasEvidence { writer.varint(next - first) } else { writer.byte(next > first ? 1 : 0) }
+        for cause in named[first..<next] {
+            writer.reference(batch.references[cause.process])
+            writer.varint(cause.sequence)
+            if hasEvidence { writer.byte(cause.evidence.rawValue) }
+        }
+    }
+}
+
+extension ByteWriter {
+    fileprivate mutating func reference(_ reference: ProcessReference) {
+        switch reference {
+        case .run(let run):
+            byte(0)
+            fixed64(run.bits)
+        case .named(let process):
+            byte(1)
+            string(process.name)
+            varint(UInt64(process.incarnation))
+        }
+    }
+}
+
+extension EventBatch {
+    fileprivate func writeCanonical(_ row: Int, _ writer: inout ByteWriter) {
+        writer.varint(sequences[row])
+        writer.byte(kinds[row].rawValue)
+        writer.byte(stamps[row].rawValue)
+        if case .lossy(let loss) = stamps[row] {
+            writer.byte(loss.reason.rawValue)
+            writer.varint(loss.since)
+            writer.varint(UInt64(loss.number))
+        }
+        let hasTime = times[row] != EventBatch.noTime
+        writer.byte(hasTime ? 1 : 0)
+        if hasTime { writer.zigzag(times[row]) }
+        writer.byte(levels[row])
+        func add(_ bytes: ArraySlice<UInt8>) {
+            writer.varint(bytes.count)
+            writer.bytes(bytes)
+        }
+        add(names[Int(nameNumbers[row])])
+        add(content[text(row)])
+        let range = attributeStarts[row]..<attributeStarts[row + 1]
+        writer.varint(range.count)
+        for index in range {
+            writer.byte(attributes[index].isJSON ? 1 : 0)
+            add(keys[Int(attributes[index].key)])
+            add(content[value(index, ofRow: row)])
+        }
+    }
+
+    fileprivate func writeChanges(_ row: Int, _ writer: inout ByteWriter) {
+        var sorted = changes(row)
+        if sorted.count > 1 {
+            // Not through the batch: a closure that holds it copies it at each comparison.
+            let references = references
+            sorted.sort {
+                ProcessReference.isBefore(references[$0.process], references[$1.process])
+            }
+        }
+        writer.varint(sorted.count)
+        for change in sorted {
+            writer.reference(references[change.process])
+            writer.varint(change.value)
+        }
+    }
+}

@@ -1,0 +1,291 @@
+import Causality
+
+/// A column of texts, in the form that takes least room before compression:
+///
+///     column    = mode u8, …
+///     0 same    = text                                        every row has this text
+///     1 few     = texts, index*                               a dictionary, and for each row an index
+///     2 parts   = texts, index*, (length*, bytes)*            templates, for each row one, and the variables of each
+///                                                             template slot by slot: like with like
+///     3 plain   = length*, bytes                              the texts one after another
+///     texts     = count, length*, bytes
+///
+/// A template is the text with each run of letters and digits that holds a digit replaced by the byte 0x11.
+struct TextColumn {
+    private let source: [UInt8]
+    private let ranges: [Range<Int>]
+
+    static let hole: UInt8 = 0x11
+    /// Variables of one text: one of more is not split.
+    private static let variablesMax = 64
+    /// Rows by which it is judged whether a form pays.
+    private static let sampledMax = 512
+
+    /// The texts that lie at `ranges` of `source`.
+    init(_ source: [UInt8], _ ranges: [Range<Int>]) {
+        self.source = source
+        self.ranges = ranges
+    }
+
+    /// O(bytes).
+    func encode(_ writer: inout ByteWriter) {
+        guard let first = ranges.first else { return writer.byte(3) }
+        if ranges.allSatisfy({ isSame($0, first) }) {
+            writer.byte(0)
+            writer.varint(first.count)
+            writer.bytes(source[first])
+            return
+        }
+        if let (table, indexes) = dictionary() {
+            writer.byte(1)
+            TextColumn.write(table, &writer)
+            for index in indexes { writer.varint(index) }
+        } else if let parts = TextParts(source, ranges, sampledMax: Self.sampledMax) {
+            writer.byte(2)
+            parts.encode(source, &writer)
+        } else {
+            writer.byte(3)
+            for range in ranges { writer.varint(range.count) }
+            for range in ranges { writer.bytes(source[range]) }
+        }
+    }
+
+    private func isSame(_ a: Range<Int>, _ b: Range<Int>) -> Bool {
+        a.count == b.count && source[a].elementsEqual(source[b])
+    }
+
+    /// The distinct texts, where they are few: at most one for four rows.
+    private func dictionary() -> (ByteTable, [Int])? {
+        var table = ByteTable()
+        var indexes: [Int] = []
+        indexes.reserveCapacity(ranges.count)
+        let span = source.span
+        for range in ranges {
+            indexes.append(table.intern(span.extracting(range)))
+            if indexes.count == Self.sampledMax, table.count > Self.sampledMax / 2 { return nil }
+        }
+        return table.count * 4 <= ranges.count ? (table, indexes) : nil
+    }
+
+    static func write(_ table: ByteTable, _ writer: inout ByteWriter) {
+        writer.varint(table.count)
+        for index in 0..<table.count { writer.varint(table.range(index).count) }
+        for index in 0..<table.count { writer.bytes(table[index]) }
+    }
+}
+
+/// Texts split into templates and variables.
+private struct TextParts {
+    private var templates = ByteTable()
+    /// By row.
+    private var templateOf: [Int] = []
+    private var variableStarts: [Int] = [0]
+    /// Where the variables of the rows lie in the source.
+    private var variables: [Range<Int>] = []
+
+    /// nil where a text cannot be split, or where the split only costs: a few rows of each template at least.
+    init?(_ source: [UInt8], _ ranges: [Range<Int>], sampledMax: Int) {
+        var template: [UInt8] = []
+        templateOf.reserveCapacity(ranges.count)
+        variableStarts.reserveCapacity(ranges.count + 1)
+        for range in ranges {
+            template.removeAll(keepingCapacity: true)
+            guard split(source, range, into: &template) else { return nil }
+            templateOf.append(templates.intern(template.span))
+            variableStarts.append(variables.count)
+            if templateOf.count == sampledMax, templates.count > sampledMax / 2 { return nil }
+        }
+        guard templates.count * 4 <= ranges.count else { return nil }
+    }
+
+    /// What a byte is to a template: 0 neither letter nor digit, 1 a letter, 3 a digit, 4 the hole.
+    private static let classes: [UInt8] = (0..<256).map { byte in
+        switch UInt8(byte) {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): 3
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): 1
+        case TextColumn.hole: 4
+        default: 0
+        }
+    }
+
+    private mutating func split(
+        _ source: [UInt8], _ range: Range<Int>, into template: inout [UInt8]
+    ) -> Bool {
+        let first = variables.count
+        var index = range.lowerBound
+        // Where the part begins that the template has as it stands.
+        var literal = index
+        let classes = TextParts.classes
+        while index < range.upperBound {
+            let start = index
+            var seen: UInt8 = 0
+            while index < range.upperBound {
+                let kind = classes[Int(source[index])]
+                if kind & 1 == 0 {
+                    if kind == 4 { return false }
+                    break
+                }
+                seen |= kind
+                index += 1
+            }
+            if seen & 2 != 0 {
+                template.append(contentsOf: source[literal..<start])
+                template.append(TextColumn.hole)
+                variables.append(start..<index)
+                literal = index
+            }
+            index += 1
+        }
+        if literal < range.upperBound {
+            template.append(contentsOf: source[literal..<range.upperBound])
+        }
+        return variables.count - first <= 64
+    }
+
+    func encode(_ source: [UInt8], _ writer: inout ByteWriter) {
+        TextColumn.write(templates, &writer)
+        for index in templateOf { writer.varint(index) }
+        // The rows of each template, together.
+        var starts = [Int](repeating: 0, count: templates.count + 1)
+        for index in templateOf { starts[index + 1] += 1 }
+        for index in 0..<templates.count { starts[index + 1] += starts[index] }
+        var next = starts
+        var rows = [Int](repeating: 0, count: templateOf.count)
+        for (row, index) in templateOf.enumerated() {
+            rows[next[index]] = row
+            next[index] += 1
+        }
+        for template in 0..<templates.count {
+            let own = rows[starts[template]..<starts[template + 1]]
+            guard let first = own.first else { continue }
+            for slot in 0..<(variableStarts[first + 1] - variableStarts[first]) {
+                for row in own { writer.varint(variables[variableStarts[row] + slot].count) }
+                for row in own { writer.bytes(source[variables[variableStarts[row] + slot]]) }
+            }
+        }
+    }
+}
+
+/// Texts of a column, as they were decoded: one after another.
+struct DecodedTexts {
+    private(set) var bytes: [UInt8] = []
+    private(set) var ends: [Int] = []
+
+    subscript(index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
+
+    /// Reads a column of `count` rows, which has been checked against a limit.
+    init(
+        _ source: [UInt8], _ reader: inout ByteReader, count: Int, _ what: String,
+        _ budget: inout Budget
+    ) throws(FormatError) {
+        ends.reserveCapacity(count)
+        let mode = try reader.byte(what)
+        switch mode {
+        case 0:
+            let length = try reader.count(Limits.frameExpandedBytesMax, what)
+            let range = try reader.range(length, what)
+            let (total, isTooMuch) = length.multipliedReportingOverflow(by: count)
+            try budget.charge(isTooMuch ? .max : total, reader, what)
+            for _ in 0..<count { append(source[range]) }
+        case 1:
+            let table = try DecodedTexts.texts(&reader, what)
+            let indexes = try DecodedTexts.indexes(&reader, count: count, below: table.count, what)
+            var total = 0
+            for index in indexes { total += table[index].count }
+            try budget.charge(total, reader, what)
+            for index in indexes { append(source[table[index]]) }
+        case 2: try join(source, &reader, count: count, what, &budget)
+        case 3:
+            let ranges = try DecodedTexts.plain(&reader, count: count, what)
+            try budget.charge(ranges.reduce(0) { $0 + $1.count }, reader, what)
+            for range in ranges { append(source[range]) }
+        default: throw reader.malformed("\(what): expected a mode of 0 to 3, found \(mode)")
+        }
+    }
+
+    private mutating func append(_ text: ArraySlice<UInt8>) {
+        bytes.append(contentsOf: text)
+        ends.append(bytes.count)
+    }
+
+    /// A dictionary: where its texts lie.
+    static func texts(
+        _ reader: inout ByteReader, _ what: String
+    ) throws(FormatError) -> [Range<Int>] {
+        try plain(&reader, count: try reader.count(Limits.frameRowsMax, what), what)
+    }
+
+    private static func plain(
+        _ reader: inout ByteReader, count: Int, _ what: String
+    ) throws(FormatError) -> [Range<Int>] {
+        // Each takes a byte of what is there at least.
+        guard count <= reader.remaining else {
+            throw reader.malformed("\(what): \(count) texts, and the column ends")
+        }
+        var lengths: [Int] = []
+        lengths.reserveCapacity(count)
+        for _ in 0..<count { lengths.append(try reader.count(reader.remaining, what)) }
+        var ranges: [Range<Int>] = []
+        ranges.reserveCapacity(count)
+        for length in lengths { ranges.append(try reader.range(length, what)) }
+        return ranges
+    }
+
+    static func indexes(
+        _ reader: inout ByteReader, count: Int, below limit: Int, _ what: String
+    ) throws(FormatError) -> [Int] {
+        guard count <= reader.remaining, limit > 0 || count == 0 else {
+            throw reader.malformed("\(what): \(count) rows, and the column ends")
+        }
+        var indexes: [Int] = []
+        indexes.reserveCapacity(count)
+        for _ in 0..<count { indexes.append(try reader.count(limit - 1, what)) }
+        return indexes
+    }
+
+    private mutating func join(
+        _ source: [UInt8], _ reader: inout ByteReader, count: Int, _ what: String,
+        _ budget: inout Budget
+    ) throws(FormatError) {
+        let templates = try DecodedTexts.texts(&reader, what)
+        let indexes = try DecodedTexts.indexes(&reader, count: count, below: templates.count, what)
+        var rowCounts = [Int](repeating: 0, count: templates.count)
+        for index in indexes { rowCounts[index] += 1 }
+        // By template, by slot: where its values begin in `values`, which has one for each row of the template.
+        var firsts: [Int] = []
+        var slotCounts: [Int] = []
+        var values: [Range<Int>] = []
+        var total = 0
+        for (template, rows) in zip(templates, rowCounts) {
+            firsts.append(values.count)
+            let slots = source[template].count { $0 == TextColumn.hole }
+            slotCounts.append(slots)
+            total += (template.count - slots) * rows
+            guard rows > 0 else { continue }
+            for _ in 0..<slots {
+                let column = try DecodedTexts.plain(&reader, count: rows, what)
+                try budget.charge(16 * rows, reader, what)
+                total += column.reduce(0) { $0 + $1.count }
+                values += column
+            }
+        }
+        try budget.charge(total, reader, what)
+        bytes.reserveCapacity(total)
+        var next = [Int](repeating: 0, count: templates.count)
+        for index in indexes {
+            var place = firsts[index] + next[index]
+            next[index] += 1
+            var literal = templates[index].lowerBound
+            if slotCounts[index] > 0 {
+                for at in templates[index] where source[at] == TextColumn.hole {
+                    bytes.append(contentsOf: source[literal..<at])
+                    bytes.append(contentsOf: source[values[place]])
+                    place += rowCounts[index]
+                    literal = at + 1
+                }
+            }
+            bytes.append(contentsOf: source[literal..<templates[index].upperBound])
+            ends.append(bytes.count)
+        }
+    }
+}
