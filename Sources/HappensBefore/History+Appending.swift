@@ -209,8 +209,12 @@ extension History {
             add(row, of: frames[frame], &citations[frame], isBroken: broken[strand], to: process)
             before = strand
         }
-        // Whatever comes next begins with a whole clock, or is put in order with all the rest.
+        // What comes next may go on from the last event, where that is the last one of its strand too.
         processes[process].tail = ProcessHistory.Tail()
+        if let strand = before, strands.ends[strand].last == processes[process].last {
+            processes[process].tail = ProcessHistory.Tail(
+                source: strands.ends[strand].source, isBroken: broken[strand])
+        }
     }
 
     /// Adds what ordering needs of one row besides its clock, which `know` or `rise` took in before.
@@ -387,7 +391,7 @@ private struct FrameCitations {
 
 /// The blocks of one run, strung together where one goes on from another: along a strand numbers ascend, and clocks go on.
 private struct Strands {
-    private var ends: [(source: Identity128, last: UInt64)] = []
+    private(set) var ends: [(source: Identity128, last: UInt64)] = []
     /// Rows whose clocks go on from events that are not here.
     var breaks: Set<Place> = []
 

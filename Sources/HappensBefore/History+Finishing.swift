@@ -217,7 +217,8 @@ extension History {
     /// The last of a run's losses that nobody has ruled out, as far as they are known; nil where all are.
     func unruled(_ loss: Loss, on line: ProcessHistory) -> Loss? {
         var loss = loss
-        while line.rulings[loss.since] != nil {
+        // What a frame held that cannot be read was no message that anybody could rule out.
+        while loss.reason != .frameMissing, line.rulings[loss.since] != nil {
             if loss.number <= 1 { return nil }
             // The one before it stands with the event before it, if that is here.
             let before = line.count(upTo: loss.since - 1) - 1
