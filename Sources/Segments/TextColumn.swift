@@ -18,8 +18,10 @@ struct TextColumn {
     static let hole: UInt8 = 0x11
     /// Variables of one text: one of more is not split.
     private static let variablesMax = 64
-    /// Rows by which it is judged whether a form pays.
+    /// Rows by which it is judged whether a dictionary pays.
     private static let sampledMax = 512
+    /// The same for templates: programs have some hundreds, so that of few rows nearly each has one of its own.
+    private static let templateSampleMax = 4_096
 
     /// The texts that lie at `ranges` of `source`.
     init(_ source: [UInt8], _ ranges: [Range<Int>]) {
@@ -40,7 +42,7 @@ struct TextColumn {
             writer.byte(1)
             TextColumn.write(table, &writer)
             for index in indexes { writer.varint(index) }
-        } else if let parts = TextParts(source, ranges, sampledMax: Self.sampledMax) {
+        } else if let parts = TextParts(source, ranges, sampledMax: Self.templateSampleMax) {
             writer.byte(2)
             parts.encode(source, &writer)
         } else {
