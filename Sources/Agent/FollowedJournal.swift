@@ -96,7 +96,7 @@ struct FollowedJournal {
         if key == nil {
             nextLookSeconds = now + min(max(quiet / 2, 0.1), Limits.hopelessSecondsMax)
         } else {
-            nextLookSeconds = now + (quiet < 1 ? 0 : quiet < 10 ? 0.1 : 0.2)
+            nextLookSeconds = now + (quiet < 1 ? 0 : quiet < 5 ? 0.1 : Limits.quietLookSeconds)
         }
     }
 
@@ -121,7 +121,10 @@ struct FollowedJournal {
     ) throws -> Bool {
         guard !isFinished, now >= nextEndSeconds else { return false }
         // Whether a program lives takes a few system calls to find out.
-        nextEndSeconds = now + (key == nil ? Limits.hopelessSecondsMax / 4 : 0)
+        let quiet = quietSince.map { now - $0 } ?? 0
+        nextEndSeconds =
+            now
+            + (key == nil ? Limits.hopelessSecondsMax / 4 : quiet < 5 ? 0 : Limits.quietEndSeconds)
         guard try reader.isFinished() else { return false }
         if let key = reader.key {
             if let lost = reader.lostAtEnd {

@@ -24,6 +24,10 @@ enum Limits {
     static let renamedSecondsMax = 2.0
     /// Seconds without growth after which one counts as finished that was followed by two files or more.
     static let supersededSecondsMax = 0.2
+    /// Seconds between two looks at a journal that has been quiet for 5 s.
+    static let quietLookSeconds = 0.4
+    /// Seconds between two looks whether the program of such a journal still lives.
+    static let quietEndSeconds = 2.0
     /// Seconds between two looks at a journal that never had an event.
     static let hopelessSecondsMax = 20.0
     /// Journals of one user: a stranger must not take the room of all the others.

@@ -39,7 +39,7 @@ extension SourceRecorder {
 
     /// Looks for files that appeared, and for names that mean another file now.
     func discover(_ now: Double) {
-        discoverJournals()
+        discoverJournals(now)
         noticeRenames(now)
         for (number, follow) in configuration.follow.enumerated() {
             for path in follow.isPattern ? disk.matching(follow.path) : [follow.path] {

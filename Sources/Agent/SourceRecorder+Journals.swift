@@ -6,12 +6,13 @@ import Segments
 /// The journals of recording programs.
 extension SourceRecorder {
     /// Looks for journals that appeared, and forgets those that are gone.
-    func discoverJournals() {
+    func discoverJournals(_ now: Double) {
         do {
             let found = try JournalFolder.all(
                 in: configuration.spool.journals, disk: configuration.disk)
-            for folder in found { try consider(folder) }
+            for folder in found { try consider(folder, now) }
             let runs = Set(found.map(\.run))
+            ignored = ignored.filter { runs.contains($0.key) }
             for (run, journal) in journals where !runs.contains(run) {
                 if !journal.isFinished {
                     logger.error(
@@ -31,13 +32,16 @@ extension SourceRecorder {
         }
     }
 
-    private func consider(_ folder: JournalFolder) throws {
+    private func consider(_ folder: JournalFolder, _ now: Double) throws {
+        // What was not taken is not looked at again at once: a stranger may leave thousands.
+        if let until = ignored[folder.run], now < until { return }
         if let known = journals[folder.run] {
             if known.isThere { return }
             logger.error("a journal was made again", metadata: ["path": "\(folder.path)"])
             journals[folder.run] = nil
         }
         guard journals.count < Limits.journalsMax else {
+            ignored[folder.run] = now + Limits.hopelessSecondsMax
             return report(
                 "more than \(Limits.journalsMax) journals: the rest waits", "journals max",
                 AgentError(folder.path))
@@ -46,12 +50,14 @@ extension SourceRecorder {
             guard let journal = try FollowedJournal(folder, { known(folder, $0) }) else { return }
             let others = journals.values.count { $0.owner == journal.owner }
             guard others < Limits.journalsOfUserMax else {
+                ignored[folder.run] = now + Limits.hopelessSecondsMax
                 return report(
                     "more than \(Limits.journalsOfUserMax) journals of one user: the rest waits",
                     "journals of \(journal.owner)", AgentError(folder.path))
             }
             journals[folder.run] = journal
         } catch {
+            ignored[folder.run] = now + Limits.hopelessSecondsMax / 4
             report("cannot follow the journal", folder.path, error)
         }
     }

@@ -22,6 +22,8 @@ package actor SourceRecorder {
     var files: [FollowedFile] = []
     var identity = FileIdentity()
     var journals: [Identity128: FollowedJournal] = [:]
+    /// Journals that were not taken, and when they are looked at again.
+    var ignored: [Identity128: Double] = [:]
     /// Where the next round of journals begins.
     var firstJournal = 0
     /// What was read and is not durable yet.
