@@ -4,7 +4,7 @@ import Journals
 import Segments
 
 /// One journal that is being read as its program writes it.
-struct FollowedJournal {
+final class FollowedJournal {
     /// The source's number.
     let number: UInt64
     let folder: JournalFolder
@@ -68,7 +68,7 @@ struct FollowedJournal {
     func isDue(_ now: Double) -> Bool { now >= nextLookSeconds }
 
     /// Reads what is new, up to `Limits.readBytesMax` bytes. False where there is nothing.
-    mutating func read(_ now: Double, into batch: inout EventBatch) throws -> Bool {
+    func read(_ now: Double, into batch: inout EventBatch) throws -> Bool {
         guard !isFinished else { return false }
         var defects: [String] = []
         var hasRead = false
@@ -84,7 +84,7 @@ struct FollowedJournal {
 
     /// A journal that has events is looked at each time; one that was quiet for a while less often; one that never had any,
     /// as a stranger may leave thousands, hardly ever.
-    private mutating func schedule(_ now: Double, hasEvents: Bool) {
+    private func schedule(_ now: Double, hasEvents: Bool) {
         if hasEvents {
             quietSince = nil
             nextLookSeconds = now
@@ -100,7 +100,7 @@ struct FollowedJournal {
         }
     }
 
-    private mutating func note(_ defect: String) {
+    private func note(_ defect: String) {
         unmatchedCount += 1
         isWhole = false
         isDirty = true
@@ -116,7 +116,7 @@ struct FollowedJournal {
     /// end gets a marker in its place.
     ///
     /// - Parameter wall: The wall time that a marker gets.
-    mutating func finishIfEnded(
+    func finishIfEnded(
         _ now: Double, wall: WallTime, into batch: inout EventBatch
     ) throws -> Bool {
         guard !isFinished, now >= nextEndSeconds else { return false }
@@ -169,7 +169,7 @@ struct FollowedJournal {
     }
 
     /// How far the journal was read, where that changed since the last time.
-    mutating func takeCheckpoint() -> SourceCheckpoint? {
+    func takeCheckpoint() -> SourceCheckpoint? {
         guard isDirty else { return nil }
         defer {
             isDirty = false
@@ -188,7 +188,7 @@ struct FollowedJournal {
 
     /// Gives back what is durable now: chunks that were read, or, where the program has ended, the journal. Call this when
     /// everything that was read is committed.
-    mutating func release(in spool: SpoolFolder) throws {
+    func release(in spool: SpoolFolder) throws {
         guard isFinished else {
             guard reader.chunkNumber != releasedChunk else { return }
             try folder.free(chunksBelow: reader.chunkNumber)

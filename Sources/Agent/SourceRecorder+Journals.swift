@@ -8,6 +8,7 @@ extension SourceRecorder {
     /// Looks for journals that appeared, and forgets those that are gone.
     func discoverJournals(_ now: Double) {
         do {
+            guard try mayHaveNewJournals() else { return }
             let found = try JournalFolder.all(
                 in: configuration.spool.journals, disk: configuration.disk)
             for folder in found { try consider(folder, now) }
@@ -30,6 +31,15 @@ extension SourceRecorder {
         } catch {
             report("cannot look for journals", "journals", error)
         }
+    }
+
+    /// Whether a journal may have come or gone since the last look: their folder says when it was changed, in whole seconds. So
+    /// it is looked at until it has been the same for a few looks, and now and then all the same.
+    private func mayHaveNewJournals() throws -> Bool {
+        let changed = try configuration.disk.status(configuration.spool.journals)?.changedSeconds
+        if changed != journalsChanged { (journalsChanged, sameLooks) = (changed, 0) }
+        sameLooks += 1
+        return sameLooks <= 4 || sameLooks % 10 == 0
     }
 
     private func consider(_ folder: JournalFolder, _ now: Double) throws {

@@ -22,6 +22,9 @@ package actor SourceRecorder {
     var files: [FollowedFile] = []
     var identity = FileIdentity()
     var journals: [Identity128: FollowedJournal] = [:]
+    /// When the folder of the journals was changed, and how often it was found like that.
+    var journalsChanged: Int?
+    var sameLooks = 0
     /// Journals that were not taken, and when they are looked at again.
     var ignored: [Identity128: Double] = [:]
     /// Where the next round of journals begins.
@@ -211,6 +214,7 @@ package actor SourceRecorder {
         pending = [:]
         files = []
         journals = [:]
+        sameLooks = 0
         identity = FileIdentity()
         learnFiles()
         schedule.forget()
