@@ -78,7 +78,8 @@ final class FollowedFile {
 
     /// Goes on where the file before this one left off, which is finished now.
     func goOn(after before: FollowedFile, isBroken: Bool) {
-        precondition(offset == 0, "a file that was begun goes on from itself")
+        // One that was begun goes on from itself: of a log that is both renamed and cut, copies are found in any order.
+        guard offset == 0 else { return }
         reader = before.reader
         reader.startNextFile(isBroken: isBroken)
     }
