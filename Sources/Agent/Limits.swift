@@ -6,6 +6,8 @@ enum Limits {
     static let pollMilliseconds = 50
     /// Milliseconds between two looks for new files, and for files that were renamed or cut.
     static let discoverMilliseconds = 500
+    /// Times that a folder of journals is not looked at since it says that it was not changed.
+    static let journalLooksSkippedMax = 9
     /// Bytes that are read from one file at a time, so that a large one does not starve the others.
     static let readBytesMax = 1 << 20
     /// What events cost (`EventCost`) after which a commit does not wait for its time.

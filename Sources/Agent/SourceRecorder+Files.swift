@@ -38,8 +38,8 @@ extension SourceRecorder {
     // MARK: Looking
 
     /// Looks for files that appeared, and for names that mean another file now.
-    func discover(_ now: Double) {
-        discoverJournals(now)
+    func discover(_ now: Double, _ wall: WallTime) {
+        discoverJournals(now, wall)
         noticeRenames(now)
         for (number, follow) in configuration.follow.enumerated() {
             for path in follow.isPattern ? disk.matching(follow.path) : [follow.path] {

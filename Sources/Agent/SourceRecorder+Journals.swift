@@ -6,9 +6,9 @@ import Segments
 /// The journals of recording programs.
 extension SourceRecorder {
     /// Looks for journals that appeared, and forgets those that are gone.
-    func discoverJournals(_ now: Double) {
+    func discoverJournals(_ now: Double, _ wall: WallTime) {
         do {
-            guard try mayHaveNewJournals() else { return }
+            guard try mayHaveNewJournals(wall) else { return }
             let found = try JournalFolder.all(
                 in: configuration.spool.journals, disk: configuration.disk)
             for folder in found { try consider(folder, now) }
@@ -33,13 +33,20 @@ extension SourceRecorder {
         }
     }
 
-    /// Whether a journal may have come or gone since the last look: their folder says when it was changed, in whole seconds. So
-    /// it is looked at until it has been the same for a few looks, and now and then all the same.
-    private func mayHaveNewJournals() throws -> Bool {
-        let changed = try configuration.disk.status(configuration.spool.journals)?.changedSeconds
-        if changed != journalsChanged { (journalsChanged, sameLooks) = (changed, 0) }
-        sameLooks += 1
-        return sameLooks <= 4 || sameLooks % 10 == 0
+    /// Whether a journal may have come or gone since the last look. Their folder says when it was changed, in whole seconds: where
+    /// it still says what it said at the last look, and that look was later than what it says, nothing has. Now and then it is
+    /// looked at all the same, since a wall clock may step.
+    private func mayHaveNewJournals(_ wall: WallTime) throws -> Bool {
+        let changed = try disk.status(configuration.spool.journals)?.changedSeconds
+        if let looked = journalsLooked, looked.changed == changed,
+            looked.skipped < Limits.journalLooksSkippedMax
+        {
+            journalsLooked!.skipped += 1
+            return false
+        }
+        let second = Int(wall.nanoseconds / 1_000_000_000)
+        journalsLooked = changed.flatMap { second > $0 + 1 ? JournalsLook(changed: $0) : nil }
+        return true
     }
 
     private func consider(_ folder: JournalFolder, _ now: Double) throws {
@@ -139,4 +146,12 @@ extension SourceRecorder {
             }
         }
     }
+}
+
+/// A look at the folder of the journals, when it was no longer being changed.
+struct JournalsLook {
+    /// When the folder was changed last, in seconds since 1970.
+    let changed: Int
+    /// How often it was not looked at since.
+    var skipped = 0
 }

@@ -22,9 +22,8 @@ package actor SourceRecorder {
     var files: [FollowedFile] = []
     var identity = FileIdentity()
     var journals: [Identity128: FollowedJournal] = [:]
-    /// When the folder of the journals was changed, and how often it was found like that.
-    var journalsChanged: Int?
-    var sameLooks = 0
+    /// The last look at the folder of the journals; nil where that tells nothing of the next one.
+    var journalsLooked: JournalsLook?
     /// Journals that were not taken, and when they are looked at again.
     var ignored: [Identity128: Double] = [:]
     /// Where the next round of journals begins.
@@ -81,7 +80,7 @@ package actor SourceRecorder {
     package func tick(_ now: Double, wall: WallTime) -> Bool {
         if now >= nextDiscoverSeconds {
             if discovered == nil { learnFiles() }
-            discover(now)
+            discover(now, wall)
             finishJournals(now, wall)
             discovered = wall
             nextDiscoverSeconds = now + Double(Limits.discoverMilliseconds) / 1000
@@ -112,7 +111,8 @@ package actor SourceRecorder {
     /// Reads what is there, commits and seals: before the agent stops.
     package func drain(_ now: Double, wall: WallTime) {
         if discovered == nil { learnFiles() }
-        discover(now)
+        journalsLooked = nil
+        discover(now, wall)
         let deadline = Uptime.seconds + Double(Limits.drainSecondsMax)
         while schedule.mayRead, Uptime.seconds < deadline {
             guard readAll(now) else { break }
@@ -214,7 +214,7 @@ package actor SourceRecorder {
         pending = [:]
         files = []
         journals = [:]
-        sameLooks = 0
+        journalsLooked = nil
         identity = FileIdentity()
         learnFiles()
         schedule.forget()

@@ -5,27 +5,46 @@ extension History {
     /// else one sweep that follows stamps and causes, O((events + growth) · log processes).
     package mutating func finish() {
         unlinked = []
-        receiptsOfMissing = [:]
+        learnedFromMissing = [:]
         for index in 0..<lineCount { processes[index].rulings = [:] }
         resolve()
-        for process in 0..<lineCount {
-            for cause in processes[process].causes
-            where processes[cause.process].position(of: cause.sequence) == nil
-                && processes[cause.process].standIn == nil
-            {
-                // Of several messages it cannot be told which one brought what.
-                let position = Int(cause.position)
-                guard processes[process].causes(at: position).count == 1 else { continue }
-                receiptsOfMissing[cause.key, default: []].append(
-                    EventPosition(process: process, position: position))
-            }
-        }
+        for process in 0..<lineCount { noteReceipts(of: process) }
         guard processes.contains(where: { $0.stamps.contains { $0.stamp != .complete } }) else {
             return
         }
         var sweep = Sweep(self)
         sweep.run()
         self = sweep.history
+    }
+
+    /// Notes what the receives of a process say of sends that are missing. O(causes + steps of knowledge).
+    private mutating func noteReceipts(of process: Int) {
+        let line = processes[process]
+        var sends: [Int: EventKey] = [:]
+        for cause in line.causes where processes[cause.process].standIn == nil {
+            let position = Int(cause.position)
+            // Of several messages it cannot be told which one brought what; nor of one, unless the event before it is here, and
+            // all that it knew.
+            guard processes[cause.process].position(of: cause.sequence) == nil,
+                line.causes(at: position).count == 1, position > 0,
+                line.runs[position] == line.runs[position - 1] + 1
+            else { continue }
+            if case .lossy(let loss) = line.stamp(at: position - 1), loss.reason == .frameMissing {
+                continue
+            }
+            sends[position] = cause.key
+        }
+        guard !sends.isEmpty else { return }
+        for other in line.known.keys.sorted() {
+            let steps = line.known[other]!
+            for step in 0..<steps.count {
+                guard let send = sends[Int(steps.positions[step])], send.process != other else {
+                    continue
+                }
+                learnedFromMissing[send, default: []].append(
+                    EventKey(process: other, sequence: steps.values[step]))
+            }
+        }
     }
 }
 

@@ -192,7 +192,7 @@ extension History {
             if known(of: x.process, at: place) >= x.sequence { return true }
             if processes[e.process].runs[floor] == e.sequence { return false }
         }
-        return receiverLearned(x, from: e)
+        return hadSeen(e, x)
     }
 
     /// Calls `body` with what event `e` is known to have seen of those of `processes` that have an entry in `wanted`, as
@@ -214,10 +214,10 @@ extension History {
             }
             if line.runs[floor] == e.sequence { return }
         }
-        guard receiptsOfMissing[e] != nil else { return }
+        guard learnedFromMissing[e] != nil else { return }
         for (process, sequences) in wanted {
             for sequence in sequences
-            where receiverLearned(EventKey(process: process, sequence: sequence), from: e) {
+            where hadSeen(e, EventKey(process: process, sequence: sequence)) {
                 body(process, sequence)
             }
         }
@@ -287,17 +287,20 @@ extension History {
         }
     }
 
-    /// True where a receive names the missing event `send` as its cause, and knows `x` though the event
-    /// before it on its process does not.
-    private func receiverLearned(_ x: EventKey, from send: EventKey) -> Bool {
-        (receiptsOfMissing[send] ?? []).contains { place in
-            let line = processes[place.process]
-            guard x.process != place.process, place.position > 0,
-                line.runs[place.position] == line.runs[place.position - 1] + 1,
-                let steps = line.known[x.process]
-            else { return false }
-            return steps.value(at: place.position) >= x.sequence
-                && steps.value(at: place.position - 1) < x.sequence
+    /// True where a receive of the missing event `send` learned of `x` by it: of an event that has seen `x`.
+    private func hadSeen(_ send: EventKey, _ x: EventKey) -> Bool {
+        (learnedFromMissing[send] ?? []).contains { learned in
+            let line = processes[learned.process]
+            if learned.process == x.process { return learned.sequence >= x.sequence }
+            if line.implied.contains(where: {
+                $0.process == x.process && $0.sequence >= x.sequence
+            }) {
+                return true
+            }
+            let floor = line.runs.count(upTo: learned.sequence) - 1
+            guard floor >= 0 else { return false }
+            let place = EventPosition(process: learned.process, position: floor)
+            return known(of: x.process, at: place) >= x.sequence
         }
     }
 

@@ -36,8 +36,8 @@ package struct History: Sendable {
     var unlinked: [Int] = []
     /// By process: those that stand for it or for another, which cannot be told.
     var standIns: [Int: [Int]] = [:]
-    /// Recorded causes whose send is not here, by the send: what its receiver learned is what it knew.
-    var receiptsOfMissing: [EventKey: [EventPosition]] = [:]
+    /// By send that is not here: what the receivers of its message learned of others by it, all of which it had seen.
+    var learnedFromMissing: [EventKey: [EventKey]] = [:]
 
     package init(execution: String) { self.execution = execution }
 

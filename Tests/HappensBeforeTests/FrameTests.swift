@@ -232,6 +232,36 @@ private struct Evidence: Equatable {
         #expect(stamp == .lossy(Loss(since: 2, .frameMissing)))
         #expect(Growing([second, first]).history.gaps == grown.history.gaps)
     }
+
+    /// Where a frame is missing, what the first whole clock after it has more than the row before it was not brought by its message.
+    @Test func aWholeClockAfterAMissingFrameTellsNothingOfItsMessage() throws {
+        let (a, b, c) = (ProcessID(name: "a"), ProcessID(name: "b"), ProcessID(name: "c"))
+        var clock: VectorClock?
+        func frame(_ id: Int, _ event: Event) -> HistoryFrame {
+            var batch = EventBatch()
+            batch.append(event, of: makeKey(event.id.process), after: &clock)
+            return HistoryFrame(id: id, source: oneSource, batch: batch)
+        }
+        let learns = frame(
+            0, Event(id: EventID(a, 1), kind: .receive, clock: VectorClock([a: 1, b: 1])))
+        let goesOn = frame(1, Event(id: EventID(a, 2), clock: VectorClock([a: 2, b: 1])))
+        clock = nil
+        let receives = frame(
+            2,
+            Event(
+                id: EventID(a, 3), kind: .receive,
+                causes: [Cause(EventReference(EventID(c, 1)), .token)],
+                clock: VectorClock([a: 3, b: 1, c: 1])))
+        clock = nil
+        let other = frame(3, Event(id: EventID(b, 1), clock: VectorClock([b: 1])))
+        for isThere in [false, true] {
+            let history = Growing((isThere ? [learns] : []) + [goesOn, receives, other]).history
+            guard case .unknown = history.order(EventID(b, 1), EventID(c, 1)) else {
+                Issue.record("nothing tells whether c had seen b, with a:1 \(isThere)")
+                continue
+            }
+        }
+    }
 }
 
 @Suite struct WideClockTests {

@@ -268,6 +268,20 @@ extension EventOrder {
         #expect(excluded == [.after])
     }
 
+    /// Who tells of a process's third event knows its first, whether the receiver knew that one or not: it does not
+    /// matter how much of the receiver's past is here.
+    @Test func whatTheReceiverKnewOfAProcessTheSenderKnewToo() {
+        var story = Story()
+        story.add("a", "a", [(1, .local, [:])])
+        story.add("b", "b", [(1, .send, [:]), (2, .local, [:]), (3, .send, [:])])
+        story.add(
+            "c", "c", [(1, .receive, ["b": 1]), (2, .receive, ["a": 2, "b": 3])],
+            from: [1: [("b", 1)], 2: [("a", 2)]], stamp: [1: .complete, 2: .complete])
+        let history = story.history()
+        #expect(history.order(id("b:1"), id("a:2")) == .known(.before))
+        #expect(history.order(id("b:3"), id("a:2")) == .known(.before))
+    }
+
     /// A run of which nothing is here may be called by what its messages said.
     @Test func whoNeverReportedIsCalledByItsKey() {
         var story = Story()

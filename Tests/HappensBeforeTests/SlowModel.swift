@@ -22,12 +22,21 @@ struct SlowModel {
         }) {
             return true
         }
-        // A receiver learned of x from e.
-        for receive in events
-        where receive.causes.map(\.event) == [EventReference(e)] && receive.clock.hasSeen(x) {
-            let id = EventID(receive.id.process, receive.id.sequence - 1)
-            if x.process != id.process, let before = byID[id], !before.clock.hasSeen(x) {
-                return true
+        // A receiver learned from e of something that is x or has seen it.
+        for receive in events where receive.causes.map(\.event) == [EventReference(e)] {
+            guard let before = byID[EventID(receive.id.process, receive.id.sequence - 1)] else {
+                continue
+            }
+            for (reference, sequence) in receive.clock.entries {
+                guard case .named(let process) = reference, process != receive.id.process,
+                    process != e.process, before.clock[process] < sequence
+                else { continue }
+                if process == x.process, sequence >= x.sequence { return true }
+                if events.contains(where: {
+                    $0.id.process == process && $0.id.sequence <= sequence && $0.clock.hasSeen(x)
+                }) {
+                    return true
+                }
             }
         }
         // Something that has seen e has not seen x.
