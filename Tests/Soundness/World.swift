@@ -361,6 +361,8 @@ final class World {
             copy.runs[key]!.isAlive = false
             copy.runs[key]!.end = machine.kept[key]?.last ?? run.end
         }
+        // Who records through the copy's agent goes on from what the disk says of the name.
+        copy.kept = machine.kept.mapValues { (nil, $0.last) }
         machines.append(copy)
         try copy.spool.make()
         for program in running {
