@@ -65,22 +65,23 @@ package struct ByteTable: Sendable {
 
     package subscript(index: Int) -> ArraySlice<UInt8> { bytes[range(index)] }
 
+    /// Writes an entry, its length before it. O(bytes).
+    package func write(_ index: Int, _ writer: inout RawWriter) {
+        bytes.withUnsafeBytes { writer.counted($0, range(index)) }
+    }
+
     /// An entry as text. O(bytes).
     package func text(_ index: Int) -> String { String(decoding: self[index], as: UTF8.self) }
 
     private func hash(_ key: Span<UInt8>) -> UInt32 {
-        key.withUnsafeBufferPointer {
-            UInt32(truncatingIfNeeded: mixed(UnsafeRawBufferPointer($0), seed: seed))
-        }
+        key.withUnsafeBytes { UInt32(truncatingIfNeeded: mixed($0, seed: seed)) }
     }
 
     private func isEqual(_ index: Int, _ key: Span<UInt8>) -> Bool {
         let range = range(index)
         guard range.count == key.count else { return false }
-        return bytes.withUnsafeBufferPointer { mine in
-            key.withUnsafeBufferPointer { other in
-                UnsafeBufferPointer(rebasing: mine[range]).elementsEqual(other)
-            }
+        return bytes.withUnsafeBytes { mine in
+            key.withUnsafeBytes { isSame(UnsafeRawBufferPointer(rebasing: mine[range]), $0) }
         }
     }
 

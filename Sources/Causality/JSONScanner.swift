@@ -66,12 +66,14 @@ package struct JSONSpan: Hashable, Sendable {
 /// Reads one JSON object (RFC 8259) at its top level; what nests in it is checked and left as it stands.
 /// O(n), and at most `Limits.jsonDepthMax` deep. Of equal keys the last one's value counts, in the place of the first.
 package struct JSONScanner {
-    private let bytes: [UInt8]
+    /// Never read at `end` or behind it.
+    private let bytes: UnsafeRawBufferPointer
     private let start: Int
     private let end: Int
     private var index: Int
 
-    private init(_ bytes: [UInt8], _ range: Range<Int>) {
+    private init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
         self.bytes = bytes
         start = range.lowerBound
         end = range.upperBound
@@ -83,12 +85,14 @@ package struct JSONScanner {
         _ bytes: [UInt8], _ range: Range<Int>, into members: inout [JSONSpan]
     ) throws(JSONDefect) {
         members.removeAll(keepingCapacity: true)
-        var scanner = JSONScanner(bytes, range)
-        scanner.skipSpace()
-        try scanner.readMembers(&members)
-        scanner.skipSpace()
-        guard scanner.index == scanner.end else {
-            throw scanner.unexpected("the end after the object")
+        try bytes.withUnsafeBufferPointer { bytes throws(JSONDefect) in
+            var scanner = JSONScanner(UnsafeRawBufferPointer(bytes), range)
+            scanner.skipSpace()
+            try scanner.readMembers(&members)
+            scanner.skipSpace()
+            guard scanner.index == scanner.end else {
+                throw scanner.unexpected("the end after the object")
+            }
         }
         JSONScanner.dropRepeated(bytes, &members)
     }
@@ -134,10 +138,9 @@ package struct JSONScanner {
         if !hasEscapes, members.count <= 16 {
             var isRepeated = false
             for (place, member) in members.enumerated() {
-                for other in members[..<place]
-                where other.key.count == member.key.count
-                    && bytes[other.key].elementsEqual(bytes[member.key])
-                { isRepeated = true }
+                for other in members[..<place] where isSame(bytes, other.key, member.key) {
+                    isRepeated = true
+                }
             }
             if !isRepeated { return }
         }
@@ -165,46 +168,54 @@ package struct JSONScanner {
         members = kept
     }
 
-    /// The values of one JSON array, in order; nil for what is none. O(n)
-    package static func array(_ bytes: [UInt8]) -> [JSONValue]? {
-        var scanner = JSONScanner(bytes, bytes.indices)
-        scanner.skipSpace()
-        guard scanner.take("[") else { return nil }
-        var values: [JSONValue] = []
-        scanner.skipSpace()
-        if !scanner.take("]") {
-            repeat {
-                scanner.skipSpace()
-                guard let span = try? scanner.value(0..<0, false) else { return nil }
-                values.append(value(bytes, span))
-                scanner.skipSpace()
-            } while scanner.take(",")
-            guard scanner.take("]") else { return nil }
+    /// The values of the JSON array that a part of `bytes` is, in order, with empty keys; nil for what is none. O(n)
+    package static func array(_ bytes: [UInt8], _ range: Range<Int>) -> [JSONSpan]? {
+        var values: [JSONSpan] = []
+        let isArray = bytes.withUnsafeBytes { bytes in
+            var scanner = JSONScanner(bytes, range)
+            scanner.skipSpace()
+            guard scanner.take("[") else { return false }
+            scanner.skipSpace()
+            if !scanner.take("]") {
+                repeat {
+                    scanner.skipSpace()
+                    guard let span = try? scanner.value(0..<0, false) else { return false }
+                    values.append(span)
+                    scanner.skipSpace()
+                } while scanner.take(",")
+                guard scanner.take("]") else { return false }
+            }
+            scanner.skipSpace()
+            return scanner.index == scanner.end
         }
-        scanner.skipSpace()
-        return scanner.index == scanner.end ? values : nil
+        return isArray ? values : nil
     }
 
     /// Whether a text is one JSON value: what came from outside is not believed to be. O(n)
     package static func isValue(_ text: String) -> Bool { isValue(Array(text.utf8)) }
 
     package static func isValue(_ bytes: [UInt8]) -> Bool {
-        var scanner = JSONScanner(bytes, bytes.indices)
-        scanner.skipSpace()
-        guard (try? scanner.skipValue(depth: 0)) != nil else { return false }
-        scanner.skipSpace()
-        return scanner.index == scanner.end
+        bytes.withUnsafeBytes { bytes in
+            var scanner = JSONScanner(bytes, 0..<bytes.count)
+            scanner.skipSpace()
+            guard (try? scanner.skipValue(depth: 0)) != nil else { return false }
+            scanner.skipSpace()
+            return scanner.index == scanner.end
+        }
     }
 
     /// The text that `bytes` are the escaped inside of, or nil.
     package static func unescaped(_ bytes: [UInt8]) -> String? {
         let quote = UInt8(ascii: "\"")
         let quoted = [quote] + bytes + [quote]
-        var scanner = JSONScanner(quoted, quoted.indices)
-        guard let hasEscapes = try? scanner.skipString(), scanner.index == scanner.end else {
-            return nil
+        let hasEscapes = quoted.withUnsafeBytes { bytes -> Bool? in
+            var scanner = JSONScanner(bytes, 0..<bytes.count)
+            guard let hasEscapes = try? scanner.skipString(), scanner.index == scanner.end else {
+                return nil
+            }
+            return hasEscapes
         }
-        return text(quoted, 1..<quoted.count - 1, hasEscapes: hasEscapes)
+        return hasEscapes.map { text(quoted, 1..<quoted.count - 1, hasEscapes: $0) }
     }
 
     private func unexpected(_ what: String) -> JSONDefect {
@@ -215,6 +226,14 @@ package struct JSONScanner {
     }
 
     private func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) }
+
+    private func startsWith(_ word: StaticString) -> Bool {
+        let count = word.utf8CodeUnitCount
+        return index + count <= end
+            && isSame(
+                UnsafeRawBufferPointer(rebasing: bytes[index..<index + count]),
+                UnsafeRawBufferPointer(start: word.utf8Start, count: count))
+    }
 
     private mutating func skipSpace() {
         while index < end, JSONScanner.isSpace(bytes[index]) { index += 1 }
@@ -285,8 +304,8 @@ package struct JSONScanner {
         case UInt8(ascii: "["): try skipNested(depth: depth, close: "]", hasKeys: false)
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try skipNumber()
         default:
-            for word in ["true", "false", "null"] where bytes[index..<end].starts(with: word.utf8) {
-                index += word.utf8.count
+            for word: StaticString in ["true", "false", "null"] where startsWith(word) {
+                index += word.utf8CodeUnitCount
                 return
             }
             throw unexpected("a value")
@@ -338,12 +357,10 @@ extension JSONScanner {
     private mutating func skipString() throws(JSONDefect) -> Bool {
         guard take("\"") else { throw unexpected("a string") }
         var hasEscapes = false
-        while index < end {
+        while true {
+            skipPlain()
+            guard index < end else { throw unexpected("the end of a string") }
             let byte = bytes[index]
-            if byte > UInt8(ascii: "\\") || byte > UInt8(ascii: "\"") && byte < UInt8(ascii: "\\") {
-                index += 1
-                continue
-            }
             switch byte {
             case UInt8(ascii: "\""):
                 index += 1
@@ -361,16 +378,45 @@ extension JSONScanner {
                     throw unexpected("an escape")
                 }
                 index += 1
-            case 0..<32: throw unexpected("no control character in a string")
-            default: index += 1
+            default: throw unexpected("no control character in a string")
             }
         }
-        throw unexpected("the end of a string")
+    }
+
+    /// Moves to the next byte that is not just itself inside a string: a quote, a backslash, a control character.
+    private mutating func skipPlain() {
+        let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        // Eight bytes a step. The lowest bit of `found` is in the first byte that is 0 after the exclusive or, or that is below 32
+        // (Mycroft, 1987).
+        while index + 8 <= end {
+            let word = UInt64(
+                littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let (quote, slash) = (word ^ 0x2222_2222_2222_2222, word ^ 0x5C5C_5C5C_5C5C_5C5C)
+            let found =
+                ((quote &- ones) & ~quote | (slash &- ones) & ~slash
+                    | (word &- 0x2020_2020_2020_2020) & ~word) & highs
+            guard found == 0 else {
+                index += found.trailingZeroBitCount / 8
+                return
+            }
+            index += 8
+        }
+        while index < end, bytes[index] >= 32, bytes[index] != UInt8(ascii: "\""),
+            bytes[index] != UInt8(ascii: "\\")
+        {
+            index += 1
+        }
     }
 
     /// Appends the text of a string that was scanned, from inside its quotes.
     package static func unescape(
         _ bytes: [UInt8], _ range: Range<Int>, into result: inout [UInt8]
+    ) {
+        bytes.withUnsafeBytes { unescape($0, range, into: &result) }
+    }
+
+    private static func unescape(
+        _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, into result: inout [UInt8]
     ) {
         let scanner = JSONScanner(bytes, range)
         var index = range.lowerBound

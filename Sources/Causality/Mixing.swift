@@ -10,6 +10,11 @@ package func mixed(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
         index += 8
     }
     var rest = UInt64(bytes.count)
+    if bytes.count & 4 != 0 {
+        let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self)
+        rest = rest << 32 | UInt64(UInt32(littleEndian: word))
+        index += 4
+    }
     while index < bytes.count {
         rest = rest << 8 | UInt64(bytes[index])
         index += 1

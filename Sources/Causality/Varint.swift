@@ -12,6 +12,10 @@ package enum Varint {
         bytes.append(UInt8(truncatingIfNeeded: rest))
     }
 
+    /// Bytes of the longest number.
+    @inlinable
+    package static var bytesMax: Int { 10 }
+
     /// Stores at `offset`, which moves behind the number. Traps where there is no room.
     @inlinable @inline(__always)
     package static func store(

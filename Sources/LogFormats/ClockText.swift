@@ -78,9 +78,16 @@ enum ClockText {
 
     /// A count from 0 to `Limits.sequenceMax`, as a number or a string of digits; nil where it is none.
     static func count(_ bytes: [UInt8], _ span: JSONSpan) -> UInt64? {
-        guard span.kind == .number || span.kind == .string, !span.value.isEmpty else { return nil }
+        guard span.kind == .number || span.kind == .string else { return nil }
+        return count(bytes, span.value)
+    }
+
+    /// A count of digits only.
+    static func count(_ bytes: [UInt8], _ range: Range<Int>) -> UInt64? {
+        guard !range.isEmpty else { return nil }
         var value: UInt64 = 0
-        for byte in bytes[span.value] {
+        for index in range {
+            let byte = bytes[index]
             guard Bytes.isDigit(byte) else { return nil }
             let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
             let (sum, overflowToo) = tens.addingReportingOverflow(UInt64(byte - 48))

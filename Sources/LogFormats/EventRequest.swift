@@ -130,9 +130,8 @@ package struct EventRequest: Sendable, Hashable {
             guard token == nil else {
                 throw Defect(field: "tokens", "expected it or token, found both")
             }
-            guard case .array(let json) = value,
-                let elements = JSONScanner.array(Array(json.utf8))
-            else {
+            let bytes = Array(value.text.utf8)
+            guard case .array = value, let elements = JSONScanner.array(bytes, bytes.indices) else {
                 throw Defect(field: "tokens", "expected a list of strings, found \(value.kind)")
             }
             guard (1...Causality.Limits.causesMax).contains(elements.count) else {
@@ -142,11 +141,11 @@ package struct EventRequest: Sendable, Hashable {
             }
             var tokens: [String] = []
             for element in elements {
-                guard case .string(let text) = element else {
-                    throw Defect(
-                        field: "tokens", "expected strings, found \(element.kind) among them")
+                guard element.kind == .string else {
+                    let kind = JSONScanner.value(bytes, element).kind
+                    throw Defect(field: "tokens", "expected strings, found \(kind) among them")
                 }
-                tokens.append(text)
+                tokens.append(JSONScanner.text(bytes, element))
             }
             return tokens
         }

@@ -1,7 +1,7 @@
 import Causality
 
-/// How the keys of a log's JSON objects are called by us.
-struct FieldMap: Sendable {
+/// How the keys of a log's JSON objects are called by us. A class, since every line asks one: to hand it on copies nothing.
+final class FieldMap: Sendable {
     /// Our words; any other name is an attribute.
     enum Word: UInt8, CaseIterable, Sendable {
         case process, host, execution, kind, name, text, level, time, seq, clock, cause, causes
@@ -18,15 +18,17 @@ struct FieldMap: Sendable {
     /// Before the name of an attribute that is called as one of our words is, or nearly so.
     private static let attributePrefix = "attr."
 
-    /// What a key of the log is to us.
+    /// One thing that a key of the log means.
     enum Meaning: Hashable, Sendable {
         case word(Word)
         case attribute(String)
     }
 
     /// The keys of the log that mean something to us, or paths to nested ones; and what each means.
-    private var keys = ByteTable()
-    private var meanings: [[Meaning]] = []
+    private let keys: ByteTable
+    private let meanings: [[Meaning]]
+    /// By key: the word that it means, where it means nothing else.
+    private let words: [Word?]
     /// Those of the keys that may be paths, sorted.
     let paths: [String]
     /// The keys and paths that were named by somebody, sorted.
@@ -65,26 +67,44 @@ struct FieldMap: Sendable {
             found[word.text] = [.word(word)]
         }
         isRaw = true
-        add(found)
+        (keys, meanings, words) = FieldMap.tables(found)
     }
 
-    private mutating func add(_ found: [String: [Meaning]]) {
-        for (key, meaning) in found.sorted(by: { $0.key < $1.key }) {
-            _ = keys.intern(key)
-            meanings.append(meaning)
+    private static func tables(
+        _ found: [String: [Meaning]]
+    ) -> (ByteTable, [[Meaning]], [Word?]) {
+        var keys = ByteTable()
+        let sorted = found.sorted { $0.key < $1.key }
+        for (key, _) in sorted { _ = keys.intern(key) }
+        let words = sorted.map { _, meanings -> Word? in
+            if meanings.count == 1, case .word(let word) = meanings[0] { word } else { nil }
         }
+        return (keys, sorted.map(\.value), words)
     }
 
-    /// What a key of the log means to us; empty for what is an attribute by its own name. O(key).
-    func meanings(of key: String) -> [Meaning] {
-        keys.find(Array(key.utf8).span).map { meanings[$0] } ?? []
+    /// What a key of the log means to us.
+    enum KeyMeaning {
+        /// An attribute by its own name.
+        case nothing
+        case word(Word)
+        case several([Meaning])
     }
 
-    func meanings(of member: JSONSpan, _ bytes: [UInt8]) -> [Meaning] {
+    /// O(key).
+    func meaning(of key: String) -> KeyMeaning { meaning(keys.find(Array(key.utf8).span)) }
+
+    /// O(key).
+    func meaning(of member: JSONSpan, _ bytes: [UInt8]) -> KeyMeaning {
         if member.keyHasEscapes {
-            return meanings(of: JSONScanner.text(bytes, member.key, hasEscapes: true))
+            return meaning(of: JSONScanner.text(bytes, member.key, hasEscapes: true))
         }
-        return keys.find(bytes.span.extracting(member.key)).map { meanings[$0] } ?? []
+        return meaning(keys.find(bytes.span.extracting(member.key)))
+    }
+
+    private func meaning(_ number: Int?) -> KeyMeaning {
+        guard let number else { return .nothing }
+        if let word = words[number] { return .word(word) }
+        return .several(meanings[number])
     }
 
     private static func meaning(
@@ -111,7 +131,7 @@ struct FieldMap: Sendable {
         mapped = []
         self.isRaw = isRaw
         opensAttributes = !isRaw
-        add(keys.mapValues { [.word($0)] })
+        (self.keys, meanings, words) = FieldMap.tables(keys.mapValues { [.word($0)] })
     }
 
     /// Lightcone's own keys.
@@ -129,12 +149,7 @@ struct FieldMap: Sendable {
         for members: [JSONSpan], _ bytes: [UInt8]
     ) throws(RecordDefect) -> FieldMap {
         func has(_ key: StaticString) -> Bool {
-            members.contains { member in
-                guard !member.keyHasEscapes, member.key.count == key.utf8CodeUnitCount else {
-                    return false
-                }
-                return key.withUTF8Buffer { bytes[member.key].elementsEqual($0) }
-            }
+            members.contains { !$0.keyHasEscapes && isSame(bytes, $0.key, key) }
         }
         if has("process") { return own }
         if has("TracerIdentity"), has("VectorClock") { return tracing }

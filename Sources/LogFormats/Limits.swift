@@ -18,6 +18,8 @@ package enum Limits {
     static let processesMax = 4_096
     /// Bytes of names that are remembered, so that each is looked at once.
     static let keptNameBytesMax = 4 << 20
+    /// Words for levels and kinds that are remembered.
+    static let wordsKeptMax = 256
     /// Entries of clocks that are remembered, to tell what changed: 16 MiB.
     static let clockEntriesKeptMax = 1 << 20
     /// Lines whose keys are remembered, to suggest one where a field map names a key that is nowhere.

@@ -26,40 +26,45 @@ struct LineValues: Sendable {
         _ members: [JSONSpan], _ map: FieldMap, _ inner: inout [JSONSpan]
     ) throws(RecordDefect) {
         for member in members {
-            let meanings = map.meanings(of: member, bytes)
-            if meanings.isEmpty {
-                if map.opensAttributes, member.kind == .object,
-                    isKey(member, "attributes")
-                {
-                    do throws(JSONDefect) {
-                        try JSONScanner.scan(bytes, member.value, into: &inner)
-                    } catch {
-                        throw RecordDefect(error.reason)
-                    }
-                    for span in inner { add(span) }
-                } else {
+            switch map.meaning(of: member, bytes) {
+            case .word(let word): set(word, member)
+            case .several(let meanings): add(meanings, member)
+            case .nothing:
+                guard map.opensAttributes, member.kind == .object, isKey(member, "attributes")
+                else {
                     add(member)
+                    continue
                 }
-            } else {
-                add(meanings, member)
+                do throws(JSONDefect) {
+                    try JSONScanner.scan(bytes, member.value, into: &inner)
+                } catch {
+                    throw RecordDefect(error.reason)
+                }
+                for span in inner { add(span) }
             }
         }
         guard !map.paths.isEmpty else { return }
         let texts = members.map { key(of: $0) }
         for path in map.paths where !texts.contains(path) {
             guard let span = JSONScanner.span(at: path, bytes, members) else { continue }
-            add(map.meanings(of: path), span)
+            switch map.meaning(of: path) {
+            case .word(let word): set(word, span)
+            case .several(let meanings): add(meanings, span)
+            case .nothing: break
+            }
         }
+    }
+
+    private mutating func set(_ word: FieldMap.Word, _ span: JSONSpan) {
+        let isNull = span.kind == .literal && bytes[span.value.lowerBound] == UInt8(ascii: "n")
+        if !isNull { known[Int(word.rawValue)] = span }
     }
 
     private mutating func add(_ meanings: [FieldMap.Meaning], _ span: JSONSpan) {
         for meaning in meanings {
             switch meaning {
             case .attribute(let name): add(span, as: Array(name.utf8))
-            case .word(let word):
-                let isNull =
-                    span.kind == .literal && bytes[span.value].first == UInt8(ascii: "n")
-                if !isNull { known[Int(word.rawValue)] = span }
+            case .word(let word): set(word, span)
             }
         }
     }
@@ -82,8 +87,7 @@ struct LineValues: Sendable {
     private func sameKey(_ index: Int, _ span: JSONSpan, _ name: [UInt8]?) -> Bool {
         let known = attributes[index]
         if name == nil, renamed[index] == nil, !known.keyHasEscapes, !span.keyHasEscapes {
-            return known.key.count == span.key.count
-                && bytes[known.key].elementsEqual(bytes[span.key])
+            return isSame(bytes, known.key, span.key)
         }
         return (renamed[index] ?? Array(key(of: known).utf8)) == name ?? Array(key(of: span).utf8)
     }
@@ -92,8 +96,9 @@ struct LineValues: Sendable {
         JSONScanner.text(bytes, span.key, hasEscapes: span.keyHasEscapes)
     }
 
-    private func isKey(_ span: JSONSpan, _ text: String) -> Bool {
-        span.keyHasEscapes ? key(of: span) == text : bytes[span.key].elementsEqual(text.utf8)
+    private func isKey(_ span: JSONSpan, _ text: StaticString) -> Bool {
+        span.keyHasEscapes
+            ? key(of: span) == text.description : isSame(bytes, span.key, text)
     }
 
     func text(_ span: JSONSpan) -> String {
@@ -134,40 +139,21 @@ struct LineValues: Sendable {
         return sequence
     }
 
-    /// The events that `cause` and `causes` name, each once.
-    func causes(isRaw: Bool) throws(RecordDefect) -> [EventID] {
-        if self[.cause] == nil, self[.causes] == nil { return [] }
-        var texts: [String] = []
-        if let span = try named(.cause) { texts.append(text(span)) }
-        if let span = self[.causes] {
-            let values = span.kind == .array ? JSONScanner.array(Array(bytes[span.value])) : nil
-            let strings = (values ?? []).compactMap { value in
-                if case .string(let text) = value { text } else { nil }
-            }
-            guard let values, strings.count == values.count else {
-                throw RecordDefect(
-                    "the causes are \(kind(span)): expected an array of strings")
-            }
-            guard strings.count <= Causality.Limits.causesMax else {
-                throw RecordDefect(
-                    "\(strings.count) causes: expected at most \(Causality.Limits.causesMax)")
-            }
-            texts += strings
+    /// The names of events in `cause` and in `causes`. O(their bytes).
+    func causes() throws(RecordDefect) -> [JSONSpan] {
+        var found: [JSONSpan] = []
+        if let span = try named(.cause) { found.append(span) }
+        guard let span = self[.causes] else { return found }
+        guard span.kind == .array, let elements = JSONScanner.array(bytes, span.value),
+            elements.allSatisfy({ $0.kind == .string })
+        else {
+            throw RecordDefect("the causes are \(kind(span)): expected an array of strings")
         }
-        var causes: [EventID] = []
-        for text in texts {
-            guard var cause = EventID(text: text) else {
-                throw RecordDefect(
-                    "the cause is \(Bytes.quoted(text)): expected PROCESS:SEQ with a SEQ from 1 to "
-                        + "\(Causality.Limits.sequenceMax)")
-            }
-            if isRaw, let colon = text.lastIndex(of: ":") {
-                cause.process = ProcessID(name: String(text[..<colon]))
-            }
-            try EventLimits.checkName(cause.process.name, "a process name in the cause")
-            if !causes.contains(cause) { causes.append(cause) }
+        guard elements.count <= Causality.Limits.causesMax else {
+            throw RecordDefect(
+                "\(elements.count) causes: expected at most \(Causality.Limits.causesMax)")
         }
-        return causes
+        return found + elements
     }
 
     /// Throws where text and attributes exceed a limit.

@@ -43,12 +43,12 @@ struct LogProcesses: Sendable {
         return lines.count - 1
     }
 
-    /// The index of the process that some bytes stand for, which `key` makes of them when they come for the first time. O(bytes).
-    mutating func index(
-        ofText text: Span<UInt8>, _ key: () throws(RecordDefect) -> ProcessKey
-    ) throws(RecordDefect) -> Int {
-        if let known = indexOfText.find(text) { return lineOfText[known] }
-        let line = index(of: try key())
+    /// The index of the process that some bytes stand for; nil where they come for the first time. O(bytes).
+    func index(ofText text: Span<UInt8>) -> Int? { indexOfText.find(text).map { lineOfText[$0] } }
+
+    /// The index of a process, which `text` stands for from now on. O(bytes).
+    mutating func index(of key: ProcessKey, forText text: Span<UInt8>) -> Int {
+        let line = index(of: key)
         // Texts that nobody repeats must not fill the memory.
         if indexOfText.byteCount > Limits.keptNameBytesMax {
             indexOfText.removeAll()
@@ -83,14 +83,14 @@ struct LogProcesses: Sendable {
 
     /// The number of a process's name. O(bytes).
     mutating func name(
-        _ bytes: Span<UInt8>, isRaw: Bool
+        _ bytes: Span<UInt8>, isRaw: Bool, _ what: String = "in the clock a process name"
     ) throws(RecordDefect) -> Int {
         if let known = isRaw ? rawNames.find(bytes) : textNames.find(bytes) {
             return isRaw ? idOfRaw[known] : idOfText[known]
         }
         let text = bytes.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
         let id = isRaw ? ProcessID(name: text) : ProcessID(text: text)
-        try EventLimits.checkName(id.name, "in the clock a process name")
+        try EventLimits.checkName(id.name, what)
         if rawNames.byteCount + textNames.byteCount > Limits.keptNameBytesMax { forgetNames() }
         let number = number(of: id)
         if isRaw {
@@ -118,7 +118,8 @@ struct LogProcesses: Sendable {
         (idOfRaw, idOfText) = ([], [])
     }
 
-    private mutating func reference(_ name: Int, in batch: inout EventBatch) -> Int {
+    /// What a name is referred to by in a batch.
+    mutating func reference(_ name: Int, in batch: inout EventBatch) -> Int {
         if referenceGeneration != batch.generation {
             for index in references.indices { references[index] = -1 }
             referenceGeneration = batch.generation
@@ -131,30 +132,30 @@ struct LogProcesses: Sendable {
     /// the whole clock was appended. O(entries).
     mutating func diff(_ line: Int, _ clock: LogClock, into batch: inout EventBatch) -> UInt64 {
         let slot = slot(line, in: &batch)
-        let known = lines[line]
-        guard known.written > 0, known.written < clock.own,
-            batch.mayGoOn(slot, from: known.written)
+        let written = lines[line].written
+        guard written > 0, written < clock.own, batch.mayGoOn(slot, from: written)
         else {
             for entry in clock.entries {
                 batch.appendChange(reference(entry.name, in: &batch), entry.value)
             }
             return 0
         }
-        if known.clock.count == clock.entries.count,
-            zip(known.clock, clock.entries).allSatisfy({ $0.name == $1.name })
+        let known = lines[line].clock
+        if known.count == clock.entries.count,
+            zip(known, clock.entries).allSatisfy({ $0.name == $1.name })
         {
             // Nearly always: a source writes its entries in one order.
-            for (old, new) in zip(known.clock, clock.entries) where old.value != new.value {
+            for (old, new) in zip(known, clock.entries) where old.value != new.value {
                 batch.appendChange(reference(new.name, in: &batch), new.value)
             }
-            return known.written
+            return written
         }
-        var old = Dictionary(known.clock.map { ($0.name, $0.value) }) { $1 }
+        var old = Dictionary(known.map { ($0.name, $0.value) }) { $1 }
         for entry in clock.entries where old.removeValue(forKey: entry.name) != entry.value {
             batch.appendChange(reference(entry.name, in: &batch), entry.value)
         }
         for name in old.keys.sorted() { batch.appendChange(reference(name, in: &batch), 0) }
-        return known.written
+        return written
     }
 
     /// Notes the event that was written last.

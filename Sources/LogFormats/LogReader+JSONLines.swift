@@ -19,16 +19,17 @@ extension LogReader {
         values.begin(bytes)
         try values.read(members, map, &innerMembers)
         let line = try processLine(map)
-        let process = processes.lines[line].key.process
-        let causes = try values.causes(isRaw: map.isRaw)
+        let causes = try self.causes(isRaw: map.isRaw)
         let time = values.describing(.time) { LogReader.time(bytes, $0)?.nanoseconds }
         let level = values.describing(.level) { span in
-            span.kind == .string ? Level(text: JSONScanner.text(bytes, span))?.rawValue : nil
+            span.kind == .string ? levels.meaning(bytes, span) { Level(text: $0) } : nil
         }
-        let kind = values.describing(.kind) { EventKind(text: JSONScanner.text(bytes, $0)) }
+        let kind = values.describing(.kind) { span in
+            kinds.meaning(bytes, span) { EventKind(text: $0) }
+        }
         let given = try values.sequence()
         try values.checkLimits()
-        var clock = try self.clock(of: process, given, isRaw: map.isRaw)
+        var clock = try self.clock(of: line, given, isRaw: map.isRaw)
         let speaks = kind != nil || !causes.isEmpty || declaresMessages
         var stamp = clock != nil ? Stamp.complete : speaks ? .chained : .silent
         let sequence = try processes.sequence(of: line, given: clock?.own ?? given)
@@ -39,14 +40,14 @@ extension LogReader {
         if clock == nil { clock = LogClock(own: sequence) }
         let predecessor = processes.diff(line, clock!, into: &sink.batch)
         for cause in causes {
-            let reference = sink.batch.reference(.named(cause.process))
-            sink.batch.appendCause(reference, cause.sequence, .key)
+            let reference = processes.reference(cause.name, in: &sink.batch)
+            sink.batch.appendCause(reference, cause.value, .key)
         }
         values.append(to: &sink.batch)
         sink.batch.endRow(
             slot: processes.slot(line, in: &sink.batch), sequence: sequence,
             kind: kind ?? (causes.isEmpty ? .unsaid : .receive), time: time ?? EventBatch.noTime,
-            level: level ?? 0, stamp: stamp, name: values.name(in: &sink.batch),
+            level: level?.rawValue ?? 0, stamp: stamp, name: values.name(in: &sink.batch),
             predecessor: predecessor)
         processes.note(line, sequence, clock!)
     }
@@ -81,17 +82,16 @@ extension LogReader {
         add(name)
         add(host)
         add(execution)
-        let (options, values, text) = (options, values, processText)
-        return try processes.index(ofText: text.span) { () throws(RecordDefect) in
-            let written = values.text(name)
-            let process = map.isRaw ? ProcessID(name: written) : ProcessID(text: written)
-            let key = ProcessKey(
-                execution: execution.map { values.text($0) } ?? options.execution,
-                host: options.host ?? host.map { values.text($0) } ?? process.name,
-                process: process)
-            try EventLimits.check(key)
-            return key
-        }
+        if let known = processes.index(ofText: processText.span) { return known }
+        let written = values.text(name)
+        let process = map.isRaw ? ProcessID(name: written) : ProcessID(text: written)
+        let key = ProcessKey(
+            execution: execution.map { values.text($0) } ?? options.execution,
+            host: options.host ?? host.map { values.text($0) } ?? process.name,
+            process: process)
+        try EventLimits.check(key)
+        let text = processText
+        return processes.index(of: key, forText: text.span)
     }
 
     private mutating func add(_ part: JSONSpan?) {
@@ -100,8 +100,42 @@ extension LogReader {
         processText.append(0)
     }
 
+    /// The events that the line names as its causes, each once: the numbers of their processes' names, and theirs.
+    private mutating func causes(isRaw: Bool) throws(RecordDefect) -> [LogClock.Entry] {
+        if values[.cause] == nil, values[.causes] == nil { return [] }
+        var causes: [LogClock.Entry] = []
+        for span in try values.causes() {
+            let cause: LogClock.Entry
+            if span.hasEscapes {
+                let text = Array(values.text(span).utf8)
+                cause = try self.cause(text, text.indices, isRaw: isRaw)
+            } else {
+                cause = try self.cause(values.bytes, span.value, isRaw: isRaw)
+            }
+            if !causes.contains(cause) { causes.append(cause) }
+        }
+        return causes
+    }
+
+    private mutating func cause(
+        _ bytes: [UInt8], _ text: Range<Int>, isRaw: Bool
+    ) throws(RecordDefect) -> LogClock.Entry {
+        guard let colon = text.last(where: { bytes[$0] == UInt8(ascii: ":") }),
+            colon > text.lowerBound,
+            let sequence = ClockText.count(bytes, colon + 1..<text.upperBound), sequence > 0
+        else {
+            throw RecordDefect(
+                "the cause is \(Bytes.quoted(Bytes.string(bytes, text))): expected PROCESS:SEQ with a SEQ from "
+                    + "1 to \(Causality.Limits.sequenceMax)")
+        }
+        let name = try processes.name(
+            bytes.span.extracting(text.lowerBound..<colon), isRaw: isRaw,
+            "a process name in the cause")
+        return LogClock.Entry(name: name, value: sequence)
+    }
+
     private mutating func clock(
-        of process: ProcessID, _ sequence: UInt64?, isRaw: Bool
+        of line: Int, _ sequence: UInt64?, isRaw: Bool
     ) throws(RecordDefect) -> LogClock? {
         guard let span = values[.clock] else { return nil }
         let members: ClockMembers
@@ -113,6 +147,7 @@ extension LogReader {
         default:
             throw RecordDefect("the clock is \(values.kind(span)): expected an object")
         }
+        let process = processes.lines[line].key.process
         return try ClockText.clock(
             members, of: process, sequence: sequence, isRaw: isRaw, &processes)
     }

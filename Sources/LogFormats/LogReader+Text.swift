@@ -14,7 +14,7 @@ extension LogReader {
         sink.batch.endRow(
             slot: processes.slot(line, in: &sink.batch), sequence: sequence, kind: .unsaid,
             time: Timestamp.leading(bytes, range)?.nanoseconds ?? EventBatch.noTime,
-            level: LogReader.level(bytes, range)?.rawValue ?? 0, stamp: .silent,
+            level: level(bytes, range)?.rawValue ?? 0, stamp: .silent,
             predecessor: predecessor)
         processes.note(line, sequence, clock)
     }
@@ -32,34 +32,36 @@ extension LogReader {
 
     /// The first word in the beginning of a line that is a level in capitals or in brackets, or
     /// nil.
-    static func level(_ bytes: [UInt8], _ line: Range<Int>) -> Level? {
+    private mutating func level(_ bytes: [UInt8], _ line: Range<Int>) -> Level? {
         let end = min(line.upperBound, line.lowerBound + Limits.levelBytesMax)
         var index = line.lowerBound
         while index < end {
-            var wordEnd = index
-            while wordEnd < line.upperBound, wordEnd - index < Limits.levelBytesMax,
-                Bytes.isWord(bytes[wordEnd])
-            {
-                wordEnd += 1
+            let start = index
+            let wordEnd = min(line.upperBound, start + Limits.levelBytesMax)
+            var isCapital = true
+            while index < wordEnd, Bytes.isWord(bytes[index]) {
+                if !(65...90).contains(bytes[index]) { isCapital = false }
+                index += 1
             }
-            if wordEnd > index {
-                let word = bytes[index..<wordEnd]
-                let isCapital = word.allSatisfy { (65...90).contains($0) }
+            if (3...11).contains(index - start), beginsLikeALevel(bytes[start]) {
                 let isBracketed =
-                    index > line.lowerBound && bytes[index - 1] == UInt8(ascii: "[")
-                    && wordEnd < line.upperBound && bytes[wordEnd] == UInt8(ascii: "]")
-                if isCapital || isBracketed, let level = level(word) { return level }
+                    start > line.lowerBound && bytes[start - 1] == UInt8(ascii: "[")
+                    && index < line.upperBound && bytes[index] == UInt8(ascii: "]")
+                if isCapital || isBracketed,
+                    let level = levels.meaning(bytes, start..<index, { Level(text: $0) })
+                {
+                    return level
+                }
             }
-            index = wordEnd + 1
+            index += 1
         }
         return nil
     }
 
-    /// The level that a word names: looked up only where it is as long as one of them, and begins like one.
-    private static func level(_ word: ArraySlice<UInt8>) -> Level? {
-        guard (3...11).contains(word.count), let first = word.first,
-            "tvfdinwesca p".utf8.contains(first | 0x20)
-        else { return nil }
-        return Level(text: String(decoding: word, as: UTF8.self))
+    private func beginsLikeALevel(_ byte: UInt8) -> Bool {
+        switch Unicode.Scalar(byte | 0x20) {
+        case "t", "v", "f", "d", "i", "n", "w", "e", "s", "c", "a", "p": true
+        default: false
+        }
     }
 }

@@ -52,6 +52,8 @@ package struct LogReader: Sendable {
     var textProcess: Int?
     var innerMembers: [JSONSpan] = []
     var values = LineValues()
+    var levels = WordMeanings<Level>()
+    var kinds = WordMeanings<EventKind>()
     /// The bytes by which the process of a line is found.
     var processText: [UInt8] = []
 

@@ -22,59 +22,56 @@ enum FrameContent {
     private static func names(
         _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
     ) {
-        let used = Set(frame.rows.map { batch.nameNumbers[$0] })
-        let numbers = write(batch.names, used, &writer)
+        var isUsed = [Bool](repeating: false, count: batch.names.count)
+        for row in frame.rows { isUsed[Int(batch.nameNumbers[row])] = true }
+        let numbers = write(batch.names, isUsed, &writer).numbers
         for row in frame.rows { writer.varint(numbers[Int(batch.nameNumbers[row])]) }
     }
 
-    /// Writes the entries of a table that are used, sorted; their new numbers, by their old ones.
+    /// Writes the entries of a table that are used, sorted. Returns how many, and their new numbers by their old ones.
     private static func write(
-        _ table: ByteTable, _ used: Set<UInt32>, _ writer: inout ByteWriter
-    ) -> [Int] {
-        let sorted = used.sorted { table[Int($0)].lexicographicallyPrecedes(table[Int($1)]) }
+        _ table: ByteTable, _ isUsed: [Bool], _ writer: inout ByteWriter
+    ) -> (count: Int, numbers: [Int]) {
+        let sorted = isUsed.indices.filter { isUsed[$0] }
+            .sorted { table[$0].lexicographicallyPrecedes(table[$1]) }
         writer.varint(sorted.count)
-        for number in sorted { writer.varint(table.range(Int(number)).count) }
-        for number in sorted { writer.bytes(table[Int(number)]) }
+        for number in sorted { writer.varint(table.range(number).count) }
+        for number in sorted { writer.bytes(table[number]) }
         var numbers = [Int](repeating: 0, count: table.count)
-        for (place, number) in sorted.enumerated() { numbers[Int(number)] = place }
-        return numbers
+        for (place, number) in sorted.enumerated() { numbers[number] = place }
+        return (sorted.count, numbers)
     }
 
     private static func attributes(
         _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
     ) {
-        var used: Set<UInt32> = []
+        var isUsed = [Bool](repeating: false, count: batch.keys.count)
         for row in frame.rows {
             for index in batch.attributeStarts[row]..<batch.attributeStarts[row + 1] {
-                used.insert(batch.attributes[index].key)
+                isUsed[Int(batch.attributes[index].key)] = true
             }
         }
-        let numbers = write(batch.keys, used, &writer)
-        var shapeOf: [[Int]: Int] = [:]
-        var shapes: [[Int]] = []
-        var columns = [[Range<Int>]](repeating: [], count: 2 * used.count)
+        let (keyCount, numbers) = write(batch.keys, isUsed, &writer)
+        // Each shape as it is written: rows have few.
+        var shapes = ByteTable()
+        var shape = ByteWriter()
+        var columns = [[Range<Int>]](repeating: [], count: 2 * keyCount)
         var ofRows: [Int] = []
         ofRows.reserveCapacity(frame.rows.count)
         for row in frame.rows {
-            let shape = (batch.attributeStarts[row]..<batch.attributeStarts[row + 1]).map { index in
+            let range = batch.attributeStarts[row]..<batch.attributeStarts[row + 1]
+            shape.removeAll(keepingCapacity: true)
+            shape.varint(range.count)
+            for index in range {
                 let attribute = batch.attributes[index]
                 let column = 2 * numbers[Int(attribute.key)] + (attribute.isJSON ? 1 : 0)
                 columns[column].append(batch.value(index, ofRow: row))
-                return column
+                shape.varint(column)
             }
-            if let known = shapeOf[shape] {
-                ofRows.append(known)
-            } else {
-                shapeOf[shape] = shapes.count
-                ofRows.append(shapes.count)
-                shapes.append(shape)
-            }
+            ofRows.append(shapes.intern(shape.bytes.span))
         }
         writer.varint(shapes.count)
-        for shape in shapes {
-            writer.varint(shape.count)
-            for column in shape { writer.varint(column) }
-        }
+        for shape in 0..<shapes.count { writer.bytes(shapes[shape]) }
         for shape in ofRows { writer.varint(shape) }
         for column in columns where !column.isEmpty {
             TextColumn(batch.content, column).encode(&writer)

@@ -143,18 +143,21 @@ extension EventBatch {
         writer.byte(hasTime ? 1 : 0)
         if hasTime { writer.zigzag(times[row]) }
         writer.byte(levels[row])
-        func add(_ bytes: ArraySlice<UInt8>) {
-            writer.varint(bytes.count)
-            writer.bytes(bytes)
-        }
-        add(names[Int(nameNumbers[row])])
-        add(content[text(row)])
+        let name = Int(nameNumbers[row])
         let range = attributeStarts[row]..<attributeStarts[row + 1]
-        writer.varint(range.count)
-        for index in range {
-            writer.byte(attributes[index].isJSON ? 1 : 0)
-            add(keys[Int(attributes[index].key)])
-            add(content[value(index, ofRow: row)])
+        var size = names.range(name).count + contentStarts[row + 1] - contentStarts[row]
+        for index in range { size += keys.range(Int(attributes[index].key)).count }
+        writer.append(atMost: size + 3 * (1 + range.count) * Varint.bytesMax) { writer in
+            content.withUnsafeBytes { content in
+                names.write(name, &writer)
+                writer.counted(content, text(row))
+                writer.varint(range.count)
+                for index in range {
+                    writer.byte(attributes[index].isJSON ? 1 : 0)
+                    keys.write(Int(attributes[index].key), &writer)
+                    writer.counted(content, value(index, ofRow: row))
+                }
+            }
         }
     }
 

@@ -17,7 +17,7 @@ struct TextColumn {
 
     static let hole: UInt8 = 0x11
     /// Variables of one text: one of more is not split.
-    private static let variablesMax = 64
+    fileprivate static let variablesMax = 64
     /// Rows by which it is judged whether a dictionary pays.
     private static let sampledMax = 512
     /// The same for templates: programs have some hundreds, so that of few rows nearly each has one of its own.
@@ -32,7 +32,7 @@ struct TextColumn {
     /// O(bytes).
     func encode(_ writer: inout ByteWriter) {
         guard let first = ranges.first else { return writer.byte(3) }
-        if ranges.allSatisfy({ isSame($0, first) }) {
+        if ranges.allSatisfy({ isSame(source, $0, first) }) {
             writer.byte(0)
             writer.varint(first.count)
             writer.bytes(source[first])
@@ -50,10 +50,6 @@ struct TextColumn {
             for range in ranges { writer.varint(range.count) }
             for range in ranges { writer.bytes(source[range]) }
         }
-    }
-
-    private func isSame(_ a: Range<Int>, _ b: Range<Int>) -> Bool {
-        a.count == b.count && source[a].elementsEqual(source[b])
     }
 
     /// The distinct texts, where they are few: at most one for four rows.
@@ -87,13 +83,19 @@ private struct TextParts {
 
     /// nil where a text cannot be split, or where the split only costs: a few rows of each template at least.
     init?(_ source: [UInt8], _ ranges: [Range<Int>], sampledMax: Int) {
-        var template: [UInt8] = []
         templateOf.reserveCapacity(ranges.count)
         variableStarts.reserveCapacity(ranges.count + 1)
+        let classes = TextParts.classes
+        var room = [UInt8](repeating: 0, count: ranges.reduce(0) { max($0, $1.count) })
         for range in ranges {
-            template.removeAll(keepingCapacity: true)
-            guard split(source, range, into: &template) else { return nil }
-            templateOf.append(templates.intern(template.span))
+            let length = source.withUnsafeBytes { source in
+                room.withUnsafeMutableBytes { room -> Int? in
+                    var template = RawWriter(room)
+                    return split(source, range, classes, into: &template) ? template.count : nil
+                }
+            }
+            guard let length else { return nil }
+            templateOf.append(templates.intern(room.span.extracting(..<length)))
             variableStarts.append(variables.count)
             if templateOf.count == sampledMax, templates.count > sampledMax / 2 { return nil }
         }
@@ -110,14 +112,15 @@ private struct TextParts {
         }
     }
 
+    /// Splits one text; the template has at most as many bytes. False where it cannot be split.
     private mutating func split(
-        _ source: [UInt8], _ range: Range<Int>, into template: inout [UInt8]
+        _ source: UnsafeRawBufferPointer, _ range: Range<Int>, _ classes: [UInt8],
+        into template: inout RawWriter
     ) -> Bool {
         let first = variables.count
         var index = range.lowerBound
         // Where the part begins that the template has as it stands.
         var literal = index
-        let classes = TextParts.classes
         while index < range.upperBound {
             let start = index
             var seen: UInt8 = 0
@@ -131,17 +134,15 @@ private struct TextParts {
                 index += 1
             }
             if seen & 2 != 0 {
-                template.append(contentsOf: source[literal..<start])
-                template.append(TextColumn.hole)
+                template.bytes(source, literal..<start)
+                template.byte(TextColumn.hole)
                 variables.append(start..<index)
                 literal = index
             }
             index += 1
         }
-        if literal < range.upperBound {
-            template.append(contentsOf: source[literal..<range.upperBound])
-        }
-        return variables.count - first <= 64
+        if literal < range.upperBound { template.bytes(source, literal..<range.upperBound) }
+        return variables.count - first <= TextColumn.variablesMax
     }
 
     func encode(_ source: [UInt8], _ writer: inout ByteWriter) {
@@ -157,12 +158,21 @@ private struct TextParts {
             rows[next[index]] = row
             next[index] += 1
         }
-        for template in 0..<templates.count {
-            let own = rows[starts[template]..<starts[template + 1]]
-            guard let first = own.first else { continue }
-            for slot in 0..<(variableStarts[first + 1] - variableStarts[first]) {
-                for row in own { writer.varint(variables[variableStarts[row] + slot].count) }
-                for row in own { writer.bytes(source[variables[variableStarts[row] + slot]]) }
+        let size = variables.reduce(16) { $0 + $1.count + Varint.byteCount(UInt64($1.count)) }
+        writer.append(atMost: size + Varint.bytesMax) { writer in
+            source.withUnsafeBytes { source in
+                for template in 0..<templates.count {
+                    let own = rows[starts[template]..<starts[template + 1]]
+                    guard let first = own.first else { continue }
+                    for slot in 0..<(variableStarts[first + 1] - variableStarts[first]) {
+                        for row in own {
+                            writer.varint(variables[variableStarts[row] + slot].count)
+                        }
+                        for row in own {
+                            writer.bytes(source, variables[variableStarts[row] + slot])
+                        }
+                    }
+                }
             }
         }
     }
