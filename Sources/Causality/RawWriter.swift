@@ -53,9 +53,7 @@ package struct RawWriter {
 
 extension ByteWriter {
     /// Appends what `body` writes, at most `count` bytes. O(count)
-    package mutating func append(
-        atMost count: Int, _ body: (inout RawWriter) -> Void
-    ) {
+    package mutating func append(atMost count: Int, _ body: (inout RawWriter) -> Void) {
         let start = bytes.count
         bytes.append(contentsOf: repeatElement(0, count: count))
         let written = bytes.withUnsafeMutableBytes { all in
@@ -64,5 +62,12 @@ extension ByteWriter {
             return writer.count
         }
         bytes.removeLast(count - written)
+    }
+
+    /// Each as LEB128. Traps where one is negative. O(n)
+    package mutating func varints(_ values: [Int]) {
+        append(atMost: values.count * Varint.bytesMax) { writer in
+            for value in values { writer.varint(value) }
+        }
     }
 }

@@ -25,7 +25,7 @@ enum FrameContent {
         var isUsed = [Bool](repeating: false, count: batch.names.count)
         for row in frame.rows { isUsed[Int(batch.nameNumbers[row])] = true }
         let numbers = write(batch.names, isUsed, &writer).numbers
-        for row in frame.rows { writer.varint(numbers[Int(batch.nameNumbers[row])]) }
+        writer.varints(frame.rows.map { numbers[Int(batch.nameNumbers[$0])] })
     }
 
     /// Writes the entries of a table that are used, sorted. Returns how many, and their new numbers by their old ones.
@@ -35,7 +35,7 @@ enum FrameContent {
         let sorted = isUsed.indices.filter { isUsed[$0] }
             .sorted { table[$0].lexicographicallyPrecedes(table[$1]) }
         writer.varint(sorted.count)
-        for number in sorted { writer.varint(table.range(number).count) }
+        writer.varints(sorted.map { table.range($0).count })
         for number in sorted { writer.bytes(table[number]) }
         var numbers = [Int](repeating: 0, count: table.count)
         for (place, number) in sorted.enumerated() { numbers[number] = place }
@@ -72,7 +72,7 @@ enum FrameContent {
         }
         writer.varint(shapes.count)
         for shape in 0..<shapes.count { writer.bytes(shapes[shape]) }
-        for shape in ofRows { writer.varint(shape) }
+        writer.varints(ofRows)
         for column in columns where !column.isEmpty {
             TextColumn(batch.content, column).encode(&writer)
         }

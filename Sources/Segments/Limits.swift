@@ -20,6 +20,8 @@ package enum Limits {
     package static let segmentDaySeconds = 86_400
     /// Events of one run between two steps of its chain.
     package static let chainStepEvents = 4_096
+    /// Bytes of canonical rows that are hashed at once.
+    static let hashedBytesMin = 16 << 10
     /// Bytes that a footer may take: a chain for each run of the largest segment.
     package static let footerBytesMax = 64 << 20
     /// Unmatched lines that one checkpoint shows; further ones are counted.

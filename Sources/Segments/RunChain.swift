@@ -35,11 +35,15 @@ package struct RunChain: Hashable, Sendable {
         hash.value.update(data: segment.bytes)
     }
 
-    /// Takes in one event's canonical row.
-    mutating func append(_ row: UnsafeRawBufferPointer) {
-        hash.value.update(bufferPointer: row)
-        eventCount += 1
-        if eventCount % Limits.chainStepEvents == 0 { step() }
+    /// How many events the next step still takes.
+    var roomInStep: Int { Limits.chainStepEvents - eventCount % Limits.chainStepEvents }
+
+    /// Takes in the canonical rows of the next events, at most `roomInStep`.
+    mutating func append(_ rows: [UInt8], events: Int) {
+        precondition(events <= roomInStep)
+        rows.withUnsafeBytes { hash.value.update(bufferPointer: $0) }
+        eventCount += events
+        if eventCount % Limits.chainStepEvents == 0, events > 0 { step() }
     }
 
     private mutating func step() {
@@ -80,9 +84,9 @@ struct RunChains: Sendable {
             let key = batch.processes[slot]
             let run = ChainedRun(execution: key.execution, run: key.identity)
             var chain = chains.removeValue(forKey: run) ?? RunChain(segment: segment)
+            var events = 0
             for index in place..<place + count {
                 let row = frame.rows[index]
-                writer.removeAll(keepingCapacity: true)
                 let isWhole =
                     wholes.contains(row)
                     || index == place && frame.predecessor(slot, batch) == 0
@@ -92,7 +96,15 @@ struct RunChains: Sendable {
                     frame.rulings, at: index, &nextRuling, batch, hasEvidence: false, &writer)
                 writer.byte(isWhole ? 1 : 0)
                 batch.writeChanges(row, &writer)
-                writer.bytes.withUnsafeBytes { chain.append($0) }
+                events += 1
+                // Many small rows are hashed at once.
+                if events == chain.roomInStep || index == place + count - 1
+                    || writer.count >= Limits.hashedBytesMin
+                {
+                    chain.append(writer.bytes, events: events)
+                    writer.removeAll(keepingCapacity: true)
+                    events = 0
+                }
             }
             chains[run] = chain
             place += count

@@ -41,13 +41,13 @@ struct TextColumn {
         if let (table, indexes) = dictionary() {
             writer.byte(1)
             TextColumn.write(table, &writer)
-            for index in indexes { writer.varint(index) }
+            writer.varints(indexes)
         } else if let parts = TextParts(source, ranges, sampledMax: Self.templateSampleMax) {
             writer.byte(2)
             parts.encode(source, &writer)
         } else {
             writer.byte(3)
-            for range in ranges { writer.varint(range.count) }
+            writer.varints(ranges.map(\.count))
             for range in ranges { writer.bytes(source[range]) }
         }
     }
@@ -67,7 +67,7 @@ struct TextColumn {
 
     static func write(_ table: ByteTable, _ writer: inout ByteWriter) {
         writer.varint(table.count)
-        for index in 0..<table.count { writer.varint(table.range(index).count) }
+        writer.varints((0..<table.count).map { table.range($0).count })
         for index in 0..<table.count { writer.bytes(table[index]) }
     }
 }
@@ -147,7 +147,7 @@ private struct TextParts {
 
     func encode(_ source: [UInt8], _ writer: inout ByteWriter) {
         TextColumn.write(templates, &writer)
-        for index in templateOf { writer.varint(index) }
+        writer.varints(templateOf)
         // The rows of each template, together.
         var starts = [Int](repeating: 0, count: templates.count + 1)
         for index in templateOf { starts[index + 1] += 1 }
