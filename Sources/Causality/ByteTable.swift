@@ -77,11 +77,22 @@ package struct ByteTable: Sendable {
     private func isEqual(_ index: Int, _ key: Span<UInt8>) -> Bool {
         let range = range(index)
         guard range.count == key.count else { return false }
-        return bytes.withUnsafeBufferPointer { mine in
-            key.withUnsafeBufferPointer { other in
-                UnsafeBufferPointer(rebasing: mine[range]).elementsEqual(other)
+        let (mine, other) = (bytes.span.bytes, key.bytes)
+        var place = 0
+        // In words: most keys that are looked up are there, so that all of their bytes are compared.
+        while place + 8 <= range.count {
+            let word = mine.unsafeLoadUnaligned(
+                fromByteOffset: range.lowerBound + place, as: UInt64.self)
+            guard word == other.unsafeLoadUnaligned(fromByteOffset: place, as: UInt64.self) else {
+                return false
             }
+            place += 8
         }
+        while place < range.count {
+            guard bytes[range.lowerBound + place] == key[place] else { return false }
+            place += 1
+        }
+        return true
     }
 
     private mutating func grow() {
