@@ -221,7 +221,8 @@ let package = Package(
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "Agent", "Causality", "Disks", "Segments", "Shipping", "SimulatedHistories",
+                "Agent", "Causality", "Disks", "Journals", "Segments", "Shipping",
+                "SimulatedHistories",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],

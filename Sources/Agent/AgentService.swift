@@ -19,6 +19,7 @@ package struct AgentService: Sendable {
     /// what can be shipped within `Limits.drainSecondsMax` is.
     package func run() async throws {
         try configuration.check()
+        raiseOpenFilesMax(to: Limits.openFilesMax)
         let recorder = try SourceRecorder(configuration, logger: logger)
         let shipper = Shipper(
             index: recorder.index, transport: HTTPTransport(collector: configuration.collector),
@@ -53,8 +54,9 @@ private struct Following: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
-                let hasRead = await recorder.tick(Uptime.seconds, wall: .now())
-                if !hasRead { try? await Task.sleep(for: .milliseconds(Limits.pollMilliseconds)) }
+                if await recorder.tick(Uptime.seconds, wall: .now()) { continue }
+                let seconds = await recorder.restSeconds(Uptime.seconds)
+                try? await Task.sleep(for: .seconds(seconds))
             }
         }
         await recorder.drain(Uptime.seconds, wall: .now())

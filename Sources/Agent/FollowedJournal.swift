@@ -23,7 +23,7 @@ final class FollowedJournal {
     /// Chunks below this number were given back.
     private var releasedChunk: UInt64 = 0
     /// When to look again; what yields nothing is looked at less and less often.
-    private var nextLookSeconds = 0.0
+    private(set) var nextLookSeconds = 0.0
     private var quietSince: Double?
     private var nextEndSeconds = 0.0
 
@@ -64,6 +64,11 @@ final class FollowedJournal {
 
     /// The process, once something was read.
     var key: ProcessKey? { reader.key }
+
+    /// Whether it has a file open from one look to the next.
+    var isFileOpen: Bool { reader.file != nil }
+
+    func closeFile() { reader.closeFile() }
 
     func isDue(_ now: Double) -> Bool { now >= nextLookSeconds }
 
@@ -115,7 +120,7 @@ final class FollowedJournal {
     /// Finishes the journal where its program has ended and all was read. A program that could not write any more at its
     /// end gets a marker in its place.
     ///
-    /// - Parameter wall: The wall time that a marker gets.
+    /// - Parameter wall: The wall time now, which a marker gets.
     func finishIfEnded(
         _ now: Double, wall: WallTime, into batch: inout EventBatch
     ) throws -> Bool {
@@ -133,7 +138,7 @@ final class FollowedJournal {
             }
         } else {
             // A program may be between making the folder and writing into it.
-            guard try folder.isOlder(thanSeconds: Limits.emptyJournalSecondsMax) else {
+            guard try folder.isOlder(thanSeconds: Limits.emptyJournalSecondsMax, at: wall) else {
                 return false
             }
         }

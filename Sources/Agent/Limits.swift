@@ -34,6 +34,12 @@ enum Limits {
     static let hopelessSecondsMax = 20.0
     /// Journals of one user: a stranger must not take the room of all the others.
     static let journalsOfUserMax = 2_000
+    /// Journals whose chunk is kept open from one look to the next: less than half of what systems let a program have open
+    /// that does not ask for more. The others are opened at each look, which costs more and loses nothing.
+    static let journalFilesOpenMax = 400
+    /// Files that this program asks to have open at the same time: those of journals, followed files and connections at
+    /// their limits, and some.
+    static let openFilesMax = 4_096
     /// Bytes at the start of a file that tell it from others.
     static let fingerprintBytesMax: UInt64 = 64 * 1024
     /// Bytes at the start of a file that are compared each time it grows.

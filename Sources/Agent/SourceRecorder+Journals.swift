@@ -95,40 +95,43 @@ extension SourceRecorder {
 
     func readJournals(_ now: Double) -> Bool {
         var hasRead = false
+        var openFiles = journals.values.count { $0.isFileOpen }
         // Begins with another one each time: none keeps the others waiting.
-        let runs = Array(journals.keys)
-        firstJournal = runs.isEmpty ? 0 : (firstJournal + 1) % runs.count
-        for run in runs[firstJournal...] + runs[..<firstJournal]
-        where sink.batch.cost < Limits.commitCostMax {
-            guard journals[run]!.isDue(now) else { continue }
+        let all = Array(journals)
+        firstJournal = all.isEmpty ? 0 : (firstJournal + 1) % all.count
+        for (run, journal) in all[firstJournal...] + all[..<firstJournal]
+        where journal.isDue(now) && sink.batch.cost < Limits.commitCostMax {
+            let wasOpen = journal.isFileOpen
             do {
-                let isNew = journals[run]!.key == nil
-                if try journals[run]!.read(now, into: &sink.batch) { hasRead = true }
-                if isNew, let key = journals[run]!.key {
+                let isNew = journal.key == nil
+                if try journal.read(now, into: &sink.batch) { hasRead = true }
+                if isNew, let key = journal.key {
                     logger.info(
                         "reading the journal",
                         metadata: ["process": "\(key.process)", "run": "\(run)"])
                 }
-                reported.remove("\(run)")
+                if !reported.isEmpty { reported.remove("\(run)") }
             } catch {
                 report("cannot read the journal", "\(run)", error)
             }
-            note(journals[run]!.takeCheckpoint())
+            if !wasOpen, openFiles >= Limits.journalFilesOpenMax { journal.closeFile() }
+            openFiles += (journal.isFileOpen ? 1 : 0) - (wasOpen ? 1 : 0)
+            note(journal.takeCheckpoint())
         }
         return hasRead
     }
 
     func finishJournals(_ now: Double, _ wall: WallTime) {
-        for run in journals.keys {
+        for (run, journal) in journals {
             do {
-                guard
-                    try journals[run]!.finishIfEnded(now, wall: wall, into: &sink.batch)
-                else { continue }
-                note(journals[run]!.takeCheckpoint())
+                guard try journal.finishIfEnded(now, wall: wall, into: &sink.batch) else {
+                    continue
+                }
+                note(journal.takeCheckpoint())
                 noteRead(now)
                 logger.info(
                     "ended",
-                    metadata: ["process": "\(journals[run]!.key?.process.description ?? "?")"])
+                    metadata: ["process": "\(journal.key?.process.description ?? "?")"])
             } catch {
                 report("cannot finish the journal", "\(run)", error)
             }

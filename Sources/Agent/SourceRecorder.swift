@@ -108,6 +108,15 @@ package actor SourceRecorder {
         return hasRead
     }
 
+    /// Seconds after which the next tick has something to do, when this one had nothing to read: until a journal or a folder
+    /// is due to be looked at, where there is nothing else. O(journals).
+    package func restSeconds(_ now: Double) -> Double {
+        let poll = Double(Limits.pollMilliseconds) / 1000
+        guard files.isEmpty, sink.batch.isEmpty, pending.isEmpty else { return poll }
+        let due = journals.values.reduce(nextDiscoverSeconds) { min($0, $1.nextLookSeconds) }
+        return max(due - now, poll)
+    }
+
     /// Reads what is there, commits and seals: before the agent stops.
     package func drain(_ now: Double, wall: WallTime) {
         if discovered == nil { learnFiles() }

@@ -37,27 +37,30 @@ package struct ByteReader {
 
     /// A number of 16 bits.
     package mutating func fixed16(_ what: String) throws(FormatError) -> UInt16 {
-        UInt16(truncatingIfNeeded: try fixed(2, what))
+        UInt16(littleEndian: try load(as: UInt16.self, what))
     }
 
     /// A number of 32 bits.
     package mutating func fixed32(_ what: String) throws(FormatError) -> UInt32 {
-        UInt32(truncatingIfNeeded: try fixed(4, what))
+        UInt32(littleEndian: try load(as: UInt32.self, what))
     }
 
     /// A number of 64 bits.
     package mutating func fixed64(_ what: String) throws(FormatError) -> UInt64 {
-        try fixed(8, what)
+        UInt64(littleEndian: try load(as: UInt64.self, what))
     }
 
-    private mutating func fixed(_ width: Int, _ what: String) throws(FormatError) -> UInt64 {
+    /// A number as it lies in memory, in one load: any bytes are a number.
+    @inline(__always)
+    private mutating func load<Number: FixedWidthInteger & BitwiseCopyable>(
+        as type: Number.Type, _ what: String
+    ) throws(FormatError) -> Number {
+        let width = MemoryLayout<Number>.size
         guard remaining >= width else {
             throw malformed("\(what): expected \(width) bytes, found \(remaining)")
         }
-        var value: UInt64 = 0
-        for index in 0..<width { value |= UInt64(source[position + index]) << (8 * index) }
-        position += width
-        return value
+        defer { position += width }
+        return source.span.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: type)
     }
 
     /// The next `count` bytes, as an array of their own.
@@ -121,6 +124,7 @@ package struct ByteReader {
         guard length <= remaining else {
             throw malformed("\(what): expected \(length) bytes, found \(remaining)")
         }
+        guard length > 0 else { return "" }
         guard let text = String(validating: source[position..<position + length], as: UTF8.self)
         else {
             throw malformed("\(what): expected UTF-8")

@@ -195,11 +195,15 @@ extension EventBatch {
             cost += EventCost.reference
             if case .named(let id) = process { cost += id.name.utf8.count }
         }
-        if let name, claimedNames[index] == nil {
-            claimedNames[index] = name
-            cost += name.name.utf8.count
-        }
+        if let name { claim(name, of: index) }
         return index
+    }
+
+    /// Notes what a cause says that a process is called; what was said first stands.
+    package mutating func claim(_ name: ProcessID, of reference: Int) {
+        guard claimedNames[reference] == nil else { return }
+        claimedNames[reference] = name
+        cost += name.name.utf8.count
     }
 
     /// The number of an event's name.

@@ -1,6 +1,5 @@
 import Causality
 import Disks
-import Glibc
 
 /// One journal.
 package struct JournalFolder: Sendable {
@@ -41,10 +40,13 @@ package struct JournalFolder: Sendable {
         return try disk.open(path, .readUntrusted).status()
     }
 
-    /// Whether the journal was made more than so many seconds ago.
-    package func isOlder(thanSeconds seconds: Int) throws(DiskError) -> Bool {
+    /// Whether the journal was made more than so many seconds before `wall`.
+    package func isOlder(
+        thanSeconds seconds: Int, at wall: WallTime
+    ) throws(DiskError) -> Bool {
         guard let status = try disk.status("\(path)/\(JournalFolder.lockName)") else { return true }
-        let (age, overflows) = time(nil).subtractingReportingOverflow(status.changedSeconds)
+        let second = Int(wall.nanoseconds / 1_000_000_000)
+        let (age, overflows) = second.subtractingReportingOverflow(status.changedSeconds)
         return overflows || age > seconds
     }
 

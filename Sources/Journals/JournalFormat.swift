@@ -50,6 +50,16 @@ package enum ChunkState: UInt32 {
     case closed = 2
     /// What it held is durable elsewhere: the program may use it again.
     case free = 3
+
+    static let byteCount = 4
+
+    static func decode(_ reader: inout ByteReader) throws(FormatError) -> ChunkState {
+        let number = try reader.fixed32("chunk state")
+        guard let state = ChunkState(rawValue: number) else {
+            throw FormatError(what: "chunk state: expected 0 to 3, found \(number)", offset: 8)
+        }
+        return state
+    }
 }
 
 /// The first 64 bytes of a chunk.
@@ -94,10 +104,7 @@ package struct ChunkHeader: Hashable {
     )? {
         guard bytes.count == byteCount else { return nil }
         var stateReader = ByteReader(bytes, from: stateOffset)
-        let number = try stateReader.fixed32("chunk state")
-        guard let state = ChunkState(rawValue: number) else {
-            throw FormatError(what: "chunk state: expected 0 to 3, found \(number)", offset: 8)
-        }
+        let state = try ChunkState.decode(&stateReader)
         guard state == .open || state == .closed else { return nil }
         var reader = ByteReader(bytes)
         let found = try reader.bytes(8, "chunk header")

@@ -7,9 +7,8 @@ package struct JournalReader: Sendable {
     package let folder: JournalFolder
     /// Whose events these are; nil until the first chunk was read.
     package private(set) var key: ProcessKey?
-    /// The last event that was read, its clock without its own entry, and whether that is all.
+    /// The last event that was read, and whether its clock is all that it had seen.
     package private(set) var sequence: UInt64 = 0
-    package private(set) var clock: [RunKey: UInt64] = [:]
     package private(set) var stamp = Stamp.complete
     /// From where on stamps may lack something, and why.
     private var loss: Loss?
@@ -17,19 +16,25 @@ package struct JournalReader: Sendable {
     package private(set) var chunkNumber: UInt64 = 0
 
     private var chunk: Chunk?
+    /// The chunk's file, open from one look to the next: most find nothing, and would do little but open it. nil where it was
+    /// closed. Stored as it is, since whoever asks for what is not copies the reader.
+    package private(set) var file: (any DiskFile)?
     /// Events up to this one were read by an earlier reader.
     private let skipped: UInt64
     private let isScanning: Bool
-    private var runs: [RunKey] = []
-    /// By index in `runs`: its reference in the batch of a generation; -1 where it was not asked for.
+    /// The other runs that the process knows, each once.
+    private var known: [KnownRun] = []
+    private var places: [RunKey: Int] = [:]
+    /// By the index that records refer to runs with: the place in `known`.
+    private var runs: [Int] = []
+    /// By place in `known`: its reference in the batch of a generation; -1 where it was not asked for.
     private var references: [Int] = []
     private var generation: UInt64 = .max
     /// The process's slot in that batch.
     private var slot = 0
     /// The event that was appended to a batch last, of which the clock is known to who reads batches; 0 where none is.
     private var written: UInt64 = 0
-    /// What senders said that they are called.
-    private var names: [RunKey: ProcessID] = [:]
+    /// Bytes of all names in `known`.
     private var nameByteCount = 0
     /// The highest sequence number that the program says it gave.
     private var given: UInt64 = 0
@@ -44,6 +49,14 @@ package struct JournalReader: Sendable {
         var offset: Int
         /// True where the rest cannot be read.
         var isDamaged = false
+    }
+
+    private struct KnownRun {
+        let run: RunKey
+        /// In the clock of the last event; 0 where there is none.
+        var entry: UInt64 = 0
+        /// What it said that it is called, as a sender.
+        var name: ProcessID?
     }
 
     /// Reads a journal from its first chunk, or goes on after an event that was read in a chunk.
@@ -65,29 +78,59 @@ package struct JournalReader: Sendable {
         chunkNumber = number
     }
 
-    /// Reads on, about `bytesMax` bytes, and appends the events to a batch. False where there was nothing new.
+    /// The clock of the last event that was read, without its own entry. O(entries).
+    package var clock: [RunKey: UInt64] {
+        var clock: [RunKey: UInt64] = [:]
+        for other in known where other.entry > 0 { clock[other.run] = other.entry }
+        return clock
+    }
+
+    /// Gives the file descriptor back. The next read opens the chunk again.
+    package mutating func closeFile() { file = nil }
+
+    /// Reads on, about `bytesMax` bytes, and appends the events to a batch. False where there was nothing new: that costs two
+    /// system calls while the chunk is open.
     ///
     /// - Parameter defect: Told what cannot be read, and where.
     package mutating func read(
         bytesMax: Int, into batch: inout EventBatch, _ defect: (String) -> Void
     ) throws(JournalError) -> Bool {
-        guard let current = chunk else {
+        do throws(JournalError) {
+            return try readOn(bytesMax, &batch, defect)
+        } catch {
+            // What comes next begins with the file that has the name then.
+            closeFile()
+            throw error
+        }
+    }
+
+    private mutating func readOn(
+        _ bytesMax: Int, _ batch: inout EventBatch, _ defect: (String) -> Void
+    ) throws(JournalError) -> Bool {
+        guard chunk != nil else {
             return try JournalError.using { () throws(DiskError) in
                 try openNext(from: max(chunkNumber, 1), &batch, defect)
             }
         }
         let (file, hasRead) = try JournalError.using { () throws(DiskError) in
-            let file = try folder.disk.open(current.path, .readUntrusted)
+            let file = try openFile()
             return (file, try readChunk(file, bytesMax, &batch, defect))
         }
         if hasRead { return true }
-        let state = try ChunkHeader.read(file)?.state
-        guard isProgramGone || state != .open else { return false }
+        if !isProgramGone, try ChunkState.read(file) == .open { return false }
         return try JournalError.using { () throws(DiskError) in
             // Closed is said after the last record: look once more, then go on.
             if try readChunk(file, bytesMax, &batch, defect) { return true }
-            return try openNext(from: current.header.number + 1, &batch, defect)
+            return try openNext(from: chunkNumber + 1, &batch, defect)
         }
+    }
+
+    /// The file of the chunk that is read.
+    private mutating func openFile() throws(DiskError) -> any DiskFile {
+        if let file { return file }
+        let opened = try folder.disk.open(chunk!.path, .readUntrusted)
+        file = opened
+        return opened
     }
 
     /// Whether nothing more can come: the program has ended, and every chunk was read to its end. Call after `read` has
@@ -96,6 +139,8 @@ package struct JournalReader: Sendable {
         // Asked anew each time: a program may be between making its lock and taking it.
         isProgramGone = try JournalError.using { () throws(DiskError) in try !folder.isAlive() }
         guard isProgramGone else { return false }
+        // By its name: of a journal that somebody removed, nobody knows where it ended.
+        closeFile()
         // What was written between the last look and the program's end is left to the next read.
         var rest = self
         var nowhere = EventBatch()
@@ -135,7 +180,8 @@ package struct JournalReader: Sendable {
         guard let next else { return false }
         chunk = next
         chunkNumber = next.header.number
-        _ = try readChunk(folder.disk.open(next.path, .readUntrusted), 1, &batch, defect)
+        closeFile()
+        _ = try readChunk(openFile(), 1, &batch, defect)
         return true
     }
 
@@ -145,8 +191,7 @@ package struct JournalReader: Sendable {
         _ report: (String) -> Void
     ) throws(DiskError) -> Bool {
         guard var current = chunk, !current.isDamaged else { return false }
-        let size = min(try file.status().byteCount, current.header.chunkByteCount)
-        let end = try committedEnd(file, from: current.offset, to: size, bytesMax)
+        let end = try committedEnd(file, current, bytesMax)
         guard end.offset > current.offset || end.defect != nil else { return false }
         // Whatever was committed before its length was read above is there in full now.
         atomicMemoryFence(ordering: .acquiring)
@@ -176,15 +221,18 @@ package struct JournalReader: Sendable {
         return true
     }
 
-    /// Where the committed records end that begin at `offset`: after about `bytesMax` bytes, or where a length says that
-    /// nothing is there yet, or makes no sense.
+    /// Where the committed records end that begin at the chunk's offset: after about `bytesMax` bytes, or where a length says
+    /// that nothing is there yet, or makes no sense.
     private func committedEnd(
-        _ file: any DiskFile, from offset: Int, to size: Int, _ bytesMax: Int
+        _ file: any DiskFile, _ chunk: Chunk, _ bytesMax: Int
     ) throws(DiskError) -> (offset: Int, defect: String?) {
-        guard offset + 4 <= size else { return (offset, nil) }
-        var end = offset
+        let offset = chunk.offset
+        guard offset + 4 <= chunk.header.chunkByteCount else { return (offset, nil) }
         // One word first: most looks find nothing.
-        var window = try file.read(at: end, count: 4)
+        var window = try file.read(at: offset, count: 4)
+        guard window.count == 4, window.contains(where: { $0 != 0 }) else { return (offset, nil) }
+        let size = min(try file.status().byteCount, chunk.header.chunkByteCount)
+        var end = offset
         var windowStart = offset
         while end + 4 <= size, end - offset < bytesMax {
             if end + 4 > windowStart + window.count {
@@ -192,7 +240,6 @@ package struct JournalReader: Sendable {
                 window = try file.read(at: end, count: min(Limits.readBytes, size - end))
                 guard window.count >= 4 else { break }
             }
-            guard end + 4 <= windowStart + window.count else { break }
             let bytes = window[(end - windowStart)..<(end - windowStart + 4)]
             let length = bytes.reversed().reduce(0) { $0 << 8 | Int($1) }
             if length == 0 { break }
@@ -329,19 +376,20 @@ package struct JournalReader: Sendable {
         guard generation != batch.generation else { return }
         generation = batch.generation
         slot = batch.slot(of: key)
-        references = Array(repeating: -1, count: runs.count)
+        references = Array(repeating: -1, count: known.count)
     }
 
-    private mutating func reference(_ index: Int, in batch: inout EventBatch) -> Int {
-        while references.count < runs.count { references.append(-1) }
-        if references[index] < 0 { references[index] = batch.reference(.run(runs[index])) }
-        return references[index]
+    private mutating func reference(_ place: Int, in batch: inout EventBatch) -> Int {
+        while references.count < known.count { references.append(-1) }
+        if references[place] < 0 { references[place] = batch.reference(.run(known[place].run)) }
+        return references[place]
     }
 
-    private func appendWholeClock(_ batch: inout EventBatch) {
+    private mutating func appendWholeClock(_ batch: inout EventBatch) {
         batch.forgetChanges()
-        for (run, value) in clock.sorted(by: { $0.key.bits < $1.key.bits }) {
-            batch.appendChange(batch.reference(.run(run)), value)
+        let places = known.indices.filter { known[$0].entry > 0 }
+        for place in places.sorted(by: { known[$0].run.bits < known[$1].run.bits }) {
+            batch.appendChange(reference(place, in: &batch), known[place].entry)
         }
     }
 
@@ -378,16 +426,25 @@ package struct JournalReader: Sendable {
         key = found
         loss = reason.map { Loss(since: since, $0, number: number) }
         let before = clock
-        (runs, names, nameByteCount, clock) = ([], [:], 0, [:])
-        references = []
+        (runs, known, places, nameByteCount, references) = ([], [], [:], 0, [])
         for _ in 0..<(try runCount(&reader)) {
-            let run = RunKey(bits: try reader.fixed64("clock entry"))
-            runs.append(run)
+            let place = add(RunKey(bits: try reader.fixed64("clock entry")))
             let entry = try sequenceNumber(&reader)
-            if run != RunKey(folder.run), entry > 0 { clock[run] = entry }
+            if known[place].run != RunKey(folder.run), entry > 0 { known[place].entry = entry }
         }
         // Something between the chunks could not be read.
         if clock != before { written = 0 }
+    }
+
+    /// Gives a run the next index, and returns its place in `known`.
+    private mutating func add(_ run: RunKey) -> Int {
+        let place = places[run] ?? known.count
+        if place == known.count {
+            places[run] = place
+            known.append(KnownRun(run: run))
+        }
+        runs.append(place)
+        return place
     }
 
     private func runCount(_ reader: inout ByteReader) throws(FormatError) -> Int {
@@ -460,7 +517,7 @@ package struct JournalReader: Sendable {
         _ reader: inout ByteReader, _ isWanted: Bool, _ batch: inout EventBatch
     ) throws(FormatError) {
         for _ in 0..<(try runCount(&reader)) {
-            runs.append(RunKey(bits: try reader.fixed64("clock entry")))
+            _ = add(RunKey(bits: try reader.fixed64("clock entry")))
         }
         let causeCount = Int(try reader.fixed32("causes"))
         guard causeCount <= Causality.Limits.causesMax else {
@@ -468,23 +525,25 @@ package struct JournalReader: Sendable {
                 "expected at most \(Causality.Limits.causesMax) causes, found \(causeCount)")
         }
         for _ in 0..<causeCount {
-            let sender = try run(reader.fixed32("cause"), reader)
+            let sender = try place(reader.fixed32("cause"), reader)
             let sent = try sequenceNumber(&reader)
-            if let name = try senderName(&reader) { names[sender] = name }
+            if let name = try senderName(&reader) { known[sender].name = name }
             if isWanted {
-                let reference = batch.reference(.run(sender), called: names[sender])
+                let reference = reference(sender, in: &batch)
+                if let name = known[sender].name { batch.claim(name, of: reference) }
                 batch.appendCause(reference, max(sent, 1), .token)
             }
         }
         let count = Int(try reader.fixed32("clock entries"))
         for _ in 0..<count {
-            let index = try reader.fixed32("clock entry")
-            let other = try run(index, reader)
+            let other = try place(reader.fixed32("clock entry"), reader)
             let value = try sequenceNumber(&reader)
-            guard other != RunKey(folder.run), value > clock[other] ?? 0 else { continue }
-            clock[other] = value
+            guard known[other].run != RunKey(folder.run), value > known[other].entry else {
+                continue
+            }
+            known[other].entry = value
             if isWanted, written > 0 {
-                batch.appendChange(reference(Int(index), in: &batch), value)
+                batch.appendChange(reference(other, in: &batch), value)
             } else if !isWanted {
                 // Who reads the batches does not hear of this one.
                 written = 0
@@ -492,11 +551,26 @@ package struct JournalReader: Sendable {
         }
     }
 
-    private func run(_ index: UInt32, _ reader: ByteReader) throws(FormatError) -> RunKey {
+    /// The place in `known` of the run with an index.
+    private func place(_ index: UInt32, _ reader: ByteReader) throws(FormatError) -> Int {
         guard Int(index) < runs.count else {
             throw reader.malformed("run \(index) of \(runs.count)")
         }
         return runs[Int(index)]
+    }
+}
+
+extension ChunkState {
+    /// As `decode`, from a chunk's file; nil where that is too short.
+    fileprivate static func read(_ file: any DiskFile) throws(JournalError) -> ChunkState? {
+        let bytes = try JournalError.using { () throws(DiskError) in
+            try file.read(at: ChunkHeader.stateOffset, count: byteCount)
+        }
+        guard bytes.count == byteCount else { return nil }
+        return try JournalError.decoding { () throws(FormatError) in
+            var reader = ByteReader(bytes)
+            return try decode(&reader)
+        }
     }
 }
 
