@@ -235,34 +235,36 @@ extension SourceRecorder {
     private func seekUnseen(after file: FollowedFile, _ now: Double) {
         do {
             let base = file.path.split(separator: "/").last.map(String.init) ?? file.path
-            var row: [Int: FileKey] = [:]
-            var unseen: [(seconds: Int, place: Int, path: String)] = []
-            let last = try changedSeconds(of: file)
+            var beside: [(path: String, place: Int?, status: DiskStatus)] = []
             for (path, name) in try neighbours(of: file.path)
             where FileIdentity.isRotated(name, from: base) {
                 guard let status = try? disk.status(path), status.isRegular else { continue }
-                let key = FileKey(status)
-                if let place = FileIdentity.place(name, from: base) { row[place] = key }
-                let isKnown = identity.known.values.contains { $0.key == key }
+                beside.append((path, FileIdentity.place(name, from: base), status))
+            }
+            let own = beside.first { FileKey($0.status) == file.key }?.place
+            let last = try changedSeconds(of: file)
+            var unseen: [(seconds: Int, place: Int, path: String)] = []
+            for (path, place, status) in beside {
+                // What has a higher number was there before it.
+                if let own, let place, place > own { continue }
+                let isKnown = identity.known.values.contains { $0.key == FileKey(status) }
                 guard !isKnown, status.byteCount > 0, status.changedSeconds >= last,
                     try !isPacked(path), try !isCopyOfKnown(path, status)
                 else { continue }
-                unseen.append(
-                    (status.changedSeconds, -(FileIdentity.place(name, from: base) ?? 0), path))
+                unseen.append((status.changedSeconds, -(place ?? 0), path))
             }
             unseen.sort { ($0.seconds, $0.place, $0.path) < ($1.seconds, $1.place, $1.path) }
             for (_, _, place) in unseen {
                 let generation = (identity.latest(file.path)?.generation ?? 0) + 1
-                let found = try open(
-                    file.path, place, generation, after: nil, file.follow, now)
+                try open(file.path, place, generation, after: nil, file.follow, now)
                 logger.notice(
                     "found a file that was rotated away unseen", metadata: ["file": "\(place)"])
-                _ = found
             }
-            guard let place = row.first(where: { $0.value == file.key })?.key else { return }
+            guard let own else { return }
             let known = Set(identity.known.values.map(\.key))
-            let present = Set(row.filter { known.contains($0.value) }.keys)
-            let missing = FileIdentity.missing(before: place, present: present)
+            let present = Set(
+                beside.filter { known.contains(FileKey($0.status)) }.compactMap(\.place))
+            let missing = FileIdentity.missing(before: own, present: present)
             guard missing > 0 else { return }
             breaks[file.path, default: 0] += missing
             file.note(

@@ -236,6 +236,10 @@ import Testing
                 text += "line \(written) of a busy log\n"
             }
             try folder.append("a.log", text)
+            // Of what was rotated away before it began an agent knows nothing.
+            if round == 0 {
+                try waitUntil("the first lines arrived") { try collector.eventCount() == written }
+            }
             RunLoop.current.run(until: Date().addingTimeInterval(0.1))
         }
         try waitUntil("all events arrived") { try collector.eventCount() >= written }
