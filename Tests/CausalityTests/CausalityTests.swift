@@ -220,6 +220,17 @@ import Testing
     }
 }
 
+@Suite struct LossMarkerTests {
+    @Test func saysHowManyAndWhich() {
+        let one = LossMarker(lost: 7...7, reason: "disk full")
+        #expect(one.text == "1 event (7) could not be recorded: disk full")
+        let many = LossMarker(lost: 7...12, reason: "disk full")
+        #expect(many.text == "6 events (7–12) could not be recorded: disk full")
+        #expect(
+            many.attributes == [Attribute("lost", .json("6")), Attribute("first", .json("7"))])
+    }
+}
+
 @Suite struct SuggestionTests {
     private static let words = ["govector", "regex", "text", "timeline"]
 
