@@ -221,8 +221,10 @@ let package = Package(
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "Agent", "Causality", "Disks", "Segments", "Shipping", "SimulatedHistories",
+                "Agent", "Causality", "Disks", "LogFormats", "Segments", "Shipping",
+                "SimulatedHistories",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict),
