@@ -221,9 +221,10 @@ let package = Package(
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "Agent", "Causality", "Disks", "Journals", "Segments", "Shipping",
+                "Agent", "Causality", "Disks", "Journals", "LogFormats", "Segments", "Shipping",
                 "SimulatedHistories",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict),

@@ -156,17 +156,10 @@ final class FollowedJournal {
         for (run, value) in reader.clock { clock[.run(run)] = value }
         var lossNumber: UInt32 = 0
         if case .lossy(let loss) = reader.stamp { lossNumber = loss.number }
-        let range = lost.count == 1 ? "\(lost.lowerBound)" : "\(lost.lowerBound)–\(lost.upperBound)"
+        let marker = LossMarker(lost: lost, reason: "the program ended, as its agent saw")
         let event = Event(
-            id: id, time: wall, name: "events lost",
-            text:
-                "\(lost.count) event\(lost.count == 1 ? "" : "s") (\(range)) could not be recorded, and the program "
-                + "ended; said by the agent",
-            level: .warning,
-            attributes: [
-                Attribute("lost", .json("\(lost.count)")),
-                Attribute("first", .json("\(lost.lowerBound)")),
-            ],
+            id: id, kind: LossMarker.kind, time: wall, name: LossMarker.name, text: marker.text,
+            level: LossMarker.level, attributes: marker.attributes,
             clock: VectorClock(clock),
             stamp: .lossy(Loss(since: id.sequence, .eventsLost, number: lossNumber + 1)))
         var before: VectorClock?

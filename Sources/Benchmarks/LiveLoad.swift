@@ -36,6 +36,7 @@ enum LiveLoad {
                 let due = start + .milliseconds(interval * turns)
                 let left = due - ContinuousClock.now
                 if left > .zero {
+                    // A steady rate is asked for: the turn waits for its time. This thread has nothing else to do.
                     usleep(UInt32(left / .microseconds(1)))
                 } else {
                     lateTurns += 1

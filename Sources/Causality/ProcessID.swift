@@ -60,7 +60,8 @@ extension ProcessID: CustomStringConvertible {
 /// The order in which listings show processes where nothing else decides: by name, then incarnation.
 /// It says nothing about time.
 package func listingOrder(_ a: ProcessID, _ b: ProcessID) -> Bool {
-    guard ExactText.isSame(a.name, b.name) else { return ExactText.isBefore(a.name, b.name) }
+    let names = ExactText.compare(a.name, b.name)
+    guard names == 0 else { return names < 0 }
     return a.incarnation == b.incarnation ? a.fork < b.fork : a.incarnation < b.incarnation
 }
 

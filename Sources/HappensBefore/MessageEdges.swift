@@ -28,9 +28,11 @@ package struct MessageEdges: Sendable {
         var sequence: UInt64
     }
 
-    /// O(clock growth · log n), times the new entries of one event where many come at once.
+    /// O(clock growth · log n + processes · log processes), times the new entries of one event where many come at once.
     package init(_ history: History) {
         outgoing = Array(repeating: [], count: history.processes.count)
+        var ranks = Array(repeating: 0, count: history.processes.count)
+        for (rank, process) in MessageEdges.listed(history).enumerated() { ranks[process] = rank }
         let dependencies = Dependencies(history, in: history.processes.map { 0..<$0.count })
         for (process, line) in history.processes.enumerated() {
             var edges: [Edge] = []
@@ -40,7 +42,9 @@ package struct MessageEdges: Sendable {
                     .filter { history.processes[$0.process].standIn == nil }[...]
                 guard !grown.isEmpty else { continue }
                 let place = EventPosition(process: process, position: position)
-                for key in MessageEdges.sources(of: place, among: grown, in: history) {
+                for key in MessageEdges.sources(
+                    of: place, among: grown, ranks: ranks, in: history)
+                {
                     let edge = Edge(
                         sender: UInt32(key.process), receiver: UInt32(process),
                         position: UInt32(position), sequence: key.sequence)
@@ -65,7 +69,8 @@ package struct MessageEdges: Sendable {
     /// The senders of the messages that arrived at an event: its recorded causes, and each new entry
     /// that neither a cause nor another new entry implies.
     private static func sources(
-        of place: EventPosition, among grown: ArraySlice<EventKey>, in history: History
+        of place: EventPosition, among grown: ArraySlice<EventKey>, ranks: [Int],
+        in history: History
     ) -> [EventKey] {
         if grown.count == 1 { return Array(grown) }
         let causes = history.processes[place.process].causes(at: place.position).map(\.key)
@@ -79,7 +84,7 @@ package struct MessageEdges: Sendable {
         }
         let implied = MessageEdges.implied(among: left, in: history)
         return Set(left).filter { !implied.contains($0) || causes.contains($0) }
-            .sorted { listingOrder(history.id($0), history.id($1)) }
+            .sorted { (ranks[$0.process], $0.sequence) < (ranks[$1.process], $1.sequence) }
     }
 
     /// Those of the events that another one of them has seen, unless it has seen that one too: two that imply each other
@@ -166,14 +171,17 @@ package struct MessageEdges: Sendable {
         return .local
     }
 
+    /// The processes in listing order.
+    private static func listed(_ history: History) -> [Int] {
+        let ids = history.processes.map(\.id)
+        return ids.indices.sorted { listingOrder(ids[$0], ids[$1]) }
+    }
+
     /// Calls `body` with every edge, in listing order of the receivers. Stops where it throws.
     package func forEach(
         in history: History, _ body: (MessageEdge) throws -> Void
     ) rethrows {
-        let processes = incoming.indices.sorted {
-            listingOrder(history.processes[$0].id, history.processes[$1].id)
-        }
-        for process in processes {
+        for process in MessageEdges.listed(history) {
             for edge in incoming[process] { try body(named(edge, in: history)) }
         }
     }

@@ -2,9 +2,8 @@ import Causality
 
 /// Times as logs write them.
 ///
-///     2013-05-24T23:28:00.637Z   T or a space, `.` or `,` and 1 to 9 digits;
-///                                Z, ±hh:mm, ±hhmm or nothing (UTC)
-///     2013/05/24 23:28:00
+///     2013-05-24T23:28:00.637Z   as `TimeScanner.dateTime` reads it
+///     2013/05/24 23:28:00        the same parts, but of one digit too
 ///     5/24/2013 11:28:00.637 PM  month first; AM or PM or 24 hours
 ///     1369438080                 since 1970 in seconds below 1e11, milliseconds below 1e14,
 ///                                microseconds below 1e17, else nanoseconds; a fraction is allowed
@@ -17,8 +16,7 @@ enum Timestamp {
 
     static func parse(_ bytes: [UInt8], _ range: Range<Int>) -> WallTime? {
         let range = Bytes.trim(bytes, range)
-        var scanner = TimestampScanner(bytes, range)
-        if let time = scanner.civil(), scanner.index == range.upperBound { return time }
+        if let (time, end) = civil(bytes, range), end == range.upperBound { return time }
         return epoch(bytes, range)
     }
 
@@ -27,13 +25,12 @@ enum Timestamp {
         var start = line.lowerBound
         if start < line.upperBound, bytes[start] == UInt8(ascii: "[") { start += 1 }
         let range = start..<min(line.upperBound, start + 48)
-        var scanner = TimestampScanner(bytes, range)
-        if let time = scanner.civil() {
-            let end = scanner.index
-            return end < line.upperBound && Bytes.isWord(bytes[end]) ? nil : time
-        }
         var end = start
         while end < range.upperBound, Bytes.isDigit(bytes[end]) { end += 1 }
+        if end > start, end - start <= 4 {
+            guard let (time, end) = civil(bytes, range) else { return nil }
+            return end < line.upperBound && Bytes.isWord(bytes[end]) ? nil : time
+        }
         guard end - start >= Limits.epochDigitsMin else { return nil }
         if end < range.upperBound, bytes[end] == UInt8(ascii: ".") {
             end += 1
@@ -47,8 +44,8 @@ enum Timestamp {
     /// The time that a number of digits, with or without a fraction, means; nil where it does not
     /// fit.
     static func epoch(_ bytes: [UInt8], _ range: Range<Int>) -> WallTime? {
-        var scanner = TimestampScanner(bytes, range)
-        guard let (whole, _) = scanner.number(1...19) else { return nil }
+        var scanner = TimeScanner(bytes, range)
+        guard let whole = scanner.number(1...19) else { return nil }
         let unit: Int64 =
             switch whole {
             case ..<100_000_000_000: 1_000_000_000
@@ -58,113 +55,57 @@ enum Timestamp {
             }
         var part: Int64 = 0
         if scanner.take(".") {
-            guard let (fraction, digits) = scanner.number(1...9) else { return nil }
-            var scale: Int64 = 1
-            for _ in 0..<digits { scale *= 10 }
-            part = Int64(fraction) * unit / scale
+            guard let fraction = scanner.fraction() else { return nil }
+            part = Int64(fraction) * unit / 1_000_000_000
         }
-        guard scanner.index == range.upperBound else { return nil }
+        guard scanner.isAtEnd else { return nil }
         let (scaled, overflow) = Int64(whole).multipliedReportingOverflow(by: unit)
         let (sum, overflowToo) = scaled.addingReportingOverflow(part)
         return overflow || overflowToo ? nil : WallTime(nanoseconds: sum)
     }
-}
 
-/// Moves over the parts of a time.
-private struct TimestampScanner {
-    let bytes: [UInt8]
-    private(set) var index: Int
-    let end: Int
-
-    init(_ bytes: [UInt8], _ range: Range<Int>) {
-        self.bytes = bytes
-        index = range.lowerBound
-        end = range.upperBound
+    /// The date and time of day at the beginning of `range`, and where it ends.
+    private static func civil(_ bytes: [UInt8], _ range: Range<Int>) -> (WallTime, end: Int)? {
+        var scanner = TimeScanner(bytes, range)
+        if let time = scanner.dateTime() { return (time, scanner.index) }
+        scanner = TimeScanner(bytes, range)
+        guard let time = slashed(&scanner) else { return nil }
+        return (time, scanner.index)
     }
 
-    mutating func take(_ characters: Unicode.Scalar...) -> Bool {
-        guard index < end, characters.contains(where: { UInt8(ascii: $0) == bytes[index] })
-        else { return false }
-        index += 1
-        return true
-    }
-
-    /// A run of digits: its value and length. nil where it is shorter or longer, or does not fit.
-    mutating func number(_ lengths: ClosedRange<Int>) -> (value: Int, digits: Int)? {
-        var next = index
-        var value = 0
-        while next < end, Bytes.isDigit(bytes[next]) {
-            guard next - index < lengths.upperBound else { return nil }
-            let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
-            let (sum, overflowToo) = tens.addingReportingOverflow(
-                Int(bytes[next] - UInt8(ascii: "0")))
-            guard !overflow, !overflowToo else { return nil }
-            value = sum
-            next += 1
-        }
-        guard lengths.contains(next - index) else { return nil }
-        defer { index = next }
-        return (value, next - index)
-    }
-
-    /// A date and a time of day.
-    mutating func civil() -> WallTime? {
-        guard let (first, digits) = number(1...4) else { return nil }
-        let isDashed = take("-")
-        guard isDashed || take("/"), let (second, _) = number(1...2), take(isDashed ? "-" : "/")
-        else { return nil }
+    /// A date with slashes and a time of day.
+    private static func slashed(_ scanner: inout TimeScanner) -> WallTime? {
+        let start = scanner.index
+        guard let first = scanner.number(1...4) else { return nil }
+        let digits = scanner.index - start
         let isYearFirst = digits == 4
-        guard isYearFirst || (!isDashed && digits <= 2),
-            let (third, thirdDigits) = number(1...4),
-            thirdDigits == 4 || (isYearFirst && thirdDigits <= 2)
+        guard isYearFirst || digits <= 2, scanner.take("/"), let second = scanner.number(1...2),
+            scanner.take("/"), let third = scanner.number(isYearFirst ? 1...2 : 4...4),
+            scanner.take(" "), var time = scanner.timeOfDay(hourDigits: 1...2)
         else { return nil }
-        guard take(" ") || (isDashed && take("T", "t")), var (hour, _) = number(1...2), take(":"),
-            let (minute, _) = number(2...2), take(":"), let (second60, _) = number(2...2)
-        else { return nil }
-        var nanosecond = 0
-        if index + 1 < end, Bytes.isDigit(bytes[index + 1]), take(".", ",") {
-            guard let (fraction, digits) = number(1...9) else { return nil }
-            nanosecond = fraction
-            for _ in digits..<9 { nanosecond *= 10 }
+        if isYearFirst {
+            guard let offset = scanner.zone() else { return nil }
+            return WallTime(
+                year: first, month: second, day: third, hour: time.hour, minute: time.minute,
+                second: time.second, nanosecond: time.nanosecond, offsetSeconds: offset)
         }
-        if !isYearFirst, let isAfternoon = halfDay() {
-            guard (1...12).contains(hour) else { return nil }
-            hour = hour % 12 + (isAfternoon ? 12 : 0)
+        if let isAfternoon = halfDay(&scanner) {
+            guard (1...12).contains(time.hour) else { return nil }
+            time.hour = time.hour % 12 + (isAfternoon ? 12 : 0)
         }
-        guard let offset = isYearFirst ? zone() : 0 else { return nil }
         return WallTime(
-            year: isYearFirst ? first : third, month: isYearFirst ? second : first,
-            day: isYearFirst ? third : second, hour: hour, minute: minute, second: second60,
-            nanosecond: nanosecond, offsetSeconds: offset)
+            year: third, month: first, day: second, hour: time.hour, minute: time.minute,
+            second: time.second, nanosecond: time.nanosecond)
     }
 
     /// True after ` PM`, false after ` AM`, nil where neither follows.
-    private mutating func halfDay() -> Bool? {
-        guard index + 2 < end, bytes[index] == 32, bytes[index + 2] | 32 == UInt8(ascii: "m")
+    private static func halfDay(_ scanner: inout TimeScanner) -> Bool? {
+        var ahead = scanner
+        guard ahead.take(" ") else { return nil }
+        let isAfternoon = ahead.take("P") || ahead.take("p")
+        guard isAfternoon || ahead.take("A") || ahead.take("a"), ahead.take("M") || ahead.take("m")
         else { return nil }
-        switch bytes[index + 1] | 32 {
-        case UInt8(ascii: "a"):
-            index += 3
-            return false
-        case UInt8(ascii: "p"):
-            index += 3
-            return true
-        default: return nil
-        }
-    }
-
-    /// Seconds east of UTC; 0 where no zone follows, nil where it is malformed.
-    private mutating func zone() -> Int? {
-        if take("Z", "z") { return 0 }
-        let isEast = take("+")
-        guard isEast || take("-") else { return 0 }
-        guard index + 2 <= end, Bytes.isDigit(bytes[index]), Bytes.isDigit(bytes[index + 1]) else {
-            return nil
-        }
-        let hours = Int(bytes[index] - 48) * 10 + Int(bytes[index + 1] - 48)
-        index += 2
-        _ = take(":")
-        guard let (minutes, _) = number(2...2), minutes < 60 else { return nil }
-        return (hours * 3600 + minutes * 60) * (isEast ? 1 : -1)
+        scanner = ahead
+        return isAfternoon
     }
 }

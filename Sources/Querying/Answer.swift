@@ -203,7 +203,7 @@ package struct Answering<Store: HistoryStore> {
         if let position = line.position(of: gap.last + 1),
             let event = try reader.event(
                 at: EventPosition(process: history.index(of: gap.process)!, position: position),
-                of: history), event.name == "events lost"
+                of: history), event.name == LossMarker.name
         {
             return event.text
         }

@@ -31,6 +31,15 @@ public struct Attributes: Sendable, Hashable, ExpressibleByDictionaryLiteral {
         pairs = elements.map { Pair(key: $0.0, value: $0.1) }
     }
 
+    init(_ attributes: [Attribute]) {
+        pairs = attributes.map { attribute in
+            switch attribute.value {
+            case .text(let text): Pair(key: attribute.key, value: .text(text))
+            case .json(let text): Pair(key: attribute.key, value: .json(text))
+            }
+        }
+    }
+
     /// True where there is none.
     public var isEmpty: Bool { pairs.isEmpty }
 

@@ -274,17 +274,13 @@ struct Incarnation: ~Copyable {
         }
         unwritten = nil
         guard lost.first <= sequence else { return }
-        let count = sequence - lost.first + 1
-        let events = count == 1 ? "1 event" : "\(count) events"
-        let range = count == 1 ? "\(lost.first)" : "\(lost.first)–\(sequence)"
-        var text = "\(events) (\(range)) could not be recorded: \(lost.reason)"
-        text.withUTF8 { text in
-            EventName("events lost").withBytes { name in
+        let marker = LossMarker(lost: lost.first...sequence, reason: lost.reason)
+        var (name, text) = (LossMarker.name, marker.text)
+        name.withUTF8 { name in
+            text.withUTF8 { text in
                 _ = append(
-                    .local, name, UnsafeRawBufferPointer(text),
-                    Level.warning.rawValue,
-                    ["lost": .integer(Int64(count)), "first": .integer(Int64(lost.first))],
-                    time: nil)
+                    LossMarker.kind, UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(text),
+                    LossMarker.level.rawValue, Attributes(marker.attributes), time: nil)
             }
         }
     }

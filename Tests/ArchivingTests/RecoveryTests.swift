@@ -145,6 +145,31 @@ private final class CrashingArchive {
         #expect((5..<40).contains(failures))
     }
 
+    /// The folder of an agent is there and its name is not durable: a second try finds it, and syncs the name all the same.
+    @Test func aFolderThatCouldNotBeSyncedIsSyncedBeforeTheNextAcknowledgement() throws {
+        /// A first append in which one call failed. Nil where the folder was not made, or nothing failed.
+        func appendFailing(call: Int) throws -> (CrashingArchive, Archive, bytes: [UInt8])? {
+            let world = try CrashingArchive()
+            let archive = try world.open()
+            let bytes = world.commit(50)
+            world.disk.fail(call: world.disk.counts.calls + call, with: EIO)
+            guard (try? archive.append(bytes, to: world.id, at: 0)) == nil else { return nil }
+            world.disk.stopFailing()
+            guard world.disk.isFolder(parentFolder(world.path)) else { return nil }
+            return (world, archive, bytes)
+        }
+        // The first call after the one that makes the folder is the sync of its name.
+        let call = try #require(try (1...40).first { try appendFailing(call: $0) != nil })
+        let (lost, _, _) = try #require(try appendFailing(call: call))
+        lost.disk.crashLosingAllUnsynced()
+        #expect(!lost.disk.isFolder(parentFolder(lost.path)), "the failed call was the sync")
+
+        let (world, archive, bytes) = try #require(try appendFailing(call: call))
+        let end = try archive.append(bytes, to: world.id, at: 0).end
+        world.disk.crashLosingAllUnsynced()
+        #expect(try world.disk.status(world.path)?.byteCount == end)
+    }
+
     /// Frames of a few kB each that expand to much: all of them together are too much for one body.
     @Test func aBodyThatExpandsBeyondTheLimitIsRefused() throws {
         let folder = ArchiveFolder()

@@ -193,6 +193,42 @@ import Testing
         #expect(WallTime(year: 2000, month: 13, day: 1) == nil)
         #expect(WallTime(year: 2000, month: 1, day: 1, hour: 24) == nil)
     }
+
+    @Test(arguments: [
+        ("2013-05-24T23:28:00Z", "2013-05-24T23:28:00Z"),
+        ("2013-05-24t23:28:00.5z", "2013-05-24T23:28:00.500Z"),
+        ("2013-05-24 23:28:00,637", "2013-05-24T23:28:00.637Z"),
+        ("2013-05-24T23:28:00.123456789+02:00", "2013-05-24T21:28:00.123456789Z"),
+        ("2013-05-24T23:28:00-0730", "2013-05-25T06:58:00Z"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+        ("2013-05-24", "2013-05-24T00:00:00Z"),
+        ("2013-05-24T23:28", "2013-05-24T23:28:00Z"),
+        ("2013-05-24 23:28+02:00", "2013-05-24T21:28:00Z"),
+    ]) func readsText(text: String, expected: String) {
+        #expect(WallTime(text: text)?.description == expected)
+    }
+
+    @Test(arguments: [
+        "", "yesterday", "2013", "2013-05", "2013-5-24", "13-05-24", "2013/05/24", "2013-05-24T",
+        "2013-05-24Z", "2013-05-24T23", "2013-05-24T3:28:00", "2013-05-24T23:8:00",
+        "2013-05-24T23:28:0", "2013-05-24T23:28:00.", "2013-05-24T23:28:00.1234567890",
+        "2013-05-24T23:28.5", "2013-05-24T23:28:00+2:00", "2013-05-24T23:28:00+24:00",
+        "2013-05-24T23:28:00+02:60", "2013-05-24T23:28:00+02", "2013-05-24T23:28:00Zulu",
+        "2013-05-24T23:28:00 Z", " 2013-05-24", "2013-02-29", "9999-01-01T00:00:00Z", "1545000000",
+    ]) func refusesText(text: String) {
+        #expect(WallTime(text: text) == nil)
+    }
+}
+
+@Suite struct LossMarkerTests {
+    @Test func saysHowManyAndWhich() {
+        let one = LossMarker(lost: 7...7, reason: "disk full")
+        #expect(one.text == "1 event (7) could not be recorded: disk full")
+        let many = LossMarker(lost: 7...12, reason: "disk full")
+        #expect(many.text == "6 events (7–12) could not be recorded: disk full")
+        #expect(
+            many.attributes == [Attribute("lost", .json("6")), Attribute("first", .json("7"))])
+    }
 }
 
 @Suite struct SuggestionTests {

@@ -33,11 +33,12 @@ import Testing
             after = try drain(&reader)
         }
         let marker = after[0]
-        #expect(marker.name == "events lost")
-        #expect(marker.level == .warning)
-        let lost = marker.id.sequence - UInt64(before.count) - 1
-        #expect(marker.attributes.first == Attribute("lost", .json("\(lost)")))
-        #expect(marker.text.contains("(\(before.count + 1)–\(marker.id.sequence - 1))"))
+        #expect(marker.name == LossMarker.name && marker.kind == LossMarker.kind)
+        #expect(marker.level == LossMarker.level)
+        let said = LossMarker(
+            lost: UInt64(before.count) + 1...marker.id.sequence - 1,
+            reason: try #require(status.problem))
+        #expect(marker.text == said.text && marker.attributes == said.attributes)
         #expect(after[1].text == "again")
         #expect(after[1].id.sequence == marker.id.sequence + 1)
         #expect(recorder.status.problem == nil)
@@ -186,7 +187,7 @@ import Testing
         while recorder.status.problem != nil { recorder.record("event") }
         var reader = JournalReader(try #require(try JournalFolder.all(in: folder.journals).first))
         let events = try drain(&reader)
-        #expect(events[0].name == "events lost")
+        #expect(events[0].name == LossMarker.name)
         #expect(events[0].text.contains("could not be recorded"))
         #expect(events[1].name == "event")
     }
@@ -202,7 +203,7 @@ import Testing
             recorder.record("event")
             events = try spool.read().events[TemporarySpool.id("api")] ?? []
         }
-        #expect(events[0].name == "events lost")
+        #expect(events[0].name == LossMarker.name)
         #expect(events[0].id.sequence > recorder.status.lost)
     }
 

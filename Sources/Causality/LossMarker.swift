@@ -1,0 +1,30 @@
+/// What is said of events that a program could not record, by the event after them: the program's own when it can write again,
+/// or its agent's when it ended before that. What that event had seen is for the one who writes it to say.
+package struct LossMarker: Sendable {
+    package static let name = "events lost"
+    package static let kind = EventKind.local
+    package static let level = Level.warning
+
+    /// The numbers of the lost events.
+    package let lost: ClosedRange<UInt64>
+    /// Why they are lost.
+    package let reason: String
+
+    package init(lost: ClosedRange<UInt64>, reason: String) {
+        self.lost = lost
+        self.reason = reason
+    }
+
+    package var text: String {
+        let range = lost.count == 1 ? "\(lost.lowerBound)" : "\(lost.lowerBound)–\(lost.upperBound)"
+        return "\(lost.count) event\(lost.count == 1 ? "" : "s") (\(range)) could not be recorded: "
+            + reason
+    }
+
+    package var attributes: [Attribute] {
+        [
+            Attribute("lost", .json("\(lost.count)")),
+            Attribute("first", .json("\(lost.lowerBound)")),
+        ]
+    }
+}

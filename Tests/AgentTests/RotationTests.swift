@@ -1,0 +1,57 @@
+import Causality
+import Disks
+import LogFormats
+import Logging
+import Synchronization
+import Testing
+
+@testable import Agent
+
+@Suite struct RotationTests {
+    private final class Clock: Sendable {
+        let seconds = Mutex(1000)
+    }
+
+    /// Several files were written and rotated away between two looks: they are read after the one that was followed, one after
+    /// the other, as they were written, and as one process.
+    ///
+    /// - Parameter step: Seconds between two rotations; where it is 0 the numbers in the names decide.
+    @Test(arguments: [0, 1])
+    func unseenSiblingsAreReadInTheOrderInWhichTheyWereWritten(step: Int) async throws {
+        let clock = Clock()
+        let disk = SimulatedDisk(seconds: { clock.seconds.withLock { $0 } })
+        try disk.make(folder: "/logs")
+        func write(_ text: String, to path: String = "/logs/a.log") throws {
+            let file = try disk.open(path, .create)
+            try file.write(Array("\(text) 1\n\(text) 2\n".utf8), at: 0)
+        }
+        var configuration = AgentConfiguration(
+            collector: "http://127.0.0.1:1", host: "h", spool: "/spool",
+            follow: [.init(format: .text, path: "/logs/a.log", execution: "main")], disk: disk)
+        configuration.data = "/data"
+        // Nothing is committed: all that was read is in the sink.
+        configuration.commitMilliseconds = 60_000
+        let agent = try SourceRecorder(configuration, logger: Logger(label: "test"))
+        let wall = WallTime(nanoseconds: 1)
+        // Rotated away before anybody followed: not read, whatever it is called later.
+        try write("older", to: "/logs/a.log.1")
+        try write("first")
+        for now in [0, 0.1] { _ = await agent.tick(now, wall: wall) }
+
+        for text in ["second", "third", "fourth", "fifth"] {
+            for place in (1..<9).reversed() where try disk.status("/logs/a.log.\(place)") != nil {
+                try disk.rename("/logs/a.log.\(place)", to: "/logs/a.log.\(place + 1)")
+            }
+            try disk.rename("/logs/a.log", to: "/logs/a.log.1")
+            clock.seconds.withLock { $0 += step }
+            try write(text)
+        }
+        for now in 1...20 { _ = await agent.tick(Double(now), wall: wall) }
+
+        let events = await agent.sink.batch.events().map(\.event)
+        let texts = ["first", "second", "third", "fourth", "fifth"]
+        #expect(events.map(\.text) == texts.flatMap { ["\($0) 1", "\($0) 2"] })
+        #expect(events.map(\.id.sequence) == Array(1...10))
+        #expect(Set(events.map(\.id.process)).count == 1)
+    }
+}
