@@ -140,8 +140,8 @@ final class World {
         var runs: [String: Run] = [:]
         /// By name: which run the agent keeps for its clients, and the last event of them that got a number.
         var kept: [String: (run: RunKey?, last: Truth.Index?)] = [:]
-        /// An image of the disk, and the runs as they were then.
-        var image: [String: Run]?
+        /// An image of the disk: the runs as they were then, and the last events of the agent's clients.
+        var image: (runs: [String: Run], last: [String: Truth.Index?])?
 
         init(_ host: String, _ spool: String, _ data: String) {
             self.host = host
@@ -402,7 +402,7 @@ final class World {
                 }
                 runs[key]!.isAlive = false
             }
-            machine.image = runs
+            machine.image = (runs, machine.kept.mapValues(\.last))
             return try FileManager.default.copyItem(atPath: machine.data, toPath: place)
         }
         for program in programs where program.machine === machine { finish(program) }
@@ -411,8 +411,8 @@ final class World {
         try? FileManager.default.removeItem(atPath: machine.spool.path)
         try FileManager.default.removeItem(atPath: machine.data)
         try FileManager.default.copyItem(atPath: place, toPath: machine.data)
-        machine.runs = image
-        machine.kept = [:]
+        machine.runs = image.runs
+        machine.kept = image.last.mapValues { (nil, $0) }
         try startAgent(on: machine)
     }
 
