@@ -101,8 +101,16 @@ final class FollowedJournal {
         if key == nil {
             nextLookSeconds = now + min(max(quiet / 2, 0.1), Limits.hopelessSecondsMax)
         } else {
-            nextLookSeconds = now + (quiet < 1 ? 0 : quiet < 5 ? 0.1 : Limits.quietLookSeconds)
+            nextLookSeconds =
+                quiet < 1
+                ? now : FollowedJournal.next(quiet < 5 ? 0.1 : Limits.quietLookSeconds, after: now)
         }
+    }
+
+    /// The next multiple of some seconds: all quiet journals are looked at together, so that the agent rests in between.
+    private static func next(_ seconds: Double, after now: Double) -> Double {
+        // A little more, since a multiple that was reached may lie just below itself.
+        (now / seconds + 1.000_001).rounded(.down) * seconds
     }
 
     private func note(_ defect: String) {
@@ -128,8 +136,9 @@ final class FollowedJournal {
         // Whether a program lives takes a few system calls to find out.
         let quiet = quietSince.map { now - $0 } ?? 0
         nextEndSeconds =
-            now
-            + (key == nil ? Limits.hopelessSecondsMax / 4 : quiet < 5 ? 0 : Limits.quietEndSeconds)
+            key == nil
+            ? now + Limits.hopelessSecondsMax / 4
+            : quiet < 5 ? now : FollowedJournal.next(Limits.quietEndSeconds, after: now)
         guard try reader.isFinished() else { return false }
         if let key = reader.key {
             if let lost = reader.lostAtEnd {

@@ -164,7 +164,7 @@ extension SourceRecorder {
         }
         #expect(looks.prefix(20).last! < 1, "at first at each tick")
         let late = looks.filter { $0 >= 6 }
-        #expect(zip(late, late.dropFirst()).allSatisfy { (0.35...0.5).contains($1 - $0) })
+        #expect(zip(late, late.dropFirst()).allSatisfy { (0.3...0.5).contains($1 - $0) })
         // An event is found within half a second, and from then on it is looked at each time again.
         let next = try fake.append(1, at: FakeJournals.firstEventOffset, to: folder)
         var found: Double?
