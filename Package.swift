@@ -64,6 +64,9 @@ let package = Package(
         .target(
             name: "LogFormats", dependencies: ["Causality", "Matching"], swiftSettings: strict),
         .target(
+            name: "Parts", dependencies: ["Causality", "Disks", "HappensBefore", "Segments"],
+            swiftSettings: strict),
+        .target(
             name: "Querying", dependencies: ["Causality", "HappensBefore", "Matching"],
             swiftSettings: strict),
         .target(
@@ -72,7 +75,8 @@ let package = Package(
         .target(
             name: "Archiving",
             dependencies: [
-                "Causality", "Disks", "Segments", .product(name: "GRDB", package: "GRDB.swift"),
+                "Causality", "Disks", "HappensBefore", "Parts", "Segments",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .target(
@@ -102,8 +106,8 @@ let package = Package(
         .target(
             name: "Collector",
             dependencies: [
-                "Causality", "Segments", "Archiving", "HappensBefore", "Querying", "Exporting",
-                "Shipping",
+                "Causality", "Segments", "Archiving", "HappensBefore", "Parts", "Querying",
+                "Exporting", "Shipping",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -173,6 +177,10 @@ let package = Package(
             name: "SegmentsTests", dependencies: ["Causality", "Segments", "SimulatedHistories"],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
+            name: "PartsTests",
+            dependencies: ["Causality", "Disks", "HappensBefore", "Parts", "SimulatedHistories"],
+            swiftSettings: strict),
+        .testTarget(
             name: "RecordingTests",
             dependencies: [
                 "Causality", "Disks", "HappensBefore", "Journals", "Recording", "RecordingProbe",
@@ -187,7 +195,7 @@ let package = Package(
             dependencies: [
                 "Agent", "Archiving", "Causality", "Collector", "Disks", "HappensBefore",
                 "LogFormats",
-                "Journals", "Querying", "Recording", "Segments", "SimulatedHistories",
+                "Journals", "Parts", "Querying", "Recording", "Segments", "SimulatedHistories",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Soundness", swiftSettings: strict),

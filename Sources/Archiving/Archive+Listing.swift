@@ -156,6 +156,7 @@ extension Archive {
                 throw Archive.failure(error)
             }
         }
+        try removeStrayOrderFiles()
         try forEachSegment { path, segment in
             let size = try disk.status(path)?.byteCount ?? 0
             guard size > known[segment]?.byteCount ?? 0 else { return }
@@ -171,6 +172,7 @@ extension Archive {
         var problems: [String] = []
         try forEachSegment { path, _ in problems += try take(path, after: nil) }
         try catalogue.endRebuild()
+        try removeStrayOrderFiles()
         return problems
     }
 

@@ -8,6 +8,7 @@ import Synchronization
 /// Keeps segments, byte for byte as they came, and knows what is in them.
 ///
 ///     FOLDER/segments/<agent id>/<segment id>.lcseg     the segments
+///     FOLDER/order/<id>.lcorder                         what follows from them
 ///     FOLDER/catalogue.sqlite                          the catalogue
 ///     FOLDER/lock                                      held by the one that writes
 ///

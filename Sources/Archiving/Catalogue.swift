@@ -12,10 +12,11 @@ import Segments
 ///     presence  = which segments hold events of which executions
 ///     agent     = which machine an agent reads, and how far in time it has
 ///     unmatched = lines that were no events
+///     orderFile = the file of what follows from the events of an execution, and how many events it tells of
 struct Catalogue: Sendable {
     let database: any DatabaseWriter
 
-    private static let schemaVersion = 3
+    private static let schemaVersion = 4
 
     init(path: String, isReadOnly: Bool) throws(ArchiveError) {
         var configuration = Configuration()
@@ -84,7 +85,9 @@ struct Catalogue: Sendable {
                 CREATE TABLE unmatched (
                     segment INTEGER NOT NULL REFERENCES segment, path TEXT NOT NULL, line INTEGER NOT NULL,
                     execution TEXT NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL);
-                PRAGMA user_version = 3;
+                CREATE TABLE orderFile (
+                    execution TEXT PRIMARY KEY, name BLOB NOT NULL, taken INTEGER NOT NULL) WITHOUT ROWID;
+                PRAGMA user_version = 4;
                 PRAGMA application_id = 1;
                 """)
     }
@@ -92,7 +95,9 @@ struct Catalogue: Sendable {
     /// Forgets everything, for a rebuild, which `endRebuild` ends: a catalogue that was left half made is made again.
     func beginRebuild() throws(ArchiveError) {
         try write { database in
-            for table in ["unmatched", "presence", "process", "agent", "segment"] {
+            for table in [
+                "orderFile", "unmatched", "presence", "process", "agent", "segment",
+            ] {
                 try database.execute(sql: "DELETE FROM \(table)")
             }
             try database.execute(sql: "PRAGMA application_id = 1")

@@ -47,7 +47,7 @@ enum HistoryBenchmark {
         var edgeCount = 0
         let edging = seconds { edgeCount = MessageEdges(history).count }
         print(
-            "events \(history.eventCount), processes \(history.processes.count), message edges \(edgeCount)"
+            "events \(history.countEvents()), processes \(history.processes.count), message edges \(edgeCount)"
         )
         print("simulate and load: \(rounded(loading)) s")
         print("order: \(rounded(ordering * 1e9 / Double(known))) ns each, \(known) known")

@@ -87,7 +87,7 @@ extension Answering {
     private func part(_ scope: ExportScope, _ graph: ExecutionGraph) throws -> Slice {
         let history = graph.history
         switch scope {
-        case .whole: return history.whole
+        case .whole: return history.whole()
         case .pastOf(let text), .futureOf(let text):
             let event = try graph.event(text)
             try require(event, graph)

@@ -177,7 +177,8 @@ private struct Sweep {
         case .complete: return nil
         case .generating: return openEntry(place.process)
         case .lossy(let loss):
-            return history.isRuledOut(loss, on: line) ? openEntry(place.process) : .loss(loss)
+            return history.unruled(loss, in: place.process) == nil
+                ? openEntry(place.process) : .loss(loss)
         case .chained, .silent:
             guard line.speaks else { return .silence }
             let sequence = line.runs[place.position]
@@ -224,28 +225,5 @@ private struct Sweep {
                 return (sender.known[source.process]?.value(at: floor) ?? 0) < source.sequence
             }
         }
-    }
-}
-
-extension History {
-    /// Whether an operator has said of every event from which on a stamp may lack something that no message came there.
-    func isRuledOut(_ loss: Loss, on line: ProcessHistory) -> Bool {
-        unruled(loss, on: line) == nil
-    }
-
-    /// The last of a run's losses that nobody has ruled out, as far as they are known; nil where all are.
-    func unruled(_ loss: Loss, on line: ProcessHistory) -> Loss? {
-        var loss = loss
-        // What a frame held that cannot be read was no message that anybody could rule out.
-        while loss.reason != .frameMissing, line.rulings[loss.since] != nil {
-            if loss.number <= 1 { return nil }
-            // The one before it stands with the event before it, if that is here.
-            let before = line.count(upTo: loss.since - 1) - 1
-            guard before >= 0, case .lossy(let earlier) = line.stamp(at: before),
-                earlier.number == loss.number - 1
-            else { return loss }
-            loss = earlier
-        }
-        return loss
     }
 }

@@ -37,12 +37,9 @@ package struct History: Sendable {
     /// By process: those that stand for it or for another, which cannot be told.
     var standIns: [Int: [Int]] = [:]
     /// By send that is not here: what the receivers of its message learned of others by it, all of which it had seen.
-    var learnedFromMissing: [EventKey: [EventKey]] = [:]
+    package internal(set) var learnedFromMissing: [EventKey: [EventKey]] = [:]
 
     package init(execution: String) { self.execution = execution }
-
-    /// How many events are here.
-    package var eventCount: Int { processes.reduce(0) { $0 + $1.count } }
 
     /// The index of a process that is here or cited, or nil. O(1).
     package func index(of process: ProcessID) -> Int? { indexOf[process] }
@@ -58,25 +55,10 @@ package struct History: Sendable {
         return processes.firstIndex { $0.key?.reference == reference }
     }
 
-    /// The place of an event that is here, or nil. O(log n).
-    package func position(of event: EventID) -> EventPosition? {
-        guard let process = indexOf[event.process],
-            let position = processes[process].position(of: event.sequence)
-        else { return nil }
-        return EventPosition(process: process, position: position)
+    /// What a process is called here that is referred to; nil where nobody is, or it may be one of several.
+    package func name(of reference: ProcessReference) -> ProcessID? {
+        index(of: reference).map { processes[$0].id }
     }
-
-    /// The name of the event at a place.
-    package func id(_ place: EventPosition) -> EventID {
-        let line = processes[place.process]
-        return EventID(line.id, line.sequence(at: place.position))
-    }
-
-    func key(_ place: EventPosition) -> EventKey {
-        EventKey(process: place.process, sequence: processes[place.process].runs[place.position])
-    }
-
-    func id(_ key: EventKey) -> EventID { EventID(processes[key.process].id, key.sequence) }
 
     /// Where a citation is kept.
     mutating func intern(_ citation: Citation) -> Int {
@@ -156,7 +138,12 @@ package struct EventPosition: Hashable, Sendable {
 }
 
 /// An event that may or may not be here: index of its process, and sequence number.
-struct EventKey: Hashable, Sendable {
-    var process: Int
-    var sequence: UInt64
+package struct EventKey: Hashable, Sendable {
+    package var process: Int
+    package var sequence: UInt64
+
+    package init(process: Int, sequence: UInt64) {
+        self.process = process
+        self.sequence = sequence
+    }
 }

@@ -197,3 +197,33 @@ package struct MessageEdges: Sendable {
             fromIsHere: source.position(of: edge.sequence) != nil)
     }
 }
+
+extension History {
+    /// Calls `body` with what event `e` is known to have seen of those of `processes` that have an entry in `wanted`, as
+    /// `surelyKnows` has it; what its process goes on from excepted.
+    fileprivate func forEachKnown(
+        by e: EventKey, among wanted: [Int: [UInt64]], _ body: (Int, UInt64) -> Void
+    ) {
+        let line = processes[e.process]
+        let floor = line.runs.count(upTo: e.sequence) - 1
+        if floor >= 0 {
+            if line.known.count < wanted.count {
+                for (process, steps) in line.known where wanted[process] != nil {
+                    body(process, steps.value(at: floor))
+                }
+            } else {
+                for process in wanted.keys {
+                    if let steps = line.known[process] { body(process, steps.value(at: floor)) }
+                }
+            }
+            if line.runs[floor] == e.sequence { return }
+        }
+        guard learnedFromMissing[e] != nil else { return }
+        for (process, sequences) in wanted {
+            for sequence in sequences
+            where hadSeen(e, EventKey(process: process, sequence: sequence)) {
+                body(process, sequence)
+            }
+        }
+    }
+}

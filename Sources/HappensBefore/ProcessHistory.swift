@@ -12,7 +12,7 @@ package struct ProcessHistory: Sendable {
     var times: [Int64] = []
     var kinds: [EventKind] = []
     /// The stamps, where they change.
-    var stamps: [StampRun] = []
+    package internal(set) var stamps: [StampRun] = []
     /// True where some event's source says something of messages.
     var speaks = false
     /// What the stamps say of others, by citation: never less than before (the order of one process alone already implies
@@ -36,11 +36,11 @@ package struct ProcessHistory: Sendable {
 
     // Derived.
     /// What the events know of other processes, by process index: never less than before.
-    var known: [Int: StepFunction] = [:]
+    package internal(set) var known: [Int: StepFunction] = [:]
     /// Recorded causes, ascending by position.
     var causes: [RecordedCause] = []
     /// Where knowledge is a lower bound, and why; ascending positions.
-    var uncertainty: [UncertainRun] = []
+    package internal(set) var uncertainty: [UncertainRun] = []
     /// The highest sequence number that any clock or cause cites.
     package internal(set) var citedMax: UInt64 = 0
     /// What knowing any event of this process implies: what it goes on from.
@@ -210,19 +210,29 @@ struct RecordedCause: Sendable {
 }
 
 /// From a position on, the stamp is of this quality.
-struct StampRun: Sendable {
-    var position: Int
-    var stamp: Stamp
+package struct StampRun: Hashable, Sendable {
+    package var position: Int
+    package var stamp: Stamp
+
+    package init(position: Int, stamp: Stamp) {
+        self.position = position
+        self.stamp = stamp
+    }
 }
 
 /// From a position on, knowledge is a lower bound for this reason, or exact.
-struct UncertainRun: Sendable {
-    var position: Int
-    var why: Uncertainty?
+package struct UncertainRun: Hashable, Sendable {
+    package var position: Int
+    package var why: Uncertainty?
+
+    package init(position: Int, why: Uncertainty?) {
+        self.position = position
+        self.why = why
+    }
 }
 
 /// Why the knowledge of an event is a lower bound.
-enum Uncertainty: Hashable, Sendable {
+package enum Uncertainty: Hashable, Sendable {
     /// Because of an event that it has seen (or that was just before it), which is missing or uncertain itself.
     case event(EventKey)
     /// Because its stamp lacks something.

@@ -1,18 +1,20 @@
 /// The sequence numbers of one process that are here, as runs without holes, and their positions
 /// (0, 1, 2 … in ascending order of sequence number).
-struct SequenceRuns: Sendable {
+package struct SequenceRuns: Sendable {
     private struct Run: Sendable {
         var sequence: UInt64
         var position: Int
     }
     private var runs: [Run] = []
-    private(set) var count = 0
+    package private(set) var count = 0
 
     /// The last sequence number, 0 where there is none.
-    var last: UInt64 { runs.last.map { $0.sequence + UInt64(count - 1 - $0.position) } ?? 0 }
+    package var last: UInt64 { runs.last.map { $0.sequence + UInt64(count - 1 - $0.position) } ?? 0 }
+
+    package var isEmpty: Bool { count == 0 }
 
     /// Adds a sequence number above the last one.
-    mutating func append(_ sequence: UInt64) {
+    package mutating func append(_ sequence: UInt64) {
         precondition(sequence > last, "sequence numbers must ascend")
         if runs.isEmpty || sequence != last + 1 {
             runs.append(Run(sequence: sequence, position: count))
@@ -21,7 +23,7 @@ struct SequenceRuns: Sendable {
     }
 
     /// The sequence number at `position`. O(log runs).
-    subscript(position: Int) -> UInt64 {
+    package subscript(position: Int) -> UInt64 {
         precondition(position >= 0 && position < count, "position out of range")
         let run = runs[partitionPoint(count: runs.count) { runs[$0].position <= position } - 1]
         return run.sequence + UInt64(position - run.position)
@@ -29,7 +31,7 @@ struct SequenceRuns: Sendable {
 
     /// How many sequence numbers up to and including `sequence` are here: also the position of the
     /// first one above it. O(log runs).
-    func count(upTo sequence: UInt64) -> Int {
+    package func count(upTo sequence: UInt64) -> Int {
         let index = partitionPoint(count: runs.count) { runs[$0].sequence <= sequence } - 1
         guard index >= 0 else { return 0 }
         let end = index + 1 < runs.count ? runs[index + 1].position : count
@@ -38,13 +40,13 @@ struct SequenceRuns: Sendable {
     }
 
     /// The position of `sequence`, or nil where it is not here. O(log runs).
-    func position(of sequence: UInt64) -> Int? {
+    package func position(of sequence: UInt64) -> Int? {
         let position = count(upTo: sequence) - 1
         return position >= 0 && self[position] == sequence ? position : nil
     }
 
     /// The holes from 1 up to `end`, ascending.
-    func holes(upTo end: UInt64) -> [ClosedRange<UInt64>] {
+    package func holes(upTo end: UInt64) -> [ClosedRange<UInt64>] {
         var holes: [ClosedRange<UInt64>] = []
         var next: UInt64 = 1
         for (index, run) in runs.enumerated() {
@@ -55,4 +57,23 @@ struct SequenceRuns: Sendable {
         if end >= next { holes.append(next...end) }
         return holes
     }
+
+    /// The runs: first to last number of each, ascending.
+    package var ranges: [ClosedRange<UInt64>] {
+        runs.indices.map { index in
+            let end = index + 1 < runs.count ? runs[index + 1].position : count
+            return runs[index].sequence...(runs[index].sequence + UInt64(end - runs[index].position - 1))
+        }
+    }
+
+    /// The numbers in some ranges, which ascend and do not touch.
+    package init(_ ranges: [ClosedRange<UInt64>]) {
+        for range in ranges {
+            precondition(range.lowerBound > last, "ranges must ascend")
+            runs.append(Run(sequence: range.lowerBound, position: count))
+            count += Int(range.upperBound - range.lowerBound) + 1
+        }
+    }
+
+    init() {}
 }

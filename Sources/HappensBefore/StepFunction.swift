@@ -1,12 +1,12 @@
 /// What the events along one process know of another process: a value that only grows, kept as its steps.
 ///
 /// Both look-ups are binary searches: the value at a position, and the first position that reaches a value.
-struct StepFunction: Sendable {
-    private(set) var positions: [UInt32] = []
-    private(set) var values: [UInt64] = []
+package struct StepFunction: Sendable {
+    package private(set) var positions: [UInt32] = []
+    package private(set) var values: [UInt64] = []
 
     var last: UInt64 { values.last ?? 0 }
-    var count: Int { values.count }
+    package var count: Int { values.count }
 
     /// Notes that from `position` on the value is `value`. Does nothing where it is not above the last one.
     /// Positions must not descend.
@@ -21,7 +21,7 @@ struct StepFunction: Sendable {
     }
 
     /// The value at `position`. O(log steps).
-    func value(at position: Int) -> UInt64 {
+    package func value(at position: Int) -> UInt64 {
         let index = partitionPoint(count: positions.count) { Int(positions[$0]) <= position }
         return index == 0 ? 0 : values[index - 1]
     }
@@ -34,12 +34,14 @@ struct StepFunction: Sendable {
 }
 
 /// The number of leading indices below `count` for which `holds`; it must hold for a prefix. O(log n).
-func partitionPoint(count: Int, where holds: (Int) -> Bool) -> Int {
+package func partitionPoint<Failure>(
+    count: Int, where holds: (Int) throws(Failure) -> Bool
+) throws(Failure) -> Int {
     var low = 0
     var high = count
     while low < high {
         let middle = low + (high - low) / 2
-        if holds(middle) { low = middle + 1 } else { high = middle }
+        if try holds(middle) { low = middle + 1 } else { high = middle }
     }
     return low
 }

@@ -127,11 +127,11 @@ package struct Answering<Store: HistoryStore> {
                 return JSONWriter.object {
                     $0.member("name", name)
                     $0.member("processes", present)
-                    $0.member("events", history.eventCount)
+                    $0.member("events", history.countEvents())
                 }
             }
             return "\(printable(name))  \(count(present, "process", "processes"))  "
-                + count(history.eventCount, "event", "events")
+                + count(history.countEvents(), "event", "events")
         }
         return Answer(isYes: nil, lines)
     }
@@ -174,7 +174,7 @@ package struct Answering<Store: HistoryStore> {
     private func gaps(_ graph: ExecutionGraph) throws -> Answer {
         let history = graph.history
         var reader = EventReader(store)
-        let sorted = history.gaps.sorted {
+        let sorted = history.allGaps().sorted {
             $0.process == $1.process
                 ? $0.first < $1.first : listingOrder($0.process, $1.process)
         }

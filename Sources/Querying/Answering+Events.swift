@@ -14,9 +14,12 @@ extension Answering {
                 .notFound, "no host “\(host)” in execution “\(history.execution)”\(hint)")
         }
         let ids = Set(meant.map { history.processes[$0].id })
-        let slice = history.listing { line in
-            (meant.isEmpty && hosts.isEmpty) || ids.contains(line.id) || hosts.contains(line.host)
-        }
+        let slice = history.listing(
+            history.processes.indices.filter { process in
+                let line = history.processes[process]
+                return (meant.isEmpty && hosts.isEmpty) || ids.contains(line.id)
+                    || hosts.contains(line.host)
+            })
         return listing(slice, selection, graph, namesCut: false)
     }
 

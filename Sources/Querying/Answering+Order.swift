@@ -167,7 +167,7 @@ extension Answering {
     func cut(at time: WallTime, _ graph: ExecutionGraph) throws -> Answer {
         let history = graph.history
         let cut = history.cut(at: time)
-        let whole = history.whole
+        let whole = history.whole()
         var lacks = whole.lacks.map(\.description)
         lacks += history.processes.filter { $0.count > 0 && !$0.hasTimes }
             .sorted { listingOrder($0.id, $1.id) }.map { "no event of \($0.id) has a wall time" }

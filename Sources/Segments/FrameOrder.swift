@@ -77,28 +77,7 @@ enum FrameOrder {
         for key in keys {
             writer.varint(executions[ExactText(key.execution)]!)
             writer.varint(hosts[ExactText(key.host)]!)
-            let prefix = "\(key.host)/"
-            let isShort =
-                key.process.name.utf8.count > prefix.utf8.count
-                && key.process.name.utf8.starts(with: prefix.utf8)
-            var form: UInt8 = (key.run == nil ? 0 : 1) | (isShort ? 8 : 0)
-            switch key.origin {
-            case .nothing: break
-            case .event: form |= 2
-            case .unknown: form |= 4
-            }
-            writer.byte(form)
-            if let run = key.run { writer.bytes(run.bytes) }
-            if case .event(let run, let sequence) = key.origin {
-                writer.fixed64(run.bits)
-                writer.varint(sequence)
-            }
-            writer.varint(UInt64(key.process.incarnation))
-            writer.string(
-                isShort
-                    ? String(
-                        decoding: key.process.name.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
-                    : key.process.name)
+            writer.process(key)
         }
     }
 

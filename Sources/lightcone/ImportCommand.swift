@@ -169,11 +169,11 @@ struct ImportCommand: ParsableCommand {
         let graph = try store.graph(of: name)
         let defects = try graph.defects(store)
         summary.processes = graph.history.processes.count { $0.count > 0 }
-        summary.events = graph.history.eventCount
+        summary.events = graph.history.countEvents()
         summary.messageEdges = graph.edges.count
         summary.defects = defects.count { !$0.kind.isNote && $0.kind != .unmatchedLine }
         summary.notes = defects.count { $0.kind.isNote }
-        summary.gaps = graph.history.gaps.count
+        summary.gaps = graph.history.allGaps().count
         return summary
     }
 }

@@ -142,7 +142,7 @@ extension EventOrder {
                 == .unknown(.lacking([.loss(id("b:3"), .eventsLost)]), excluded: [.after]))
         #expect(history.order(id("a:1"), id("b:4")) == .known(.before))
         #expect(!history.isExact(id("b:4")))
-        #expect(history.gaps.map(\.description) == ["b 2 is lost"])
+        #expect(history.allGaps().map(\.description) == ["b 2 is lost"])
         let future = history.future(of: id("a:1"))
         #expect(future?.isComplete == false)
         #expect(future?.upTo?.sequences == [1, 1], "what b had seen is decided up to b:1")
@@ -288,7 +288,7 @@ extension EventOrder {
         story.add("b", "b", [(1, .receive, ["a": 3])], from: [1: [("a", 3)]])
         let history = story.history()
         let name = "?\(RunKey(Story.run("a")))"
-        #expect(history.gaps.map(\.description) == ["\(name) 1–3 are missing"])
+        #expect(history.allGaps().map(\.description) == ["\(name) 1–3 are missing"])
         #expect(history.past(of: id("b:1"))?.isComplete == false)
     }
 }

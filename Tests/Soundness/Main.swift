@@ -164,6 +164,7 @@ enum Main {
                 let events = laws.sample(14, &random)
                 laws.check(events, &random)
                 try laws.checkAnswers(of: events)
+                try laws.checkOrderFile(events)
                 orders.merge(laws.orders(events)) { $1 }
                 outcome.violations += laws.violations.map { "some arrived: \($0)" }
                 outcome.tally += laws.tally
@@ -176,6 +177,7 @@ enum Main {
             let events = laws.sample(14, &random)
             laws.check(events, &random)
             try laws.checkAnswers(of: events)
+            try laws.checkOrderFile(events)
             laws.checkMonotone(orders)
             outcome.violations += laws.violations
             outcome.tally += laws.tally

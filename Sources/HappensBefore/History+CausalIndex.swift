@@ -1,0 +1,96 @@
+import Causality
+
+extension History: CausalIndex {
+    package typealias Failure = Never
+
+    package var processCount: Int { processes.count }
+
+    package func id(of process: Int) -> ProcessID { processes[process].id }
+
+    package func facts(of process: Int) -> ProcessFacts {
+        let line = processes[process]
+        var facts = ProcessFacts(id: line.id, key: line.key)
+        if let identity = line.identity {
+            facts.branch = identity.branch
+            facts.fork = forks[identity.run]
+        }
+        facts.standIn = line.standIn
+        facts.standIns = standIns[process] ?? []
+        facts.isUnlinked = line.isUnlinked
+        facts.count = line.count
+        facts.first = line.first
+        facts.last = line.last
+        facts.citedMax = line.citedMax
+        return facts
+    }
+
+    package func gaps(of process: Int) -> [Gap] { processes[process].gaps }
+
+    package func sequences(of process: Int) -> SequenceRuns { processes[process].runs }
+
+    package func implied(by process: Int) -> [EventKey] { processes[process].implied }
+
+    package func unlinkedProcesses() -> [Int] { unlinked }
+
+    package func ruledOut() -> [EventKey] {
+        processes.indices.flatMap { process in
+            processes[process].rulings.keys.map { EventKey(process: process, sequence: $0) }
+        }
+    }
+
+    package func ruling(on event: EventKey) -> EventKey? {
+        processes[event.process].rulings[event.sequence]
+    }
+
+    /// The events of a process of which an operator says that no message came there, ascending, and who says so.
+    package func rulings(of process: Int) -> [(sequence: UInt64, by: EventKey)] {
+        processes[process].rulings.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    package func known(of process: Int, at place: EventPosition) -> UInt64 {
+        // Not through a local copy of the process: copying counts references, which costs more than the search.
+        if process == place.process { return processes[process].runs[place.position] }
+        return processes[place.process].known[process]?.value(at: place.position) ?? 0
+    }
+
+    package func known(at place: EventPosition) -> [EventKey] {
+        processes[place.process].known.compactMap { process, steps in
+            let value = steps.value(at: place.position)
+            return value == 0 ? nil : EventKey(process: process, sequence: value)
+        }.sorted { $0.process < $1.process }
+    }
+
+    package func firstPosition(knowing event: EventKey, in process: Int) -> Int? {
+        processes[process].known[event.process]?.firstPosition(reaching: event.sequence)
+    }
+
+    package func uncertainty(at place: EventPosition) -> Uncertainty? {
+        processes[place.process].uncertainty(at: place.position)
+    }
+
+    package func firstCertain(from place: EventPosition) -> Int? {
+        processes[place.process].firstCertain(from: place.position)
+    }
+
+    package func learned(fromMissing send: EventKey) -> [EventKey] {
+        learnedFromMissing[send] ?? []
+    }
+
+    package func stamp(at place: EventPosition) -> Stamp {
+        processes[place.process].stamp(at: place.position)
+    }
+}
+
+extension History {
+    /// The cut that the wall clocks show at `time`: of each process everything up to its last event that is
+    /// not later. O(events).
+    package func cut(at time: WallTime) -> Cut {
+        Cut(
+            sequences: processes.map { line in
+                let last = line.times.lastIndex {
+                    $0 != EventBatch.noTime && $0 <= time.nanoseconds
+                }
+                return last.map { line.runs[$0] } ?? 0
+            })
+    }
+}

@@ -1,0 +1,248 @@
+import Causality
+import HappensBefore
+import Segments
+
+/// The footer of an order file.
+struct Footer: Sendable {
+    let execution: String
+    let processCount: Int
+    /// How many processes are here: the first ones.
+    let lineCount: Int
+    let eventCount: Int
+    private(set) var processPages: [(first: Int, place: FilePlace)] = []
+    private(set) var namePages: [(first: UInt64, place: FilePlace)] = []
+    private(set) var unlinked: [Int] = []
+    private(set) var ruledOut: [EventKey] = []
+
+    init(_ reader: inout ByteReader) throws(FormatError) {
+        execution = try reader.string(Causality.Limits.nameBytesMax, "execution")
+        processCount = try reader.count(Int(UInt32.max), "processes")
+        lineCount = try reader.count(processCount, "processes that are here")
+        eventCount = try reader.count(Int.max, "events")
+        for _ in 0..<(try reader.count(reader.remaining / 3, "pages of processes")) {
+            let first = try reader.count(processCount, "first process")
+            guard first < processCount, processPages.last.map({ $0.first < first }) ?? (first == 0)
+            else { throw reader.malformed("page of processes: \(first) is out of order") }
+            processPages.append((first, try reader.place()))
+        }
+        guard processCount == 0 || !processPages.isEmpty else {
+            throw reader.malformed("expected a page of processes, found none")
+        }
+        for _ in 0..<(try reader.count(reader.remaining / 10, "pages of names")) {
+            namePages.append((try reader.fixed64("hash"), try reader.place()))
+        }
+        for _ in 0..<(try reader.count(reader.remaining, "unlinked")) {
+            unlinked.append(try reader.count(processCount - 1, "unlinked"))
+        }
+        for _ in 0..<(try reader.count(reader.remaining / 2, "ruled out")) {
+            ruledOut.append(try reader.event(processCount))
+        }
+        try reader.expectEnd("footer")
+    }
+}
+
+/// The facts of processes that follow on one another.
+struct ProcessPage: Sendable {
+    let first: Int
+    private(set) var lines: [Line] = []
+
+    struct Line: Sendable {
+        var facts: ProcessFacts
+        var sequences = SequenceRuns([])
+        var gaps: [Gap] = []
+        var implied: [EventKey] = []
+        /// By number of an event of which an operator says that no message came there: who says so.
+        var rulings: [UInt64: EventKey] = [:]
+        var directory: FilePlace?
+    }
+
+    init(
+        _ reader: inout ByteReader, _ processes: Range<Int>, _ footer: Footer
+    ) throws(FormatError) {
+        first = processes.lowerBound
+        for _ in processes { lines.append(try Line(&reader, footer)) }
+        try reader.expectEnd("page of processes")
+    }
+}
+
+extension ProcessPage.Line {
+    fileprivate init(_ reader: inout ByteReader, _ footer: Footer) throws(FormatError) {
+        let form = FactsForm(rawValue: try reader.byte("process"))
+        guard form.rawValue < 128, form.contains(.isHere) || !form.contains(.bearsItsName) else {
+            throw reader.malformed("process: a form of \(form.rawValue) is unknown")
+        }
+        var id: ProcessID?
+        if !form.contains(.bearsItsName) { id = try reader.nameAndIncarnation() }
+        let fork = try reader.string(64, "fork")
+        var key: ProcessKey?
+        if form.contains(.isHere) {
+            let host = try reader.string(Causality.Limits.nameBytesMax, "host")
+            key = try reader.process(execution: footer.execution, host: host)
+        }
+        guard var id = id ?? key?.process else { throw reader.malformed("process: no name") }
+        id.fork = fork
+        facts = ProcessFacts(id: id, key: key)
+        if form.contains(.isBranch) {
+            facts.branch = Identity128(bytes: try reader.bytes(16, "branch"))
+        }
+        if form.contains(.isForked) { facts.fork = try reader.fork() }
+        if form.contains(.isStandIn) { facts.standIn = try reader.standIn() }
+        facts.isUnlinked = form.contains(.isUnlinked)
+        for _ in 0..<(try reader.count(reader.remaining, "stand-ins")) {
+            facts.standIns.append(try reader.count(footer.processCount - 1, "stand-in"))
+        }
+        sequences = SequenceRuns(try reader.ranges(countMax: footer.eventCount, "numbers"))
+        facts.count = sequences.count
+        facts.first = sequences.isEmpty ? 0 : sequences[0]
+        facts.last = sequences.last
+        facts.citedMax = try reader.sequence("cited")
+        for range in try reader.ranges(countMax: nil, "gaps") {
+            gaps.append(
+                Gap(process: id, first: range.lowerBound, last: range.upperBound, isLost: false))
+        }
+        for index in gaps.indices {
+            let isLost = try reader.byte("gap") == 1
+            gaps[index] = Gap(
+                process: id, first: gaps[index].first, last: gaps[index].last, isLost: isLost)
+        }
+        for _ in 0..<(try reader.count(reader.remaining / 2, "implied")) {
+            implied.append(try reader.event(footer.processCount))
+        }
+        for _ in 0..<(try reader.count(reader.remaining / 3, "rulings")) {
+            let sequence = try reader.sequence("ruling")
+            rulings[sequence] = try reader.event(footer.processCount)
+        }
+        if form.contains(.hasDirectory) { directory = try reader.place() }
+    }
+}
+
+/// Which numbers the names with some hashes have.
+struct NamePage: Sendable {
+    private var hashes: [UInt64] = []
+    private var processes: [Int] = []
+
+    init(_ reader: inout ByteReader, processCount: Int) throws(FormatError) {
+        while reader.remaining > 0 {
+            hashes.append(try reader.fixed64("hash"))
+            let number = Int(try reader.fixed32("process"))
+            guard number < processCount else {
+                throw reader.malformed("process: expected below \(processCount), found \(number)")
+            }
+            processes.append(number)
+        }
+    }
+
+    func numbers(of hash: UInt64) -> ArraySlice<Int> {
+        let first = partitionPoint(count: hashes.count) { hashes[$0] < hash }
+        let end = partitionPoint(count: hashes.count) { hashes[$0] <= hash }
+        return processes[first..<end]
+    }
+}
+
+/// Where the blocks of one process are.
+struct Directory: Sendable {
+    /// A block: from which position on, where it lies, and the first position in it that is certain.
+    struct Entry: Sendable {
+        var start: Int
+        var place: FilePlace
+        var firstCertain: Int?
+    }
+    private(set) var entries: [Entry] = []
+    /// By number of a send that is not here: what the receivers of its message learned by it.
+    private(set) var learned: [UInt64: [EventKey]] = [:]
+
+    init() {}
+
+    init(
+        _ reader: inout ByteReader, eventCount: Int, _ processCount: Int
+    ) throws(FormatError) {
+        var (start, end) = (0, 0)
+        for index in 0..<(try reader.count(reader.remaining / 4, "blocks")) {
+            let distance = try reader.count(eventCount, "start")
+            start += distance
+            guard index == 0 ? distance == 0 : distance > 0, start < eventCount else {
+                throw reader.malformed("block: a start of \(start) is out of order")
+            }
+            let offset = end + (try reader.count(Int(Int32.max) << 16, "offset"))
+            let place = FilePlace(
+                offset: offset, byteCount: try reader.count(Limits.blockBytesMax, "block"))
+            let certain = try reader.count(eventCount, "certain")
+            entries.append(
+                Entry(
+                    start: start, place: place,
+                    firstCertain: certain == 0 ? nil : start + certain - 1))
+            end = place.end
+        }
+        var last: UInt64 = 0
+        for _ in 0..<(try reader.count(reader.remaining / 2, "missing sends")) {
+            last += try reader.sequence("missing send")
+            guard last <= Causality.Limits.sequenceMax else {
+                throw reader.malformed("missing send: \(last) is no sequence number")
+            }
+            var events: [EventKey] = []
+            for _ in 0..<(try reader.count(reader.remaining / 2, "learned")) {
+                events.append(try reader.event(processCount))
+            }
+            learned[last] = events
+        }
+        try reader.expectEnd("directory")
+    }
+}
+
+extension ByteReader {
+    fileprivate mutating func place() throws(FormatError) -> FilePlace {
+        FilePlace(
+            offset: try count(Int(Int32.max) << 16, "offset"),
+            byteCount: try count(Limits.blockBytesMax, "block"))
+    }
+
+    fileprivate mutating func ranges(
+        countMax: Int?, _ what: String
+    ) throws(FormatError) -> [ClosedRange<UInt64>] {
+        var ranges: [ClosedRange<UInt64>] = []
+        var (last, total): (UInt64, UInt64) = (0, 0)
+        for _ in 0..<(try count(remaining / 2, what)) {
+            let distance = try sequence(what)
+            let length = try sequence(what)
+            let first = last + distance
+            guard distance > 0, first <= Causality.Limits.sequenceMax,
+                length <= Causality.Limits.sequenceMax - first
+            else { throw malformed("\(what): expected numbers that ascend") }
+            total += length + 1
+            if let countMax, total > UInt64(countMax) {
+                throw malformed("\(what): expected at most \(countMax) events, found \(total)")
+            }
+            ranges.append(first...(first + length))
+            last = first + length
+        }
+        return ranges
+    }
+
+    fileprivate mutating func fork() throws(FormatError) -> Fork {
+        Fork(sequence: try sequence("fork"), isOfOneSource: try byte("fork") == 1)
+    }
+
+    fileprivate mutating func nameAndIncarnation() throws(FormatError) -> ProcessID {
+        let name = try validString(
+            ofLength: try count(Causality.Limits.nameBytesMax + 16, "name"), "name")
+        let incarnation = try count(Int(Causality.Limits.incarnationMax), "incarnation")
+        return ProcessID(name: name, incarnation: UInt32(incarnation))
+    }
+
+    private mutating func fullName() throws(FormatError) -> ProcessID {
+        var id = try nameAndIncarnation()
+        id.fork = try string(64, "fork")
+        return id
+    }
+
+    fileprivate mutating func standIn() throws(FormatError) -> StandIn {
+        switch try byte("stand-in") {
+        case 0: return .name(try fullName())
+        case 1:
+            let process = try fullName()
+            return .fork(process, try fork())
+        case 2: return .claim(try fullName())
+        case let other: throw malformed("stand-in: \(other) is none")
+        }
+    }
+}

@@ -1,0 +1,292 @@
+import Causality
+import Disks
+import HappensBefore
+import Synchronization
+
+/// An order file that is open for questions: it reads the blocks that these need, and keeps those that it has read.
+///
+/// Opening costs two reads; a process two (its facts and its directory) the first time; what an event knows, and the first
+/// event that knows another, one block or as many as a binary search among the blocks of a process needs.
+package final class OrderFile: CausalIndex {
+    package typealias Failure = PartsError
+
+    private let file: any DiskFile
+    private let footer: Footer
+    private let cache = Mutex(Cache())
+
+    /// What was read so far.
+    package struct Reads: Hashable, Sendable {
+        package var bytes = 0
+        package var blocks = 0
+    }
+
+    private struct Cache {
+        var reads = Reads()
+        var processes: [Int: ProcessPage] = [:]
+        var names: [Int: NamePage] = [:]
+        var directories: [Int: Directory] = [:]
+        /// By offset.
+        var knowledge: [Int: KnowledgeBlock] = [:]
+        var knowledgeEntries = 0
+    }
+
+    /// Opens a file that `OrderFileWriter` wrote.
+    package init(_ file: any DiskFile) throws(PartsError) {
+        self.file = file
+        let size = file.byteCount
+        let trailerBytes = 8 + OrderFileWriter.magic.count
+        func damaged(_ offset: Int, _ what: String) -> PartsError {
+            .damaged(path: file.path, offset: max(0, offset), what: what)
+        }
+        guard size >= OrderFileWriter.magic.count + trailerBytes else {
+            throw damaged(size, "expected an order file, found \(size) bytes")
+        }
+        let trailer = try Self.read(file, size - trailerBytes, trailerBytes)
+        guard trailer[8...].elementsEqual(OrderFileWriter.magic) else {
+            throw damaged(size - trailerBytes, "expected the end of an order file")
+        }
+        let length: Int
+        do {
+            var reader = ByteReader(trailer)
+            let count = try reader.fixed32("footer")
+            guard try reader.fixed32("checksum") == crc32(trailer[..<4]) else {
+                throw reader.malformed("the length of the footer does not match its checksum")
+            }
+            length = Int(count) - FilePlace.checksumBytes
+        } catch {
+            throw damaged(size - trailerBytes, "\(error)")
+        }
+        let offset = size - trailerBytes - length - FilePlace.checksumBytes
+        guard length >= 0, offset >= OrderFileWriter.magic.count else {
+            throw damaged(size - trailerBytes, "expected a footer, found one of \(length) bytes")
+        }
+        let place = FilePlace(offset: offset, byteCount: length)
+        footer = try Self.decode(place, in: file) { (reader) throws(FormatError) in
+            try Footer(&reader)
+        }
+        let reads = Reads(bytes: trailerBytes + length + FilePlace.checksumBytes, blocks: 1)
+        cache.withLock { $0.reads = reads }
+    }
+
+    /// What was read so far. The same questions of the same file read the same.
+    package var reads: Reads { cache.withLock { $0.reads } }
+
+    // MARK: Reading
+
+    private static func read(
+        _ file: any DiskFile, _ offset: Int, _ count: Int
+    ) throws(PartsError) -> [UInt8] {
+        let bytes: [UInt8]
+        do throws(DiskError) {
+            bytes = try file.read(at: offset, count: count)
+        } catch {
+            throw .disk(error)
+        }
+        guard bytes.count == count else {
+            throw .damaged(
+                path: file.path, offset: offset,
+                what: "expected \(count) bytes, found \(bytes.count)")
+        }
+        return bytes
+    }
+
+    /// Reads and decodes a block, whose checksum must be right.
+    private static func decode<Value>(
+        _ place: FilePlace, in file: any DiskFile,
+        _ body: (inout ByteReader) throws(FormatError) -> Value
+    ) throws(PartsError) -> Value {
+        guard place.byteCount <= Limits.blockBytesMax, place.end <= file.byteCount else {
+            throw .damaged(
+                path: file.path, offset: place.offset,
+                what: "expected a block of \(place.byteCount) bytes, found the end of the file")
+        }
+        let bytes = try read(file, place.offset, place.byteCount + FilePlace.checksumBytes)
+        do throws(FormatError) {
+            var checksum = ByteReader(bytes, from: place.byteCount)
+            guard try checksum.fixed32("checksum") == crc32(bytes[..<place.byteCount]) else {
+                throw FormatError(what: "the bytes do not match their checksum", offset: 0)
+            }
+            var reader = ByteReader(bytes, to: place.byteCount)
+            return try body(&reader)
+        } catch {
+            throw .damaged(path: file.path, offset: place.offset + error.offset, what: error.what)
+        }
+    }
+
+    private func load<Value>(
+        _ place: FilePlace, _ body: (inout ByteReader) throws(FormatError) -> Value
+    ) throws(PartsError) -> Value {
+        cache.withLock {
+            $0.reads.blocks += 1
+            $0.reads.bytes += place.byteCount + FilePlace.checksumBytes
+        }
+        return try Self.decode(place, in: file, body)
+    }
+
+    private func page(of process: Int) throws(PartsError) -> ProcessPage {
+        let pages = footer.processPages
+        let index = partitionPoint(count: pages.count) { pages[$0].first <= process } - 1
+        if let known = cache.withLock({ $0.processes[index] }) { return known }
+        let first = pages[index].first
+        let end = index + 1 < pages.count ? pages[index + 1].first : footer.processCount
+        let page = try load(pages[index].place) { [footer] (reader) throws(FormatError) in
+            try ProcessPage(&reader, first..<end, footer)
+        }
+        cache.withLock { $0.processes[index] = page }
+        return page
+    }
+
+    private func line(_ process: Int) throws(PartsError) -> ProcessPage.Line {
+        let page = try page(of: process)
+        return page.lines[process - page.first]
+    }
+
+    private func directory(_ process: Int) throws(PartsError) -> Directory {
+        if let known = cache.withLock({ $0.directories[process] }) { return known }
+        let line = try line(process)
+        guard let place = line.directory else { return Directory() }
+        let directory = try load(place) { [footer] (reader) throws(FormatError) in
+            try Directory(&reader, eventCount: line.facts.count, footer.processCount)
+        }
+        cache.withLock { $0.directories[process] = directory }
+        return directory
+    }
+
+    private func knowledge(
+        _ process: Int, _ entry: Directory.Entry
+    ) throws(PartsError) -> KnowledgeBlock {
+        if let known = cache.withLock({ $0.knowledge[entry.place.offset] }) { return known }
+        let eventCount = try line(process).facts.count
+        let block = try load(entry.place) { [footer] (reader) throws(FormatError) in
+            let block = try KnowledgeBlock(
+                &reader, processCount: footer.processCount, eventCount: eventCount)
+            guard block.start == entry.start else {
+                throw FormatError(
+                    what: "expected a block from \(entry.start) on, found \(block.start)", offset: 0)
+            }
+            return block
+        }
+        cache.withLock {
+            $0.knowledgeEntries += block.entryCount
+            if $0.knowledgeEntries > Limits.cachedEntriesMax {
+                $0.knowledge = [:]
+                $0.knowledgeEntries = block.entryCount
+            }
+            $0.knowledge[entry.place.offset] = block
+        }
+        return block
+    }
+
+    private func knowledge(at place: EventPosition) throws(PartsError) -> KnowledgeBlock {
+        let entries = try directory(place.process).entries
+        let index = partitionPoint(count: entries.count) { entries[$0].start <= place.position } - 1
+        guard index >= 0 else {
+            throw .damaged(
+                path: file.path, offset: 0,
+                what: "process \(place.process) has no block with position \(place.position)")
+        }
+        return try knowledge(place.process, entries[index])
+    }
+}
+
+extension OrderFile {
+    package var execution: String { footer.execution }
+    package var processCount: Int { footer.processCount }
+    /// How many events it tells of.
+    package var eventCount: Int { footer.eventCount }
+
+    package func index(of process: ProcessID) throws(PartsError) -> Int? {
+        let hash = NameHash.of(process)
+        let pages = footer.namePages
+        // Names whose hashes are the same may lie on two pages.
+        var page = max(0, partitionPoint(count: pages.count) { pages[$0].first < hash } - 1)
+        while page < pages.count, pages[page].first <= hash {
+            for number in try names(page).numbers(of: hash)
+            where try line(number).facts.id == process { return number }
+            page += 1
+        }
+        return nil
+    }
+
+    private func names(_ index: Int) throws(PartsError) -> NamePage {
+        if let known = cache.withLock({ $0.names[index] }) { return known }
+        let page = try load(footer.namePages[index].place) {
+            [footer] (reader) throws(FormatError) in
+            try NamePage(&reader, processCount: footer.processCount)
+        }
+        cache.withLock { $0.names[index] = page }
+        return page
+    }
+
+    package func id(of process: Int) throws(PartsError) -> ProcessID {
+        try line(process).facts.id
+    }
+
+    package func facts(of process: Int) throws(PartsError) -> ProcessFacts {
+        try line(process).facts
+    }
+
+    package func gaps(of process: Int) throws(PartsError) -> [Gap] { try line(process).gaps }
+
+    package func sequences(of process: Int) throws(PartsError) -> SequenceRuns {
+        try line(process).sequences
+    }
+
+    package func implied(by process: Int) throws(PartsError) -> [EventKey] {
+        try line(process).implied
+    }
+
+    package func unlinkedProcesses() -> [Int] { footer.unlinked }
+
+    package func ruledOut() -> [EventKey] { footer.ruledOut }
+
+    package func ruling(on event: EventKey) throws(PartsError) -> EventKey? {
+        try line(event.process).rulings[event.sequence]
+    }
+
+    package func known(of process: Int, at place: EventPosition) throws(PartsError) -> UInt64 {
+        if process == place.process {
+            return try sequences(of: process)[place.position]
+        }
+        return try knowledge(at: place).known(of: process, at: place.position)
+    }
+
+    package func known(at place: EventPosition) throws(PartsError) -> [EventKey] {
+        try knowledge(at: place).known(at: place.position)
+    }
+
+    package func firstPosition(
+        knowing event: EventKey, in process: Int
+    ) throws(PartsError) -> Int? {
+        let entries = try directory(process).entries
+        // Along a process knowledge only grows: the last block at whose start the event is not known.
+        let index =
+            try partitionPoint(count: entries.count) { (index) throws(PartsError) in
+                try knowledge(process, entries[index]).floor(of: event.process) < event.sequence
+            } - 1
+        guard index >= 0 else { return nil }
+        let found = try knowledge(process, entries[index]).firstPosition(knowing: event)
+        // What the next block knows from its start on, its first event does.
+        return found ?? (index + 1 < entries.count ? entries[index + 1].start : nil)
+    }
+
+    package func uncertainty(at place: EventPosition) throws(PartsError) -> Uncertainty? {
+        try knowledge(at: place).uncertainty(at: place.position)
+    }
+
+    package func firstCertain(from place: EventPosition) throws(PartsError) -> Int? {
+        if let position = try knowledge(at: place).firstCertain(from: place.position) {
+            return position
+        }
+        let entries = try directory(place.process).entries
+        return entries.first { $0.start > place.position && $0.firstCertain != nil }?.firstCertain
+    }
+
+    package func learned(fromMissing send: EventKey) throws(PartsError) -> [EventKey] {
+        try directory(send.process).learned[send.sequence] ?? []
+    }
+
+    package func stamp(at place: EventPosition) throws(PartsError) -> Stamp {
+        try knowledge(at: place).stamp(at: place.position)
+    }
+}

@@ -1,0 +1,170 @@
+import Causality
+import Disks
+import SimulatedHistories
+import Testing
+
+@testable import HappensBefore
+@testable import Parts
+
+/// That order files answer as the graph does is checked in the worlds of `Tests/Soundness`; here is what a file costs, and what
+/// damage does.
+@Suite struct OrderFileTests {
+    private static let source = Identity128(high: 0, low: 1)
+
+    /// The history of a simulated system, of which some events are missing.
+    private static func history(
+        seed: UInt64, processes: Int, events: Int, lostPerMille: Int = 0
+    ) -> History {
+        let all = SimulatedHistory(
+            .init(processes: processes, events: events, crashPerMille: 1), seed: seed
+        ).events
+        var random = SeededGenerator(seed: seed)
+        let here = all.filter { _ in Int.random(in: 0..<1_000, using: &random) >= lostPerMille }
+        var history = History(execution: "main")
+        let byProcess = Dictionary(grouping: here, by: \.id.process)
+            .sorted { listingOrder($0.key, $1.key) }
+        for (frame, (process, rows)) in byProcess.enumerated() {
+            let key = ProcessKey(execution: "main", host: "h", process: process)
+            let left = history.append(
+                HistoryFrame(id: frame, source: source, batch: EventBatch(rows, of: key)))
+            precondition(left.isEmpty)
+        }
+        history.finish()
+        return history
+    }
+
+    private static func write(_ history: History) throws -> any DiskFile {
+        let file = try SimulatedDisk().open("/order", .create)
+        try OrderFileWriter.write(history, to: file)
+        return file
+    }
+
+    private static func events(
+        of history: History, _ count: Int, seed: UInt64
+    ) -> [EventID] {
+        var random = SeededGenerator(seed: seed)
+        let lines = history.processes.filter { $0.end > 0 }.map { ($0.id, $0.end) }
+            .sorted { listingOrder($0.0, $1.0) }
+        return (0..<count).map { _ in
+            let (id, end) = lines.randomElement(using: &random)!
+            return EventID(id, UInt64.random(in: 1...end, using: &random))
+        }
+    }
+
+    @Test(arguments: 1...6 as ClosedRange<UInt64>)
+    func aFileAnswersAsTheGraph(seed: UInt64) throws {
+        let history = Self.history(
+            seed: seed, processes: 6, events: 12_000, lostPerMille: seed.isMultiple(of: 2) ? 2 : 0)
+        let file = try OrderFile(Self.write(history))
+        #expect(file.eventCount == history.countEvents())
+        #expect(try Set(file.allGaps()) == Set(history.allGaps()))
+        let events = Self.events(of: history, 40, seed: seed)
+        for a in events {
+            for b in events { #expect(try file.order(a, b) == history.order(a, b), "\(a) \(b)") }
+            #expect(try file.past(of: a)?.count == history.past(of: a)?.count)
+            #expect(try file.past(of: a)?.lacks == history.past(of: a)?.lacks)
+            #expect(try file.future(of: a)?.count == history.future(of: a)?.count)
+            #expect(try file.future(of: a)?.lacks == history.future(of: a)?.lacks)
+            #expect(try file.concurrent(with: a)?.count == history.concurrent(with: a)?.count)
+            #expect(try file.inexactness(of: a) == history.inexactness(of: a))
+        }
+    }
+
+    @Test func theBytesDoNotDependOnWhatCameFirst() throws {
+        let events = SimulatedHistory(.init(processes: 5, events: 500), seed: 3).events
+        var written: [[UInt8]] = []
+        for isReversed in [false, true] {
+            var history = History(execution: "main")
+            let byProcess = Dictionary(grouping: events, by: \.id.process)
+                .sorted { listingOrder($0.key, $1.key) != isReversed }
+            for (frame, (process, rows)) in byProcess.enumerated() {
+                let key = ProcessKey(execution: "main", host: "h", process: process)
+                _ = history.append(
+                    HistoryFrame(
+                        id: frame, source: Self.source, batch: EventBatch(rows, of: key)))
+            }
+            history.finish()
+            let file = try Self.write(history)
+            written.append(try file.read(at: 0, count: file.byteCount))
+        }
+        #expect(written[0] == written[1])
+    }
+
+    /// Exact, since they depend on nothing but the file: the promise is that they do not grow with it.
+    @Test func aQuestionReadsFewBlocks() throws {
+        var reads: [OrderFile.Reads] = []
+        for events in [20_000, 80_000] {
+            let history = Self.history(seed: 7, processes: 4, events: events)
+            let written = try Self.write(history)
+            let pair = Self.events(of: history, 2, seed: 1)
+            let file = try OrderFile(written)
+            let opened = file.reads
+            #expect(opened.blocks == 1)
+            _ = try file.order(pair[0], pair[1])
+            // Names, facts; and of each of the two a directory and one block of knowledge.
+            #expect(file.reads.blocks - opened.blocks <= 2 + 2 * 2)
+            reads.append(file.reads)
+            let past = try OrderFile(written)
+            _ = try past.past(of: pair[0])
+            #expect(past.reads.blocks <= 5)
+            let future = try OrderFile(written)
+            _ = try future.future(of: pair[0])
+            // A directory for each process, and of each as many blocks as a binary search looks at, and one.
+            let blocks = events / 1_000
+            let looks = (Int.bitWidth - blocks.leadingZeroBitCount) + 2
+            #expect(future.reads.blocks <= 3 + history.processes.count * (1 + looks))
+        }
+        #expect(reads[1].bytes < 2 * reads[0].bytes)
+    }
+
+    @Test func anEmptyHistoryIsAFile() throws {
+        var history = History(execution: "main")
+        history.finish()
+        let file = try OrderFile(Self.write(history))
+        #expect(file.processCount == 0 && file.eventCount == 0)
+        #expect(try file.index(of: ProcessID(name: "p")) == nil)
+    }
+
+    @Test func everyByteThatIsFlippedIsNamedOrDoesNotMatter() throws {
+        let history = Self.history(seed: 5, processes: 3, events: 300, lostPerMille: 20)
+        let written = try Self.write(history)
+        let bytes = try written.read(at: 0, count: written.byteCount)
+        let events = Self.events(of: history, 6, seed: 2)
+        let disk = SimulatedDisk()
+        let file = try disk.open("/flipped", .create)
+        var found = 0
+        for offset in bytes.indices {
+            var flipped = bytes
+            flipped[offset] ^= 0x41
+            try file.truncate(to: 0)
+            try file.write(flipped, at: 0)
+            do {
+                let damaged = try OrderFile(file)
+                for a in events {
+                    for b in events where try damaged.order(a, b) != history.order(a, b) {
+                        Issue.record("byte \(offset): another answer")
+                    }
+                    #expect(
+                        try damaged.future(of: a)?.count == history.future(of: a)?.count)
+                }
+            } catch {
+                #expect("\(error)".hasPrefix("/flipped, byte "))
+                found += 1
+            }
+        }
+        // But for blocks that the questions do not read, such as the magic number in front.
+        #expect(found > bytes.count * 9 / 10)
+    }
+
+    @Test func everyCutIsNamed() throws {
+        let history = Self.history(seed: 5, processes: 3, events: 60)
+        let written = try Self.write(history)
+        let bytes = try written.read(at: 0, count: written.byteCount)
+        let file = try SimulatedDisk().open("/cut", .create)
+        for count in bytes.indices {
+            try file.truncate(to: 0)
+            try file.write(Array(bytes[..<count]), at: 0)
+            #expect(throws: PartsError.self) { try OrderFile(file) }
+        }
+    }
+}
