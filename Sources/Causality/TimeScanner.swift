@@ -1,7 +1,8 @@
 /// Reads a time from bytes, part after part. Where a part is refused, `index` is somewhere in it.
-package struct TimeScanner {
+@usableFromInline
+package struct TimeScanner: Sendable {
     @usableFromInline let bytes: [UInt8]
-    package var index: Int
+    @usableFromInline package var index: Int
     @usableFromInline let end: Int
 
     @inlinable
