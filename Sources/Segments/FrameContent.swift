@@ -12,7 +12,9 @@ enum FrameContent {
     static func encode(_ batch: EventBatch, _ frame: FrameRows) -> [UInt8] {
         var writer = ByteWriter()
         names(batch, frame, &writer)
-        for row in frame.rows { writer.byte(batch.levels[row]) }
+        writer.append(atMost: frame.rows.count) { writer in
+            for row in frame.rows { writer.byte(batch.levels[row]) }
+        }
         TextColumn(batch.content, frame.rows.map { batch.text($0) }).encode(&writer)
         attributes(batch, frame, &writer)
         return writer.bytes
@@ -58,8 +60,13 @@ enum FrameContent {
         var columns = [[Range<Int>]](repeating: [], count: 2 * keyCount)
         var ofRows: [Int] = []
         ofRows.reserveCapacity(frame.rows.count)
+        var without: Int?
         for row in frame.rows {
             let range = batch.attributeStarts[row]..<batch.attributeStarts[row + 1]
+            if range.isEmpty, let without {
+                ofRows.append(without)
+                continue
+            }
             shape.removeAll(keepingCapacity: true)
             shape.varint(range.count)
             for index in range {
@@ -69,6 +76,7 @@ enum FrameContent {
                 shape.varint(column)
             }
             ofRows.append(shapes.intern(shape.bytes.span))
+            if range.isEmpty { without = ofRows.last }
         }
         writer.varint(shapes.count)
         for shape in 0..<shapes.count { writer.bytes(shapes[shape]) }

@@ -34,20 +34,24 @@ enum FrameOrder {
         further(batch, frame, &writer)
         for count in frame.counts { writer.varint(count) }
         sequences(batch, frame, &writer)
-        for row in frame.rows {
-            let hasTime: UInt8 = batch.times[row] == EventBatch.noTime ? 0 : 128
-            writer.byte(batch.kinds[row].rawValue | batch.stamps[row].rawValue << 4 | hasTime)
+        writer.append(atMost: frame.rows.count) { writer in
+            for row in frame.rows {
+                let hasTime: UInt8 = batch.times[row] == EventBatch.noTime ? 0 : 128
+                writer.byte(batch.kinds[row].rawValue | batch.stamps[row].rawValue << 4 | hasTime)
+            }
         }
         losses(batch, frame, &writer)
-        var last: Int64 = 0
-        for row in frame.rows where batch.times[row] != EventBatch.noTime {
-            let time = batch.times[row] / unit.nanoseconds
-            writer.zigzag(time &- last)
-            last = time
+        writer.append(atMost: frame.rows.count * Varint.bytesMax) { writer in
+            var last: Int64 = 0
+            for row in frame.rows where batch.times[row] != EventBatch.noTime {
+                let time = batch.times[row] / unit.nanoseconds
+                writer.zigzag(time &- last)
+                last = time
+            }
         }
         let values = changes(batch, frame, &writer)
         named(frame.causes, frame, values, hasEvidence: true, &writer)
-        named(frame.rulings, frame, values, hasEvidence: false, &writer)
+        named(frame.rulings, frame, [], hasEvidence: false, &writer)
         return writer.bytes
     }
 
@@ -208,56 +212,67 @@ enum FrameOrder {
         end()
     }
 
-    /// Writes the changes; the frame's numbers and values of each row's, ascending by number.
+    /// Writes the changes. Returns for each cause the value of its reference's change in the same row, nil where it has none.
     private static func changes(
         _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
-    ) -> [[ClockChange]] {
+    ) -> [UInt64?] {
         var last = [UInt64](repeating: 0, count: frame.slots.count + frame.further.count)
-        var (numbers, values) = (ByteWriter(), ByteWriter())
-        var ofCauses: [[ClockChange]] = []
-        var nextCause = 0
+        let count = frame.rows.reduce(0) {
+            $0 + batch.changeStarts[$1 + 1] - batch.changeStarts[$1]
+        }
+        var (numbers, values) = ([Int](), [Int64]())
+        numbers.reserveCapacity(count)
+        values.reserveCapacity(count)
+        var ofCauses: [UInt64?] = []
+        ofCauses.reserveCapacity(frame.causes.count)
+        // Of one row after another.
+        var changes: [ClockChange] = []
         for (place, row) in frame.rows.enumerated() {
-            var changes: [ClockChange] = []
-            for change in batch.changes(row) {
+            changes.removeAll(keepingCapacity: true)
+            for index in batch.changeStarts[row]..<batch.changeStarts[row + 1] {
+                let change = batch.changes[index]
                 changes.append(
                     ClockChange(process: frame.numbers[change.process], value: change.value))
             }
-            writer.varint(changes.count)
             if changes.count > 1 { changes.sort { $0.process < $1.process } }
             var before = 0
             for change in changes {
-                numbers.varint(change.process - before)
-                values.zigzag(Int64(bitPattern: change.value &- last[change.process]))
+                numbers.append(change.process - before)
+                values.append(Int64(bitPattern: change.value &- last[change.process]))
                 before = change.process
                 last[change.process] = change.value
             }
-            while nextCause < frame.causes.count, frame.causes[nextCause].row == place {
-                ofCauses.append(changes)
-                nextCause += 1
+            while ofCauses.count < frame.causes.count, frame.causes[ofCauses.count].row == place {
+                let number = frame.numbers[frame.causes[ofCauses.count].process]
+                ofCauses.append(value(of: number, in: changes[...]))
             }
         }
-        writer.bytes(numbers.bytes)
-        writer.bytes(values.bytes)
+        writer.varints(
+            frame.rows.map { batch.changeStarts[$0 + 1] - batch.changeStarts[$0] })
+        writer.varints(numbers)
+        writer.zigzags(values)
         return ofCauses
     }
 
+    /// - Parameter changes: For each the value of its reference's change in the same row; empty where that says nothing.
     private static func named(
-        _ named: [RowCause], _ frame: FrameRows, _ changes: [[ClockChange]], hasEvidence: Bool,
+        _ named: [RowCause], _ frame: FrameRows, _ changes: [UInt64?], hasEvidence: Bool,
         _ writer: inout ByteWriter
     ) {
         writer.varint(named.count)
         var last = [UInt64](repeating: 0, count: frame.slots.count + frame.further.count)
-        var row = 0
-        for (index, cause) in named.enumerated() {
-            let number = frame.numbers[cause.process]
-            let expected =
-                (hasEvidence ? value(of: number, in: changes[index][...]) : nil) ?? last[number]
-            writer.varint(cause.row - row)
-            writer.varint(number)
-            writer.zigzag(Int64(bitPattern: cause.sequence &- expected))
-            if hasEvidence { writer.byte(cause.evidence.rawValue) }
-            row = cause.row
-            last[number] = cause.sequence
+        writer.append(atMost: named.count * (3 * Varint.bytesMax + 1)) { writer in
+            var row = 0
+            for (index, cause) in named.enumerated() {
+                let number = frame.numbers[cause.process]
+                let expected = (hasEvidence ? changes[index] : nil) ?? last[number]
+                writer.varint(cause.row - row)
+                writer.varint(number)
+                writer.zigzag(Int64(bitPattern: cause.sequence &- expected))
+                if hasEvidence { writer.byte(cause.evidence.rawValue) }
+                row = cause.row
+                last[number] = cause.sequence
+            }
         }
     }
 

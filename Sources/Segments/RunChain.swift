@@ -78,6 +78,7 @@ struct RunChains: Sendable {
     /// Takes in the rows of a frame, in the frame's order.
     mutating func append(_ batch: EventBatch, _ frame: FrameRows) {
         let wholes = Set(batch.wholes)
+        let references = CanonicalReferences(batch, frame)
         var writer = canonical
         var (place, nextCause, nextRuling) = (0, 0, 0)
         for (slot, count) in zip(frame.slots, frame.counts) {
@@ -90,12 +91,28 @@ struct RunChains: Sendable {
                 let isWhole =
                     wholes.contains(row)
                     || index == place && frame.predecessor(slot, batch) == 0
-                batch.writeCanonical(row, &writer)
-                writeNamed(frame.causes, at: index, &nextCause, batch, hasEvidence: true, &writer)
-                writeNamed(
-                    frame.rulings, at: index, &nextRuling, batch, hasEvidence: false, &writer)
-                writer.byte(isWhole ? 1 : 0)
-                batch.writeChanges(row, &writer)
+                let causes = RunChains.take(frame.causes, at: index, &nextCause)
+                let rulings = RunChains.take(frame.rulings, at: index, &nextRuling)
+                let room =
+                    batch.canonicalRoom(row)
+                    + (causes.count + rulings.count + batch.changeCount(row))
+                    * (references.byteCountMax + Varint.bytesMax + 1)
+                writer.append(atMost: room) { writer in
+                    batch.writeCanonical(row, &writer)
+                    writer.varint(causes.count)
+                    for index in causes {
+                        references.write(frame.causes[index].process, &writer)
+                        writer.varint(frame.causes[index].sequence)
+                        writer.byte(frame.causes[index].evidence.rawValue)
+                    }
+                    writer.byte(rulings.isEmpty ? 0 : 1)
+                    for index in rulings {
+                        references.write(frame.rulings[index].process, &writer)
+                        writer.varint(frame.rulings[index].sequence)
+                    }
+                    writer.byte(isWhole ? 1 : 0)
+                    references.writeChanges(batch, row, &writer)
+                }
                 events += 1
                 // Many small rows are hashed at once.
                 if events == chain.roomInStep || index == place + count - 1
@@ -112,18 +129,60 @@ struct RunChains: Sendable {
         canonical = writer
     }
 
-    private func writeNamed(
-        _ named: [RowCause], at row: Int, _ next: inout Int, _ batch: EventBatch,
-        hasEvidence: Bool, _ writer: inout ByteWriter
-    ) {
+    /// Where those of a row are, of what ascends by row.
+    private static func take(
+        _ named: [RowCause], at row: Int, _ next: inout Int
+    ) -> Range<Int> {
         let first = next
         while next < named.count, named[next].row == row { next += 1 }
-        if hasEvidence { writer.varint(next - first) } else { writer.byte(next > first ? 1 : 0) }
-        for cause in named[first..<next] {
-            writer.reference(batch.references[cause.process])
-            writer.varint(cause.sequence)
-            if hasEvidence { writer.byte(cause.evidence.rawValue) }
+        return first..<next
+    }
+}
+
+/// The references of a frame as canonical rows have them: rows name the same ones again and again.
+private struct CanonicalReferences {
+    private var bytes = ByteWriter()
+    /// By index in the batch; empty for those that the frame does not use.
+    private var ranges: [Range<Int>]
+    /// By index in the batch: the place in their order.
+    private var ranks: [Int]
+    private(set) var byteCountMax = 0
+
+    init(_ batch: EventBatch, _ frame: FrameRows) {
+        let references = batch.references
+        ranges = Array(repeating: 0..<0, count: references.count)
+        ranks = Array(repeating: 0, count: references.count)
+        let used = references.indices.filter { frame.numbers[$0] >= 0 }
+            .sorted { ProcessReference.isBefore(references[$0], references[$1]) }
+        for (rank, index) in used.enumerated() {
+            let start = bytes.count
+            bytes.reference(references[index])
+            ranges[index] = start..<bytes.count
+            ranks[index] = rank
+            byteCountMax = max(byteCountMax, bytes.count - start)
         }
+    }
+
+    @inline(__always)
+    func write(_ index: Int, _ writer: inout RawWriter) {
+        bytes.bytes.withUnsafeBytes { writer.bytes($0, ranges[index]) }
+    }
+
+    /// A row's changes of the clock, in the order of their references.
+    @inline(__always)
+    func writeChanges(_ batch: EventBatch, _ row: Int, _ writer: inout RawWriter) {
+        let range = batch.changeStarts[row]..<batch.changeStarts[row + 1]
+        writer.varint(range.count)
+        if range.count == 1 { return write(batch.changes[range.lowerBound], &writer) }
+        for change in batch.changes[range].sorted(by: { ranks[$0.process] < ranks[$1.process] }) {
+            write(change, &writer)
+        }
+    }
+
+    @inline(__always)
+    private func write(_ change: ClockChange, _ writer: inout RawWriter) {
+        write(change.process, &writer)
+        writer.varint(change.value)
     }
 }
 
@@ -142,7 +201,19 @@ extension ByteWriter {
 }
 
 extension EventBatch {
-    fileprivate func writeCanonical(_ row: Int, _ writer: inout ByteWriter) {
+    fileprivate func changeCount(_ row: Int) -> Int { changeStarts[row + 1] - changeStarts[row] }
+
+    /// The bytes that a canonical row takes at most, without its references and their numbers.
+    fileprivate func canonicalRoom(_ row: Int) -> Int {
+        let range = attributeStarts[row]..<attributeStarts[row + 1]
+        var size =
+            names.range(Int(nameNumbers[row])).count + contentStarts[row + 1] - contentStarts[row]
+        for index in range { size += keys.range(Int(attributes[index].key)).count }
+        return size + (12 + 3 * range.count) * Varint.bytesMax
+    }
+
+    /// What a canonical row begins with: all but what refers to processes.
+    fileprivate func writeCanonical(_ row: Int, _ writer: inout RawWriter) {
         writer.varint(sequences[row])
         writer.byte(kinds[row].rawValue)
         writer.byte(stamps[row].rawValue)
@@ -155,37 +226,16 @@ extension EventBatch {
         writer.byte(hasTime ? 1 : 0)
         if hasTime { writer.zigzag(times[row]) }
         writer.byte(levels[row])
-        let name = Int(nameNumbers[row])
         let range = attributeStarts[row]..<attributeStarts[row + 1]
-        var size = names.range(name).count + contentStarts[row + 1] - contentStarts[row]
-        for index in range { size += keys.range(Int(attributes[index].key)).count }
-        writer.append(atMost: size + 3 * (1 + range.count) * Varint.bytesMax) { writer in
-            content.withUnsafeBytes { content in
-                names.write(name, &writer)
-                writer.counted(content, text(row))
-                writer.varint(range.count)
-                for index in range {
-                    writer.byte(attributes[index].isJSON ? 1 : 0)
-                    keys.write(Int(attributes[index].key), &writer)
-                    writer.counted(content, value(index, ofRow: row))
-                }
+        content.withUnsafeBytes { content in
+            names.write(Int(nameNumbers[row]), &writer)
+            writer.counted(content, text(row))
+            writer.varint(range.count)
+            for index in range {
+                writer.byte(attributes[index].isJSON ? 1 : 0)
+                keys.write(Int(attributes[index].key), &writer)
+                writer.counted(content, value(index, ofRow: row))
             }
-        }
-    }
-
-    fileprivate func writeChanges(_ row: Int, _ writer: inout ByteWriter) {
-        var sorted = changes(row)
-        if sorted.count > 1 {
-            // Not through the batch: a closure that holds it copies it at each comparison.
-            let references = references
-            sorted.sort {
-                ProcessReference.isBefore(references[$0.process], references[$1.process])
-            }
-        }
-        writer.varint(sorted.count)
-        for change in sorted {
-            writer.reference(references[change.process])
-            writer.varint(change.value)
         }
     }
 }
