@@ -85,13 +85,12 @@ private struct TextParts {
     init?(_ source: [UInt8], _ ranges: [Range<Int>], sampledMax: Int) {
         templateOf.reserveCapacity(ranges.count)
         variableStarts.reserveCapacity(ranges.count + 1)
-        let classes = TextParts.classes
         var room = [UInt8](repeating: 0, count: ranges.reduce(0) { max($0, $1.count) })
         for range in ranges {
             let length = source.withUnsafeBytes { source in
                 room.withUnsafeMutableBytes { room -> Int? in
                     var template = RawWriter(room)
-                    return split(source, range, classes, into: &template) ? template.count : nil
+                    return split(source, range, into: &template) ? template.count : nil
                 }
             }
             guard let length else { return nil }
@@ -102,47 +101,63 @@ private struct TextParts {
         guard templates.count * 4 <= ranges.count else { return nil }
     }
 
-    /// What a byte is to a template: 0 neither letter nor digit, 1 a letter, 3 a digit, 4 the hole.
-    private static let classes: [UInt8] = (0..<256).map { byte in
-        switch UInt8(byte) {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): 3
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): 1
-        case TextColumn.hole: 4
-        default: 0
-        }
-    }
-
     /// Splits one text; the template has at most as many bytes. False where it cannot be split.
     private mutating func split(
-        _ source: UnsafeRawBufferPointer, _ range: Range<Int>, _ classes: [UInt8],
-        into template: inout RawWriter
+        _ source: UnsafeRawBufferPointer, _ range: Range<Int>, into template: inout RawWriter
     ) -> Bool {
         let first = variables.count
-        var index = range.lowerBound
         // Where the part begins that the template has as it stands.
-        var literal = index
-        while index < range.upperBound {
-            let start = index
-            var seen: UInt8 = 0
-            while index < range.upperBound {
-                let kind = classes[Int(source[index])]
-                if kind & 1 == 0 {
-                    if kind == 4 { return false }
-                    break
-                }
-                seen |= kind
-                index += 1
-            }
-            if seen & 2 != 0 {
-                template.bytes(source, literal..<start)
-                template.byte(TextColumn.hole)
-                variables.append(start..<index)
-                literal = index
-            }
-            index += 1
+        var literal = range.lowerBound
+        while let digit = TextParts.digitOrHole(source, literal..<range.upperBound) {
+            if source[digit] == TextColumn.hole { return false }
+            var (start, end) = (digit, digit + 1)
+            while start > literal, TextParts.isWord(source[start - 1]) { start -= 1 }
+            while end < range.upperBound, TextParts.isWord(source[end]) { end += 1 }
+            template.bytes(source, literal..<start)
+            template.byte(TextColumn.hole)
+            variables.append(start..<end)
+            literal = end
         }
         if literal < range.upperBound { template.bytes(source, literal..<range.upperBound) }
         return variables.count - first <= TextColumn.variablesMax
+    }
+
+    /// A letter or a digit.
+    @inline(__always)
+    private static func isWord(_ byte: UInt8) -> Bool {
+        (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10
+    }
+
+    /// The first digit or hole in a part; nil where there is none. Eight bytes a step: what is found is marked in its highest
+    /// bit, and no sum of two bytes below 128 reaches the next one.
+    @inline(__always)
+    private static func digitOrHole(
+        _ source: UnsafeRawBufferPointer, _ range: Range<Int>
+    ) -> Int? {
+        let (ones, tops): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        var index = range.lowerBound
+        while index < range.upperBound {
+            var word: UInt64 = 0
+            if index + 8 <= source.count {
+                word = UInt64(
+                    littleEndian: source.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            } else {
+                for (place, byte) in source[index...].enumerated() {
+                    word |= UInt64(byte) << (8 * UInt64(place))
+                }
+            }
+            let low = word & ~tops
+            let digits = (low &+ ones &* 0x50) & ~(low &+ ones &* 0x46) & ~word
+            let others = word ^ (ones &* UInt64(TextColumn.hole))
+            let holes = ~(((others & ~tops) &+ ones &* 0x7F) | others)
+            let found = (digits | holes) & tops
+            if found != 0 {
+                let place = index + found.trailingZeroBitCount / 8
+                return place < range.upperBound ? place : nil
+            }
+            index += 8
+        }
+        return nil
     }
 
     func encode(_ source: [UInt8], _ writer: inout ByteWriter) {
