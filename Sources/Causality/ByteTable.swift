@@ -76,6 +76,7 @@ package struct ByteTable: Sendable {
     /// An entry as text. O(bytes).
     package func text(_ index: Int) -> String { String(decoding: self[index], as: UTF8.self) }
 
+    @inline(__always)
     private func hash(_ key: Span<UInt8>) -> UInt32 {
         key.withUnsafeBytes { UInt32(truncatingIfNeeded: slotHash($0, seed: seed)) }
     }

@@ -24,7 +24,7 @@ package struct TimeScanner: Sendable {
 
     /// The value of as many digits as there are, up to the upper bound, which is at most 19; nil where they are fewer than the
     /// lower bound or the value does not fit.
-    @inlinable
+    @inlinable @inline(__always)
     package mutating func number(_ widths: ClosedRange<Int>) -> Int? {
         let start = index
         let limit = min(end, start + widths.upperBound)
