@@ -40,6 +40,8 @@ extern "C" int cre2_group_count(const cre2_pattern *pattern) {
     return pattern->expression->NumberOfCapturingGroups();
 }
 
+extern "C" int cre2_instruction_count(const cre2_pattern *pattern) { return pattern->expression->ProgramSize(); }
+
 extern "C" const char *cre2_group_name(const cre2_pattern *pattern, int index) {
     if (index < 1 || static_cast<size_t>(index) >= pattern->names.size()) return nullptr;
     const std::string &name = pattern->names[static_cast<size_t>(index)];

@@ -19,6 +19,9 @@ void cre2_free(cre2_pattern *pattern);
 // Number of capturing groups, without the whole match.
 int cre2_group_count(const cre2_pattern *pattern);
 
+// Size of the compiled pattern: the work at one byte of text is at most proportional to it.
+int cre2_instruction_count(const cre2_pattern *pattern);
+
 // Name of group `index` (1...), or NULL where it has none. Lives as long as the pattern.
 const char *cre2_group_name(const cre2_pattern *pattern, int index);
 
