@@ -77,9 +77,12 @@ package final class ArchiveStore: HistoryStore {
     package func readUpTo() throws -> [String: WallTime] { try archive.readUpTo() }
 
     /// The graph of an execution as it is now; what was loaded for an earlier question is not read again.
-    package func graph(of execution: String) throws -> ExecutionGraph {
+    package func graph(
+        of execution: String, _ cancellation: Cancellation = .never
+    ) throws -> ExecutionGraph {
         let previous = graphs.withLock { graphs in graphs.first { $0.name == execution }?.graph }
-        let graph = try ExecutionGraph.load(execution, from: self, after: previous)
+        let graph = try ExecutionGraph.load(
+            execution, from: self, after: previous, cancellation: cancellation)
         graphs.withLock { graphs in
             graphs.removeAll { $0.name == execution }
             graphs.append((execution, graph))
@@ -89,6 +92,6 @@ package final class ArchiveStore: HistoryStore {
     }
 
     package func answering(_ options: Question.Options) -> Answering<ArchiveStore> {
-        Answering(self, options, graph: graph(of:))
+        Answering(self, options) { try self.graph(of: $0, options.cancellation) }
     }
 }

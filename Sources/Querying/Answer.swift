@@ -1,6 +1,33 @@
 import Causality
 import HappensBefore
 
+/// What the text of an answer comes from. It is asked for the next piece, and does nothing in between: who reads slowly holds a
+/// place in the answer, and no thread.
+package protocol TextSource {
+    /// The next piece, line breaks included: empty where a step of the work brought nothing to say, nil at the end.
+    mutating func next() throws -> String?
+    /// Lets go of what can be read again: nobody asks for a while.
+    mutating func release()
+    /// Why the text ended early, and said so.
+    var stopped: QuestionStopped? { get }
+}
+
+extension TextSource {
+    package mutating func release() {}
+    package var stopped: QuestionStopped? { nil }
+}
+
+/// Text that is there already.
+struct ReadyText: TextSource {
+    private var pieces: ArraySlice<String>
+
+    init(_ pieces: String...) { self.pieces = pieces[...] }
+
+    init(lines: [String]) { pieces = lines.map { $0 + "\n" }[...] }
+
+    mutating func next() -> String? { pieces.popFirst() }
+}
+
 /// An answer on its way to who asked. What is known before its text is in the fields; the text follows piece by
 /// piece, so that memory does not grow with the answer.
 package struct Answer {
@@ -8,32 +35,60 @@ package struct Answer {
     package var notes: [String]
     /// False where the answer is no, or nothing; nil where only the text tells: none is no.
     package var isYes: Bool?
-    /// Calls its argument with each piece of the text, line breaks included. Whatever the format, nothing in it harms a terminal.
-    package var write: (_ emit: (String) throws -> Void) throws -> Void
+    private var sources: [any TextSource]
+    private var index = 0
 
-    package init(
-        notes: [String] = [], isYes: Bool? = true,
-        write: @escaping ((String) throws -> Void) throws -> Void
-    ) {
+    /// Its text is that of the sources, one after the other.
+    package init(notes: [String] = [], isYes: Bool? = true, text sources: [any TextSource]) {
         self.notes = notes.map { printable($0) }
         self.isYes = isYes
-        self.write = { emit in
-            // Each format has its own escapes; this is for what one has forgotten.
-            try write { try emit(printable($0, keeping: [.lineBreaks, .tabs])) }
-        }
+        self.sources = sources
     }
 
     /// An answer of few lines.
     package init(notes: [String] = [], isYes: Bool? = true, _ lines: [String]) {
-        self.init(notes: notes, isYes: isYes) { emit in for line in lines { try emit(line + "\n") }
+        self.init(notes: notes, isYes: isYes, text: [])
+        append(lines)
+    }
+
+    /// Adds lines to the end of the text.
+    mutating func append(_ lines: [String]) {
+        sources.append(ReadyText(lines: lines))
+    }
+
+    /// The next piece of the text: empty where a step of the work brought nothing to say, nil at the end. Whatever the format,
+    /// nothing in it harms a terminal. Throws where the text ends early and cannot say so.
+    package mutating func next() throws -> String? {
+        while index < sources.count {
+            if let text = try sources[index].next() {
+                // Each format has its own escapes; this is for what one has forgotten.
+                return printable(text, keeping: [.lineBreaks, .tabs])
+            }
+            index += 1
         }
+        return nil
+    }
+
+    /// Lets go of what can be read again, while nobody asks for more.
+    package mutating func release() {
+        for index in index..<sources.count { sources[index].release() }
+    }
+
+    /// Why the text ended early, and said so.
+    package var stopped: QuestionStopped? { sources.lazy.compactMap(\.stopped).first }
+
+    /// All of the text that is left.
+    package consuming func text() throws -> String {
+        var text = ""
+        while let piece = try next() { text += piece }
+        return text
     }
 }
 
 /// Answers questions from one store. `graph` gives the graph of an execution: a collector keeps them.
 package struct Answering<Store: HistoryStore> {
     package let store: Store
-    package let options: Question.Options
+    package internal(set) var options: Question.Options
     let loadGraph: (String) throws -> ExecutionGraph
 
     package init(
@@ -42,7 +97,10 @@ package struct Answering<Store: HistoryStore> {
     ) {
         self.store = store
         self.options = options
-        loadGraph = graph ?? { try ExecutionGraph.load($0, from: store) }
+        loadGraph =
+            graph ?? {
+                try ExecutionGraph.load($0, from: store, cancellation: options.cancellation)
+            }
     }
 
     /// The execution that is meant.
@@ -173,12 +231,13 @@ package struct Answering<Store: HistoryStore> {
 
     private func gaps(_ graph: ExecutionGraph) throws -> Answer {
         let history = graph.history
-        var reader = EventReader(store)
+        var reader = EventReader(store, bytesMax: options.bytesMax)
         let sorted = history.gaps.sorted {
             $0.process == $1.process
                 ? $0.first < $1.first : listingOrder($0.process, $1.process)
         }
         let lines = try lineLimit(sorted).map { gap in
+            try options.cancellation.check()
             let reason = try reason(gap, history, &reader)
             if options.isJSON {
                 return JSONWriter.object {
@@ -215,7 +274,7 @@ package struct Answering<Store: HistoryStore> {
     }
 
     private func defects(_ graph: ExecutionGraph) throws -> Answer {
-        let lines = try lineLimit(graph.defects(store)).map { defect in
+        let lines = try lineLimit(graph.defects(store, options.cancellation)).map { defect in
             if options.isJSON {
                 return JSONWriter.object {
                     $0.member("kind", defect.kind.rawValue)

@@ -17,7 +17,7 @@ extension Answering {
         let slice = history.listing { line in
             (meant.isEmpty && hosts.isEmpty) || ids.contains(line.id) || hosts.contains(line.host)
         }
-        return listing(slice, selection, graph, namesCut: false)
+        return try listing(slice, selection, graph, namesCut: false)
     }
 
     func show(_ id: EventID, _ graph: ExecutionGraph) throws -> Answer {
@@ -28,7 +28,7 @@ extension Answering {
             throw QuestionError(
                 .notFound, "\(id) is in a frame that cannot be read (lightcone defects)")
         }
-        let edges = graph.edges
+        let edges = try graph.edges(options.cancellation)
         let arriving = edges.arriving(at: place, in: history)
         let leaving = edges.leaving(id, in: history)
         let listed = ListedEvent(event, at: place, edges, arriving: arriving, in: history)
@@ -79,7 +79,7 @@ extension Answering {
         }
         let history = graph.history
         let unheard = unheardOf(id, graph)
-        let effects = graph.edges.leaving(id, in: history)
+        let effects = try graph.edges(options.cancellation).leaving(id, in: history)
         let state = unheard ?? "\(id) is known to exist and is not here (a ghost)"
         if options.isJSON {
             return Answer(
@@ -117,18 +117,9 @@ extension Answering {
         }
         let restsOn = history.rulings(seenBy: [event])
         guard countOnly else {
-            return listing(slice, selection, graph, restsOn, namesCut: kind != .past)
+            return try listing(slice, selection, graph, restsOn, namesCut: kind != .past)
         }
-        var counted = 0
-        var unreadable: [EventID] = []
-        if selection.isEverything {
-            counted = slice.count
-        } else {
-            try forEachEvent(of: slice, selection, graph) {
-                if case .event = $0 { counted += 1 }
-                if case .unreadable(let id) = $0 { unreadable.append(id) }
-            }
-        }
+        let (counted, unreadable) = try countEvents(slice, selection, graph)
         slice = Slice(
             ranges: slice.ranges, lacks: slice.lacks + unreadable.map { .unreadable($0) },
             upTo: slice.upTo)
@@ -146,5 +137,29 @@ extension Answering {
         }
         return Answer(
             notes: notes(slice, history, restsOn, namesCut: kind != .past), ["\(counted)"])
+    }
+
+    /// How many events of a slice a selection takes, up to the limit, and which cannot be read.
+    package func countEvents(
+        _ slice: Slice, _ selection: Selection, _ graph: ExecutionGraph
+    ) throws -> (events: Int, unreadable: [EventID]) {
+        guard !selection.isEverything else { return (slice.count, []) }
+        var answering = self
+        // What is counted is not given.
+        answering.options.imposedLimit = nil
+        var cursor = try EventCursor(answering, slice, selection, graph)
+        var (looked, counted) = (0, 0)
+        var unreadable: [EventID] = []
+        do {
+            while let step = try cursor.next() {
+                looked += 1
+                if case .event = step { counted += 1 }
+                if case .unreadable(let id) = step { unreadable.append(id) }
+            }
+        } catch var stopped as QuestionStopped {
+            stopped.progress = .looked(looked, of: slice.count)
+            throw stopped
+        }
+        return (counted, unreadable)
     }
 }

@@ -93,7 +93,11 @@ extension Answering {
         try require(a, graph)
         try require(b, graph)
         let history = graph.history
-        if let path = graph.edges.path(from: a, to: b, in: history) {
+        let edges = try graph.edges(options.cancellation)
+        let found = try telling(.joining) {
+            try edges.path(from: a, to: b, in: history, check: options.cancellation.check)
+        }
+        if let path = found {
             if options.isJSON {
                 return Answer([
                     JSONWriter.object { writer in
@@ -295,47 +299,39 @@ extension Answering {
         let others = named(Cut(sequences: seen), history).filter { entry in
             !members.contains { history.processes[$0].id == entry.key }
         }
-        if options.isJSON { return viewJSON(name, at, slice, others, graph) }
+        if options.isJSON { return try viewJSON(name, at, slice, others, graph) }
         let restsOn = history.rulings(
             seenBy: members.filter { ends[$0] > 0 }.map {
                 EventID(history.processes[$0].id, ends[$0])
             })
-        let listing = listing(slice, .everything, graph, restsOn, namesCut: false)
-        return Answer(notes: listing.notes, isYes: true) { emit in
-            try listing.write(emit)
-            try emit(
-                others.isEmpty
-                    ? "had seen nothing of other processes\n" : "had seen of other processes:\n")
-            for (process, sequence) in others.sorted(by: { listingOrder($0.key, $1.key) }) {
-                try emit(printable("  \(process) up to \(sequence)") + "\n")
-            }
-        }
+        var answer = try listing(slice, .everything, graph, restsOn, namesCut: false)
+        answer.isYes = true
+        answer.append([
+            others.isEmpty ? "had seen nothing of other processes" : "had seen of other processes:"
+        ])
+        answer.append(
+            others.sorted { listingOrder($0.key, $1.key) }
+                .map { printable("  \($0.key) up to \($0.value)") })
+        return answer
     }
 
     /// One object whose list of events is written piece by piece.
     private func viewJSON(
         _ name: String, _ at: EventID?, _ slice: Slice, _ others: [ProcessID: UInt64],
         _ graph: ExecutionGraph
-    ) -> Answer {
-        Answer(isYes: true) { emit in
-            var head = JSONWriter()
-            head.object {
-                $0.member("of", name)
-                $0.member("at", at?.description)
-                $0.member("seen", others)
-                $0.member("complete", slice.isComplete)
-                $0.member("because", slice.lacks.map(\.description))
-                $0.key("events")
-            }
-            try emit(String(head.text.dropLast()) + "[")
-            var isFirst = true
-            try forEachEvent(of: slice, .everything, graph) { item in
-                let text = line(item)
-                try emit(isFirst ? text : "," + text)
-                isFirst = false
-            }
-            try emit("]}\n")
+    ) throws -> Answer {
+        let head = JSONWriter.object {
+            $0.member("of", name)
+            $0.member("at", at?.description)
+            $0.member("seen", others)
+            $0.member("complete", slice.isComplete)
+            $0.member("because", slice.lacks.map(\.description))
+            $0.key("events")
         }
+        let cursor = try EventCursor(self, slice, .everything, graph)
+        return Answer(
+            isYes: true,
+            text: [ReadyText(String(head.dropLast()) + "["), EventArrayText(self, cursor)])
     }
 }
 

@@ -170,7 +170,7 @@ struct ImportCommand: ParsableCommand {
         let defects = try graph.defects(store)
         summary.processes = graph.history.processes.count { $0.count > 0 }
         summary.events = graph.history.eventCount
-        summary.messageEdges = graph.edges.count
+        summary.messageEdges = try graph.edges().count
         summary.defects = defects.count { !$0.kind.isNote && $0.kind != .unmatchedLine }
         summary.notes = defects.count { $0.kind.isNote }
         summary.gaps = graph.history.gaps.count

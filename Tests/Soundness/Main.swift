@@ -216,9 +216,8 @@ enum Main {
                 ? ["timeline", "gaps"] : ["timeline", "defects", "gaps"]
             {
                 let question = try Question(verb, QuestionParameters())
-                var (kept, lived) = ("", "")
-                try store.answering(options).answer(question).write { kept += $0 }
-                try Answering(evidence, options).answer(question).write { lived += $0 }
+                let kept = try store.answering(options).answer(question).text()
+                let lived = try Answering(evidence, options).answer(question).text()
                 if kept != lived { return "\(verb): the archive answers otherwise" }
             }
             return nil
@@ -264,8 +263,7 @@ enum Main {
                 var text = ""
                 do {
                     let answer = try Answering(evidence, options) { _ in graph }.answer(question)
-                    text = answer.notes.joined(separator: "\n")
-                    try answer.write { text += $0 }
+                    text = answer.notes.joined(separator: "\n") + (try answer.text())
                 } catch let error as QuestionError {
                     text = error.text
                 }
