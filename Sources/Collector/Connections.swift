@@ -22,33 +22,26 @@ final class Connection: Sendable {
 final class Connections: Sendable {
     private let usual = Quota(max: Limits.connectionsMax, peerMax: Limits.connectionsOfPeerMax)
     private let reserve = Quota(max: Limits.reserveMax, peerMax: Limits.reserveOfPeerMax)
-    private let open = Mutex<[ObjectIdentifier: Connection]>([:])
+    private let open = Mutex<[ObjectIdentifier: (connection: Connection, share: Quota.Share)]>([:])
 
     /// A connection that has come; nil where there is no room even in the reserve.
     func add(_ channel: any Channel) -> Connection? {
         let peer = channel.remoteAddress?.ipAddress ?? ""
-        let connection: Connection
-        if (try? usual.enter(peer)) != nil {
-            connection = Connection(peer: peer, isReserve: false)
-        } else if (try? reserve.enter(peer)) != nil {
-            connection = Connection(peer: peer, isReserve: true)
-        } else {
-            return nil
-        }
-        open.withLock { $0[ObjectIdentifier(channel)] = connection }
+        let usual = try? usual.enter(peer)
+        guard let share = usual ?? (try? reserve.enter(peer)) else { return nil }
+        let connection = Connection(peer: peer, isReserve: usual == nil)
+        open.withLock { $0[ObjectIdentifier(channel)] = (connection, share) }
         return connection
     }
 
     func remove(_ channel: any Channel) {
-        guard let connection = open.withLock({ $0.removeValue(forKey: ObjectIdentifier(channel)) })
-        else { return }
-        connection.leave()
-        (connection.isReserve ? reserve : usual).leave(connection.peer)
+        open.withLock { $0.removeValue(forKey: ObjectIdentifier(channel)) }?.connection.leave()
     }
 
     /// The connection of a channel; one that is gone where it has been closed.
     subscript(channel: any Channel) -> Connection {
-        if let connection = open.withLock({ $0[ObjectIdentifier(channel)] }) { return connection }
+        let known = open.withLock { $0[ObjectIdentifier(channel)]?.connection }
+        if let known { return known }
         let connection = Connection(peer: "", isReserve: true)
         connection.leave()
         return connection

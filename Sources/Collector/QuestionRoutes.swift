@@ -112,12 +112,7 @@ struct QuestionRoutes: Sendable {
         var options = options
         options.cancellation = run.cancellation
         let open = OpenAnswer(run) { [options] in try answer(options) }
-        do { try begun.enter(asker.peer) } catch { throw error.problem("questions") }
-        let beginning: OpenAnswer.Beginning
-        do {
-            defer { begun.leave(asker.peer) }
-            beginning = try await begins.runIfActive { try open.begin() }
-        }
+        let beginning = try await begin(open, asker)
         var headers: HTTPFields = [.contentType: type.rawValue, .cacheControl: "no-store"]
         headers[.lightconeAnswer] = beginning.isYes.map { $0 ? "yes" : "no" } ?? "text"
         for note in beginning.notes.prefix(10) {
@@ -127,17 +122,25 @@ struct QuestionRoutes: Sendable {
             let body = ResponseBody(byteBuffer: beginning.piece.bytes)
             return Response(status: .ok, headers: headers, body: body)
         }
-        do { try answers.enter(asker.peer) } catch { throw error.problem("answers") }
-        return Response(
-            status: .ok, headers: headers, body: body(open, beginning.piece, asker))
+        let share = try answers.enter(asker.peer, "answers")
+        return Response(status: .ok, headers: headers, body: body(open, beginning.piece, share))
+    }
+
+    private func begin(
+        _ open: OpenAnswer, _ asker: Connection
+    ) async throws -> OpenAnswer.Beginning {
+        let share = try begun.enter(asker.peer, "questions")
+        defer { withExtendedLifetime(share) {} }
+        return try await begins.runIfActive { try open.begin() }
     }
 
     /// The text of an answer from its first piece on. An error cuts the connection, so that half an answer looks like no whole one.
     private func body(
-        _ open: OpenAnswer, _ first: OpenAnswer.Piece, _ asker: Connection
+        _ open: OpenAnswer, _ first: OpenAnswer.Piece, _ share: Quota.Share
     ) -> ResponseBody {
         ResponseBody { writer in
-            defer { answers.leave(asker.peer) }
+            // Given back with this closure, whether or not it is ever called.
+            defer { withExtendedLifetime(share) {} }
             var piece = first
             while true {
                 if piece.bytes.readableBytes > 0 {

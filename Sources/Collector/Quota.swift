@@ -21,8 +21,21 @@ final class Quota: Sendable {
         self.peerMax = peerMax
     }
 
-    /// Throws where a limit is reached; else `leave` must follow.
-    func enter(_ peer: String) throws(Refusal) {
+    /// One of what is counted: until nobody holds it any more.
+    final class Share: Sendable {
+        private let quota: Quota
+        private let peer: String
+
+        fileprivate init(_ quota: Quota, _ peer: String) {
+            self.quota = quota
+            self.peer = peer
+        }
+
+        deinit { quota.leave(peer) }
+    }
+
+    /// Throws where a limit is reached.
+    func enter(_ peer: String) throws(Refusal) -> Share {
         let refusal = counts.withLock { counts -> Refusal? in
             if counts.byPeer[peer, default: 0] >= peerMax { return .thisPeer(max: peerMax) }
             if counts.total >= max { return .everybodyTogether(max: max) }
@@ -31,9 +44,15 @@ final class Quota: Sendable {
             return nil
         }
         if let refusal { throw refusal }
+        return Share(self, peer)
     }
 
-    func leave(_ peer: String) {
+    /// The same; a problem that names `things` where a limit is reached.
+    func enter(_ peer: String, _ things: String) throws -> Share {
+        do { return try enter(peer) } catch { throw error.problem(things) }
+    }
+
+    private func leave(_ peer: String) {
         counts.withLock { counts in
             counts.total -= 1
             let left = counts.byPeer[peer, default: 1] - 1
@@ -44,7 +63,7 @@ final class Quota: Sendable {
 
 extension Quota.Refusal {
     /// What a client is told that came for one more of `things`.
-    func problem(_ things: String) -> Problem {
+    fileprivate func problem(_ things: String) -> Problem {
         switch self {
         case .everybodyTogether(let max):
             Problem(

@@ -71,8 +71,8 @@ struct UploadRoutes: Sendable {
                 .contentTooLarge,
                 "a body of \(length) bytes: expected at most \(Archiving.Limits.appendBytesMax)")
         }
-        do { try underWay.enter(peer) } catch { throw error.problem("uploads") }
-        defer { underWay.leave(peer) }
+        let share = try underWay.enter(peer, "uploads")
+        defer { withExtendedLifetime(share) {} }
         let body = try await request.body.collect(upTo: Archiving.Limits.appendBytesMax)
         let bytes = Array(body.readableBytesView)
         do {
