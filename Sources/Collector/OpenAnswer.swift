@@ -8,6 +8,7 @@ import Synchronization
 final class OpenAnswer: Sendable {
     /// What is known when the first piece is.
     struct Beginning: Sendable {
+        var mediaType: String
         var notes: [String]
         var isYes: Bool?
         var piece: Piece
@@ -20,11 +21,13 @@ final class OpenAnswer: Sendable {
     }
 
     private let run: QuestionRun
-    private let open: @Sendable () throws -> Answer
+    private let open: @Sendable () throws -> (Answer, mediaType: String)
     private let answer = Mutex<Answer?>(nil)
 
     /// `open` is called with the first piece.
-    init(_ run: QuestionRun, _ open: @escaping @Sendable () throws -> Answer) {
+    init(
+        _ run: QuestionRun, _ open: @escaping @Sendable () throws -> (Answer, mediaType: String)
+    ) {
         self.run = run
         self.open = open
     }
@@ -33,10 +36,11 @@ final class OpenAnswer: Sendable {
     func begin() throws -> Beginning {
         try run.work {
             try answer.withLock { answer in
-                var opened = try open()
+                var (opened, mediaType) = try open()
                 let piece = try Self.piece(&opened)
                 defer { answer = opened }
-                return Beginning(notes: opened.notes, isYes: opened.isYes, piece: piece)
+                return Beginning(
+                    mediaType: mediaType, notes: opened.notes, isYes: opened.isYes, piece: piece)
             }
         }
     }

@@ -49,36 +49,23 @@ struct QuestionRoutes: Sendable {
     func add(to router: Router<CollectorContext>) {
         for verb in Question.verbs {
             router.get("/v1/\(verb)") { request, context in
-                let parameters = FormQuery.parameters(request.uri.query ?? "")
-                let question = try Question(verb, parameters)
-                var options = try Self.options(request, parameters)
-                if options.limit == nil { options.imposedLimit = Limits.answerEventsMax }
-                let type: MediaType =
-                    options.isJSON ? (question.isList ? .lines : .json) : .text
-                return try await respond(type, options, parameters, context) { [store] in
-                    try store.answering($0).answer(question)
+                try await respond(request, context) { [store] parameters, options in
+                    var options = options
+                    if options.limit == nil { options.imposedLimit = Limits.answerEventsMax }
+                    let question = try Question(verb, parameters)
+                    let type: MediaType =
+                        options.isJSON ? (question.isList ? .lines : .json) : .text
+                    return (try store.answering(options).answer(question), type.rawValue)
                 }
             }
         }
         router.get("/v1/export") { request, context in
-            let parameters = FormQuery.parameters(request.uri.query ?? "")
-            let question = try ExportQuestion(parameters)
-            let options = try Self.options(request, parameters)
-            let type = Self.mediaType(question.format)
-            return try await respond(type, options, parameters, context) { [store] in
-                try store.answering($0).export(question)
+            try await respond(request, context) { [store] parameters, options in
+                let question = try ExportQuestion(parameters)
+                let type = Self.mediaType(question.format)
+                return (try store.answering(options).export(question), type.rawValue)
             }
         }
-    }
-
-    private static func options(
-        _ request: Request, _ parameters: QuestionParameters
-    ) throws -> Question.Options {
-        var options = Question.Options(
-            execution: try parameters.one("execution"), limit: try parameters.limit(),
-            isJSON: request.headers[.accept]?.contains("text/plain") != true)
-        options.bytesMax = Limits.answerBytesReadMax
-        return options
     }
 
     private enum MediaType: String {
@@ -99,21 +86,27 @@ struct QuestionRoutes: Sendable {
         }
     }
 
+    /// `answer` reads the question, too: to compile what somebody sent is work.
     private func respond(
-        _ type: MediaType, _ options: Question.Options, _ parameters: QuestionParameters,
-        _ context: CollectorContext,
-        _ answer: @escaping @Sendable (Question.Options) throws -> Answer
+        _ request: Request, _ context: CollectorContext,
+        _ answer:
+            @escaping @Sendable (QuestionParameters, Question.Options) throws
+            -> (Answer, mediaType: String)
     ) async throws -> Response {
+        let parameters = FormQuery.parameters(request.uri.query ?? "")
         let asker = connections[context.channel]
         let run = QuestionRun(
             timeoutSeconds: try parameters.timeout(secondsMax: Limits.timeoutSecondsMax)
                 ?? Limits.timeoutSeconds,
             asker: asker, stopping: stopping, turns: turns)
-        var options = options
+        var options = Question.Options(
+            execution: try parameters.one("execution"), limit: try parameters.limit(),
+            isJSON: request.headers[.accept]?.contains("text/plain") != true)
+        options.bytesMax = Limits.answerBytesReadMax
         options.cancellation = run.cancellation
-        let open = OpenAnswer(run) { [options] in try answer(options) }
+        let open = OpenAnswer(run) { [options] in try answer(parameters, options) }
         let beginning = try await begin(open, asker)
-        var headers: HTTPFields = [.contentType: type.rawValue, .cacheControl: "no-store"]
+        var headers: HTTPFields = [.contentType: beginning.mediaType, .cacheControl: "no-store"]
         headers[.lightconeAnswer] = beginning.isYes.map { $0 ? "yes" : "no" } ?? "text"
         for note in beginning.notes.prefix(10) {
             headers.append(HTTPField(name: .lightconeNote, value: .escaped(note)))

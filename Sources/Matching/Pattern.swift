@@ -112,6 +112,9 @@ package enum Limits {
     /// Instructions of one compiled pattern, and of all in one selection. Where an automaton would grow too large RE2 goes through
     /// them at every byte, which nobody can interrupt: 2,500 are 30 µs a byte at the worst. `\\pL+` has 1,200, an IPv6 address 200.
     package static let patternInstructionsMax = 2_500
+    /// Bytes of memory of a program, by RE2's own generous count: somewhat more than the instructions above need. It bounds what a
+    /// pattern costs that is refused: a few milliseconds.
+    static let programMemoryBytesMax: Int64 = 1 << 20
     /// Bytes of memory that one compiled pattern and its automata may take; beyond it RE2 falls back to a slower search.
     static let patternMemoryBytesMax: Int64 = 8 << 20
 }
@@ -126,16 +129,19 @@ private final class Compiled: @unchecked Sendable {
     init(_ source: String, latin1: Bool) throws(PatternError) {
         var message = [CChar](repeating: 0, count: 512)
         var source = source
+        var isTooLarge: Int32 = 0
         let compiled = source.withUTF8 { bytes in
             bytes.withMemoryRebound(to: CChar.self) { characters in
                 withUnsafePointer(to: CChar(0)) { empty in
                     cre2_compile(
                         characters.baseAddress ?? empty, characters.count, latin1 ? 1 : 0,
-                        Limits.patternMemoryBytesMax, &message, message.count)
+                        Limits.programMemoryBytesMax, Limits.patternMemoryBytesMax, &isTooLarge,
+                        &message, message.count)
                 }
             }
         }
         guard let compiled else {
+            guard isTooLarge == 0 else { throw Self.tooLarge("far more") }
             let text = String(
                 decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             throw PatternError(
@@ -145,11 +151,15 @@ private final class Compiled: @unchecked Sendable {
         }
         pointer = compiled
         guard instructionCount <= Limits.patternInstructionsMax else {
-            throw PatternError(
-                text:
-                    "a pattern that compiles to \(instructionCount) instructions: expected at most \(Limits.patternInstructionsMax); "
-                    + "what is repeated, as in {1,1000}, counts as often as it may come")
+            throw Self.tooLarge("\(instructionCount)")
         }
+    }
+
+    private static func tooLarge(_ count: String) -> PatternError {
+        PatternError(
+            text:
+                "a pattern that compiles to \(count) instructions: expected at most \(Limits.patternInstructionsMax); "
+                + "what is repeated, as in {1,1000}, counts as often as it may come")
     }
 
     var instructionCount: Int { Int(cre2_instruction_count(pointer)) }
