@@ -32,7 +32,7 @@ final class QuestionRun: Sendable {
     var cancellation: Cancellation { Cancellation { [self] in isOver() ?? passTurn() } }
 
     /// Works in turns on the calling thread until `body` returns.
-    func work<T>(_ body: () throws -> T) throws -> T {
+    func work<T>(_ body: () throws -> T) rethrows -> T {
         state.withLock { $0.resumed = .now }
         defer {
             endTurn()
@@ -41,7 +41,8 @@ final class QuestionRun: Sendable {
                 state.resumed = nil
             }
         }
-        if let reason = beginTurn() { throw QuestionStopped(reason) }
+        // Where there is no turn any more, the answer finds out why at its next look, and may say so in its text.
+        _ = beginTurn()
         return try body()
     }
 
