@@ -51,6 +51,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "Parts", dependencies: ["Causality", "Disks", "Segments"], swiftSettings: strict),
+        .target(
             name: "Recording", dependencies: ["Causality", "Disks", "Journals"],
             swiftSettings: strict),
         .target(
@@ -171,6 +173,13 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SegmentsTests", dependencies: ["Causality", "Segments", "SimulatedHistories"],
+            exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(
+            name: "PartsTests",
+            dependencies: [
+                "Causality", "Disks", "HappensBefore", "Parts", "Querying", "Segments",
+                "SimulatedHistories",
+            ],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "RecordingTests",

@@ -30,25 +30,72 @@ enum FrameOrder {
         var writer = ByteWriter()
         let unit = timeUnit(batch, frame)
         writer.byte(unit.exponent)
-        processes(batch, frame, &writer)
-        further(batch, frame, &writer)
-        for count in frame.counts { writer.varint(count) }
+        tables(batch, frame, &writer)
         sequences(batch, frame, &writer)
+        kinds(batch, frame, &writer)
+        times(batch, frame, unit, &writer)
+        let values = changes(batch, frame, &writer)
+        named(frame, values, &writer)
+        return writer.bytes
+    }
+
+    /// One column by itself: as in the section, but that the unit of time is with the times.
+    static func encode(
+        _ batch: EventBatch, _ frame: FrameRows, _ column: RowColumn, _ writer: inout ByteWriter
+    ) {
+        switch column {
+        case .tables: tables(batch, frame, &writer)
+        case .sequences: sequences(batch, frame, &writer)
+        case .kinds: kinds(batch, frame, &writer)
+        case .times:
+            let unit = timeUnit(batch, frame)
+            writer.byte(unit.exponent)
+            times(batch, frame, unit, &writer)
+        case .changes: _ = changes(batch, frame, &writer)
+        case .causes:
+            var unused = ByteWriter()
+            let values = frame.causes.isEmpty ? [] : changes(batch, frame, &unused)
+            named(frame, values, &writer)
+        case .levels, .names, .texts, .attributes:
+            preconditionFailure("a column of the content")
+        }
+    }
+
+    /// Whose events they are, and whom they refer to.
+    private static func tables(
+        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
+    ) {
+        processes(frame.slots.map { batch.processes[$0] }, &writer)
+        further(batch, frame, &writer)
+    }
+
+    private static func kinds(
+        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
+    ) {
         for row in frame.rows {
             let hasTime: UInt8 = batch.times[row] == EventBatch.noTime ? 0 : 128
             writer.byte(batch.kinds[row].rawValue | batch.stamps[row].rawValue << 4 | hasTime)
         }
         losses(batch, frame, &writer)
+    }
+
+    private static func times(
+        _ batch: EventBatch, _ frame: FrameRows, _ unit: (exponent: UInt8, nanoseconds: Int64),
+        _ writer: inout ByteWriter
+    ) {
         var last: Int64 = 0
         for row in frame.rows where batch.times[row] != EventBatch.noTime {
             let time = batch.times[row] / unit.nanoseconds
             writer.zigzag(time &- last)
             last = time
         }
-        let values = changes(batch, frame, &writer)
-        named(frame.causes, frame, values, hasEvidence: true, &writer)
-        named(frame.rulings, frame, values, hasEvidence: false, &writer)
-        return writer.bytes
+    }
+
+    private static func named(
+        _ frame: FrameRows, _ changes: [[ClockChange]], _ writer: inout ByteWriter
+    ) {
+        named(frame.causes, frame, changes, hasEvidence: true, &writer)
+        named(frame.rulings, frame, changes, hasEvidence: false, &writer)
     }
 
     /// The largest unit of time that loses nothing: logs have milliseconds more often than nanoseconds.
@@ -67,10 +114,8 @@ enum FrameOrder {
         return units.first ?? (0, 1)
     }
 
-    private static func processes(
-        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
-    ) {
-        let keys = frame.slots.map { batch.processes[$0] }
+    /// Processes by themselves, as an order section has them.
+    static func processes(_ keys: [ProcessKey], _ writer: inout ByteWriter) {
         let executions = numbered(keys.map(\.execution), &writer)
         let hosts = numbered(keys.map(\.host), &writer)
         writer.varint(keys.count)
@@ -119,15 +164,7 @@ enum FrameOrder {
     ) {
         writer.varint(frame.further.count)
         for index in frame.further {
-            switch batch.references[index] {
-            case .run(let run):
-                writer.byte(0)
-                writer.fixed64(run.bits)
-            case .named(let process):
-                writer.byte(1)
-                writer.string(process.name)
-                writer.varint(UInt64(process.incarnation))
-            }
+            writer.reference(batch.references[index])
         }
         var claimed: [(number: Int, name: ProcessID)] = []
         for (index, number) in frame.numbers.enumerated() where number >= 0 {
@@ -150,6 +187,7 @@ enum FrameOrder {
     private static func sequences(
         _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
     ) {
+        for count in frame.counts { writer.varint(count) }
         var (starts, runs) = (ByteWriter(), ByteWriter())
         var wholes: [Int] = []
         let whole = Set(batch.wholes)

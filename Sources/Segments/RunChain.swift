@@ -35,6 +35,13 @@ package struct RunChain: Hashable, Sendable {
         hash.value.update(data: segment.bytes)
     }
 
+    /// One as it was written: nothing is added to it any more.
+    init(eventCount: Int, steps: [[UInt8]]) {
+        hash = Hash()
+        self.eventCount = eventCount
+        self.steps = steps
+    }
+
     /// How many events the next step still takes.
     var roomInStep: Int { Limits.chainStepEvents - eventCount % Limits.chainStepEvents }
 
@@ -65,15 +72,45 @@ package struct RunChain: Hashable, Sendable {
 package struct ChainedRun: Hashable, Sendable {
     package var execution: String
     package var run: Identity128
+
+    package init(execution: String, run: Identity128) {
+        self.execution = execution
+        self.run = run
+    }
+
+    package static func == (a: ChainedRun, b: ChainedRun) -> Bool {
+        a.run == b.run && ExactText.isSame(a.execution, b.execution)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(run)
+        ExactText.hash(execution, into: &hasher)
+    }
+
+    /// The order in which chains are written.
+    static func isBefore(_ a: ChainedRun, _ b: ChainedRun) -> Bool {
+        ExactText.isSame(a.execution, b.execution)
+            ? (a.run.high, a.run.low) < (b.run.high, b.run.low)
+            : ExactText.isBefore(a.execution, b.execution)
+    }
 }
 
 /// The chains of a segment, by run.
-struct RunChains: Sendable {
+package struct RunChains: Sendable {
     let segment: Identity128
     private(set) var chains: [ChainedRun: RunChain] = [:]
     private var canonical = ByteWriter()
 
-    init(segment: Identity128) { self.segment = segment }
+    package init(segment: Identity128) { self.segment = segment }
+
+    /// The chains, each with a last step of what is left.
+    package var sealed: [ChainedRun: RunChain] { chains.mapValues { $0.sealed() } }
+
+    /// Takes in rows as a frame of the segment has them: by process, each with its clock as it came. O(what they hold).
+    package mutating func append(_ batch: EventBatch) {
+        let none = [UInt64](repeating: 0, count: batch.processes.count)
+        append(batch, FrameRows(batch, 0..<batch.count, after: none))
+    }
 
     /// Takes in the rows of a frame, in the frame's order.
     mutating func append(_ batch: EventBatch, _ frame: FrameRows) {
@@ -127,20 +164,6 @@ struct RunChains: Sendable {
     }
 }
 
-extension ByteWriter {
-    fileprivate mutating func reference(_ reference: ProcessReference) {
-        switch reference {
-        case .run(let run):
-            byte(0)
-            fixed64(run.bits)
-        case .named(let process):
-            byte(1)
-            string(process.name)
-            varint(UInt64(process.incarnation))
-        }
-    }
-}
-
 extension EventBatch {
     fileprivate func writeCanonical(_ row: Int, _ writer: inout ByteWriter) {
         writer.varint(sequences[row])
@@ -187,5 +210,43 @@ extension EventBatch {
             writer.reference(references[change.process])
             writer.varint(change.value)
         }
+    }
+}
+
+extension ByteWriter {
+    /// Chains, in one order: count, (execution, run 16, events, count, digest 32*)*.
+    package mutating func chains(_ chains: [ChainedRun: RunChain]) {
+        varint(chains.count)
+        for (run, chain) in chains.sorted(by: { ChainedRun.isBefore($0.key, $1.key) }) {
+            string(run.execution)
+            bytes(run.run.bytes)
+            varint(chain.eventCount)
+            varint(chain.steps.count)
+            for step in chain.steps { bytes(step) }
+        }
+    }
+}
+
+extension ByteReader {
+    /// What `ByteWriter.chains` writes. O(bytes): each takes at least as many bytes as it takes room.
+    package mutating func chains() throws(FormatError) -> [ChainedRun: RunChain] {
+        var chains: [ChainedRun: RunChain] = [:]
+        for _ in 0..<(try count(remaining, "chains")) {
+            let run = ChainedRun(
+                execution: try string(Causality.Limits.nameBytesMax, "execution"),
+                run: Identity128(bytes: try bytes(16, "run")))
+            let events = try count(.max, "events of a chain")
+            var steps: [[UInt8]] = []
+            for _ in 0..<(try count(remaining / 32, "steps of a chain")) {
+                steps.append(try bytes(32, "digest"))
+            }
+            let (expected, rest) = events.quotientAndRemainder(
+                dividingBy: Limits.chainStepEvents)
+            guard chains[run] == nil, steps.count == expected + (rest > 0 ? 1 : 0) else {
+                throw malformed("chains: \(steps.count) steps of \(events) events")
+            }
+            chains[run] = RunChain(eventCount: events, steps: steps)
+        }
+        return chains
     }
 }

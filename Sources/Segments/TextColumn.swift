@@ -183,6 +183,9 @@ struct DecodedTexts {
     private(set) var bytes: [UInt8] = []
     private(set) var ends: [Int] = []
 
+    /// No texts.
+    init() {}
+
     subscript(index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
 
     /// Reads a column of `count` rows, which has been checked against a limit.
