@@ -74,7 +74,8 @@ let package = Package(
         .target(
             name: "Archiving",
             dependencies: [
-                "Causality", "Disks", "Segments", .product(name: "GRDB", package: "GRDB.swift"),
+                "Causality", "Disks", "Parts", "Segments",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .target(
@@ -104,8 +105,8 @@ let package = Package(
         .target(
             name: "Collector",
             dependencies: [
-                "Causality", "Segments", "Archiving", "HappensBefore", "Querying", "Exporting",
-                "Shipping",
+                "Causality", "Segments", "Archiving", "HappensBefore", "Parts", "Querying",
+                "Exporting", "Shipping",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -127,9 +128,8 @@ let package = Package(
             name: "lightcone",
             dependencies: [
                 "Agent", "Archiving", "Causality", "Collector", "DemoStore", "Disks", "Exporting",
-                "HappensBefore", "Journals", "LogFormats", "Matching", "Querying", "Recording",
-                "Segments",
-                "Shipping",
+                "HappensBefore", "Journals", "LogFormats", "Matching", "Parts", "Querying",
+                "Recording", "Segments", "Shipping",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -225,7 +225,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ArchivingTests",
-            dependencies: ["Archiving", "Causality", "Disks", "Segments", "SimulatedHistories"],
+            dependencies: [
+                "Archiving", "Causality", "Collector", "Disks", "Exporting", "HappensBefore", "Parts",
+                "Querying", "Segments", "SimulatedHistories",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "AgentTests",

@@ -77,7 +77,14 @@ package struct CollectorService: Sendable {
             },
             logger: logger)
         do {
-            try await application.runService(gracefulShutdownSignals: [.sigterm, .sigint])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { [logger] in
+                    try await MergingService(archive, logger: logger).run()
+                }
+                try await application.runService(gracefulShutdownSignals: [.sigterm, .sigint])
+                group.cancelAll()
+                try await group.waitForAll()
+            }
         } catch {
             throw CollectorError(
                 "cannot serve on \(configuration.listenHost):\(configuration.listenPort): \(error)")

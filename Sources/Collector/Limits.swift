@@ -30,4 +30,6 @@ enum Limits {
     static let readinessSecondsMax = 3
     /// Processes with another's name that one upload's answer names.
     static let namesakesToldMax = 10
+    /// Seconds after a merge that failed: a full disk may have room again.
+    static let mergeRetrySeconds = 60
 }

@@ -29,10 +29,11 @@ extension History {
     /// The first violation on each process, none where no event inside is known to have seen one outside.
     /// O(processes² · log n).
     package func violations(of cut: Cut) -> [CutViolation] {
-        processes.indices.compactMap { process in
+        // In listing order: in which order processes appeared is no part of the answer.
+        let listed = MessageEdges.listed(self)
+        return listed.compactMap { process in
             guard let place = lastInside(cut, process) else { return nil }
-            for other in processes.indices where other != process && processes[other].standIn == nil
-            {
+            for other in listed where other != process && processes[other].standIn == nil {
                 let seen = known(of: other, at: place)
                 if seen > cut.sequences[other] {
                     return CutViolation(

@@ -172,7 +172,7 @@ package struct MessageEdges: Sendable {
     }
 
     /// The processes in listing order.
-    private static func listed(_ history: History) -> [Int] {
+    static func listed(_ history: History) -> [Int] {
         let ids = history.processes.map(\.id)
         return ids.indices.sorted { listingOrder(ids[$0], ids[$1]) }
     }

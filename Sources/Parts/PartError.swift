@@ -5,12 +5,18 @@ import Disks
 package enum PartError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The bytes of a file are not what the format says.
     case damaged(path: String, offset: Int, what: String)
+    /// What the events of a segment say is not what its chains say.
+    case brokenChain(path: String, what: String)
+    /// Somebody wanted it to stop.
+    case stopped
     /// They cannot be read or written.
     case disk(DiskError)
 
     package var description: String {
         switch self {
         case .damaged(let path, let offset, let what): "\(path), byte \(offset): \(what)"
+        case .brokenChain(let path, let what): "\(path): \(what)"
+        case .stopped: "stopped"
         case .disk(let error): error.description
         }
     }

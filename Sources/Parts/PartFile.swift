@@ -94,6 +94,9 @@ package final class PartFile: Sendable {
         }
     }
 
+    /// Bytes of the file as its footer has it.
+    package var byteCount: Int { footer.offset + PartFooter.byteCount }
+
     package var counts: Counts { state.withLock { $0.counts } }
 
     func bytes(at offset: Int, count: Int) throws(PartError) -> [UInt8] {

@@ -6,8 +6,13 @@ import Segments
 /// finished is for the caller to remove. Calls block on the disk.
 package struct PartMaking: Sendable {
     private let disk: any Disk
+    private let isStopped: @Sendable () -> Bool
 
-    package init(on disk: any Disk) { self.disk = disk }
+    /// - Parameter isStopped: Asked at each frame and each run: true where what was begun is to be given up.
+    package init(on disk: any Disk, isStopped: @escaping @Sendable () -> Bool = { false }) {
+        self.disk = disk
+        self.isStopped = isStopped
+    }
 
     /// A segment that is to be in a part.
     package struct Input: Hashable, Sendable {
@@ -24,10 +29,15 @@ package struct PartMaking: Sendable {
     package struct Made: Hashable, Sendable {
         package var byteCount: Int
         package var eventCount: Int
+
+        package init(byteCount: Int, eventCount: Int) {
+            self.byteCount = byteCount
+            self.eventCount = eventCount
+        }
     }
 
     /// Makes a part of whole, sealed segments, and checks every chain of theirs on what was written. Throws `.damaged` with the
-    /// path of the segment that is not what it was when it was sealed.
+    /// path of the segment that is not what it was when it was sealed, or `.brokenChain` where its checksums are right.
     ///
     /// Memory: `Limits.sortedCostMax` of events and one block, whatever the size; what does not fit lies in parts of its own
     /// meanwhile, beside the one that is made (`path` and a number).
@@ -59,7 +69,7 @@ package struct PartMaking: Sendable {
             }
             var merger = PartMerger(try open(sorted), copiesSmall: false)
             var writer = PartWriter(try create(path))
-            try merger.writeRuns(to: &writer)
+            try merger.writeRuns(to: &writer, isStopped)
             made = try finish(writer, segments)
             for path in sorted {
                 try PartError.onDisk { () throws(DiskError) in try disk.remove(file: path) }
@@ -73,7 +83,7 @@ package struct PartMaking: Sendable {
     package func make(_ path: String, ofParts parts: [String]) throws(PartError) -> Made {
         var merger = PartMerger(try open(parts), copiesSmall: true)
         var writer = PartWriter(try create(path))
-        try merger.writeRuns(to: &writer)
+        try merger.writeRuns(to: &writer, isStopped)
         try merger.writeSegments(to: &writer)
         return try finish(writer, [])
     }
@@ -125,6 +135,7 @@ package struct PartMaking: Sendable {
         var scanner = SegmentScanner(file)
         var facts: SegmentFacts?
         while let item = try next(&scanner, path) {
+            if isStopped() { throw .stopped }
             switch item {
             case .damage(let damage): throw damaged(damage.offset, damage.text)
             case .frame(let frame):
@@ -172,8 +183,7 @@ package struct PartMaking: Sendable {
         let part = try PartFile(path, on: disk)
         let paths = Dictionary(inputs.map { ($0.segment, $0.path) }) { first, _ in first }
         for defect in try PartVerification(part).brokenChains() {
-            throw .damaged(
-                path: paths[defect.segment] ?? path, offset: 0, what: defect.what)
+            throw .brokenChain(path: paths[defect.segment] ?? path, what: defect.what)
         }
     }
 }

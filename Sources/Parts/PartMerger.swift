@@ -23,8 +23,11 @@ struct PartMerger {
     }
 
     /// Writes all runs and their blocks.
-    mutating func writeRuns(to writer: inout PartWriter) throws(PartError) {
+    mutating func writeRuns(
+        to writer: inout PartWriter, _ isStopped: () -> Bool
+    ) throws(PartError) {
         while true {
+            if isStopped() { throw .stopped }
             let runs = try nextRuns()
             guard let first = runs.first else { return }
             try writer.begin(RunPlace(first.run.key))

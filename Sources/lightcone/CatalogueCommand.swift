@@ -10,7 +10,7 @@ struct CatalogueCommand: ParsableCommand {
     struct Rebuild: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract:
-                "Makes the catalogue anew from the segments alone. The collector must be stopped.",
+                "Makes the catalogue anew from parts and segments alone. The collector must be stopped.",
             discussion: """
                 Example:
                   lightcone catalogue rebuild --data /var/lib/lightcone/data

@@ -62,6 +62,12 @@ struct ImportCommand: ParsableCommand {
     @Option(help: "The host of all events (default: as the log says, or the name of the process).")
     var host: String?
 
+    @Flag(
+        name: .customLong("keep-segments"),
+        help: "Leave what was read in segments, to be uploaded elsewhere, and make no part of them."
+    )
+    var keepsSegments = false
+
     @Flag(help: "One JSON object.")
     var json = false
 
@@ -100,6 +106,7 @@ struct ImportCommand: ParsableCommand {
                     settings: settings
                 ).run())
         }
+        if !keepsSegments { try archive.mergeAll() }
         try report(results, archive)
     }
 

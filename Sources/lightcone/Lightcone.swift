@@ -40,7 +40,7 @@ struct Lightcone: AsyncParsableCommand {
             CommandGroup(
                 name: "Looking after",
                 subcommands: [
-                    SegmentCommand.self, CatalogueCommand.self, DemoCommand.self,
+                    SegmentCommand.self, PartCommand.self, CatalogueCommand.self, DemoCommand.self,
                     DemoNodeCommand.self,
                 ]),
         ])
