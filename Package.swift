@@ -226,7 +226,8 @@ let package = Package(
         .testTarget(
             name: "ArchivingTests",
             dependencies: [
-                "Archiving", "Causality", "Collector", "Disks", "Exporting", "HappensBefore", "Parts",
+                "Archiving", "Causality", "Collector", "Disks", "Exporting", "HappensBefore",
+                "Parts",
                 "Querying", "Segments", "SimulatedHistories",
             ],
             swiftSettings: strict),

@@ -12,21 +12,12 @@ package struct BlockEvents: Sendable {
         self.sources = sources
     }
 
-    /// The rows of a source as they were written, to the letter: what its segment's chains are of. O(rows).
-    package func written(_ source: BlockSource) -> EventBatch {
-        if case .completed = source.start { return rows(source, isWritten: true) }
-        return source.rows.count == batch.count ? batch : rows(source, isWritten: true)
-    }
-
     /// The rows of a source by themselves, as a frame would have them: with a whole clock at the first one, wherever that is
     /// known. O(rows), but where they are all of the block.
     package func frame(of source: BlockSource) -> EventBatch {
-        source.rows.count == batch.count ? batch : rows(source, isWritten: false)
-    }
-
-    private func rows(_ source: BlockSource, isWritten: Bool) -> EventBatch {
+        guard source.rows.count < batch.count else { return batch }
         var frame = EventBatch()
-        append(source, isWritten: isWritten, to: &frame)
+        append(source, isWritten: false, to: &frame)
         return frame
     }
 

@@ -163,10 +163,14 @@ package struct PartVerification {
                 if open?.block != place.block {
                     open = (place.block, try part.events(of: try part.block(place.block)))
                 }
-                let rows = open!.events.written(open!.events.sources.all[place.source])
+                let source = open!.events.sources.all[place.source]
                 guard place.ordinal == next else { break }
-                next += rows.count
-                chains.append(rows)
+                next += source.rows.count
+                var first: [(ProcessReference, UInt64)]?
+                if case .completed(_, let changes) = source.start {
+                    first = changes.map { ($0.process, $0.value) }
+                }
+                chains.append(open!.events.batch, rows: source.rows, first: first)
             }
             let found = chains.sealed[run]
             if let chain = expected[segment]?.removeValue(forKey: run), chain != found {

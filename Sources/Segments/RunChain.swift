@@ -112,41 +112,93 @@ package struct RunChains: Sendable {
         append(batch, FrameRows(batch, 0..<batch.count, after: none))
     }
 
+    /// Takes in some rows of a batch of one process. O(what they hold).
+    ///
+    /// - Parameter first: How the clock of the first row was written, where that is not as it is in the batch: as these changes,
+    ///   against another event.
+    package mutating func append(
+        _ batch: EventBatch, rows: Range<Int>, first: [(ProcessReference, UInt64)]?
+    ) {
+        let key = batch.processes[0]
+        let run = ChainedRun(execution: key.execution, run: key.identity)
+        var chain = chains.removeValue(forKey: run) ?? RunChain(segment: segment)
+        var pending = Pending(writer: canonical)
+        let wholes = batch.wholes
+        var nextWhole = wholes.firstIndex { $0 >= rows.lowerBound } ?? wholes.count
+        var nextCause = batch.firstCause(from: rows.lowerBound)
+        var nextRuling = batch.firstRuling(from: rows.lowerBound)
+        for row in rows {
+            var isWhole = row == 0 && batch.predecessors[0] == 0
+            if nextWhole < wholes.count, wholes[nextWhole] == row {
+                isWhole = true
+                nextWhole += 1
+            }
+            batch.writeCanonical(row, &pending.writer)
+            writeNamed(
+                batch.causes, at: row, &nextCause, batch, hasEvidence: true, &pending.writer)
+            writeNamed(
+                batch.rulings, at: row, &nextRuling, batch, hasEvidence: false, &pending.writer)
+            if row == rows.lowerBound, let first {
+                pending.writer.byte(0)
+                pending.writer.changes(first)
+            } else {
+                pending.writer.byte(isWhole ? 1 : 0)
+                batch.writeChanges(row, &pending.writer)
+            }
+            pending.end(isLast: row == rows.upperBound - 1, &chain)
+        }
+        chains[run] = chain
+        canonical = pending.writer
+    }
+
+    /// Canonical rows that are not hashed yet: many small ones are hashed at once.
+    private struct Pending {
+        var writer: ByteWriter
+        private var events = 0
+
+        init(writer: ByteWriter) { self.writer = writer }
+
+        /// Ends a row.
+        mutating func end(isLast: Bool, _ chain: inout RunChain) {
+            events += 1
+            guard
+                events == chain.roomInStep || isLast || writer.count >= Limits.hashedBytesMin
+            else { return }
+            chain.append(writer.bytes, events: events)
+            writer.removeAll(keepingCapacity: true)
+            events = 0
+        }
+    }
+
     /// Takes in the rows of a frame, in the frame's order.
     mutating func append(_ batch: EventBatch, _ frame: FrameRows) {
         let wholes = Set(batch.wholes)
-        var writer = canonical
+        var pending = Pending(writer: canonical)
         var (place, nextCause, nextRuling) = (0, 0, 0)
         for (slot, count) in zip(frame.slots, frame.counts) {
             let key = batch.processes[slot]
             let run = ChainedRun(execution: key.execution, run: key.identity)
             var chain = chains.removeValue(forKey: run) ?? RunChain(segment: segment)
-            var events = 0
             for index in place..<place + count {
                 let row = frame.rows[index]
                 let isWhole =
                     wholes.contains(row)
                     || index == place && frame.predecessor(slot, batch) == 0
-                batch.writeCanonical(row, &writer)
-                writeNamed(frame.causes, at: index, &nextCause, batch, hasEvidence: true, &writer)
+                batch.writeCanonical(row, &pending.writer)
                 writeNamed(
-                    frame.rulings, at: index, &nextRuling, batch, hasEvidence: false, &writer)
-                writer.byte(isWhole ? 1 : 0)
-                batch.writeChanges(row, &writer)
-                events += 1
-                // Many small rows are hashed at once.
-                if events == chain.roomInStep || index == place + count - 1
-                    || writer.count >= Limits.hashedBytesMin
-                {
-                    chain.append(writer.bytes, events: events)
-                    writer.removeAll(keepingCapacity: true)
-                    events = 0
-                }
+                    frame.causes, at: index, &nextCause, batch, hasEvidence: true,
+                    &pending.writer)
+                writeNamed(
+                    frame.rulings, at: index, &nextRuling, batch, hasEvidence: false,
+                    &pending.writer)
+                pending.writer.byte(isWhole ? 1 : 0)
+                batch.writeChanges(row, &pending.writer)
+                pending.end(isLast: index == place + count - 1, &chain)
             }
             chains[run] = chain
             place += count
         }
-        canonical = writer
+        canonical = pending.writer
     }
 
     private func writeNamed(
@@ -197,18 +249,26 @@ extension EventBatch {
     }
 
     fileprivate func writeChanges(_ row: Int, _ writer: inout ByteWriter) {
-        var sorted = changes(row)
-        if sorted.count > 1 {
-            // Not through the batch: a closure that holds it copies it at each comparison.
-            let references = references
-            sorted.sort {
-                ProcessReference.isBefore(references[$0.process], references[$1.process])
+        let changes = changes(row)
+        guard changes.count > 1 else {
+            writer.varint(changes.count)
+            for change in changes {
+                writer.reference(references[change.process])
+                writer.varint(change.value)
             }
+            return
         }
-        writer.varint(sorted.count)
-        for change in sorted {
-            writer.reference(references[change.process])
-            writer.varint(change.value)
+        writer.changes(changes.map { (references[$0.process], $0.value) })
+    }
+}
+
+extension ByteWriter {
+    /// Changes of a clock, in the order of their references.
+    fileprivate mutating func changes(_ changes: [(ProcessReference, UInt64)]) {
+        varint(changes.count)
+        for (process, value) in changes.sorted(by: { ProcessReference.isBefore($0.0, $1.0) }) {
+            reference(process)
+            varint(value)
         }
     }
 }

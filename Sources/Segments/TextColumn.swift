@@ -266,15 +266,15 @@ struct DecodedTexts {
         let indexes = try DecodedTexts.indexes(&reader, count: count, below: templates.count, what)
         var rowCounts = [Int](repeating: 0, count: templates.count)
         for index in indexes { rowCounts[index] += 1 }
-        // By template, by slot: where its values begin in `values`, which has one for each row of the template.
+        // By template: its text between the holes, and where its values begin, of each slot one for each row of the template.
+        var literals: [[Range<Int>]] = []
         var firsts: [Int] = []
-        var slotCounts: [Int] = []
         var values: [Range<Int>] = []
         var total = 0
         for (template, rows) in zip(templates, rowCounts) {
             firsts.append(values.count)
-            let slots = source[template].count { $0 == TextColumn.hole }
-            slotCounts.append(slots)
+            literals.append(DecodedTexts.literals(source, template))
+            let slots = literals.last!.count - 1
             total += (template.count - slots) * rows
             guard rows > 0 else { continue }
             for _ in 0..<slots {
@@ -285,22 +285,36 @@ struct DecodedTexts {
             }
         }
         try budget.charge(total, reader, what)
-        bytes.reserveCapacity(total)
         var next = [Int](repeating: 0, count: templates.count)
-        for index in indexes {
-            var place = firsts[index] + next[index]
-            next[index] += 1
-            var literal = templates[index].lowerBound
-            if slotCounts[index] > 0 {
-                for at in templates[index] where source[at] == TextColumn.hole {
-                    bytes.append(contentsOf: source[literal..<at])
-                    bytes.append(contentsOf: source[values[place]])
-                    place += rowCounts[index]
-                    literal = at + 1
+        // With room for what the writer writes too much, and over again.
+        bytes = [UInt8](unsafeUninitializedCapacity: total + 16) { room, count in
+            var writer = RawWriter(UnsafeMutableRawBufferPointer(room))
+            source.withUnsafeBytes { source in
+                for index in indexes {
+                    var place = firsts[index] + next[index]
+                    next[index] += 1
+                    writer.bytes(source, literals[index][0])
+                    for literal in literals[index].dropFirst() {
+                        writer.bytes(source, values[place])
+                        writer.bytes(source, literal)
+                        place += rowCounts[index]
+                    }
+                    ends.append(writer.count)
                 }
             }
-            bytes.append(contentsOf: source[literal..<templates[index].upperBound])
-            ends.append(bytes.count)
+            count = writer.count
         }
+    }
+
+    /// The parts of a template between its holes: one more than these.
+    private static func literals(_ source: [UInt8], _ template: Range<Int>) -> [Range<Int>] {
+        var literals: [Range<Int>] = []
+        var start = template.lowerBound
+        for at in template where source[at] == TextColumn.hole {
+            literals.append(start..<at)
+            start = at + 1
+        }
+        literals.append(start..<template.upperBound)
+        return literals
     }
 }
