@@ -11,6 +11,19 @@ struct RowStretch: Sendable {
     var start: Start
     /// As for a source of a block.
     var continuesFrame = false
+    /// Who else recorded rows of the stretch, to the letter; ascending.
+    var repeats: [Repeat] = []
+
+    /// Rows of a stretch that another segment has too.
+    struct Repeat: Sendable {
+        /// Of the batch.
+        var rows: Range<Int>
+        var segment: SegmentHeader
+        /// How many events of the run that segment has before the first of these.
+        var ordinal: Int
+        /// As for the stretch.
+        var continuesFrame: Bool
+    }
 
     /// What the clock of the first row is in the batch.
     enum Start: Sendable {
@@ -32,6 +45,7 @@ struct BlockAssembler {
     private let key: ProcessKey
     private var batch = EventBatch()
     private var owners: [BlockSource] = []
+    private var repeats: [BlockSource] = []
     /// By reference of the batch: true where a cause refers to it, so that nothing may be claimed of it any more.
     private var isSettled: [Bool] = []
     private(set) var clocks: RunClocks
@@ -65,6 +79,10 @@ struct BlockAssembler {
                     preconditionFailure("an empty block has no claims")
                 }
             }
+            for again in stretch.repeats where again.rows.upperBound == reading.row {
+                clocks.keep(
+                    strand, for: again.segment, ordinal: again.ordinal + again.rows.count)
+            }
         }
         clocks.keep(strand)
     }
@@ -72,10 +90,11 @@ struct BlockAssembler {
     /// Ends the last block.
     mutating func end(_ emit: Emit) throws(PartError) {
         guard !batch.isEmpty else { return }
-        try emit(batch, BlockSources(owners: owners))
+        try emit(batch, BlockSources(owners: owners, repeats: repeats))
         batch.removeAll()
         batch.forgetClocks()
         owners.removeAll()
+        repeats.removeAll()
         isSettled.removeAll()
     }
 
@@ -107,6 +126,9 @@ struct BlockAssembler {
         let slot = batch.slot(of: key)
         batch.endRow(copying: reading.row, of: other, slot: slot, predecessor: predecessor)
         note(reading, of: other, goesOn: goesOn, start)
+        for again in reading.stretch.repeats where again.rows.contains(reading.row) {
+            note(again, reading, of: other, goesOn: goesOn)
+        }
         reading.next(of: other)
         return true
     }
@@ -125,6 +147,33 @@ struct BlockAssembler {
                     rows: batch.count - 1..<batch.count, start: start,
                     continuesFrame: reading.continuesFrame(of: other)))
         }
+    }
+
+    /// Notes who else recorded the row that was appended last.
+    private mutating func note(
+        _ again: RowStretch.Repeat, _ reading: StretchReading, of other: EventBatch, goesOn: Bool
+    ) {
+        let row = batch.count - 1
+        let ordinal = again.ordinal + reading.row - again.rows.lowerBound
+        let isFirst = reading.row == again.rows.lowerBound
+        let hole = row > 0 && batch.sequences[row] != batch.sequences[row - 1] + 1
+        if goesOn, !hole || !isFirst,
+            let last = repeats.lastIndex(where: {
+                $0.segment == again.segment && $0.rows.upperBound == row
+                    && $0.ordinal + $0.rows.count == ordinal
+            })
+        {
+            repeats[last].rows = repeats[last].rows.lowerBound..<row + 1
+            return
+        }
+        let start: BlockSource.Start =
+            reading.isWhole
+            ? .whole : .completed(after: reading.predecessor, reading.writtenChanges(of: other))
+        repeats.append(
+            BlockSource(
+                segment: again.segment, ordinal: ordinal, rows: row..<row + 1, start: start,
+                continuesFrame: isFirst
+                    ? again.continuesFrame : reading.continuesFrame(of: other)))
     }
 
     /// Whether the next row goes on in the source that the block ends with.

@@ -121,7 +121,7 @@ package struct BlockSources: Hashable, Sendable {
     init(decoding bytes: [UInt8], rowCount: Int, _ budget: inout Budget) throws(FormatError) {
         var reader = ByteReader(bytes)
         var segments: [SegmentHeader] = []
-        for _ in 0..<(try reader.count(rowCount * 2, "segments")) {
+        for _ in 0..<(try reader.count(reader.remaining, "segments")) {
             try budget.charge(64, reader, "segments")
             segments.append(
                 SegmentHeader(

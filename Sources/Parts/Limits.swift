@@ -22,6 +22,8 @@ package enum Limits {
     static let writtenBytesMin = 1 << 20
     /// What events take, by `EventCost`, that are sorted in memory at once.
     package static let sortedCostMax = 32 << 20
+    /// Stretches of rows that one is compared with to find events that are there twice: those of as many frames.
+    static let comparedStretchesMax = 64
     /// Lines that were no events which are kept of one segment.
     package static let unmatchedOfSegmentMax = 10_000
     /// Blocks of one part: their entries are in memory until it is written, 104 bytes each.

@@ -117,7 +117,7 @@ struct PartMerger {
                 try block.sources()
             }
             for owner in sources.owners {
-                try assembler.append(RowStretch(owner), of: batch, emit)
+                try assembler.append(RowStretch(owner, sources.repeats), of: batch, emit)
             }
             for block in full { try writer.append(block) }
             full.removeAll()
@@ -128,8 +128,8 @@ struct PartMerger {
 }
 
 extension RowStretch {
-    /// The rows of a source, of the block's batch.
-    init(_ source: BlockSource) {
+    /// The rows of a source, of the block's batch, and those of the block's repeats that are of them.
+    init(_ source: BlockSource, _ repeats: [BlockSource]) {
         let start: Start =
             switch source.start {
             case .whole: .whole
@@ -138,6 +138,11 @@ extension RowStretch {
             }
         self.init(
             rows: source.rows, segment: source.segment, ordinal: source.ordinal, start: start,
-            continuesFrame: source.continuesFrame)
+            continuesFrame: source.continuesFrame,
+            repeats: repeats.filter { source.rows.contains($0.rows.lowerBound) }.map {
+                Repeat(
+                    rows: $0.rows, segment: $0.segment, ordinal: $0.ordinal,
+                    continuesFrame: $0.continuesFrame)
+            })
     }
 }

@@ -78,11 +78,12 @@ struct RowSorter {
         for place in runs.keys.sorted(by: RunPlace.isBefore) {
             var run = runs.removeValue(forKey: place)!
             run.stretches.sort { a, b in isBefore(a, b) }
+            let repeats = RowRepeats(batches, run.stretches)
             var assembler = BlockAssembler(
                 place.key, after: clocks.removeValue(forKey: place) ?? RunClocks())
             try writer.begin(place)
             var blocks: [EncodedBlock] = []
-            for (batch, stretch) in run.stretches {
+            for (batch, stretch) in repeats.kept {
                 try assembler.append(stretch, of: batches[batch]) { batch, sources in
                     blocks.append(EncodedBlock(batch, sources, RowSorter.effort(batch, effort)))
                 }

@@ -64,6 +64,15 @@ struct RunClocks: Sendable {
 
     mutating func keep(_ strand: Strand) { strands.append(strand) }
 
+    /// Keeps the same clock for another segment, which has the same event.
+    mutating func keep(_ strand: Strand, for segment: SegmentHeader, ordinal: Int) {
+        strands.removeAll { $0.segment == segment.segment && $0.nextOrdinal <= ordinal }
+        var again = Strand(
+            segment: segment.segment, nextOrdinal: ordinal, last: strand.last, entries: nil)
+        again.entries = strand.entries
+        strands.append(again)
+    }
+
     /// What of it a segment that is still being read may go on from; nil where that is nothing.
     func goingOn(in segment: Identity128) -> RunClocks? {
         var clocks = self

@@ -62,6 +62,62 @@ import Testing
     }
 }
 
+@Suite struct RepeatsTests {
+    /// A log that was read, grew, and was read again from its start; of some, an event was changed meanwhile.
+    @Test(arguments: 0..<20 as Range<UInt64>)
+    func aLogThatWasReadTwiceIsStoredOnce(seed: UInt64) throws {
+        let world = try PartWorld()
+        let events = Sample.events(seed: seed, count: 300)
+        try world.add("1", agent: "a", Array(events[..<150]), of: 37)
+        var again = events
+        if seed % 4 == 3 { again[80].event.text += " changed" }
+        try world.add("2", agent: "b", again, of: 23)
+        try world.add("3", agent: "b", Array(events[..<60]), of: 60)
+        let expected = try world.history()
+        let part = try world.make("all")
+        let found = try world.history([part])
+        #expect(difference(found, expected) == nil)
+        #expect(try PartVerification(part).damage() == [])
+        #expect(try PartVerification(part).brokenChains() == [])
+        let runs = try (0..<part.footer.runCount).map { try part.run($0) }
+        let taken = runs.reduce(0) { $0 + $1.taken }
+        #expect(taken == world.frames.reduce(0) { $0 + $1.frame.header.rowCount })
+        // Numbers that ran backwards are apart, whatever they say.
+        #expect(part.footer.eventCount < taken * 9 / 10, "\(part.footer.eventCount) of \(taken)")
+    }
+
+    @Test func nothingIsStoredTwiceThatIsInOneOrder() throws {
+        let world = try PartWorld()
+        let events = SimulatedHistory(.init(processes: 4, events: 900), seed: 3).events.map {
+            (key: ProcessKey(execution: "main", host: "h", process: $0.id.process), event: $0)
+        }
+        try world.add("1", agent: "a", Array(events[..<400]), of: 90)
+        try world.add("2", agent: "a", events, of: 70)
+        let part = try world.make("all")
+        #expect(part.footer.eventCount == 900)
+        let (found, expected) = (try world.history([part]), try world.history())
+        #expect(difference(found, expected) == nil)
+        #expect(try PartVerification(part).brokenChains() == [])
+    }
+
+    @Test func mergingKeepsWhoElseHasARow() throws {
+        let world = try PartWorld()
+        let events = Sample.events(seed: 9, count: 300)
+        try world.add("1", agent: "a", Array(events[..<100]), of: 37)
+        try world.add("2", agent: "b", Array(events[..<100]), of: 23)
+        try world.add("3", agent: "a", Array(events[100...]), of: 23)
+        try world.add("4", agent: "b", Array(events[100...]), of: 60)
+        let expected = try world.history()
+        let parts = [try world.make("first", of: 0..<2), try world.make("second", of: 2..<4)]
+        let merged = try world.merge("merged", parts)
+        let found = try world.history([merged])
+        #expect(difference(found, expected) == nil)
+        #expect(try PartVerification(merged).brokenChains() == [])
+        #expect(merged.footer.blockCount < parts.reduce(0) { $0 + $1.footer.blockCount })
+        #expect(merged.footer.eventCount < 500)
+    }
+}
+
 /// The first lines that differ; nil where none does.
 func difference(_ found: [String], _ expected: [String]) -> String? {
     guard found != expected else { return nil }
