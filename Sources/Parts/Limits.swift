@@ -26,6 +26,4 @@ package enum Limits {
     static let comparedStretchesMax = 64
     /// Lines that were no events which are kept of one segment.
     package static let unmatchedOfSegmentMax = 10_000
-    /// Blocks of one part: their entries are in memory until it is written, 104 bytes each.
-    package static let blocksMax = 400_000
 }

@@ -106,8 +106,17 @@ struct ImportCommand: ParsableCommand {
                     settings: settings
                 ).run())
         }
-        if !keepsSegments { try archive.mergeAll() }
+        if !keepsSegments { merge(archive) }
         try report(results, archive)
+    }
+
+    /// What was imported is here, and can be asked, whether or not there is room to put it in order.
+    private func merge(_ archive: Archive) {
+        do {
+            try archive.mergeAll()
+        } catch {
+            Terminal.note("it stays in segments, which can be asked too: \(error)")
+        }
     }
 
     private func report(_ results: [LogImport.Result], _ archive: Archive) throws {
