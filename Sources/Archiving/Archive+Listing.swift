@@ -13,28 +13,42 @@ extension Archive {
         }
     }
 
-    /// The segments that hold events of an execution and whose events are in no part: by creation, then id; an order that does not depend on when they arrived.
+    /// The segments that hold events of an execution and whose events are in no part: by creation, then id; an order that does
+    /// not depend on when they arrived.
     package func segments(
         of execution: String
     ) throws(ArchiveError) -> [(header: SegmentHeader, byteCount: Int)] {
+        try sources(of: execution).segments
+    }
+
+    /// The segments that hold events of an execution, as `segments` has them, and the parts that hold the others: all at one
+    /// moment, since a merge makes one of the other.
+    package func sources(
+        of execution: String
+    ) throws(ArchiveError) -> (
+        segments: [(header: SegmentHeader, byteCount: Int)], parts: [Identity128]
+    ) {
         try catalogue.read { database in
             let rows = try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT segment.agent, segment.name, segment.created, segment.bytes FROM presence JOIN segment ON segment.id = presence.segment
+                    SELECT segment.agent, segment.name, segment.created, segment.bytes FROM presence
+                    JOIN segment ON segment.id = presence.segment
                     WHERE presence.execution = ? ORDER BY segment.created, segment.name
                     """,
                 arguments: [execution])
-            return try rows.map { row in
+            let segments = try rows.map { row in
                 // What is left out here would shorten answers without a word.
                 guard let agent = Identity128(stored: row["agent"]),
                     let segment = Identity128(stored: row["name"])
                 else { throw Archive.damagedEntry("a segment") }
                 let created = WallTime(nanoseconds: row["created"])
                 return (
-                    SegmentHeader(agent: agent, segment: segment, created: created), row["bytes"]
+                    SegmentHeader(agent: agent, segment: segment, created: created),
+                    row["bytes"] as Int
                 )
             }
+            return (segments, try Catalogue.parts(of: execution, database))
         }
     }
 

@@ -14,7 +14,7 @@ package enum EventPlace: Hashable, Sendable {
 extension Archive {
     /// The parts that hold events of an execution.
     package func parts(of execution: String) throws(ArchiveError) -> [Identity128] {
-        try catalogue.parts(of: execution).map(\.name)
+        try sources(of: execution).parts
     }
 
     /// What a part has of an execution, in the order of `PartFrame.isBefore`; what is wrong with it as text.

@@ -21,17 +21,15 @@ extension Catalogue {
     }
 
     /// The parts that hold events of an execution.
-    func parts(of execution: String) throws(ArchiveError) -> [Part] {
-        try read { database in
-            try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT part.name, part.bytes FROM partPresence JOIN part ON part.id = partPresence.part
-                    WHERE execution = ? ORDER BY part.name
-                    """,
-                arguments: [execution]
-            ).map { try Catalogue.part($0) }
-        }
+    static func parts(of execution: String, _ database: Database) throws -> [Identity128] {
+        try Row.fetchAll(
+            database,
+            sql: """
+                SELECT part.name, part.bytes FROM partPresence JOIN part ON part.id = partPresence.part
+                WHERE execution = ? ORDER BY part.name
+                """,
+            arguments: [execution]
+        ).map { try Catalogue.part($0).name }
     }
 
     private static func part(_ row: Row) throws -> Part {

@@ -43,8 +43,7 @@ package final class ArchiveStore: HistoryStore {
     package func executions() throws -> [String] { try archive.executions() }
 
     package func frames(of execution: String) throws -> [FrameSummary] {
-        let segments = try archive.segments(of: execution)
-        let parts = try archive.parts(of: execution)
+        let (segments, parts) = try archive.sources(of: execution)
         return try places.withLock { places in
             var listed: [Listed] = []
             for part in parts {
