@@ -25,6 +25,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -113,7 +114,9 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
@@ -129,9 +132,8 @@ let package = Package(
             name: "lightcone",
             dependencies: [
                 "Agent", "Archiving", "Causality", "Collector", "DemoStore", "Disks", "Exporting",
-                "HappensBefore", "Journals", "LogFormats", "Matching", "Querying", "Recording",
-                "Segments",
-                "Shipping",
+                "HappensBefore", "Journals", "LogFormats", "Matching", "Parts", "Querying",
+                "Recording", "Segments", "Shipping",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -178,8 +180,11 @@ let package = Package(
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "PartsTests",
-            dependencies: ["Causality", "Disks", "HappensBefore", "Parts", "SimulatedHistories"],
-            swiftSettings: strict),
+            dependencies: [
+                "Causality", "Disks", "HappensBefore", "Parts", "Querying", "Segments",
+                "SimulatedHistories",
+            ],
+            exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "RecordingTests",
             dependencies: [
@@ -220,11 +225,20 @@ let package = Package(
             name: "BenchmarksTests", dependencies: ["Benchmarks", "LogFormats"],
             swiftSettings: strict),
         .testTarget(
-            name: "QueryingTests", dependencies: ["Causality", "HappensBefore", "Querying"],
+            name: "QueryingTests",
+            dependencies: ["Causality", "Exporting", "HappensBefore", "Matching", "Querying"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CollectorTests",
+            dependencies: ["Collector", .product(name: "NIOCore", package: "swift-nio")],
             swiftSettings: strict),
         .testTarget(
             name: "ArchivingTests",
-            dependencies: ["Archiving", "Causality", "Disks", "Segments", "SimulatedHistories"],
+            dependencies: [
+                "Archiving", "Causality", "Collector", "Disks", "Exporting", "HappensBefore",
+                "Parts",
+                "Querying", "Segments", "SimulatedHistories",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "AgentTests",

@@ -52,8 +52,8 @@ enum Limits {
     static let finishedSourcesMax = 10_000
     /// Unmatched lines that the log shows of one source.
     static let unmatchedLoggedMax = 10
-    /// Milliseconds after which a shipper looks again, though nothing woke it.
-    static let shipPollMilliseconds = 100
+    /// Seconds after which a shipper looks again, though nothing woke it.
+    static let shipLookSeconds = 10.0
     /// Seconds for which the agent goes on shipping when it was asked to stop.
     static let drainSecondsMax = 10
     /// Seconds after which a segment that was refused is tried again.

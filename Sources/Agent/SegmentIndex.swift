@@ -18,6 +18,8 @@ package final class SegmentIndex: Sendable {
     }
 
     private let entries = Mutex<[Entry]>([])
+    /// Rings when there is more to ship.
+    let grown = Alarm()
 
     /// The segments, oldest first.
     package var all: [Entry] { entries.withLock { $0 } }
@@ -29,12 +31,19 @@ package final class SegmentIndex: Sendable {
         }
     }
 
-    func add(_ entry: Entry) { entries.withLock { $0.append(entry) } }
+    func add(_ entry: Entry) {
+        entries.withLock { $0.append(entry) }
+        grown.ring()
+    }
 
     func update(_ id: Identity128, _ change: (inout Entry) -> Void) {
-        entries.withLock { entries in
-            if let index = entries.firstIndex(where: { $0.id == id }) { change(&entries[index]) }
+        let hasGrown = entries.withLock { entries in
+            guard let index = entries.firstIndex(where: { $0.id == id }) else { return false }
+            let before = entries[index].durableByteCount
+            change(&entries[index])
+            return entries[index].durableByteCount != before
         }
+        if hasGrown { grown.ring() }
     }
 
     /// Puts a segment in the place of another.
@@ -42,6 +51,7 @@ package final class SegmentIndex: Sendable {
         entries.withLock { entries in
             if let index = entries.firstIndex(where: { $0.id == id }) { entries[index] = entry }
         }
+        grown.ring()
     }
 
     func remove(_ id: Identity128) { entries.withLock { $0.removeAll { $0.id == id } } }

@@ -36,6 +36,7 @@ struct Shipper: Service {
             await shipAll()
         } onGracefulShutdown: {
             isStopping.value.withLock { $0 = true }
+            index.grown.ring()
         }
     }
 
@@ -102,10 +103,7 @@ struct Shipper: Service {
                 return (.cannotRenew, nil)
             }
         case .wait(let until):
-            // In short steps: what is committed meanwhile, or being asked to stop, is not waited for.
-            let seconds = min(
-                until - Uptime.seconds, Double(Limits.shipPollMilliseconds) / 1000)
-            try? await Task.sleep(for: .seconds(max(seconds, 0.001)))
+            await index.grown.sleep(seconds: max(until - Uptime.seconds, 0.001))
             return (nil, nil)
         case .stop: return (nil, nil)
         }

@@ -15,7 +15,7 @@ struct ShippingQueue: Sendable {
         case delete(Identity128)
         /// Take another identity: somebody else writes under this one.
         case renewIdentity
-        /// Nothing to do until then, or until something is committed.
+        /// Nothing to do until then, or until something is committed or the agent is asked to stop.
         case wait(until: Double)
         /// Everything is shipped that can be, and the agent is asked to stop.
         case stop
@@ -58,17 +58,23 @@ struct ShippingQueue: Sendable {
         if now >= deleteAfter, let entry = SegmentIndex.disposable(entries).first {
             return .delete(entry.id)
         }
-        if now < retrySeconds { return .wait(until: retrySeconds) }
+        if now < retrySeconds { return wait(until: retrySeconds, now) }
         if mustRenew { return .renewIdentity }
         let mayRetryRefused =
             refusedSince.map { now - $0 >= Double(Limits.refusedSecondsMax) } ?? false
         let waiting = entries.filter { !$0.isShipped }
         guard let entry = waiting.first(where: { !$0.isRefused || mayRetryRefused }) else {
-            return .wait(until: now + Double(Limits.shipPollMilliseconds) / 1000)
+            return wait(until: now + Limits.shipLookSeconds, now)
         }
         if entry.isRefused { refusedSince = now }
         guard let acknowledged = entry.acknowledged else { return .ask(entry.id) }
         return .send(entry.id, from: acknowledged, to: entry.durableByteCount)
+    }
+
+    /// Nothing is to be done until then, but for what else is due before.
+    private func wait(until seconds: Double, _ now: Double) -> Action {
+        let due = [seconds, stopSeconds ?? seconds, deleteAfter].filter { $0 > now }
+        return .wait(until: due.min() ?? seconds)
     }
 
     /// Takes note of what became of an action on `entry`. Returns what of the entry changed.

@@ -13,29 +13,46 @@ extension Archive {
         }
     }
 
-    /// The segments that hold events of an execution: by creation, then id; an order that does not depend on when they arrived.
+    /// The segments that hold events of an execution and whose events are in no part: by creation, then id; an order that does
+    /// not depend on when they arrived.
     package func segments(
         of execution: String
-    ) throws(ArchiveError) -> [(agent: Identity128, segment: Identity128, byteCount: Int)] {
+    ) throws(ArchiveError) -> [(header: SegmentHeader, byteCount: Int)] {
+        try sources(of: execution).segments
+    }
+
+    /// The segments that hold events of an execution, as `segments` has them, and the parts that hold the others: all at one
+    /// moment, since a merge makes one of the other.
+    package func sources(
+        of execution: String
+    ) throws(ArchiveError) -> (
+        segments: [(header: SegmentHeader, byteCount: Int)], parts: [Identity128]
+    ) {
         try catalogue.read { database in
             let rows = try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT segment.agent, segment.name, segment.bytes FROM presence JOIN segment ON segment.id = presence.segment
+                    SELECT segment.agent, segment.name, segment.created, segment.bytes FROM presence
+                    JOIN segment ON segment.id = presence.segment
                     WHERE presence.execution = ? ORDER BY segment.created, segment.name
                     """,
                 arguments: [execution])
-            return try rows.map { row in
+            let segments = try rows.map { row in
                 // What is left out here would shorten answers without a word.
                 guard let agent = Identity128(stored: row["agent"]),
                     let segment = Identity128(stored: row["name"])
                 else { throw Archive.damagedEntry("a segment") }
-                return (agent, segment, row["bytes"])
+                let created = WallTime(nanoseconds: row["created"])
+                return (
+                    SegmentHeader(agent: agent, segment: segment, created: created),
+                    row["bytes"] as Int
+                )
             }
+            return (segments, try Catalogue.parts(of: execution, database))
         }
     }
 
-    private static func damagedEntry(_ what: String) -> ArchiveError {
+    static func damagedEntry(_ what: String) -> ArchiveError {
         .failed(
             "the catalogue's entry of \(what) is damaged: `lightcone catalogue rebuild` makes it anew"
         )
@@ -134,100 +151,5 @@ extension Archive {
                 )
             }
         }
-    }
-
-    /// Compares files and catalogue, for whoever opens the archive to write to it: takes into the catalogue what it lacks
-    /// of what is here, and tells what is missing. Cuts nothing off. O(segments + bytes that the catalogue lacks).
-    package func recover() throws(ArchiveError) -> [String] {
-        var warnings: [String] = []
-        let known = try catalogue.segments()
-        for (segment, state) in known.sorted(by: { "\($0.key)" < "\($1.key)" }) {
-            let path = segmentPath(agent: state.agent, segment: segment)
-            do {
-                let size = try disk.status(path)?.byteCount
-                if let size, size < state.byteCount {
-                    warnings.append(
-                        "\(path) has \(size) bytes: \(state.byteCount) were acknowledged")
-                } else if size == nil {
-                    warnings.append(
-                        "\(path) is gone: \(state.byteCount) acknowledged bytes are lost")
-                }
-            } catch {
-                throw Archive.failure(error)
-            }
-        }
-        try removeStrayOrderFiles()
-        try forEachSegment { path, segment in
-            let size = try disk.status(path)?.byteCount ?? 0
-            guard size > known[segment]?.byteCount ?? 0 else { return }
-            warnings += try take(path, after: known[segment])
-        }
-        return warnings
-    }
-
-    /// Makes the catalogue anew from the segments alone. Returns what could not be read. O(bytes of all segments).
-    @discardableResult
-    package func rebuild() throws(ArchiveError) -> [String] {
-        try catalogue.beginRebuild()
-        var problems: [String] = []
-        try forEachSegment { path, _ in problems += try take(path, after: nil) }
-        try catalogue.endRebuild()
-        try removeStrayOrderFiles()
-        return problems
-    }
-
-    private func forEachSegment(
-        _ body: (String, Identity128) throws -> Void
-    ) throws(ArchiveError) {
-        do {
-            for agent in try disk.names(path + "/segments") where Identity128(hex: agent) != nil {
-                let folder = "\(path)/segments/\(agent)"
-                for name in try disk.names(folder) where name.hasSuffix(".lcseg") {
-                    guard let segment = Identity128(hex: name.dropLast(6)) else { continue }
-                    try body("\(folder)/\(name)", segment)
-                }
-            }
-        } catch {
-            throw Archive.failure(error)
-        }
-    }
-
-    /// Takes into the catalogue what a segment holds beyond what that knows. Returns what could not be read.
-    private func take(_ path: String, after state: SegmentState?) throws -> [String] {
-        let file = try disk.open(path, .read)
-        let head = try file.read(at: 0, count: SegmentHeader.byteCount)
-        let header: SegmentHeader
-        do throws(FormatError) {
-            header = try SegmentHeader(decoding: head)
-        } catch {
-            return ["\(path) is left out: \(error)"]
-        }
-        var problems: [String] = []
-        var append = Catalogue.Append(
-            header, end: 0, digest: state?.digest ?? SegmentWriter.digest(head))
-        var scanner = SegmentScanner(
-            BytesOnDisk(file), from: state?.byteCount ?? 0, to: file.byteCount,
-            after: state?.digest)
-        while let item = try scanner.next() {
-            switch item {
-            case .damage(let damage) where state != nil && damage.isTail: break
-            case .damage(let damage):
-                problems.append("\(path), byte \(damage.offset): \(damage.text)")
-            case .frame(let frame):
-                if let batch = try? frame.batch() { try append.note(frame, batch) }
-                append.digest = scanner.digest ?? append.digest
-            }
-            // In pieces: a segment may hold millions of events.
-            append.end = scanner.intactEnd
-        }
-        append.isSealed = scanner.isSealed
-        append.end = max(scanner.intactEnd, SegmentHeader.byteCount)
-        guard append.end > state?.byteCount ?? 0 else { return problems }
-        // What the catalogue says is acknowledged: it must be on the device first.
-        let writable = try disk.open(path, .write)
-        try writable.sync()
-        try disk.sync(folder: parentFolder(path))
-        try catalogue.note(append)
-        return problems
     }
 }

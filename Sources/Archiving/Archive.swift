@@ -2,19 +2,22 @@ import Causality
 import Disks
 import FoundationEssentials
 import GRDB
+import Parts
 import Segments
 import Synchronization
 
 /// Keeps segments, byte for byte as they came, and knows what is in them.
 ///
-///     FOLDER/segments/<agent id>/<segment id>.lcseg     the segments
+///     FOLDER/segments/<agent id>/<segment id>.lcseg     the segments, until a part holds their events
+///     FOLDER/parts/<part id>.lcpart                    the parts
 ///     FOLDER/order/<id>.lcorder                         what follows from them
 ///     FOLDER/catalogue.sqlite                          the catalogue
 ///     FOLDER/lock                                      held by the one that writes
 ///
 /// Order of durability: bytes are checked, written, synced (a new file's folder too), then noted in the catalogue, then
 /// acknowledged. The segments are the truth, and the catalogue an index of them: what a segment's own chain of digests proves
-/// is taken into a catalogue that does not have it (`recover`), and nothing is cut off for its sake.
+/// is taken into a catalogue that does not have it (`recover`), and nothing is cut off for its sake. A part is synced, named
+/// and checked before one transaction puts it in the place of what it was made of; files are removed after that only.
 /// Calls block on the disk: never make them on the cooperative pool.
 package final class Archive: Sendable {
     package let path: String
@@ -22,6 +25,10 @@ package final class Archive: Sendable {
     let catalogue: Catalogue
     /// The segments that are being written to.
     private let underWay = Mutex<Set<Identity128>>([])
+    /// The parts that are open.
+    let openParts = Mutex<[Identity128: PartFile]>([:])
+    /// The files that parts have replaced, and when, in seconds of a steady clock.
+    let replaced = Mutex<[(path: String, at: Int)]>([])
     private let lock: (any DiskFile)?
 
     package enum Access: Sendable {
@@ -54,6 +61,7 @@ package final class Archive: Sendable {
                 catalogue = try Catalogue(path: cataloguePath, isReadOnly: true)
             case .readWrite:
                 try disk.make(folder: path + "/segments")
+                try disk.make(folder: path + "/parts")
                 lock = try Archive.lock(path + "/lock", disk)
                 catalogue = try Catalogue(path: cataloguePath, isReadOnly: false)
                 if try !hasCatalogue || catalogue.isBeingRebuilt() { try rebuild() }
@@ -78,7 +86,8 @@ package final class Archive: Sendable {
         switch error {
         case let error as ArchiveError: error
         case SegmentError.malformed, is FormatError: .damaged("\(error)")
-        case SegmentError.disk(let error): failure(error)
+        case SegmentError.disk(let error), PartError.disk(let error): failure(error)
+        case is PartError: .damaged("\(error)")
         case let error as DiskError where error.isDiskFull: .full("\(error)")
         default: .failed("\(error)")
         }

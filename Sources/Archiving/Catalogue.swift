@@ -6,10 +6,13 @@ import Segments
 /// The index of an archive's segments, in SQLite: `catalogue.sqlite` beside the segments. It holds nothing
 /// that cannot be found again in them, and nothing for each frame or event.
 ///
-///     segment   = one row each: whose it is, durable bytes, whether sealed, digest of the last frame
+///     segment   = one row each: whose it is, durable bytes, whether sealed, digest of the last frame; the part that its events
+///                 are in, or why it stays as it is
+///     part      = one row each: bytes and events
 ///     process   = execution, host, name, incarnation, run and origin: a row for each that its events say; the highest
 ///                 number, and how many events were taken
-///     presence  = which segments hold events of which executions
+///     presence  = which segments hold events of which executions, until a part does
+///     partPresence = the same of parts
 ///     agent     = which machine an agent reads, and how far in time it has
 ///     unmatched = lines that were no events
 ///     orderFile = the file of what follows from the events of an execution, and how many events it tells of
@@ -70,7 +73,14 @@ struct Catalogue: Sendable {
             sql: """
                 CREATE TABLE segment (
                     id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, agent BLOB NOT NULL,
-                    created INTEGER NOT NULL, bytes INTEGER NOT NULL, sealed INTEGER NOT NULL, digest BLOB NOT NULL);
+                    created INTEGER NOT NULL, bytes INTEGER NOT NULL, sealed INTEGER NOT NULL, digest BLOB NOT NULL,
+                    part INTEGER REFERENCES part, kept TEXT, isChainBroken INTEGER NOT NULL DEFAULT 0);
+                CREATE INDEX segmentByPart ON segment (part);
+                CREATE TABLE part (
+                    id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, bytes INTEGER NOT NULL, events INTEGER NOT NULL);
+                CREATE TABLE partPresence (
+                    execution TEXT NOT NULL, part INTEGER NOT NULL REFERENCES part,
+                    PRIMARY KEY (execution, part)) WITHOUT ROWID;
                 CREATE TABLE process (
                     id INTEGER PRIMARY KEY, execution TEXT NOT NULL, host TEXT NOT NULL, name TEXT NOT NULL,
                     incarnation INTEGER NOT NULL, identity BLOB NOT NULL, run BLOB, originRun INTEGER, originSequence INTEGER,
@@ -96,7 +106,8 @@ struct Catalogue: Sendable {
     func beginRebuild() throws(ArchiveError) {
         try write { database in
             for table in [
-                "orderFile", "unmatched", "presence", "process", "agent", "segment",
+                "orderFile", "unmatched", "presence", "partPresence", "process", "agent", "segment",
+                "part",
             ] {
                 try database.execute(sql: "DELETE FROM \(table)")
             }
@@ -150,30 +161,41 @@ struct Catalogue: Sendable {
             {
                 if try note(key, taken, database) { namesakes.append(key) }
             }
-            if !append.host.isEmpty {
-                try database.execute(
-                    sql: """
-                        INSERT INTO agent (name, host, readUpTo) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
-                        SET host = excluded.host, readUpTo = max(ifnull(readUpTo, excluded.readUpTo), excluded.readUpTo)
-                        """,
-                    arguments: [
-                        Data(append.header.agent.bytes), append.host, append.readUpTo?.nanoseconds,
-                    ])
-            }
+            try Catalogue.note(
+                agent: append.header.agent, of: append.host, readUpTo: append.readUpTo, database)
             for (path, line) in append.unmatched.prefix(Limits.unmatchedOfSegmentMax) {
-                try database.execute(
-                    sql: "INSERT INTO unmatched VALUES (?, ?, ?, ?, ?, ?)",
-                    arguments: [
-                        segment, path, Int64(clamping: line.line), line.execution, line.reason,
-                        line.text,
-                    ])
+                try Catalogue.note(line, of: path, segment: segment, database)
             }
             return namesakes
         }
     }
 
+    /// Notes a line that was no event.
+    static func note(
+        _ line: UnmatchedLine, of path: String, segment: Int64, _ database: Database
+    ) throws {
+        try database.execute(
+            sql: "INSERT INTO unmatched VALUES (?, ?, ?, ?, ?, ?)",
+            arguments: [
+                segment, path, Int64(clamping: line.line), line.execution, line.reason, line.text,
+            ])
+    }
+
+    /// Notes which machine an agent reads, and how far in time it has.
+    static func note(
+        agent: Identity128, of host: String, readUpTo: WallTime?, _ database: Database
+    ) throws {
+        guard !host.isEmpty else { return }
+        try database.execute(
+            sql: """
+                INSERT INTO agent (name, host, readUpTo) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
+                SET host = excluded.host, readUpTo = max(ifnull(readUpTo, excluded.readUpTo), excluded.readUpTo)
+                """,
+            arguments: [Data(agent.bytes), host, readUpTo?.nanoseconds])
+    }
+
     /// Notes that a process has events up to a number; true where it is new here and has the name and number of another run.
-    private func note(
+    func note(
         _ key: ProcessKey, _ taken: Append.Taken, _ database: Database
     ) throws -> Bool {
         let (process, isNamesake) = try Catalogue.process(key, database)

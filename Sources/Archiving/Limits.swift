@@ -8,4 +8,22 @@ package enum Limits {
     static let probeBytes = 4096
     /// Unmatched lines that the catalogue keeps of one segment; the segment keeps them all.
     package static let unmatchedOfSegmentMax = 10_000
+    /// Sealed segments that become a part, or bytes of them: fewer are asked as they are.
+    static let mergedSegmentsMin = 8
+    static let mergedSegmentBytesMin = 32 << 20
+    /// Bytes of segments that become one part, unless one alone has more.
+    static let mergedSegmentBytesMax = 256 << 20
+    /// Parts of about one size that become one: each event is written again for each eightfold size.
+    static let mergedPartsMin = 8
+    /// Parts that are open at once.
+    static let mergedPartsMax = 64
+    /// Bytes up to which parts are of the smallest size.
+    static let smallestTierBytes = 4 << 20
+    /// Bytes above which parts are not merged any more: what a merge needs of a disk for a while, and the index in memory.
+    static let partBytesMax = 16 << 30
+    /// Seconds between two looks for what may be merged, and after a merge that failed.
+    static let mergeSeconds = 10
+    static let mergeRetrySeconds = 60
+    /// Seconds for which files stay that a part has replaced: longer than any question that began before takes.
+    package static let replacedSecondsMax = 60
 }

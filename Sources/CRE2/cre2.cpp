@@ -13,20 +13,28 @@ struct cre2_pattern {
 };
 
 extern "C" cre2_pattern *cre2_compile(
-    const char *pattern, size_t length, int latin1, int64_t memory_max, char *error, size_t error_capacity) {
+    const char *pattern, size_t length, int latin1, int64_t program_memory_max, int64_t memory_max,
+    int *too_large, char *error, size_t error_capacity) {
     re2::RE2::Options options;
     options.set_log_errors(false);
-    options.set_max_mem(memory_max);
     options.set_encoding(latin1 ? re2::RE2::Options::EncodingLatin1 : re2::RE2::Options::EncodingUTF8);
-    auto result = std::make_unique<cre2_pattern>();
-    result->expression = std::make_unique<re2::RE2>(re2::StringPiece(pattern, length), options);
-    if (!result->expression->ok()) {
+    // One option bounds both the program and the automata that are made of it.
+    options.set_max_mem(program_memory_max);
+    auto expression = std::make_unique<re2::RE2>(re2::StringPiece(pattern, length), options);
+    *too_large = expression->error_code() == re2::RE2::ErrorPatternTooLarge;
+    if (expression->ok()) {
+        options.set_max_mem(memory_max);
+        expression = std::make_unique<re2::RE2>(re2::StringPiece(pattern, length), options);
+    }
+    if (!expression->ok()) {
         if (error_capacity > 0) {
-            strncpy(error, result->expression->error().c_str(), error_capacity - 1);
+            strncpy(error, expression->error().c_str(), error_capacity - 1);
             error[error_capacity - 1] = 0;
         }
         return nullptr;
     }
+    auto result = std::make_unique<cre2_pattern>();
+    result->expression = std::move(expression);
     result->names.resize(static_cast<size_t>(result->expression->NumberOfCapturingGroups()) + 1);
     for (const auto &[index, name] : result->expression->CapturingGroupNames()) {
         result->names[static_cast<size_t>(index)] = name;
@@ -39,6 +47,8 @@ extern "C" void cre2_free(cre2_pattern *pattern) { delete pattern; }
 extern "C" int cre2_group_count(const cre2_pattern *pattern) {
     return pattern->expression->NumberOfCapturingGroups();
 }
+
+extern "C" int cre2_instruction_count(const cre2_pattern *pattern) { return pattern->expression->ProgramSize(); }
 
 extern "C" const char *cre2_group_name(const cre2_pattern *pattern, int index) {
     if (index < 1 || static_cast<size_t>(index) >= pattern->names.size()) return nullptr;

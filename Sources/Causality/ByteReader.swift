@@ -1,10 +1,11 @@
 /// Reads integers and bytes from an array, and checks every bound. Little-endian; varints as `Varint` has them. Each method
 /// says in its error what was being read, and throws where the bytes end too early.
-package struct ByteReader {
+@usableFromInline
+package struct ByteReader: Sendable {
     @usableFromInline let source: [UInt8]
     @usableFromInline var position: Int
     /// Where reading ends, in the array.
-    package let end: Int
+    @usableFromInline package let end: Int
 
     /// Reads a part of an array. Traps where the array has no such part.
     package init(_ bytes: [UInt8], from offset: Int = 0, to end: Int? = nil) {
@@ -23,43 +24,57 @@ package struct ByteReader {
     package var remaining: Int { end - position }
 
     /// The error that says what is wrong here.
+    @usableFromInline
     package func malformed(_ what: String) -> FormatError {
         FormatError(what: what, offset: position)
+    }
+
+    // Errors stand by themselves, so that what throws them is small enough to be inlined.
+
+    @usableFromInline @inline(never)
+    func tooShort(_ what: String, _ byteCount: Int) -> FormatError {
+        malformed("\(what): expected \(byteCount) bytes, found \(remaining)")
+    }
+
+    @usableFromInline @inline(never)
+    func ended(_ what: String) -> FormatError {
+        malformed("\(what): expected a byte, found the end")
     }
 
     /// The next byte.
     @inlinable
     package mutating func byte(_ what: String) throws(FormatError) -> UInt8 {
-        guard position < end else { throw malformed("\(what): expected a byte, found the end") }
+        guard position < end else { throw ended(what) }
         defer { position &+= 1 }
         return source[position]
     }
 
     /// A number of 16 bits.
+    @inlinable
     package mutating func fixed16(_ what: String) throws(FormatError) -> UInt16 {
         UInt16(littleEndian: try load(as: UInt16.self, what))
     }
 
     /// A number of 32 bits.
+    @inlinable
     package mutating func fixed32(_ what: String) throws(FormatError) -> UInt32 {
         UInt32(littleEndian: try load(as: UInt32.self, what))
     }
 
     /// A number of 64 bits.
+    @inlinable
     package mutating func fixed64(_ what: String) throws(FormatError) -> UInt64 {
         UInt64(littleEndian: try load(as: UInt64.self, what))
     }
 
     /// A number as it lies in memory, in one load: any bytes are a number.
-    @inline(__always)
-    private mutating func load<Number: FixedWidthInteger & BitwiseCopyable>(
+    @inlinable @inline(__always)
+    mutating func load<Number: FixedWidthInteger & BitwiseCopyable>(
         as type: Number.Type, _ what: String
     ) throws(FormatError) -> Number {
         let width = MemoryLayout<Number>.size
-        guard remaining >= width else {
-            throw malformed("\(what): expected \(width) bytes, found \(remaining)")
-        }
-        defer { position += width }
+        guard remaining >= width else { throw tooShort(what, width) }
+        defer { position &+= width }
         return source.span.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: type)
     }
 
@@ -136,9 +151,7 @@ package struct ByteReader {
     /// Passes over `count` bytes, and returns where they are in the array.
     @inlinable
     package mutating func range(_ count: Int, _ what: String) throws(FormatError) -> Range<Int> {
-        guard count >= 0, count <= remaining else {
-            throw malformed("\(what): expected \(count) bytes, found \(remaining)")
-        }
+        guard count >= 0, count <= remaining else { throw tooShort(what, count) }
         defer { position += count }
         return position..<position + count
     }
@@ -158,9 +171,10 @@ package struct ByteReader {
 }
 
 /// Writes what `ByteReader` reads.
-package struct ByteWriter {
+@usableFromInline
+package struct ByteWriter: Sendable {
     /// What was written.
-    package var bytes: [UInt8] = []
+    @usableFromInline package var bytes: [UInt8] = []
 
     package init() {}
 

@@ -1,9 +1,10 @@
 /// Byte strings, each kept once and numbered in order of appearance. Looking up one that is known costs one hash and allocates
 /// nothing. Which numbers they get follows from the order in which they come, and from nothing else.
+@usableFromInline
 package struct ByteTable: Sendable {
-    private var bytes: [UInt8] = []
+    @usableFromInline var bytes: [UInt8] = []
     /// Entry i ends at `ends[i]`.
-    private var ends: [Int] = []
+    @usableFromInline var ends: [Int] = []
     private var hashes: [UInt32] = []
     /// Open addressing: 0 is free, else the number of an entry, plus 1. As many as a power of two.
     private var places: [UInt32] = []
@@ -59,6 +60,7 @@ package struct ByteTable: Sendable {
     }
 
     /// Where an entry lies in `withBytes`.
+    @inlinable
     package func range(_ index: Int) -> Range<Int> {
         (index == 0 ? 0 : ends[index - 1])..<ends[index]
     }
@@ -66,6 +68,7 @@ package struct ByteTable: Sendable {
     package subscript(index: Int) -> ArraySlice<UInt8> { bytes[range(index)] }
 
     /// Writes an entry, its length before it. O(bytes).
+    @inlinable
     package func write(_ index: Int, _ writer: inout RawWriter) {
         bytes.withUnsafeBytes { writer.counted($0, range(index)) }
     }
@@ -73,8 +76,9 @@ package struct ByteTable: Sendable {
     /// An entry as text. O(bytes).
     package func text(_ index: Int) -> String { String(decoding: self[index], as: UTF8.self) }
 
+    @inline(__always)
     private func hash(_ key: Span<UInt8>) -> UInt32 {
-        key.withUnsafeBytes { UInt32(truncatingIfNeeded: mixed($0, seed: seed)) }
+        key.withUnsafeBytes { UInt32(truncatingIfNeeded: slotHash($0, seed: seed)) }
     }
 
     private func isEqual(_ index: Int, _ key: Span<UInt8>) -> Bool {

@@ -5,6 +5,7 @@
 /// as what changed against the event of its process before it in the batch, without the process's own entry, which is
 /// the sequence number. The first row of a process in a batch goes on from an event before the batch (`predecessors`), or
 /// its clock is whole; so is the clock of a row in `wholes`.
+@usableFromInline
 package struct EventBatch: Sendable {
     // MARK: Tables
 
@@ -34,8 +35,8 @@ package struct EventBatch: Sendable {
     /// The rows but the first of a process whose clocks are whole, ascending.
     package private(set) var wholes: [Int] = []
     /// The changes of row r are `changes[changeStarts[r]..<changeStarts[r + 1]]`. One longer than the rows.
-    package private(set) var changeStarts: [Int] = [0]
-    package private(set) var changes: [ClockChange] = []
+    @usableFromInline package private(set) var changeStarts: [Int] = [0]
+    @usableFromInline package private(set) var changes: [ClockChange] = []
     /// What rows name as the sends that they have messages of, ascending by row; several rows may be one event's.
     package private(set) var causes: [RowCause] = []
     /// The rows that are an operator's word that no message came at an event, ascending, and that event.
@@ -43,12 +44,12 @@ package struct EventBatch: Sendable {
     /// Numbers in `names`.
     package private(set) var nameNumbers: [UInt32] = []
     /// The content of row r, its text and then its attributes' values, is `content[contentStarts[r]..<contentStarts[r + 1]]`.
-    package private(set) var contentStarts: [Int] = [0]
-    package private(set) var textCounts: [Int] = []
+    @usableFromInline package private(set) var contentStarts: [Int] = [0]
+    @usableFromInline package private(set) var textCounts: [Int] = []
     package private(set) var content: [UInt8] = []
     /// The attributes of row r are `attributes[attributeStarts[r]..<attributeStarts[r + 1]]`.
-    package private(set) var attributeStarts: [Int] = [0]
-    package private(set) var attributes: [BatchAttribute] = []
+    @usableFromInline package private(set) var attributeStarts: [Int] = [0]
+    @usableFromInline package private(set) var attributes: [BatchAttribute] = []
 
     /// What the rows and tables take, in bytes, by `EventCost`.
     package private(set) var cost = 0
@@ -73,6 +74,7 @@ package struct EventBatch: Sendable {
 }
 
 /// An entry of a clock that differs from the event before.
+@usableFromInline
 package struct ClockChange: Hashable, Sendable {
     /// Index into `EventBatch.references`.
     package var process: Int
@@ -102,13 +104,14 @@ package struct RowCause: Hashable, Sendable {
 }
 
 /// One attribute of a row.
+@usableFromInline
 package struct BatchAttribute: Hashable, Sendable {
     /// Number in `EventBatch.keys`.
     package var key: UInt32
     /// True where the value is JSON text, false where it is text.
     package var isJSON: Bool
     /// Where the value ends in `EventBatch.content`; it begins where the attribute before it ends, or the text.
-    package var end: Int
+    @usableFromInline package var end: Int
 
     package init(key: UInt32, isJSON: Bool, end: Int) {
         self.key = key
@@ -327,11 +330,13 @@ extension EventBatch {
 
 // Reading.
 extension EventBatch {
+    @inlinable
     package func text(_ row: Int) -> Range<Int> {
         contentStarts[row]..<contentStarts[row] + textCounts[row]
     }
 
     /// The bytes of an attribute's value, by its index in `attributes`, of a row.
+    @inlinable
     package func value(_ index: Int, ofRow row: Int) -> Range<Int> {
         let start =
             index == attributeStarts[row]
@@ -339,6 +344,7 @@ extension EventBatch {
         return start..<attributes[index].end
     }
 
+    @inlinable
     package func changes(_ row: Int) -> ArraySlice<ClockChange> {
         changes[changeStarts[row]..<changeStarts[row + 1]]
     }

@@ -1,4 +1,5 @@
 /// Why bytes are not what their format says.
+@usableFromInline
 package struct FormatError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What was expected, and what was found.
     package let what: String
@@ -10,5 +11,5 @@ package struct FormatError: Error, Hashable, Sendable, CustomStringConvertible {
         self.offset = offset
     }
 
-    package var description: String { "\(what) (at byte \(offset))" }
+    @usableFromInline package var description: String { "\(what) (at byte \(offset))" }
 }

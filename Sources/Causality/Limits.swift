@@ -1,5 +1,6 @@
 /// The limits of what an event may be. What exceeds one is refused by the room that reads it, with a
 /// message that names the limit, the value and the place.
+@usableFromInline
 package enum Limits {
     /// Bytes of one event as recorded: a log line beyond 1 MiB is a dump, not an event.
     @inlinable package static var eventBytesMax: Int { 1 << 20 }

@@ -1,5 +1,6 @@
 /// Writes bytes one after another into memory that has room for them, and traps where it has not: for what is written in
 /// pieces of a few bytes, for each of which `ByteWriter` would look at its array.
+@usableFromInline
 package struct RawWriter {
     @usableFromInline let room: UnsafeMutableRawBufferPointer
     /// How many bytes were written.
@@ -20,9 +21,19 @@ package struct RawWriter {
 
     /// As LEB128.
     @inlinable @inline(__always)
-    package mutating func varint(_ value: Int) {
+    package mutating func varint(_ value: UInt64) {
         precondition(written + Varint.bytesMax <= room.count)
-        Varint.store(UInt64(value), in: room, at: &written)
+        Varint.store(value, in: room, at: &written)
+    }
+
+    /// As LEB128. Traps where `value` is negative.
+    @inlinable @inline(__always)
+    package mutating func varint(_ value: Int) { varint(UInt64(value)) }
+
+    /// As LEB128, the sign in its lowest bit.
+    @inlinable @inline(__always)
+    package mutating func zigzag(_ value: Int64) {
+        varint(UInt64(bitPattern: (value << 1) ^ (value >> 63)))
     }
 
     /// A part of `source`. O(n)
@@ -52,22 +63,31 @@ package struct RawWriter {
 }
 
 extension ByteWriter {
-    /// Appends what `body` writes, at most `count` bytes. O(count)
+    /// Appends what `body` writes, at most `count` bytes. O(what it writes)
+    @inlinable
     package mutating func append(atMost count: Int, _ body: (inout RawWriter) -> Void) {
-        let start = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: count))
-        let written = bytes.withUnsafeMutableBytes { all in
-            var writer = RawWriter(UnsafeMutableRawBufferPointer(rebasing: all[start...]))
-            body(&writer)
-            return writer.count
+        bytes.append(addingCapacity: count) { output in
+            output.withUnsafeMutableBufferPointer { buffer, written in
+                var writer = RawWriter(
+                    UnsafeMutableRawBufferPointer(
+                        start: buffer.baseAddress, count: min(count, buffer.count)))
+                body(&writer)
+                written = writer.count
+            }
         }
-        bytes.removeLast(count - written)
     }
 
     /// Each as LEB128. Traps where one is negative. O(n)
     package mutating func varints(_ values: [Int]) {
         append(atMost: values.count * Varint.bytesMax) { writer in
             for value in values { writer.varint(value) }
+        }
+    }
+
+    /// Each as LEB128, the sign in its lowest bit. O(n)
+    package mutating func zigzags(_ values: [Int64]) {
+        append(atMost: values.count * Varint.bytesMax) { writer in
+            for value in values { writer.zigzag(value) }
         }
     }
 }

@@ -1,7 +1,8 @@
 /// Reads a time from bytes, part after part. Where a part is refused, `index` is somewhere in it.
-package struct TimeScanner {
+@usableFromInline
+package struct TimeScanner: Sendable {
     @usableFromInline let bytes: [UInt8]
-    package var index: Int
+    @usableFromInline package var index: Int
     @usableFromInline let end: Int
 
     @inlinable
@@ -23,7 +24,7 @@ package struct TimeScanner {
 
     /// The value of as many digits as there are, up to the upper bound, which is at most 19; nil where they are fewer than the
     /// lower bound or the value does not fit.
-    @inlinable
+    @inlinable @inline(__always)
     package mutating func number(_ widths: ClosedRange<Int>) -> Int? {
         let start = index
         let limit = min(end, start + widths.upperBound)

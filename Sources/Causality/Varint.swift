@@ -1,5 +1,6 @@
 /// Numbers as LEB128, the only place that knows it: seven bits a byte, the lowest first, and in all but the last byte the
 /// highest bit set. Writers write the shortest form. Inlinable, since columns and tokens are made of little else.
+@usableFromInline
 package enum Varint {
     /// O(1), amortised.
     @inlinable

@@ -1,6 +1,7 @@
 import Archiving
 import Causality
 import HappensBefore
+import Parts
 import Querying
 import Segments
 import Synchronization
@@ -9,13 +10,35 @@ import Synchronization
 package final class ArchiveStore: HistoryStore {
     package let archive: Archive
     private let places = Mutex(Places())
-    private let graphs = Mutex<[(name: String, graph: ExecutionGraph)]>([])
+    private let graphs = Mutex<[LoadedGraph]>([])
+    /// The order files that were asked last.
+    private let orders = Mutex<[(name: Identity128, file: OrderFile)]>([])
 
-    /// Where the frames lie that were listed so far. A frame's id is its index.
+    /// A graph, and the parts that were there when it was loaded: what they replaced has other frames.
+    private struct LoadedGraph {
+        var name: String
+        var graph: ExecutionGraph
+        var parts: [Identity128]
+    }
+
+    /// What was listed so far. A frame's id is its index.
     private struct Places {
-        var all: [FramePlace] = []
+        var all: [EventPlace] = []
         /// By segment: up to where its frames were found, and their ids.
         var segments: [Identity128: (end: Int, ids: [Int])] = [:]
+        /// By execution and part: what it has of it.
+        var parts: [PartOfExecution: [Listed]] = [:]
+    }
+
+    private struct PartOfExecution: Hashable {
+        var execution: String
+        var part: Identity128
+    }
+
+    /// A frame, and what it is listed by.
+    private struct Listed {
+        var segment: SegmentHeader
+        var id: Int
     }
 
     package init(_ archive: Archive) { self.archive = archive }
@@ -23,28 +46,69 @@ package final class ArchiveStore: HistoryStore {
     package func executions() throws -> [String] { try archive.executions() }
 
     package func frames(of execution: String) throws -> [FrameSummary] {
-        let segments = try archive.segments(of: execution)
-        return places.withLock { places in
-            segments.flatMap { agent, segment, end in
-                var known = places.segments[segment] ?? (0, [])
+        let (segments, parts) = try archive.sources(of: execution)
+        return try places.withLock { places in
+            var listed: [Listed] = []
+            for part in parts {
+                listed += try self.listed(
+                    PartOfExecution(execution: execution, part: part), &places)
+            }
+            for (header, end) in segments {
+                var known = places.segments[header.segment] ?? (0, [])
                 if known.end < end {
                     let fresh = archive.frames(
-                        agent: agent, segment: segment, from: known.end, to: end)
+                        agent: header.agent, segment: header.segment, from: known.end, to: end)
                     known.ids += places.all.count..<places.all.count + fresh.count
-                    places.all += fresh
+                    places.all += fresh.map { .frame($0) }
                     known.end = end
-                    places.segments[segment] = known
+                    places.segments[header.segment] = known
                 }
-                return known.ids.map { FrameSummary(id: $0, agent: agent, segment: segment) }
+                listed += known.ids.map { Listed(segment: header, id: $0) }
+            }
+            // By segment: within one the order is that in which they were listed.
+            let sorted = listed.enumerated().sorted { a, b in
+                let (one, two) = (a.element.segment, b.element.segment)
+                return one == two ? a.offset < b.offset : ArchiveStore.isBefore(one, two)
+            }
+            return sorted.map {
+                FrameSummary(
+                    id: $0.element.id, agent: $0.element.segment.agent,
+                    segment: $0.element.segment.segment)
             }
         }
     }
 
-    private func stored(_ frame: Int) throws -> StoredFrame {
+    /// By creation, then id: an order that does not depend on when they arrived.
+    private static func isBefore(_ a: SegmentHeader, _ b: SegmentHeader) -> Bool {
+        (a.created.nanoseconds, a.segment.high, a.segment.low)
+            < (b.created.nanoseconds, b.segment.high, b.segment.low)
+    }
+
+    private func listed(
+        _ part: PartOfExecution, _ places: inout Places
+    ) throws -> [Listed] {
+        if let known = places.parts[part] { return known }
+        let (frames, damage) = try archive.frames(of: part.execution, in: part.part)
+        let nobody = SegmentHeader(
+            agent: part.part, segment: part.part, created: WallTime(nanoseconds: .min))
+        var listed: [Listed] = []
+        for text in damage {
+            listed.append(Listed(segment: nobody, id: places.all.count))
+            places.all.append(.damage(text))
+        }
+        for frame in frames {
+            listed.append(Listed(segment: frame.segment, id: places.all.count))
+            places.all.append(.rows(part: part.part, frame))
+        }
+        places.parts[part] = listed
+        return listed
+    }
+
+    private func batch(_ frame: Int, hasContent: Bool) throws -> EventBatch {
         let place = places.withLock { $0.all.indices.contains(frame) ? $0.all[frame] : nil }
         guard let place else { throw DamagedFrame("frame \(frame) is not listed") }
         do {
-            return try archive.read(place)
+            return try archive.batch(at: place, hasContent: hasContent)
         } catch {
             // Not `catch .damaged`: Swift 6.3.1's compiler crashes on a partial pattern here.
             if case .damaged(let text) = error { throw DamagedFrame(text) }
@@ -53,14 +117,10 @@ package final class ArchiveStore: HistoryStore {
     }
 
     package func causality(of frame: Int) throws -> EventBatch {
-        let stored = try stored(frame)
-        do { return try stored.causality() } catch { throw DamagedFrame("\(error)") }
+        try batch(frame, hasContent: false)
     }
 
-    package func events(of frame: Int) throws -> EventBatch {
-        let stored = try stored(frame)
-        do { return try stored.batch() } catch { throw DamagedFrame("\(error)") }
-    }
+    package func events(of frame: Int) throws -> EventBatch { try batch(frame, hasContent: true) }
 
     package func expected(
         in execution: String
@@ -69,26 +129,71 @@ package final class ArchiveStore: HistoryStore {
     }
 
     package func sourceDefects(of execution: String) throws -> [Defect] {
-        try archive.unmatchedLines(of: execution).map { path, line in
+        let lines = try archive.unmatchedLines(of: execution).map { path, line in
             Defect(.unmatchedLine, [], "\(path), line \(line.line): \(line.reason): \(line.text)")
         }
+        return try lines
+            + archive.brokenChains(of: execution).map {
+                Defect(.damagedFrame, [], "what was taken is not what it was: \($0)")
+            }
     }
 
     package func readUpTo() throws -> [String: WallTime] { try archive.readUpTo() }
 
     /// The graph of an execution as it is now; what was loaded for an earlier question is not read again.
-    package func graph(of execution: String) throws -> ExecutionGraph {
-        let previous = graphs.withLock { graphs in graphs.first { $0.name == execution }?.graph }
-        let graph = try ExecutionGraph.load(execution, from: self, after: previous)
+    package func graph(
+        of execution: String, _ cancellation: Cancellation = .never
+    ) throws -> ExecutionGraph {
+        let parts = try archive.parts(of: execution)
+        let previous = graphs.withLock { graphs in
+            graphs.first { $0.name == execution && $0.parts == parts }?.graph
+        }
+        let graph = try ExecutionGraph.load(
+            execution, from: self, after: previous, cancellation: cancellation)
         graphs.withLock { graphs in
             graphs.removeAll { $0.name == execution }
-            graphs.append((execution, graph))
+            graphs.append(LoadedGraph(name: execution, graph: graph, parts: parts))
             if graphs.count > Limits.graphsKeptMax { graphs.removeFirst() }
         }
         return graph
     }
 
     package func answering(_ options: Question.Options) -> Answering<ArchiveStore> {
-        Answering(self, options, graph: graph(of:))
+        Answering(self, options) { try self.graph(of: $0, options.cancellation) }
+    }
+
+    /// The order file of an execution, where it tells of all events that are here, and can be read. A collector keeps it open.
+    package func index(of execution: String) throws -> (any CausalIndex)? {
+        try order(of: execution)
+    }
+
+    private func order(of execution: String) throws -> OrderFile? {
+        guard let name = try archive.currentOrder(of: execution) else { return nil }
+        if let open = orders.withLock({ orders in orders.first { $0.name == name }?.file }) {
+            return open.isDamaged ? nil : open
+        }
+        guard let file = archive.openOrder(name), file.execution == execution else { return nil }
+        orders.withLock { orders in
+            orders.append((name, file))
+            if orders.count > Limits.graphsKeptMax { orders.removeFirst() }
+        }
+        return file
+    }
+
+    /// Writes down what follows from the events of an execution, so that nobody has to find it out again: where it is not
+    /// written yet, and there is much of it. O(events) in time and memory.
+    package func keepOrder(
+        of execution: String, _ cancellation: Cancellation = .never
+    ) throws {
+        let taken = try archive.taken(of: execution)
+        guard taken >= Limits.orderFileEventsMin,
+            try order(of: execution) == nil
+        else { return }
+        let graph = try graph(of: execution, cancellation)
+        // What cannot be read today may be mended tomorrow.
+        guard graph.isUndamaged else { return }
+        try archive.keep(orderOf: graph.history, taken: taken)
+        // The one in its place may be of the same name, and damaged.
+        orders.withLock { orders in orders.removeAll { $0.file.isDamaged } }
     }
 }

@@ -4,6 +4,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOPosix
+import ServiceLifecycle
 import Shipping
 import UnixSignals
 
@@ -46,25 +47,26 @@ package struct CollectorService: Sendable {
 
     /// Opens the archive and serves until the process is asked to stop (SIGTERM, SIGINT).
     package func run() async throws {
-        let uploads = NIOThreadPool(numberOfThreads: Limits.uploadThreads)
-        let questions = NIOThreadPool(numberOfThreads: Limits.questionThreads)
-        uploads.start()
-        questions.start()
+        raiseOpenFilesMax(to: Limits.openFilesMax)
+        let pools = ThreadPools()
+        let uploads = pools.uploads
         let data = configuration.data
         let archive = try await uploads.runIfActive { try Archive(data, .readWrite) }
         for warning in try await uploads.runIfActive({ try archive.recover() }) {
             logger.error("damage", metadata: ["what": "\(warning)"])
         }
-        let router = router(archive, uploads: uploads, questions: questions)
-        var idle = HTTP1Channel.Configuration()
-        idle.idleTimeout = .seconds(Limits.idleSecondsMax)
+        let connections = Connections()
+        let stopping = Stopping()
+        let store = ArchiveStore(archive)
+        let router = router(store, connections, stopping, pools)
         let application = Application(
             router: router,
-            server: .http1(configuration: idle),
+            server: .http1(
+                configuration: HTTP1Channel.Configuration(
+                    additionalChannelHandlers: [ConnectionGuard(connections)])),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.listenHost, port: configuration.listenPort),
-                serverName: "lightcone",
-                availableConnectionsDelegate: MaximumAvailableConnections(Limits.connectionsMax)),
+                serverName: "lightcone"),
             onServerRunning: { [logger] channel in
                 let port = channel.localAddress?.port ?? 0
                 let host = channel.localAddress?.ipAddress ?? "?"
@@ -77,23 +79,34 @@ package struct CollectorService: Sendable {
             },
             logger: logger)
         do {
-            try await application.runService(gracefulShutdownSignals: [.sigterm, .sigint])
+            // The last one is told first to stop: then questions end, and the server waits for none.
+            try await ServiceGroup(
+                services: [
+                    application,
+                    OrderKeeper(
+                        store: store, threads: pools.order, stopping: stopping, logger: logger),
+                    MergingService(archive, logger: logger),
+                    StopWatcher(stopping: stopping),
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+            ).run()
         } catch {
             throw CollectorError(
                 "cannot serve on \(configuration.listenHost):\(configuration.listenPort): \(error)")
         }
-        try await uploads.shutdownGracefully()
-        try await questions.shutdownGracefully()
+        try await pools.shutdown()
         logger.notice("stopped")
     }
 
     private func router(
-        _ archive: Archive, uploads: NIOThreadPool, questions: NIOThreadPool
-    ) -> Router<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+        _ store: ArchiveStore, _ connections: Connections, _ stopping: Stopping,
+        _ pools: ThreadPools
+    ) -> Router<CollectorContext> {
+        let router = Router(context: CollectorContext.self)
         router.add(middleware: ProblemMiddleware())
+        router.add(middleware: ReserveMiddleware(connections: connections))
         router.get("/healthz") { _, _ in "ok\n" }
-        let readiness = Readiness(archive, threads: uploads)
+        let readiness = Readiness(store.archive, threads: pools.health)
         router.get("/readyz") { _, _ in
             if let reason = await readiness.reason {
                 throw Problem(
@@ -101,9 +114,42 @@ package struct CollectorService: Sendable {
             }
             return "ready\n"
         }
-        UploadRoutes(archive: archive, threads: uploads, logger: logger).add(to: router)
-        QuestionRoutes(store: ArchiveStore(archive), threads: questions).add(to: router)
+        UploadRoutes(
+            archive: store.archive, connections: connections, threads: pools.uploads, logger: logger
+        ).add(to: router)
+        QuestionRoutes(
+            store: store, connections: connections, stopping: stopping,
+            begins: pools.begins, pieces: pools.pieces
+        ).add(to: router)
         return router
+    }
+}
+
+/// The threads of a collector: what one kind of work does with its own, the others do not feel.
+private struct ThreadPools {
+    let uploads = NIOThreadPool(numberOfThreads: Limits.uploadThreads)
+    /// Each question has one until its answer begins.
+    let begins = NIOThreadPool(numberOfThreads: Limits.questionsBegunMax)
+    let pieces = NIOThreadPool(numberOfThreads: Limits.pieceThreads)
+    let health = NIOThreadPool(numberOfThreads: 1)
+    let order = NIOThreadPool(numberOfThreads: 1)
+
+    private var all: [NIOThreadPool] { [uploads, begins, pieces, health, order] }
+
+    init() { for pool in all { pool.start() } }
+
+    func shutdown() async throws {
+        for pool in all { try await pool.shutdownGracefully() }
+    }
+}
+
+/// Tells questions when the collector is asked to stop.
+private struct StopWatcher: Service {
+    let stopping: Stopping
+
+    func run() async throws {
+        try await gracefulShutdown()
+        stopping.stop()
     }
 }
 

@@ -1,27 +1,74 @@
+import NIOCore
+
 /// The limits of one collector.
 enum Limits {
-    /// Questions that are answered at the same time; further ones wait.
-    static let questionThreads = 2
+    // Shares. Uploads, questions and whether it is well each have threads of their own. Where uploads and questions both want the
+    // whole machine, each has two threads that work, so it gives half of its time to each.
+
     /// Uploads that are checked and written at the same time.
     static let uploadThreads = 2
-    /// Questions that may wait; beyond it the collector answers 503, so that one impatient client cannot fill its memory.
-    static let questionsWaitingMax = 64
+    /// Questions that work at the same time, of those below that have begun.
+    static let turnsAtOnce = 2
+    /// Milliseconds for which a question works before others that have worked less get their turn: what a short question waits for
+    /// at the most, times the turns before it.
+    static let turnMilliseconds: Int64 = 10
+    /// Milliseconds between two looks at whether a question that waits for its turn is still wanted.
+    static let turnWaitMilliseconds = 50
+    /// Questions whose answers have not begun. Each has a thread, which mostly waits for its turn: 32 are 256 MiB of addresses, and
+    /// hardly any memory.
+    static let questionsBegunMax = 32
+    /// The same of one address: four such clients together leave nothing over.
+    static let questionsBegunOfPeerMax = 8
+    /// Threads that write answers which have begun, a piece each: a thread is held for `pieceMilliseconds`, and waits for a turn.
+    static let pieceThreads = 4
+    /// Answers that are open, most of them because their readers are slow: each holds a place in a listing.
+    static let answersMax = 128
+    /// The same of one address.
+    static let answersOfPeerMax = 32
     /// Uploads whose bodies are in memory at the same time: 8 MiB each, twice.
     static let uploadsMax = 32
-    /// Seconds after which a connection on which nothing happens is closed.
-    static let idleSecondsMax: Int64 = 90
+    /// The same of one address, behind which there may be many agents. The others come again a second later.
+    static let uploadsOfPeerMax = 8
+
+    // Connections.
+
     /// Connections at the same time: agents and people.
     static let connectionsMax = 1_024
+    /// The same of one address, behind which there may be many agents, with one or two each.
+    static let connectionsOfPeerMax = 256
+    /// Connections beyond these: they get to know whether the collector is well, and are closed.
+    static let reserveMax = 64
+    static let reserveOfPeerMax = 8
+    /// Files that may be open: connections, and what the archive needs.
+    static let openFilesMax = 4_096
+    /// Bodies slower than a modem's 64 kbit/s are cut: an upload of 8 MiB may take 17 minutes. A reader at 1 kB/s takes a minute for
+    /// what lies in the buffers of both machines, and it costs little: so it may rest for five.
+    static let pace = RequestClock.Pace(
+        head: .seconds(15), keepAlive: .seconds(90), bodyGrace: .seconds(10),
+        bodyBytesPerSecond: 8 * 1024, reading: .seconds(300), ending: .seconds(5))
+    static let reservePace = RequestClock.Pace(
+        head: .seconds(3), keepAlive: .seconds(1), bodyGrace: .seconds(1),
+        bodyBytesPerSecond: 8 * 1024, reading: .seconds(3), ending: .seconds(1))
+
+    // Answers.
+
+    /// Seconds that a question works, or waits for its turn, where it does not say how many.
+    static let timeoutSeconds = 30
+    /// Seconds that it can ask for: an export of 10^8 events.
+    static let timeoutSecondsMax = 3_600
+    /// Events of a listing where the question names no limit.
+    static let answerEventsMax = 1_000_000
+    /// Bytes of events that one question reads: an hour's work.
+    static let answerBytesReadMax = 256 << 30
     /// Bytes of one piece of an answer on its way out.
     static let pieceBytes = 64 * 1024
-    /// Pieces that wait for a slow reader.
-    static let piecesWaitingMax = 16
-    /// Seconds that an answer waits for a reader that takes nothing.
-    static let slowReaderSecondsMax = 60
-    /// Events of one answer where the question names no limit.
-    static let answerEventsMax = 1_000_000
+    /// Milliseconds after which a piece is sent as it is, or the thread given to another.
+    static let pieceMilliseconds: Int64 = 50
+    /// Seconds that a reader takes for a piece before the answer lets go of what it can read again.
+    static let slowReaderSeconds: Int64 = 1
     /// Graphs that are kept in memory between questions.
     static let graphsKeptMax = 8
+
     /// Seconds after which a client is asked to come again.
     static let retrySeconds = 1
     /// The same where the disk is full: somebody has to make room.
@@ -30,4 +77,14 @@ enum Limits {
     static let readinessSecondsMax = 3
     /// Processes with another's name that one upload's answer names.
     static let namesakesToldMax = 10
+    /// Seconds after a merge that failed: a full disk may have room again.
+    static let mergeRetrySeconds = 60
+
+    // What follows.
+
+    /// Events from which on what follows from an execution is written down: below, finding it out takes less than a tenth of a
+    /// second, and a thousand small executions would make a thousand files.
+    static let orderFileEventsMin = 20_000
+    /// Seconds for which nothing was added to an execution before what follows from it is written down.
+    static let orderQuietSeconds: Int64 = 10
 }

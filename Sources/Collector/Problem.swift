@@ -38,8 +38,20 @@ extension QuestionError {
     }
 }
 
+extension QuestionStopped {
+    /// For a question that was stopped before anything was sent.
+    var problem: Problem {
+        switch reason {
+        case .events, .bytes: Problem(.unprocessableContent, description)
+        case .deadline, .askerGone, .shuttingDown: Problem(.serviceUnavailable, description)
+        }
+    }
+}
+
 /// Turns every error into a problem, and logs those that are ours.
-struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
+struct ProblemMiddleware: RouterMiddleware {
+    typealias Context = CollectorContext
+
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
@@ -48,6 +60,8 @@ struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
         } catch let problem as Problem {
             return problem.response
         } catch let error as QuestionError {
+            return error.problem.response
+        } catch let error as QuestionStopped {
             return error.problem.response
         } catch let error as any HTTPResponseError {
             let detail =

@@ -25,53 +25,47 @@ extension String {
 /// that the command line shows a person.
 struct QuestionRoutes: Sendable {
     let store: ArchiveStore
-    let threads: NIOThreadPool
-    private let waiting = Waiting(max: Limits.questionsWaitingMax)
+    let connections: Connections
+    let stopping: Stopping
+    /// Where answers begin, and where those that have begun go on.
+    let begins: NIOThreadPool
+    let pieces: NIOThreadPool
+    private let turns = Turns(atOnce: Limits.turnsAtOnce)
+    private let begun = Quota(
+        max: Limits.questionsBegunMax, peerMax: Limits.questionsBegunOfPeerMax)
+    private let answers = Quota(max: Limits.answersMax, peerMax: Limits.answersOfPeerMax)
 
-    init(store: ArchiveStore, threads: NIOThreadPool) {
+    init(
+        store: ArchiveStore, connections: Connections, stopping: Stopping, begins: NIOThreadPool,
+        pieces: NIOThreadPool
+    ) {
         self.store = store
-        self.threads = threads
+        self.connections = connections
+        self.stopping = stopping
+        self.begins = begins
+        self.pieces = pieces
     }
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<CollectorContext>) {
         for verb in Question.verbs {
-            router.get("/v1/\(verb)") { request, _ in
-                let parameters = Self.parameters(request)
-                let question = try Question(verb, parameters)
-                let options = try Self.options(request, parameters)
-                let isList = question.isList
-                return try await respond(options.isJSON ? (isList ? .lines : .json) : .text) {
-                    [store] in
-                    try store.answering(options).answer(question)
+            router.get("/v1/\(verb)") { request, context in
+                try await respond(request, context) { [store] parameters, options in
+                    var options = options
+                    if options.limit == nil { options.imposedLimit = Limits.answerEventsMax }
+                    let question = try Question(verb, parameters)
+                    let type: MediaType =
+                        options.isJSON ? (question.isList ? .lines : .json) : .text
+                    return (try store.answering(options).answer(question), type.rawValue)
                 }
             }
         }
-        router.get("/v1/export") { request, _ in
-            let parameters = Self.parameters(request)
-            let question = try ExportQuestion(parameters)
-            let options = try Self.options(request, parameters, isExport: true)
-            return try await respond(Self.mediaType(question.format)) { [store] in
-                try store.answering(options).export(question)
+        router.get("/v1/export") { request, context in
+            try await respond(request, context) { [store] parameters, options in
+                let question = try ExportQuestion(parameters)
+                let type = Self.mediaType(question.format)
+                return (try store.answering(options).export(question), type.rawValue)
             }
         }
-    }
-
-    private static func parameters(_ request: Request) -> QuestionParameters {
-        var parameters = QuestionParameters()
-        for (name, value) in request.uri.queryParameters {
-            parameters[String(name)].append(String(value))
-        }
-        return parameters
-    }
-
-    private static func options(
-        _ request: Request, _ parameters: QuestionParameters, isExport: Bool = false
-    ) throws -> Question.Options {
-        var options = Question.Options(
-            execution: try parameters.one("execution"), limit: try parameters.limit(),
-            isJSON: request.headers[.accept]?.contains("text/plain") != true)
-        if !isExport, options.limit == nil { options.imposedLimit = Limits.answerEventsMax }
-        return options
     }
 
     private enum MediaType: String {
@@ -92,24 +86,68 @@ struct QuestionRoutes: Sendable {
         }
     }
 
-    private func respond(_ type: MediaType, _ answer: @escaping @Sendable () throws -> Answer)
-        async throws -> Response
-    {
-        guard waiting.enter() else {
-            throw Problem(
-                .serviceUnavailable, "\(Limits.questionsWaitingMax) questions are waiting already",
-                retryAfterSeconds: Limits.retrySeconds)
-        }
-        let stream = AnswerStream(on: threads) {
-            waiting.leave()
-            return try answer()
-        }
-        let head = try await stream.head()
-        var headers: HTTPFields = [.contentType: type.rawValue, .cacheControl: "no-store"]
-        headers[.lightconeAnswer] = head.isYes.map { $0 ? "yes" : "no" } ?? "text"
-        for note in head.notes.prefix(10) {
+    /// `answer` reads the question, too: to compile what somebody sent is work.
+    private func respond(
+        _ request: Request, _ context: CollectorContext,
+        _ answer:
+            @escaping @Sendable (QuestionParameters, Question.Options) throws
+            -> (Answer, mediaType: String)
+    ) async throws -> Response {
+        let parameters = FormQuery.parameters(request.uri.query ?? "")
+        let asker = connections[context.channel]
+        let run = QuestionRun(
+            timeoutSeconds: try parameters.timeout(secondsMax: Limits.timeoutSecondsMax)
+                ?? Limits.timeoutSeconds,
+            asker: asker, stopping: stopping, turns: turns)
+        var options = Question.Options(
+            execution: try parameters.one("execution"), limit: try parameters.limit(),
+            isJSON: request.headers[.accept]?.contains("text/plain") != true)
+        options.bytesMax = Limits.answerBytesReadMax
+        options.cancellation = run.cancellation
+        let open = OpenAnswer(run) { [options] in try answer(parameters, options) }
+        let beginning = try await begin(open, asker)
+        var headers: HTTPFields = [.contentType: beginning.mediaType, .cacheControl: "no-store"]
+        headers[.lightconeAnswer] = beginning.isYes.map { $0 ? "yes" : "no" } ?? "text"
+        for note in beginning.notes.prefix(10) {
             headers.append(HTTPField(name: .lightconeNote, value: .escaped(note)))
         }
-        return Response(status: .ok, headers: headers, body: stream.body)
+        if beginning.piece.isLast {
+            let body = ResponseBody(byteBuffer: beginning.piece.bytes)
+            return Response(status: .ok, headers: headers, body: body)
+        }
+        let share = try answers.enter(asker.peer, "answers")
+        return Response(status: .ok, headers: headers, body: body(open, beginning.piece, share))
+    }
+
+    private func begin(
+        _ open: OpenAnswer, _ asker: Connection
+    ) async throws -> OpenAnswer.Beginning {
+        let share = try begun.enter(asker.peer, "questions")
+        defer { withExtendedLifetime(share) {} }
+        return try await begins.runIfActive { try open.begin() }
+    }
+
+    /// The text of an answer from its first piece on. An error cuts the connection, so that half an answer looks like no whole one.
+    private func body(
+        _ open: OpenAnswer, _ first: OpenAnswer.Piece, _ share: Quota.Share
+    ) -> ResponseBody {
+        ResponseBody { writer in
+            // Given back with this closure, whether or not it is ever called.
+            defer { withExtendedLifetime(share) {} }
+            var piece = first
+            while true {
+                if piece.bytes.readableBytes > 0 {
+                    let isSlow = Task {
+                        try await Task.sleep(for: .seconds(Limits.slowReaderSeconds))
+                        open.release()
+                    }
+                    defer { isSlow.cancel() }
+                    try await writer.write(piece.bytes)
+                }
+                guard !piece.isLast else { break }
+                piece = try await pieces.runIfActive { try open.next() }
+            }
+            try await writer.finish(nil)
+        }
     }
 }

@@ -16,17 +16,19 @@ extension HTTPField.Name {
 /// `HEAD` and `PATCH /v1/segments/{id}`: an append-only file, replicated by offset.
 struct UploadRoutes: Sendable {
     let archive: Archive
+    let connections: Connections
     let threads: NIOThreadPool
     let logger: Logger
-    private let underWay = Waiting(max: Limits.uploadsMax)
+    private let underWay = Quota(max: Limits.uploadsMax, peerMax: Limits.uploadsOfPeerMax)
 
-    init(archive: Archive, threads: NIOThreadPool, logger: Logger) {
+    init(archive: Archive, connections: Connections, threads: NIOThreadPool, logger: Logger) {
         self.archive = archive
+        self.connections = connections
         self.threads = threads
         self.logger = logger
     }
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<CollectorContext>) {
         router.head("/v1/segments/{id}") { _, context in
             let state = try await self.state(try Self.segment(context))
             var headers: HTTPFields = [
@@ -39,11 +41,12 @@ struct UploadRoutes: Sendable {
             return Response(status: .ok, headers: headers)
         }
         router.patch("/v1/segments/{id}") { request, context in
-            try await self.append(request, try Self.segment(context))
+            try await self.append(
+                request, try Self.segment(context), connections[context.channel].peer)
         }
     }
 
-    private static func segment(_ context: BasicRequestContext) throws -> Identity128 {
+    private static func segment(_ context: CollectorContext) throws -> Identity128 {
         let text = context.parameters.get("id") ?? ""
         guard let id = Identity128(hex: text) else {
             throw Problem(.badRequest, "expected a segment id of 32 lower-case hexadecimal digits")
@@ -55,7 +58,9 @@ struct UploadRoutes: Sendable {
         try await threads.runIfActive { [archive] in try archive.state(of: segment) }
     }
 
-    private func append(_ request: Request, _ segment: Identity128) async throws -> Response {
+    private func append(
+        _ request: Request, _ segment: Identity128, _ peer: String
+    ) async throws -> Response {
         guard let text = request.headers[.uploadOffset], let offset = Int(text), offset >= 0 else {
             throw Problem(.badRequest, "expected a header Upload-Offset with a number of bytes")
         }
@@ -66,12 +71,8 @@ struct UploadRoutes: Sendable {
                 .contentTooLarge,
                 "a body of \(length) bytes: expected at most \(Archiving.Limits.appendBytesMax)")
         }
-        guard underWay.enter() else {
-            throw Problem(
-                .serviceUnavailable, "\(Limits.uploadsMax) uploads are under way",
-                retryAfterSeconds: Limits.retrySeconds)
-        }
-        defer { underWay.leave() }
+        let share = try underWay.enter(peer, "uploads")
+        defer { withExtendedLifetime(share) {} }
         let body = try await request.body.collect(upTo: Archiving.Limits.appendBytesMax)
         let bytes = Array(body.readableBytesView)
         do {

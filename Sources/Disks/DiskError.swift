@@ -24,6 +24,9 @@ package struct DiskError: Error, Hashable, Sendable {
     /// True where something that is no regular file was to be opened as one.
     package var isNotRegular: Bool { call == DiskError.reading }
 
+    /// True where there is nothing of that name.
+    package var isMissing: Bool { code == ENOENT || code == ENOTDIR }
+
     /// True where the device, or what of it this user may have, has no room left.
     package var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
 }

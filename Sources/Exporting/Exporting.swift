@@ -36,7 +36,7 @@ package struct ExportQuestion: Sendable {
     /// Parameters: `format`, at most one of `past-of` and `future-of` (events), and `where` (a selection).
     package init(_ parameters: QuestionParameters) throws(QuestionError) {
         try parameters.expect(only: [
-            "execution", "limit", "format", "past-of", "future-of", "where",
+            "execution", "limit", "timeout", "format", "past-of", "future-of", "where",
         ])
         let name = try parameters.required("format")
         guard let format = ExportFormat(rawValue: name) else {
@@ -68,20 +68,25 @@ extension Answering {
         if question.format == .mermaid, let refusal = try tooLarge(slice, selection, graph) {
             throw refusal
         }
-        let exported = ExportedGraph(
-            answering: self, graph: graph, slice: slice, selection: selection)
-        let writer: any GraphWriter =
-            switch question.format {
-            case .json: JSONGraphWriter()
-            case .ndjson: NDJSONWriter()
-            case .dot: DotWriter()
-            case .graphml: GraphMLWriter()
-            case .mermaid: MermaidWriter()
-            case .shiviz: ShiVizWriter()
-            case .perfetto: PerfettoWriter()
-            }
+        let text = try ExportText(
+            Self.format(question.format),
+            ExportedGraph(graph: graph, slice: slice, selection: selection),
+            EventCursor(self, slice, selection, graph), graph.edges(options.cancellation),
+            options.cancellation)
         let notes = slice.isComplete ? [] : ["incomplete, because \(Self.because(slice.lacks))"]
-        return Answer(notes: notes) { emit in try writer.write(exported, emit) }
+        return Answer(notes: notes, text: [text])
+    }
+
+    private static func format(_ format: ExportFormat) -> any GraphFormat {
+        switch format {
+        case .json: JSONGraphFormat()
+        case .ndjson: NDJSONFormat()
+        case .dot: DotFormat()
+        case .graphml: GraphMLFormat()
+        case .mermaid: MermaidFormat()
+        case .shiviz: ShiVizFormat()
+        case .perfetto: PerfettoFormat()
+        }
     }
 
     private func part(_ scope: ExportScope, _ graph: ExecutionGraph) throws -> Slice {
@@ -89,8 +94,8 @@ extension Answering {
         switch scope {
         case .whole: return history.whole()
         case .pastOf(let text), .futureOf(let text):
-            let event = try graph.event(text)
-            try require(event, graph)
+            let event = try history.event(text)
+            try require(event, history)
             let isPast = if case .pastOf = scope { true } else { false }
             let slice = isPast ? history.past(of: event)! : history.future(of: event)!
             var ranges = slice.ranges
@@ -108,10 +113,7 @@ extension Answering {
     private func tooLarge(_ slice: Slice, _ selection: Selection, _ graph: ExecutionGraph) throws
         -> QuestionError?
     {
-        var total = selection.isEverything ? slice.count : 0
-        if !selection.isEverything {
-            try forEachEvent(of: slice, selection, graph) { _ in total += 1 }
-        }
+        var total = try countEvents(slice, selection, graph).events
         if let limit = options.limit { total = min(total, limit) }
         guard total > Querying.Limits.mermaidEventsMax else { return nil }
         return QuestionError(
@@ -126,55 +128,6 @@ extension Answering {
 package struct ExportError: Error, CustomStringConvertible {
     package let text: String
     package var description: String { text }
-}
-
-/// Writes an exported graph in one format, piece by piece.
-protocol GraphWriter {
-    func write<Store>(_ graph: ExportedGraph<Store>, _ emit: (String) throws -> Void) throws
-}
-
-/// A part of a graph: its events in causal order, and the message edges between them.
-struct ExportedGraph<Store: HistoryStore> {
-    let answering: Answering<Store>
-    let graph: ExecutionGraph
-    let slice: Slice
-    let selection: Selection
-
-    var history: History { graph.history }
-
-    /// The processes of the slice that have events in it.
-    var processes: [ProcessHistory] {
-        zip(history.processes, slice.ranges).filter {
-            !$0.1.isEmpty && selection.mayHold(process: $0.0.id, host: $0.0.host)
-        }
-        .map(\.0).sorted { listingOrder($0.id, $1.id) }
-    }
-
-    /// Calls `body` with each event. Throws where one cannot be read: a file with holes that it does not tell of is none.
-    func forEachEvent(_ body: (ListedEvent) throws -> Void) throws {
-        try answering.forEachEvent(of: slice, selection, graph) { item in
-            switch item {
-            case .event(let listed): try body(listed)
-            case .unreadable(let id): throw ExportError(text: "\(Lack.unreadable(id))")
-            }
-        }
-    }
-
-    /// Calls `body` with each message whose both ends are among `taken`.
-    func forEachEdge(among taken: TakenEvents, _ body: (MessageEdge) throws -> Void) throws {
-        try graph.edges.forEach(in: history) { edge in
-            if edge.fromIsHere, taken.contains(edge.from), taken.contains(edge.to) {
-                try body(edge)
-            }
-        }
-    }
-
-    /// Messages to one of `taken` whose send is a ghost.
-    func forEachGhostEdge(among taken: TakenEvents, _ body: (MessageEdge) throws -> Void) throws {
-        try graph.edges.forEach(in: history) { edge in
-            if !edge.fromIsHere, taken.contains(edge.to) { try body(edge) }
-        }
-    }
 }
 
 /// Which events an export has written. A bit an event would do; a set of sequence numbers a process is simpler.

@@ -6,9 +6,12 @@ struct Dependencies {
     private var starts: [[UInt32]] = []
     private var entries: [[EventKey]] = []
 
-    /// The dependencies of the events in `ranges` (positions, by process). O(events + entries).
-    init(_ history: History, in ranges: [Range<Int>]) {
+    /// The dependencies of the events in `ranges` (positions, by process). Stops where `check` throws. O(events + entries).
+    init(
+        _ history: History, in ranges: [Range<Int>], check: () throws -> Void
+    ) rethrows {
         for (index, line) in history.processes.enumerated() {
+            try check()
             let range = ranges[index]
             var counts = [UInt32](repeating: 0, count: range.count + 1)
             Dependencies.forEach(of: line, index, in: range) { position, _ in

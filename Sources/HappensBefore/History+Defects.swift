@@ -1,22 +1,31 @@
 import Causality
 
 extension History {
-    /// What contradicts itself in the clocks, sorted by kind and event. O(events + clock growth · log n).
-    package func defects(_ edges: MessageEdges) -> [Defect] {
+    /// What contradicts itself in the clocks, sorted by kind and event. Stops where `check` throws. O(events + clock growth · log n).
+    package func defects(
+        _ edges: MessageEdges, check: () throws -> Void
+    ) rethrows -> [Defect] {
         var defects: [Defect] = []
         for process in processes.indices {
+            try check()
             defects += regressions(process) + jumps(process)
             if let ghost = ghost(process) { defects.append(ghost) }
             if let note = wallClockBackwards(process) { defects.append(note) }
         }
-        var all = LinearExtension(self)
-        while all.next() != nil {}
+        var all = try LinearExtension(self, check: check)
+        var listed = 0
+        while all.next() != nil {
+            if listed % Limits.rowsBetweenChecks == 0 { try check() }
+            listed += 1
+        }
         defects += all.cycles.map(History.cycleDefect)
-        defects += contradictions(at: edges)
-        defects += wallClockDisagreements(at: edges)
+        defects += try contradictions(at: edges, check: check)
+        defects += try wallClockDisagreements(at: edges, check: check)
         defects += forkDefects() + nameDefects() + claims()
         return defects.sorted(by: Defect.listedBefore)
     }
+
+    package func defects(_ edges: MessageEdges) -> [Defect] { defects(edges) {} }
 
     private static func cycleDefect(_ claims: [CycleClaim]) -> Defect {
         // Where it is said to begin must not depend on whose events came first.
@@ -58,7 +67,8 @@ extension History {
         var jumps: [Defect] = []
         // What a process counted as lost is a gap, and no contradiction.
         let lost = line.gaps.filter(\.isLost).map { $0.first...$0.last }
-        for hole in Set(line.sourceHoles).subtracting(lost)
+        let holes = Set(line.sourceHoles).subtracting(lost)
+        for hole in holes.sorted(by: { $0.lowerBound < $1.lowerBound })
         where jumps.count < Limits.defectsOfKindMax {
             // Another frame may hold what this one lacks.
             guard line.count(upTo: hole.upperBound) == line.count(upTo: hole.lowerBound - 1),
@@ -97,10 +107,13 @@ extension History {
     }
 
     /// What is wrong between the two ends of a message.
-    private func contradictions(at edges: MessageEdges) -> [Defect] {
+    private func contradictions(
+        at edges: MessageEdges, check: () throws -> Void
+    ) rethrows -> [Defect] {
         var before: [Defect] = []
         var lost: [Defect] = []
-        edges.forEach(in: self) { edge in
+        try edges.forEach(in: self) { edge in
+            try check()
             guard let send = position(of: edge.from), let receive = position(of: edge.to) else {
                 return
             }
@@ -256,9 +269,12 @@ extension History {
         )
     }
 
-    private func wallClockDisagreements(at edges: MessageEdges) -> [Defect] {
+    private func wallClockDisagreements(
+        at edges: MessageEdges, check: () throws -> Void
+    ) rethrows -> [Defect] {
         var pairs: [[Int]: (edge: MessageEdge, count: Int, most: Int64)] = [:]
-        edges.forEach(in: self) { edge in
+        try edges.forEach(in: self) { edge in
+            try check()
             guard let send = position(of: edge.from), let receive = position(of: edge.to),
                 let sent = processes[send.process].time(at: send.position),
                 let received = processes[receive.process].time(at: receive.position),

@@ -2,20 +2,26 @@ import Causality
 
 extension History {
     /// Makes the history ready for questions after frames were added: O(steps of knowledge) where every stamp is complete;
-    /// else one sweep that follows stamps and causes, O((events + growth) · log processes).
-    package mutating func finish() {
+    /// else one sweep that follows stamps and causes, O((events + growth) · log processes). Where `check` throws it stops, and
+    /// the history is of no use.
+    package mutating func finish(check: () throws -> Void) rethrows {
         unlinked = []
         learnedFromMissing = [:]
         for index in 0..<lineCount { processes[index].rulings = [:] }
         resolve()
-        for process in 0..<lineCount { noteReceipts(of: process) }
+        for process in 0..<lineCount {
+            try check()
+            noteReceipts(of: process)
+        }
         guard processes.contains(where: { $0.stamps.contains { $0.stamp != .complete } }) else {
             return
         }
-        var sweep = Sweep(self)
-        sweep.run()
+        var sweep = try Sweep(self, check: check)
+        try sweep.run(check: check)
         self = sweep.history
     }
+
+    package mutating func finish() { finish {} }
 
     /// Notes what the receives of a process say of sends that are missing. O(causes + steps of knowledge).
     private mutating func noteReceipts(of process: Int) {
@@ -72,16 +78,25 @@ private struct Sweep {
         var stampRun = 0
     }
 
-    init(_ history: History) {
+    init(_ history: History, check: () throws -> Void) rethrows {
         self.history = history
-        dependencies = Dependencies(history, in: history.processes.map { 0..<$0.count })
+        dependencies = try Dependencies(
+            history, in: history.processes.map { 0..<$0.count }, check: check)
         progress = Array(repeating: Progress(), count: history.processes.count)
     }
 
-    mutating func run() {
-        let order = Array(LinearExtension(history))
+    mutating func run(check: () throws -> Void) rethrows {
+        var order: [EventPosition] = []
+        order.reserveCapacity(history.countEvents())
+        for place in try LinearExtension(history, check: check) {
+            if order.count % Limits.rowsBetweenChecks == 0 { try check() }
+            order.append(place)
+        }
         for process in history.processes.indices { history.processes[process].known = [:] }
-        for place in order { visit(place) }
+        for (index, place) in order.enumerated() {
+            if index % Limits.rowsBetweenChecks == 0 { try check() }
+            visit(place)
+        }
     }
 
     private mutating func visit(_ place: EventPosition) {

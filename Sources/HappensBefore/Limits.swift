@@ -6,4 +6,6 @@ package enum Limits {
     package static let defectsOfKindMax = 1_000
     /// Runs of one name that a defect shows.
     package static let forksShownMax = 20
+    /// Events between two looks at whether an answer is still wanted: well below a millisecond of work.
+    static let rowsBetweenChecks = 1_024
 }

@@ -24,11 +24,13 @@ package struct LinearExtension: Sequence, IteratorProtocol {
     private var remaining: Int
     private var latest: [Int64]
 
-    /// All events in `ranges` (positions, by process).
-    package init(_ history: History, in ranges: [Range<Int>]) {
+    /// All events in `ranges` (positions, by process). Stops where `check` throws: to begin is O(events).
+    package init(
+        _ history: History, in ranges: [Range<Int>], check: () throws -> Void
+    ) rethrows {
         self.history = history
         self.ranges = ranges
-        dependencies = Dependencies(history, in: ranges)
+        dependencies = try Dependencies(history, in: ranges, check: check)
         let byName = history.processes.indices.sorted {
             listingOrder(history.processes[$0].id, history.processes[$1].id)
         }
@@ -44,9 +46,15 @@ package struct LinearExtension: Sequence, IteratorProtocol {
         for process in ranges.indices { settle(process) }
     }
 
+    package init(_ history: History, in ranges: [Range<Int>]) {
+        self.init(history, in: ranges) {}
+    }
+
     /// All events that are here.
-    package init(_ history: History) {
-        self.init(history, in: history.processes.map { 0..<$0.count })
+    package init(_ history: History) { self.init(history) {} }
+
+    package init(_ history: History, check: () throws -> Void) rethrows {
+        try self.init(history, in: history.processes.map { 0..<$0.count }, check: check)
     }
 
     package mutating func next() -> EventPosition? {

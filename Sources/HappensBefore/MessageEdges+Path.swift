@@ -3,8 +3,10 @@ import Causality
 extension MessageEdges {
     /// A chain of the fewest messages by which news of `a` reached `b`: empty where both are on one
     /// process, nil where no chain is here. Breadth-first over messages; along a process news travels
-    /// by itself, so the earliest event reached is all that matters of a process. O(edges).
-    package func path(from a: EventID, to b: EventID, in history: History) -> [MessageEdge]? {
+    /// by itself, so the earliest event reached is all that matters of a process. Stops where `check` throws. O(edges).
+    package func path(
+        from a: EventID, to b: EventID, in history: History, check: () throws -> Void
+    ) rethrows -> [MessageEdge]? {
         guard let start = history.key(a), let goal = history.key(b) else { return nil }
         if start.process == goal.process { return start.sequence <= goal.sequence ? [] : nil }
 
@@ -18,6 +20,7 @@ extension MessageEdges {
         while !frontier.isEmpty {
             var next: [Int: (sequence: UInt64, step: Int)] = [:]
             for (process, from, until, step) in frontier {
+                try check()
                 let edges = outgoing(of: process)
                 var index = partitionPoint(count: edges.count) { edges[$0].sequence < from }
                 while index < edges.count, edges[index].sequence < until {

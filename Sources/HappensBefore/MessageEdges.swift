@@ -28,15 +28,18 @@ package struct MessageEdges: Sendable {
         var sequence: UInt64
     }
 
-    /// O(clock growth · log n + processes · log processes), times the new entries of one event where many come at once.
-    package init(_ history: History) {
+    /// O(clock growth · log n + processes · log processes), times the new entries of one event where many come at once. Stops
+    /// where `check` throws.
+    package init(_ history: History, check: () throws -> Void) rethrows {
         outgoing = Array(repeating: [], count: history.processes.count)
         var ranks = Array(repeating: 0, count: history.processes.count)
         for (rank, process) in MessageEdges.listed(history).enumerated() { ranks[process] = rank }
-        let dependencies = Dependencies(history, in: history.processes.map { 0..<$0.count })
+        let dependencies = try Dependencies(
+            history, in: history.processes.map { 0..<$0.count }, check: check)
         for (process, line) in history.processes.enumerated() {
             var edges: [Edge] = []
             for position in 0..<line.count {
+                if position % Limits.rowsBetweenChecks == 0 { try check() }
                 // What may mean one of several processes, or was never sent, is no edge.
                 let grown = dependencies.of(process: process, row: position)
                     .filter { history.processes[$0.process].standIn == nil }[...]
@@ -65,6 +68,8 @@ package struct MessageEdges: Sendable {
             }
         }
     }
+
+    package init(_ history: History) { self.init(history) {} }
 
     /// The senders of the messages that arrived at an event: its recorded causes, and each new entry
     /// that neither a cause nor another new entry implies.
@@ -172,18 +177,45 @@ package struct MessageEdges: Sendable {
     }
 
     /// The processes in listing order.
-    private static func listed(_ history: History) -> [Int] {
+    static func listed(_ history: History) -> [Int] {
         let ids = history.processes.map(\.id)
         return ids.indices.sorted { listingOrder(ids[$0], ids[$1]) }
     }
+
+    /// Every edge, in listing order of the receivers, one at a time.
+    package struct Listing: Sequence, IteratorProtocol {
+        private let edges: MessageEdges
+        private let history: History
+        private let processes: [Int]
+        private var process = 0
+        private var index = 0
+
+        fileprivate init(_ edges: MessageEdges, in history: History) {
+            self.edges = edges
+            self.history = history
+            processes = MessageEdges.listed(history)
+        }
+
+        package mutating func next() -> MessageEdge? {
+            while process < processes.count {
+                let incoming = edges.incoming[processes[process]]
+                if index < incoming.count {
+                    index += 1
+                    return edges.named(incoming[index - 1], in: history)
+                }
+                (process, index) = (process + 1, 0)
+            }
+            return nil
+        }
+    }
+
+    package func listing(in history: History) -> Listing { Listing(self, in: history) }
 
     /// Calls `body` with every edge, in listing order of the receivers. Stops where it throws.
     package func forEach(
         in history: History, _ body: (MessageEdge) throws -> Void
     ) rethrows {
-        for process in MessageEdges.listed(history) {
-            for edge in incoming[process] { try body(named(edge, in: history)) }
-        }
+        for edge in listing(in: history) { try body(edge) }
     }
 
     func outgoing(of process: Int) -> [Edge] { outgoing[process] }

@@ -9,7 +9,9 @@ package struct SequenceRuns: Sendable {
     package private(set) var count = 0
 
     /// The last sequence number, 0 where there is none.
-    package var last: UInt64 { runs.last.map { $0.sequence + UInt64(count - 1 - $0.position) } ?? 0 }
+    package var last: UInt64 {
+        runs.last.map { $0.sequence + UInt64(count - 1 - $0.position) } ?? 0
+    }
 
     package var isEmpty: Bool { count == 0 }
 
@@ -62,7 +64,8 @@ package struct SequenceRuns: Sendable {
     package var ranges: [ClosedRange<UInt64>] {
         runs.indices.map { index in
             let end = index + 1 < runs.count ? runs[index + 1].position : count
-            return runs[index].sequence...(runs[index].sequence + UInt64(end - runs[index].position - 1))
+            return runs[index]
+                .sequence...(runs[index].sequence + UInt64(end - runs[index].position - 1))
         }
     }
 

@@ -28,16 +28,23 @@ package struct JournalFolder: Sendable {
     /// Whether the program that writes here is alive: it, or a child that it forked, holds the lock. A folder without a
     /// lock file is being made, or removed.
     package func isAlive() throws(DiskError) -> Bool {
-        let path = "\(path)/\(JournalFolder.lockName)"
-        guard try disk.status(path) != nil else { return false }
-        return try !disk.open(path, .readUntrusted).lock(shared: true)
+        guard let lock = try openLock() else { return false }
+        return try !lock.lock(shared: true)
+    }
+
+    /// The lock; nil where there is none.
+    private func openLock() throws(DiskError) -> (any DiskFile)? {
+        do throws(DiskError) {
+            return try disk.open("\(path)/\(JournalFolder.lockName)", .readUntrusted)
+        } catch {
+            guard error.isMissing else { throw error }
+            return nil
+        }
     }
 
     /// What the file system says of the lock, which stands for the journal; nil where there is none.
     package func lockStatus() throws(DiskError) -> DiskStatus? {
-        let path = "\(path)/\(JournalFolder.lockName)"
-        guard try disk.status(path) != nil else { return nil }
-        return try disk.open(path, .readUntrusted).status()
+        try openLock()?.status()
     }
 
     /// Whether the journal was made more than so many seconds before `wall`.

@@ -133,12 +133,13 @@ package struct ChunkHeader: Hashable {
 
 /// What a record has besides name and text. The bits are on disk: never renumbered. Plain bits, since the generic
 /// operations of an `OptionSet` of another module cost more than all the rest of an event.
+@usableFromInline
 package enum RecordFlags {
     /// The clock is not all that was seen, but has the sender of every message.
-    package static var generating: UInt8 { 1 }
-    package static var attributes: UInt8 { 2 }
+    @inlinable package static var generating: UInt8 { 1 }
+    @inlinable package static var attributes: UInt8 { 2 }
     /// Causes, and the entries of the clock that grew.
-    package static var clock: UInt8 { 4 }
+    @inlinable package static var clock: UInt8 { 4 }
 }
 
 /// Origins, of fixed width: type u8 (0 nothing, 1 an event, 2 unknown), run key u64, sequence number u64.

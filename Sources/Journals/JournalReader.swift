@@ -358,9 +358,8 @@ package struct JournalReader: Sendable {
     private func check(
         _ bytes: [UInt8], _ head: Head, _ reader: ByteReader
     ) throws(FormatError) {
-        for (range, what) in [(head.name, "name"), (head.text, "text")] where !range.isEmpty {
-            try check(bytes, range, what, reader)
-        }
+        try check(bytes, head.name, "name", reader)
+        try check(bytes, head.text, "text", reader)
     }
 
     private func check(
@@ -525,7 +524,9 @@ package struct JournalReader: Sendable {
                 "expected at most \(Causality.Limits.causesMax) causes, found \(causeCount)")
         }
         for _ in 0..<causeCount {
-            let sender = try place(reader.fixed32("cause"), reader)
+            // In two steps, here and below: else the whole reader is copied, to be as it was before the number was read.
+            let index = try reader.fixed32("cause")
+            let sender = try place(index, reader)
             let sent = try sequenceNumber(&reader)
             if let name = try senderName(&reader) { known[sender].name = name }
             if isWanted {
@@ -536,7 +537,8 @@ package struct JournalReader: Sendable {
         }
         let count = Int(try reader.fixed32("clock entries"))
         for _ in 0..<count {
-            let other = try place(reader.fixed32("clock entry"), reader)
+            let index = try reader.fixed32("clock entry")
+            let other = try place(index, reader)
             let value = try sequenceNumber(&reader)
             guard known[other].run != RunKey(folder.run), value > known[other].entry else {
                 continue

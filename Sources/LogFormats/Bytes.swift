@@ -33,8 +33,8 @@ enum Bytes {
     static func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) }
 
     static func isWord(_ byte: UInt8) -> Bool {
-        isDigit(byte) || byte == UInt8(ascii: "_") || (65...90).contains(byte)
-            || (97...122).contains(byte) || byte >= 0x80
+        (byte | 0x20) &- UInt8(ascii: "a") < 26 || isDigit(byte) || byte == UInt8(ascii: "_")
+            || byte >= 0x80
     }
 
     /// `range` without the white space at both ends. O(white space).

@@ -40,7 +40,7 @@ extension LogReader {
             let wordEnd = min(line.upperBound, start + Limits.levelBytesMax)
             var isCapital = true
             while index < wordEnd, Bytes.isWord(bytes[index]) {
-                if !(65...90).contains(bytes[index]) { isCapital = false }
+                isCapital = isCapital && (65...90).contains(bytes[index])
                 index += 1
             }
             if (3...11).contains(index - start), beginsLikeALevel(bytes[start]) {

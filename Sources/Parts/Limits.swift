@@ -1,5 +1,31 @@
-/// The limits of the archive's files.
+/// The limits of parts and order files. A reader refuses what exceeds one; a writer never writes it.
 package enum Limits {
+    /// Events of one block: enough for columns to pay, few enough to read for one event.
+    package static let blockRowsMax = 8_192
+    /// Events from which on a block is copied as it is when parts are merged: half a block wastes little.
+    package static let blockRowsKept = 4_096
+    /// What the events of one block take, by `EventCost`: 4 MiB. One event may exceed it by its own size.
+    package static let blockCostMax = 4 << 20
+    /// Bytes that the columns of one block expand to, all together: what a frame may.
+    package static let blockExpandedBytesMax = 32 << 20
+    /// Bytes of a page of a table: what a disk reads at once.
+    package static let pageBytes = 4_096
+    /// Pages that a reader keeps: the upper steps of its binary searches.
+    static let pagesKeptMax = 64
+    /// Bits of a filter for each distinct word: about one in fifty words that are not there is looked for in vain.
+    static let filterBitsOfWord = 8
+    /// Bits of a filter for each event, whatever its words: 1.5 bytes.
+    static let filterBitsOfEventMax = 12
+    /// Bytes of a record that is neither block nor page: a segment's chains and lines are the largest.
+    package static let recordBytesMax = 64 << 20
+    /// Bytes that are written at once.
+    static let writtenBytesMin = 1 << 20
+    /// What events take, by `EventCost`, that are sorted in memory at once.
+    package static let sortedCostMax = 32 << 20
+    /// Stretches of rows that one is compared with to find events that are there twice: those of as many frames.
+    static let comparedStretchesMax = 64
+    /// Lines that were no events which are kept of one segment.
+    package static let unmatchedOfSegmentMax = 10_000
     /// Entries of one block of knowledge: some 10 kB, which are read and decoded in a tenth of a millisecond.
     static let knowledgeEntries = 2_048
     /// Bytes of a page of processes, unless one alone takes more: a few hundred processes' facts are read at once.

@@ -8,7 +8,7 @@ import Synchronization
 /// Opening costs two reads; a process two (its facts and its directory) the first time; what an event knows, and the first
 /// event that knows another, one block or as many as a binary search among the blocks of a process needs.
 package final class OrderFile: CausalIndex {
-    package typealias Failure = PartsError
+    package typealias Failure = PartError
 
     private let file: any DiskFile
     private let footer: Footer
@@ -28,14 +28,15 @@ package final class OrderFile: CausalIndex {
         /// By offset.
         var knowledge: [Int: KnowledgeBlock] = [:]
         var knowledgeEntries = 0
+        var isDamaged = false
     }
 
     /// Opens a file that `OrderFileWriter` wrote.
-    package init(_ file: any DiskFile) throws(PartsError) {
+    package init(_ file: any DiskFile) throws(PartError) {
         self.file = file
         let size = file.byteCount
         let trailerBytes = 8 + OrderFileWriter.magic.count
-        func damaged(_ offset: Int, _ what: String) -> PartsError {
+        func damaged(_ offset: Int, _ what: String) -> PartError {
             .damaged(path: file.path, offset: max(0, offset), what: what)
         }
         guard size >= OrderFileWriter.magic.count + trailerBytes else {
@@ -68,6 +69,9 @@ package final class OrderFile: CausalIndex {
         cache.withLock { $0.reads = reads }
     }
 
+    /// True where some of what was asked for could not be read.
+    package var isDamaged: Bool { cache.withLock { $0.isDamaged } }
+
     /// What was read so far. The same questions of the same file read the same.
     package var reads: Reads { cache.withLock { $0.reads } }
 
@@ -75,7 +79,7 @@ package final class OrderFile: CausalIndex {
 
     private static func read(
         _ file: any DiskFile, _ offset: Int, _ count: Int
-    ) throws(PartsError) -> [UInt8] {
+    ) throws(PartError) -> [UInt8] {
         let bytes: [UInt8]
         do throws(DiskError) {
             bytes = try file.read(at: offset, count: count)
@@ -94,7 +98,7 @@ package final class OrderFile: CausalIndex {
     private static func decode<Value>(
         _ place: FilePlace, in file: any DiskFile,
         _ body: (inout ByteReader) throws(FormatError) -> Value
-    ) throws(PartsError) -> Value {
+    ) throws(PartError) -> Value {
         guard place.byteCount <= Limits.blockBytesMax, place.end <= file.byteCount else {
             throw .damaged(
                 path: file.path, offset: place.offset,
@@ -115,15 +119,20 @@ package final class OrderFile: CausalIndex {
 
     private func load<Value>(
         _ place: FilePlace, _ body: (inout ByteReader) throws(FormatError) -> Value
-    ) throws(PartsError) -> Value {
+    ) throws(PartError) -> Value {
         cache.withLock {
             $0.reads.blocks += 1
             $0.reads.bytes += place.byteCount + FilePlace.checksumBytes
         }
-        return try Self.decode(place, in: file, body)
+        do {
+            return try Self.decode(place, in: file, body)
+        } catch {
+            cache.withLock { $0.isDamaged = true }
+            throw error
+        }
     }
 
-    private func page(of process: Int) throws(PartsError) -> ProcessPage {
+    private func page(of process: Int) throws(PartError) -> ProcessPage {
         let pages = footer.processPages
         let index = partitionPoint(count: pages.count) { pages[$0].first <= process } - 1
         if let known = cache.withLock({ $0.processes[index] }) { return known }
@@ -136,12 +145,12 @@ package final class OrderFile: CausalIndex {
         return page
     }
 
-    private func line(_ process: Int) throws(PartsError) -> ProcessPage.Line {
+    private func line(_ process: Int) throws(PartError) -> ProcessPage.Line {
         let page = try page(of: process)
         return page.lines[process - page.first]
     }
 
-    private func directory(_ process: Int) throws(PartsError) -> Directory {
+    private func directory(_ process: Int) throws(PartError) -> Directory {
         if let known = cache.withLock({ $0.directories[process] }) { return known }
         let line = try line(process)
         guard let place = line.directory else { return Directory() }
@@ -154,7 +163,7 @@ package final class OrderFile: CausalIndex {
 
     private func knowledge(
         _ process: Int, _ entry: Directory.Entry
-    ) throws(PartsError) -> KnowledgeBlock {
+    ) throws(PartError) -> KnowledgeBlock {
         if let known = cache.withLock({ $0.knowledge[entry.place.offset] }) { return known }
         let eventCount = try line(process).facts.count
         let block = try load(entry.place) { [footer] (reader) throws(FormatError) in
@@ -162,7 +171,8 @@ package final class OrderFile: CausalIndex {
                 &reader, processCount: footer.processCount, eventCount: eventCount)
             guard block.start == entry.start else {
                 throw FormatError(
-                    what: "expected a block from \(entry.start) on, found \(block.start)", offset: 0)
+                    what: "expected a block from \(entry.start) on, found \(block.start)", offset: 0
+                )
             }
             return block
         }
@@ -177,7 +187,7 @@ package final class OrderFile: CausalIndex {
         return block
     }
 
-    private func knowledge(at place: EventPosition) throws(PartsError) -> KnowledgeBlock {
+    private func knowledge(at place: EventPosition) throws(PartError) -> KnowledgeBlock {
         let entries = try directory(place.process).entries
         let index = partitionPoint(count: entries.count) { entries[$0].start <= place.position } - 1
         guard index >= 0 else {
@@ -195,7 +205,7 @@ extension OrderFile {
     /// How many events it tells of.
     package var eventCount: Int { footer.eventCount }
 
-    package func index(of process: ProcessID) throws(PartsError) -> Int? {
+    package func index(of process: ProcessID) throws(PartError) -> Int? {
         let hash = NameHash.of(process)
         let pages = footer.namePages
         // Names whose hashes are the same may lie on two pages.
@@ -208,7 +218,7 @@ extension OrderFile {
         return nil
     }
 
-    private func names(_ index: Int) throws(PartsError) -> NamePage {
+    private func names(_ index: Int) throws(PartError) -> NamePage {
         if let known = cache.withLock({ $0.names[index] }) { return known }
         let page = try load(footer.namePages[index].place) {
             [footer] (reader) throws(FormatError) in
@@ -218,21 +228,21 @@ extension OrderFile {
         return page
     }
 
-    package func id(of process: Int) throws(PartsError) -> ProcessID {
+    package func id(of process: Int) throws(PartError) -> ProcessID {
         try line(process).facts.id
     }
 
-    package func facts(of process: Int) throws(PartsError) -> ProcessFacts {
+    package func facts(of process: Int) throws(PartError) -> ProcessFacts {
         try line(process).facts
     }
 
-    package func gaps(of process: Int) throws(PartsError) -> [Gap] { try line(process).gaps }
+    package func gaps(of process: Int) throws(PartError) -> [Gap] { try line(process).gaps }
 
-    package func sequences(of process: Int) throws(PartsError) -> SequenceRuns {
+    package func sequences(of process: Int) throws(PartError) -> SequenceRuns {
         try line(process).sequences
     }
 
-    package func implied(by process: Int) throws(PartsError) -> [EventKey] {
+    package func implied(by process: Int) throws(PartError) -> [EventKey] {
         try line(process).implied
     }
 
@@ -240,28 +250,28 @@ extension OrderFile {
 
     package func ruledOut() -> [EventKey] { footer.ruledOut }
 
-    package func ruling(on event: EventKey) throws(PartsError) -> EventKey? {
+    package func ruling(on event: EventKey) throws(PartError) -> EventKey? {
         try line(event.process).rulings[event.sequence]
     }
 
-    package func known(of process: Int, at place: EventPosition) throws(PartsError) -> UInt64 {
+    package func known(of process: Int, at place: EventPosition) throws(PartError) -> UInt64 {
         if process == place.process {
             return try sequences(of: process)[place.position]
         }
         return try knowledge(at: place).known(of: process, at: place.position)
     }
 
-    package func known(at place: EventPosition) throws(PartsError) -> [EventKey] {
+    package func known(at place: EventPosition) throws(PartError) -> [EventKey] {
         try knowledge(at: place).known(at: place.position)
     }
 
     package func firstPosition(
         knowing event: EventKey, in process: Int
-    ) throws(PartsError) -> Int? {
+    ) throws(PartError) -> Int? {
         let entries = try directory(process).entries
         // Along a process knowledge only grows: the last block at whose start the event is not known.
         let index =
-            try partitionPoint(count: entries.count) { (index) throws(PartsError) in
+            try partitionPoint(count: entries.count) { (index) throws(PartError) in
                 try knowledge(process, entries[index]).floor(of: event.process) < event.sequence
             } - 1
         guard index >= 0 else { return nil }
@@ -270,11 +280,11 @@ extension OrderFile {
         return found ?? (index + 1 < entries.count ? entries[index + 1].start : nil)
     }
 
-    package func uncertainty(at place: EventPosition) throws(PartsError) -> Uncertainty? {
+    package func uncertainty(at place: EventPosition) throws(PartError) -> Uncertainty? {
         try knowledge(at: place).uncertainty(at: place.position)
     }
 
-    package func firstCertain(from place: EventPosition) throws(PartsError) -> Int? {
+    package func firstCertain(from place: EventPosition) throws(PartError) -> Int? {
         if let position = try knowledge(at: place).firstCertain(from: place.position) {
             return position
         }
@@ -282,11 +292,11 @@ extension OrderFile {
         return entries.first { $0.start > place.position && $0.firstCertain != nil }?.firstCertain
     }
 
-    package func learned(fromMissing send: EventKey) throws(PartsError) -> [EventKey] {
+    package func learned(fromMissing send: EventKey) throws(PartError) -> [EventKey] {
         try directory(send.process).learned[send.sequence] ?? []
     }
 
-    package func stamp(at place: EventPosition) throws(PartsError) -> Stamp {
+    package func stamp(at place: EventPosition) throws(PartError) -> Stamp {
         try knowledge(at: place).stamp(at: place.position)
     }
 }

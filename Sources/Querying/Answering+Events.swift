@@ -6,7 +6,7 @@ extension Answering {
         _ graph: ExecutionGraph, _ selection: Selection, _ processes: [String], _ hosts: [String]
     ) throws -> Answer {
         let history = graph.history
-        let meant = Set(try processes.map { try graph.process(named: $0) })
+        let meant = Set(try processes.map { try history.process(named: $0) })
         let known = Set(history.processes.map(\.host))
         for host in hosts where !known.contains(host) {
             let hint = Suggestion.ending(for: host, among: known.sorted())
@@ -20,7 +20,7 @@ extension Answering {
                 return (meant.isEmpty && hosts.isEmpty) || ids.contains(line.id)
                     || hosts.contains(line.host)
             })
-        return listing(slice, selection, graph, namesCut: false)
+        return try listing(slice, selection, graph, namesCut: false)
     }
 
     func show(_ id: EventID, _ graph: ExecutionGraph) throws -> Answer {
@@ -31,7 +31,7 @@ extension Answering {
             throw QuestionError(
                 .notFound, "\(id) is in a frame that cannot be read (lightcone defects)")
         }
-        let edges = graph.edges
+        let edges = try graph.edges(options.cancellation)
         let arriving = edges.arriving(at: place, in: history)
         let leaving = edges.leaving(id, in: history)
         let listed = ListedEvent(event, at: place, edges, arriving: arriving, in: history)
@@ -78,11 +78,11 @@ extension Answering {
     /// What can be said of an event that is not here.
     private func missing(_ id: EventID, _ graph: ExecutionGraph) throws -> Answer {
         guard graph.history.index(of: id.process) != nil else {
-            throw QuestionError(.notFound, unheardOf(id, graph) ?? "\(id) is not here")
+            throw QuestionError(.notFound, try unheardOf(id, graph.history) ?? "\(id) is not here")
         }
         let history = graph.history
-        let unheard = unheardOf(id, graph)
-        let effects = graph.edges.leaving(id, in: history)
+        let unheard = try unheardOf(id, graph.history)
+        let effects = try graph.edges(options.cancellation).leaving(id, in: history)
         let state = unheard ?? "\(id) is known to exist and is not here (a ghost)"
         if options.isJSON {
             return Answer(
@@ -106,35 +106,42 @@ extension Answering {
         _ kind: Question.SliceKind, _ event: EventID, _ selection: Selection, _ countOnly: Bool,
         _ graph: ExecutionGraph
     ) throws -> Answer {
-        try require(event, graph)
         let history = graph.history
-        var slice =
-            switch kind {
-            case .past: history.past(of: event)!
-            case .future: history.future(of: event)!
-            case .concurrent: history.concurrent(with: event)!
-            }
-        if history.isContradictory(event) {
-            slice = Slice(
-                ranges: slice.ranges, lacks: slice.lacks + [.consistency(event)], upTo: slice.upTo)
-        }
-        let restsOn = history.rulings(seenBy: [event])
+        var slice = try slice(kind, event, history)
         guard countOnly else {
-            return listing(slice, selection, graph, restsOn, namesCut: kind != .past)
+            let restsOn = history.rulings(seenBy: [event])
+            return try listing(slice, selection, graph, restsOn, namesCut: kind != .past)
         }
-        var counted = 0
-        var unreadable: [EventID] = []
-        if selection.isEverything {
-            counted = slice.count
-        } else {
-            try forEachEvent(of: slice, selection, graph) {
-                if case .event = $0 { counted += 1 }
-                if case .unreadable(let id) = $0 { unreadable.append(id) }
-            }
-        }
+        let (counted, unreadable) = try countEvents(slice, selection, graph)
         slice = Slice(
             ranges: slice.ranges, lacks: slice.lacks + unreadable.map { .unreadable($0) },
             upTo: slice.upTo)
+        return try self.counted(counted, of: slice, kind, event, history)
+    }
+
+    /// The events that are in some order to an event, by what an index knows of it.
+    func slice(
+        _ kind: Question.SliceKind, _ event: EventID, _ index: some CausalIndex
+    ) throws -> Slice {
+        try require(event, index)
+        let slice =
+            switch kind {
+            case .past: try index.past(of: event)!
+            case .future: try index.future(of: event)!
+            case .concurrent: try index.concurrent(with: event)!
+            }
+        guard try index.isContradictory(event) else { return slice }
+        return Slice(
+            ranges: slice.ranges, lacks: slice.lacks + [.consistency(event)], upTo: slice.upTo)
+    }
+
+    /// The number of a slice's events, or of those that a selection takes.
+    func counted(
+        _ counted: Int, of slice: Slice, _ kind: Question.SliceKind, _ event: EventID,
+        _ index: some CausalIndex
+    ) throws -> Answer {
+        let restsOn = try index.rulings(seenBy: [event])
+        let upTo = try slice.upTo.map { try named($0, index) }
         if options.isJSON {
             return Answer([
                 JSONWriter.object {
@@ -142,12 +149,36 @@ extension Answering {
                     $0.member("count", counted)
                     $0.member("complete", slice.isComplete)
                     $0.member("because", slice.lacks.map(\.description))
-                    if let upTo = slice.upTo { $0.member("upTo", named(upTo, history)) }
+                    if let upTo { $0.member("upTo", upTo) }
                     $0.rulings(restsOn)
                 }
             ])
         }
         return Answer(
-            notes: notes(slice, history, restsOn, namesCut: kind != .past), ["\(counted)"])
+            notes: try notes(slice, index, restsOn, namesCut: kind != .past), ["\(counted)"])
+    }
+
+    /// How many events of a slice a selection takes, up to the limit, and which cannot be read.
+    package func countEvents(
+        _ slice: Slice, _ selection: Selection, _ graph: ExecutionGraph
+    ) throws -> (events: Int, unreadable: [EventID]) {
+        guard !selection.isEverything else { return (slice.count, []) }
+        var answering = self
+        // What is counted is not given.
+        answering.options.imposedLimit = nil
+        var cursor = try EventCursor(answering, slice, selection, graph)
+        var (looked, counted) = (0, 0)
+        var unreadable: [EventID] = []
+        do {
+            while let step = try cursor.next() {
+                looked += 1
+                if case .event = step { counted += 1 }
+                if case .unreadable(let id) = step { unreadable.append(id) }
+            }
+        } catch var stopped as QuestionStopped {
+            stopped.progress = .looked(looked, of: slice.count)
+            throw stopped
+        }
+        return (counted, unreadable)
     }
 }

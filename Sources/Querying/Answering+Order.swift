@@ -2,15 +2,15 @@ import Causality
 import HappensBefore
 
 extension Answering {
-    func order(_ a: EventID, _ b: EventID, _ graph: ExecutionGraph) throws -> Answer {
-        let unheard = a == b ? nil : unheardOf(a, graph) ?? unheardOf(b, graph)
-        let order = graph.history.order(a, b)
+    func order(_ a: EventID, _ b: EventID, _ index: some CausalIndex) throws -> Answer {
+        let unheard = a == b ? nil : try unheardOf(a, index) ?? unheardOf(b, index)
+        let order = try index.order(a, b)
         let word = unheard == nil ? Self.word(order) : "unknown"
         let isKnown = word != "unknown"
         let excluded = unheard == nil ? Self.excluded(order) : []
-        let restsOn = word == "concurrent" ? graph.history.rulings(seenBy: [a, b]) : []
+        let restsOn = word == "concurrent" ? try index.rulings(seenBy: [a, b]) : []
         let because =
-            ([unheard ?? explain(order, a, b, graph.history)] + restsOn.map(\.description))
+            ([try unheard ?? explain(order, a, b, index)] + restsOn.map(\.description))
             .joined(separator: "; ")
         if options.isJSON {
             return Answer(
@@ -29,7 +29,7 @@ extension Answering {
         var text = "\(word), because \(because)"
         for order in excluded {
             let (event, other) = order == .before ? (b, a) : (a, b)
-            text += "; but not \(order.rawValue): \(limit(event, other, graph.history))"
+            text += "; but not \(order.rawValue): \(try limit(event, other, index))"
         }
         return Answer(isYes: isKnown, [printable(text)])
     }
@@ -45,16 +45,16 @@ extension Answering {
         }
     }
 
-    private func explain(_ order: EventOrder, _ a: EventID, _ b: EventID, _ history: History)
-        -> String
+    private func explain(_ order: EventOrder, _ a: EventID, _ b: EventID, _ index: some CausalIndex)
+        throws -> String
     {
         switch order {
         case .known(.equal): return "they are the same event"
-        case .known(.before): return seen(by: b, a, history)
-        case .known(.after): return seen(by: a, b, history)
+        case .known(.before): return try seen(by: b, a, index)
+        case .known(.after): return try seen(by: a, b, index)
         case .known(.concurrent):
             return
-                "neither has seen the other: \(limit(a, b, history)), and \(limit(b, a, history))"
+                "neither has seen the other: \(try limit(a, b, index)), and \(try limit(b, a, index))"
         case .unknown(.lacking(let lacks), _): return Self.because(lacks)
         case .unknown(.noSuchProcess(let process), _):
             return "no process \(process) is here or cited"
@@ -63,37 +63,48 @@ extension Answering {
         }
     }
 
-    private func seen(by event: EventID, _ earlier: EventID, _ history: History) -> String {
+    private func seen(by event: EventID, _ earlier: EventID, _ index: some CausalIndex) throws
+        -> String
+    {
         if event.process == earlier.process {
             return "both are of \(event.process), where \(earlier.sequence) comes first"
         }
-        let bound = bound(event, of: earlier.process, history)
+        let bound = try bound(event, of: earlier.process, index)
         let text = "\(event) has seen \(earlier.process) up to \(bound)"
         let cited = EventID(earlier.process, bound)
-        guard history.position(of: cited) == nil else { return text }
+        guard try index.position(of: cited) == nil else { return text }
         return "\(text), as its clock claims: \(cited) is not here"
     }
 
-    private func limit(_ event: EventID, _ other: EventID, _ history: History) -> String {
+    private func limit(_ event: EventID, _ other: EventID, _ index: some CausalIndex) throws
+        -> String
+    {
         // What is missing may have seen more than the last event before it; not more than what was asked for, though.
-        let bound = min(bound(event, of: other.process, history), other.sequence - 1)
+        let bound = min(
+            try bound(event, of: other.process, index), other.sequence - 1)
         return bound == 0
             ? "\(event) has seen nothing of \(other.process)"
             : "\(event) has seen \(other.process) up to \(bound)"
     }
 
-    private func bound(_ event: EventID, of process: ProcessID, _ history: History) -> UInt64 {
-        guard let seen = history.seen(by: event), let index = history.index(of: process) else {
+    private func bound(_ event: EventID, of process: ProcessID, _ index: some CausalIndex) throws
+        -> UInt64
+    {
+        guard let seen = try index.seen(by: event), let place = try index.index(of: process) else {
             return 0
         }
-        return seen[index]
+        return seen[place]
     }
 
     func path(_ a: EventID, _ b: EventID, _ graph: ExecutionGraph) throws -> Answer {
-        try require(a, graph)
-        try require(b, graph)
         let history = graph.history
-        if let path = graph.edges.path(from: a, to: b, in: history) {
+        try require(a, history)
+        try require(b, history)
+        let edges = try graph.edges(options.cancellation)
+        let found = try telling(.joining) {
+            try edges.path(from: a, to: b, in: history, check: options.cancellation.check)
+        }
+        if let path = found {
             if options.isJSON {
                 return Answer([
                     JSONWriter.object { writer in
@@ -128,7 +139,7 @@ extension Answering {
             case .known(.before): "\(a) is before \(b), but the messages between them are not here"
             default:
                 "no chain of messages leads from \(a) to \(b): their order is \(Self.word(order)), because "
-                    + explain(order, a, b, history)
+                    + (try explain(order, a, b, history))
             }
         if options.isJSON {
             return Answer(
@@ -148,20 +159,18 @@ extension Answering {
         return Answer(isYes: false, [printable(reason)])
     }
 
-    func cut(_ event: EventID, _ graph: ExecutionGraph) throws -> Answer {
-        try require(event, graph)
-        let history = graph.history
-        let cut = Cut(sequences: history.seen(by: event)!)
-        let past = history.past(of: event)!
+    func cut(_ event: EventID, _ index: some CausalIndex) throws -> Answer {
+        try require(event, index)
+        let cut = Cut(sequences: try index.seen(by: event)!)
+        let past = try index.past(of: event)!
         // What an event had seen is consistent by itself: where all of it is known nothing else has to be here.
-        let doubts = history.inexactness(of: event)
-        let lacks =
-            history.position(of: event) == nil && past.lacks.isEmpty
-            ? [.events(Gap(event))] : past.lacks
-        return self.cut(
+        let doubts = try index.inexactness(of: event)
+        let isMissing = try index.position(of: event) == nil
+        let lacks = isMissing && past.lacks.isEmpty ? [.events(Gap(event))] : past.lacks
+        return try self.cut(
             CutReport(
                 cut: cut, doubts: doubts, lacks: lacks.map(\.description), upTo: nil,
-                restsOn: history.rulings(seenBy: [event])), history)
+                restsOn: index.rulings(seenBy: [event])), index)
     }
 
     func cut(at time: WallTime, _ graph: ExecutionGraph) throws -> Answer {
@@ -178,7 +187,7 @@ extension Answering {
         }
         let ends = zip(history.processes, cut.sequences).filter { $0.1 > 0 }
             .map { EventID($0.id, $1) }
-        return self.cut(
+        return try self.cut(
             CutReport(
                 cut: cut, doubts: history.doubts(of: cut), lacks: lacks, upTo: whole.upTo,
                 restsOn: history.rulings(seenBy: ends)), history)
@@ -195,16 +204,16 @@ extension Answering {
         var restsOn: [Ruling]
     }
 
-    private func cut(_ report: CutReport, _ history: History) -> Answer {
-        let named = named(report.cut, history)
-        let violations = history.violations(of: report.cut)
+    private func cut(_ report: CutReport, _ index: some CausalIndex) throws -> Answer {
+        let named = try named(report.cut, index)
+        let violations = try index.violations(of: report.cut)
         let doubts = Set(report.doubts).map(\.description).sorted()
         let verdict = !violations.isEmpty ? "no" : doubts.isEmpty ? "yes" : "unknown"
         var greatest: Cut?
         if verdict == "no" {
-            let inside = history.greatestConsistent(inside: report.cut)
+            let inside = try index.greatestConsistent(inside: report.cut)
             // What is uncertain may make it smaller yet.
-            if history.doubts(of: inside).isEmpty { greatest = inside }
+            if try index.doubts(of: inside).isEmpty { greatest = inside }
         }
         let reasons = violations.map {
             "\($0.inside) is inside and has seen \($0.outside), which is not"
@@ -214,6 +223,8 @@ extension Answering {
         where !because.contains(text) {
             because.append(text)
         }
+        let greatestNamed = try greatest.map { try self.named($0, index) }
+        let upTo = try report.upTo.map { try self.named($0, index) }
         if options.isJSON {
             return Answer(
                 isYes: verdict == "yes",
@@ -222,11 +233,9 @@ extension Answering {
                         $0.member("cut", named)
                         $0.member("consistent", verdict)
                         $0.member("because", because)
-                        if let greatest {
-                            $0.member("greatestConsistent", self.named(greatest, history))
-                        }
+                        if let greatestNamed { $0.member("greatestConsistent", greatestNamed) }
                         $0.member("complete", report.lacks.isEmpty)
-                        if let upTo = report.upTo { $0.member("upTo", self.named(upTo, history)) }
+                        if let upTo { $0.member("upTo", upTo) }
                         $0.rulings(report.restsOn)
                     }
                 ])
@@ -240,8 +249,8 @@ extension Answering {
         default:
             lines.append("unknown whether it is consistent, because \(doubts[0])")
         }
-        if let greatest {
-            let text = self.named(greatest, history).sorted { listingOrder($0.key, $1.key) }.map {
+        if let greatestNamed {
+            let text = greatestNamed.sorted { listingOrder($0.key, $1.key) }.map {
                 "\($0.key) \($0.value)"
             }
             lines.append("the greatest consistent cut inside it: \(text.joined(separator: ", "))")
@@ -249,7 +258,7 @@ extension Answering {
         var notes =
             report.lacks.isEmpty
             ? [] : ["incomplete, because \(report.lacks.prefix(5).joined(separator: ", "))"]
-        if let upTo = report.upTo { notes.append("all up to \(shown(upTo, history))") }
+        if let upTo { notes.append("all up to \(shown(upTo))") }
         notes += report.restsOn.map(\.description)
         return Answer(notes: notes, isYes: verdict == "yes", lines.map { printable($0) })
     }
@@ -265,12 +274,12 @@ extension Answering {
         if let process, history.processes[process].count > 0 || members.isEmpty {
             members = [process]
         } else if members.isEmpty {
-            members = [try graph.process(named: name)]
+            members = [try history.process(named: name)]
         }
-        let at = try at.map { try graph.event($0) }
+        let at = try at.map { try history.event($0) }
         var ends = history.processes.map { $0.last }
         if let at {
-            try require(at, graph)
+            try require(at, history)
             guard let seen = history.seen(by: at), let index = history.index(of: at.process),
                 members.contains(index)
             else { throw QuestionError(.misuse, "at: expected an event of \(name), found \(at)") }
@@ -292,50 +301,42 @@ extension Answering {
             members.contains(index) ? 0..<history.processes[index].count(upTo: ends[index]) : 0..<0
         }
         let slice = Slice(ranges: ranges, lacks: lacks)
-        let others = named(Cut(sequences: seen), history).filter { entry in
+        let others = try named(Cut(sequences: seen), history).filter { entry in
             !members.contains { history.processes[$0].id == entry.key }
         }
-        if options.isJSON { return viewJSON(name, at, slice, others, graph) }
+        if options.isJSON { return try viewJSON(name, at, slice, others, graph) }
         let restsOn = history.rulings(
             seenBy: members.filter { ends[$0] > 0 }.map {
                 EventID(history.processes[$0].id, ends[$0])
             })
-        let listing = listing(slice, .everything, graph, restsOn, namesCut: false)
-        return Answer(notes: listing.notes, isYes: true) { emit in
-            try listing.write(emit)
-            try emit(
-                others.isEmpty
-                    ? "had seen nothing of other processes\n" : "had seen of other processes:\n")
-            for (process, sequence) in others.sorted(by: { listingOrder($0.key, $1.key) }) {
-                try emit(printable("  \(process) up to \(sequence)") + "\n")
-            }
-        }
+        var answer = try listing(slice, .everything, graph, restsOn, namesCut: false)
+        answer.isYes = true
+        answer.append([
+            others.isEmpty ? "had seen nothing of other processes" : "had seen of other processes:"
+        ])
+        answer.append(
+            others.sorted { listingOrder($0.key, $1.key) }
+                .map { printable("  \($0.key) up to \($0.value)") })
+        return answer
     }
 
     /// One object whose list of events is written piece by piece.
     private func viewJSON(
         _ name: String, _ at: EventID?, _ slice: Slice, _ others: [ProcessID: UInt64],
         _ graph: ExecutionGraph
-    ) -> Answer {
-        Answer(isYes: true) { emit in
-            var head = JSONWriter()
-            head.object {
-                $0.member("of", name)
-                $0.member("at", at?.description)
-                $0.member("seen", others)
-                $0.member("complete", slice.isComplete)
-                $0.member("because", slice.lacks.map(\.description))
-                $0.key("events")
-            }
-            try emit(String(head.text.dropLast()) + "[")
-            var isFirst = true
-            try forEachEvent(of: slice, .everything, graph) { item in
-                let text = line(item)
-                try emit(isFirst ? text : "," + text)
-                isFirst = false
-            }
-            try emit("]}\n")
+    ) throws -> Answer {
+        let head = JSONWriter.object {
+            $0.member("of", name)
+            $0.member("at", at?.description)
+            $0.member("seen", others)
+            $0.member("complete", slice.isComplete)
+            $0.member("because", slice.lacks.map(\.description))
+            $0.key("events")
         }
+        let cursor = try EventCursor(self, slice, .everything, graph)
+        return Answer(
+            isYes: true,
+            text: [ReadyText(String(head.dropLast()) + "["), EventArrayText(self, cursor)])
     }
 }
 

@@ -107,96 +107,21 @@ extension EventReference {
     }
 }
 
-/// What a listing comes to: an event, or one that is there and cannot be read.
-package enum ListedItem: Sendable {
-    case event(ListedEvent)
-    case unreadable(EventID)
-}
-
 extension Answering {
-    /// The events of a slice that a selection takes, in causal order, one by one, up to the limit. An event that cannot be
-    /// read may be one of them. True where the imposed limit was reached and there are more.
-    @discardableResult
-    package func forEachEvent(
-        of slice: Slice, _ selection: Selection, _ graph: ExecutionGraph,
-        _ body: (ListedItem) throws -> Void
-    ) throws -> Bool {
-        let history = graph.history
-        let edges = graph.edges
-        let mayHold = history.processes.map { selection.mayHold(process: $0.id, host: $0.host) }
-        var reader = EventReader(store)
-        var taken = 0
-        for place in LinearExtension(history, in: slice.ranges) where mayHold[place.process] {
-            if let limit = options.limit, taken == limit { return false }
-            guard let event = try reader.event(at: place, of: history) else {
-                try body(.unreadable(history.id(place)))
-                continue
-            }
-            let kind = edges.kind(of: place, in: history)
-            let host = history.processes[place.process].host
-            guard selection.holds(for: event, host: host, kind: kind) else { continue }
-            if let limit = options.imposedLimit, taken == limit { return true }
-            taken += 1
-            try body(
-                .event(
-                    ListedEvent(
-                        event, at: place, edges, arriving: edges.arriving(at: place, in: history),
-                        in: history)))
-        }
-        return false
-    }
-
-    /// A listing of a slice, with what it lacks in the notes, and with `namesCut` the cut up to which it is all.
-    func listing(
-        _ slice: Slice, _ selection: Selection, _ graph: ExecutionGraph,
-        _ restsOn: [Ruling] = [], namesCut: Bool
-    ) -> Answer {
-        let notes = notes(slice, graph.history, restsOn, namesCut: namesCut)
-        return Answer(notes: notes, isYes: nil) { emit in
-            let isStopped = try forEachEvent(of: slice, selection, graph) { item in
-                try emit(line(item) + "\n")
-            }
-            if isStopped {
-                let text =
-                    "stopped after \(options.imposedLimit ?? 0) events: there are more, give a limit or ask for less"
-                try emit(
-                    (options.isJSON ? JSONWriter.object { $0.member("stopped", text) } : text)
-                        + "\n")
-            }
-        }
-    }
-
-    func line(_ item: ListedItem) -> String {
-        switch item {
-        case .event(let listed):
-            guard options.isJSON else { return listed.line }
-            var writer = JSONWriter()
-            listed.write(&writer)
-            return writer.text
-        case .unreadable(let id):
-            let text = "\(Lack.unreadable(id))"
-            return options.isJSON
-                ? JSONWriter.object {
-                    $0.member("id", id.description)
-                    $0.member("unreadable", text)
-                } : printable(text)
-        }
-    }
-
     func notes(
-        _ slice: Slice, _ history: History, _ restsOn: [Ruling], namesCut: Bool
-    ) -> [String] {
+        _ slice: Slice, _ index: some CausalIndex, _ restsOn: [Ruling], namesCut: Bool
+    ) throws -> [String] {
         var notes: [String] = []
         if !slice.isComplete { notes.append("incomplete, because \(Self.because(slice.lacks))") }
         if let upTo = slice.upTo, namesCut || !slice.isComplete {
-            notes.append("all up to \(shown(upTo, history))")
+            notes.append("all up to \(shown(try named(upTo, index)))")
         }
         return notes + restsOn.map(\.description)
     }
 
     /// A cut on one line.
-    func shown(_ cut: Cut, _ history: History) -> String {
-        let entries = named(cut, history).sorted { listingOrder($0.key, $1.key) }
+    func shown(_ cut: [ProcessID: UInt64]) -> String {
+        let entries = cut.sorted { listingOrder($0.key, $1.key) }
         guard !entries.isEmpty else { return "nothing" }
         let shown = entries.prefix(Limits.cutShownMax).map { printable("\($0.key) \($0.value)") }
             .joined(separator: ", ")
@@ -204,10 +129,13 @@ extension Answering {
             ? "\(shown), … (\(entries.count) processes)" : shown
     }
 
-    func named(_ cut: Cut, _ history: History) -> [ProcessID: UInt64] {
-        Dictionary(
-            uniqueKeysWithValues: zip(history.processes, cut.sequences)
-                .filter { $0.1 > 0 && $0.0.standIn == nil }.map { ($0.id, $1) })
+    func named(_ cut: Cut, _ index: some CausalIndex) throws -> [ProcessID: UInt64] {
+        var named: [ProcessID: UInt64] = [:]
+        for (process, sequence) in cut.sequences.enumerated() where sequence > 0 {
+            let facts = try index.facts(of: process)
+            if facts.standIn == nil { named[facts.id] = sequence }
+        }
+        return named
     }
 
     package static func because(_ lacks: [Lack]) -> String {

@@ -7,8 +7,14 @@ package struct EventReader {
     private var open: [Int: EventBatch?] = [:]
     private var order: [Int] = []
     private var openCost = 0
+    private var bytesRead = 0
+    private let bytesMax: Int?
 
-    package init(_ store: some HistoryStore) { read = { try store.events(of: $0) } }
+    /// With `bytesMax`, stops where the frames that it has read take more than so many bytes.
+    package init(_ store: some HistoryStore, bytesMax: Int? = nil) {
+        read = { try store.events(of: $0) }
+        self.bytesMax = bytesMax
+    }
 
     /// The event at a place of a history, by the name that it has there; nil where its frame cannot be read. Its clock is
     /// left out: the history knows more.
@@ -29,10 +35,15 @@ package struct EventReader {
         open[frame] = .some(batch)
         order.append(frame)
         openCost += batch?.cost ?? 0
+        bytesRead += batch?.cost ?? 0
+        if let bytesMax, bytesRead > bytesMax { throw QuestionStopped(.bytes(max: bytesMax)) }
         while openCost > Limits.openFramesCostMax, order.count > 1 {
             let closed = open.removeValue(forKey: order.removeFirst())
             openCost -= closed??.cost ?? 0
         }
         return batch
     }
+
+    /// Lets go of the frames that are open: they can be read again.
+    mutating func release() { (open, order, openCost) = ([:], [], 0) }
 }

@@ -18,45 +18,43 @@ package struct EventText: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-extension ExecutionGraph {
+extension CausalIndex {
     /// The process that a text names: the one of exactly this name, else the only one whose name ends so at a `/`.
-    /// Throws where there is none, or several.
-    package func process(named text: String) throws(QuestionError) -> Int {
-        let history = history
+    /// Throws where there is none, or several. O(1) where the name is exact, else O(processes).
+    package func process(named text: String) throws -> Int {
         let typed = ProcessID(text: text)
-        // What branches of a fork have in common may be nothing: then nobody means it.
-        let meant = history.processes.indices.filter {
-            history.processes[$0].standIn == nil && history.processes[$0].end > 0
+        if let exact = try index(of: typed), try isMeant(facts(of: exact)) { return exact }
+        var meant: [(index: Int, id: ProcessID)] = []
+        for process in 0..<processCount {
+            let facts = try facts(of: process)
+            if isMeant(facts) { meant.append((process, facts.id)) }
         }
-        if let exact = meant.first(where: { history.processes[$0].id.description == text })
-            ?? meant.first(where: { history.processes[$0].id == typed })
-        {
-            return exact
-        }
+        if let exact = meant.first(where: { $0.id.description == text }) { return exact.index }
         // Without the digits that tell runs of one name apart, or without the host in front.
-        let ends = meant.filter { index in
-            var id = history.processes[index].id
+        let ends = meant.filter { process in
+            var id = process.id
             let full = id.description
             id.fork = ""
             return id == typed || full.hasSuffix("/\(text)")
                 || id.description.hasSuffix("/\(text)")
         }
-        if ends.count == 1 { return ends[0] }
+        if ends.count == 1 { return ends[0].index }
         guard ends.isEmpty else {
-            let names = ends.map { history.processes[$0].id }.sorted(by: listingOrder)
+            let names = ends.map(\.id).sorted(by: listingOrder).map { printable("\($0)") }
             throw QuestionError(
-                .misuse,
-                "“\(printable(text))” may be \(Self.listed(names.map { printable("\($0)") })): say which"
-            )
+                .misuse, "“\(printable(text))” may be \(Self.listed(names)): say which")
         }
-        let names = meant.map { history.processes[$0].id.description }.sorted()
+        let names = meant.map(\.id.description).sorted()
         let hint = printable(
             Suggestion.ending(for: text, among: names + names.compactMap(Self.end)))
         throw QuestionError(
             .notFound,
-            "no process “\(printable(text))” in execution “\(history.execution)”\(hint) (lightcone processes lists them)"
+            "no process “\(printable(text))” in execution “\(execution)”\(hint) (lightcone processes lists them)"
         )
     }
+
+    /// What branches of a fork have in common may be nothing: then nobody means it.
+    private func isMeant(_ facts: ProcessFacts) -> Bool { facts.standIn == nil && facts.end > 0 }
 
     /// The name behind the host.
     private static func end(_ name: String) -> String? {
@@ -70,7 +68,7 @@ extension ExecutionGraph {
     }
 
     /// The event that a text names; throws where nobody can tell which process is meant.
-    package func event(_ text: EventText) throws(QuestionError) -> EventID {
-        EventID(history.processes[try process(named: text.process)].id, text.sequence)
+    package func event(_ text: EventText) throws -> EventID {
+        EventID(try id(of: try process(named: text.process)), text.sequence)
     }
 }

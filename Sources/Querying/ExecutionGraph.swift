@@ -7,6 +7,8 @@ package final class ExecutionGraph: Sendable {
     package let history: History
     /// Frames that could not be read.
     private let damage: [Defect]
+    /// True where every frame could be read.
+    package var isUndamaged: Bool { damage.isEmpty }
     private let loaded: Set<Int>
     /// By run that is not in one order: the frames that have events of it.
     private let framesOf: [Identity128: Set<Int>]
@@ -22,9 +24,11 @@ package final class ExecutionGraph: Sendable {
     }
 
     /// The message edges; found at the first use, which is O(events + clock growth).
-    package var edges: MessageEdges {
+    package func edges(_ cancellation: Cancellation = .never) throws -> MessageEdges {
         if let edges = lazyEdges.withLock({ $0 }) { return edges }
-        let edges = MessageEdges(history)
+        let edges = try telling(.joining) {
+            try MessageEdges(history, check: cancellation.check)
+        }
         lazyEdges.withLock { $0 = edges }
         return edges
     }
@@ -32,9 +36,24 @@ package final class ExecutionGraph: Sendable {
     /// Loads an execution. What `previous`, an earlier graph of the same execution and store, has already
     /// is not read again, except for runs of which events came between or before those that were here.
     package static func load(
-        _ execution: String, from store: some HistoryStore, after previous: ExecutionGraph? = nil
+        _ execution: String, from store: some HistoryStore, after previous: ExecutionGraph? = nil,
+        cancellation: Cancellation = .never
     ) throws -> ExecutionGraph {
         let frames = try store.frames(of: execution)
+        var read = 0
+        return try telling(.loaded(read, of: frames.count)) {
+            try load(execution, from: store, frames, after: previous) {
+                try cancellation.check()
+                read += $0
+            }
+        }
+    }
+
+    /// Calls `check` with the number of frames that were added since the last time.
+    private static func load(
+        _ execution: String, from store: some HistoryStore, _ frames: [FrameSummary],
+        after previous: ExecutionGraph?, check: (Int) throws -> Void
+    ) throws -> ExecutionGraph {
         if let previous, previous.loaded.count == frames.count { return previous }
         var history = previous?.history ?? History(execution: execution)
         var loading = Loading(previous)
@@ -43,12 +62,14 @@ package final class ExecutionGraph: Sendable {
                 continue
             }
             loading.outOfOrder.formUnion(history.append(frame, except: loading.outOfOrder))
+            try check(1)
         }
         try loading.findFrames(frames, in: store)
         for run in loading.outOfOrder.sorted(by: { ($0.high, $0.low) < ($1.high, $1.low) }) {
             let summaries = frames.filter { loading.framesOf[run]!.contains($0.id) }
             var all: [HistoryFrame] = []
             for summary in summaries {
+                try check(0)
                 if let frame = try loading.read(summary, from: store) {
                     all.append(frame)
                 }
@@ -61,7 +82,7 @@ package final class ExecutionGraph: Sendable {
                 history.expect(process, upTo: last)
             }
         }
-        history.finish()
+        try history.finish { try check(0) }
         return ExecutionGraph(
             history: history,
             damage: loading.damage.reduce(into: []) { if !$0.contains($1) { $0.append($1) } },
@@ -111,8 +132,12 @@ package final class ExecutionGraph: Sendable {
     }
 
     /// Everything that contradicts itself, and notes on wall clocks.
-    package func defects(_ store: some HistoryStore) throws -> [Defect] {
-        var defects = history.defects(edges) + damage
+    package func defects(
+        _ store: some HistoryStore, _ cancellation: Cancellation = .never
+    ) throws -> [Defect] {
+        let edges = try edges(cancellation)
+        var defects =
+            try telling(.joining) { try history.defects(edges, check: cancellation.check) } + damage
         defects += try store.sourceDefects(of: history.execution)
         return defects.sorted(by: Defect.listedBefore)
     }

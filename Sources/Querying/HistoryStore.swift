@@ -13,12 +13,18 @@ package protocol HistoryStore: Sendable {
     func causality(of frame: Int) throws -> EventBatch
     /// The rows of a frame. Throws `DamagedFrame` where it cannot be read.
     func events(of frame: Int) throws -> EventBatch
+    /// What follows from all events of an execution that are here, ready to be asked; nil where that has to be found out first.
+    func index(of execution: String) throws -> (any CausalIndex)?
     /// How many events each process of an execution has at least: what was taken once, whether or not it can be read now.
     func expected(in execution: String) throws -> [(process: ProcessKey, last: UInt64)]
     /// Defects of the evidence itself: lines that were no events, bytes that cannot be read.
     func sourceDefects(of execution: String) throws -> [Defect]
     /// By host, how far in time its agent has read what is recorded there. A host without an agent is not in it.
     func readUpTo() throws -> [String: WallTime]
+}
+
+extension HistoryStore {
+    package func index(of execution: String) throws -> (any CausalIndex)? { nil }
 }
 
 /// Where a frame is from.

@@ -29,6 +29,10 @@ package enum Question: Sendable {
         package var limit: Int?
         /// The same, set by who answers and not by who asks: reaching it is told in the answer.
         package var imposedLimit: Int?
+        /// Bytes of events that are read for the answer at the most.
+        package var bytesMax: Int?
+        /// Whether the question is to go on.
+        package var cancellation = Cancellation.never
         /// JSON instead of text for people.
         package var isJSON: Bool
 
@@ -145,6 +149,30 @@ package struct QuestionParameters: Sendable {
         return limit
     }
 
+    /// How long an answer may take: `30`, `30s`, `2m` or `1h`, at most `secondsMax`; in seconds.
+    package func timeout(secondsMax: Int) throws(QuestionError) -> Int? {
+        guard let text = try one("timeout") else { return nil }
+        guard let seconds = Self.seconds(text), seconds > 0, seconds <= secondsMax else {
+            throw QuestionError(
+                .misuse,
+                "timeout: expected a time such as 30s or 2m, at most \(secondsMax) s, found “\(text)”"
+            )
+        }
+        return seconds
+    }
+
+    /// The seconds of a text such as `30`, `30s`, `2m` or `1h`.
+    package static func seconds(_ text: String) -> Int? {
+        let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600]
+        guard let last = text.last else { return nil }
+        let number = units[last] == nil ? text[...] : text.dropLast()
+        guard number.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(number) else {
+            return nil
+        }
+        let (seconds, isTooLarge) = number.multipliedReportingOverflow(by: units[last] ?? 1)
+        return isTooLarge ? nil : seconds
+    }
+
     /// Throws where a parameter is none of `known`: a misspelt one must not be ignored.
     package func expect(only known: [String]) throws(QuestionError) {
         for name in values.keys.sorted() where !known.contains(name) {
@@ -158,9 +186,10 @@ package struct QuestionParameters: Sendable {
 
 extension Question {
     /// The question with this verb. Parameters: `where` (a selection), `process` and `host` (repeated), `event`,
-    /// `a`, `b`, `at`, `of`, `count`, `ghosts`; and for all of them `execution` and `limit`.
+    /// `a`, `b`, `at`, `of`, `count`, `ghosts`; and for all of them `execution`, `limit`
+    /// and `timeout`.
     package init(_ verb: String, _ parameters: QuestionParameters) throws(QuestionError) {
-        let common = ["execution", "limit"]
+        let common = ["execution", "limit", "timeout"]
         switch verb {
         case "executions":
             try parameters.expect(only: common)

@@ -60,6 +60,8 @@ private struct SelectionParser {
     private let source: String
     private var tokens: [(token: Token, column: Int)] = []
     private var index = 0
+    /// What the patterns that were read compile to.
+    private var instructions = 0
 
     init(_ source: String) throws(SelectionError) {
         self.source = source
@@ -212,7 +214,7 @@ private struct SelectionParser {
         "<=": .lessOrEqual, "=~": .matches, "!~": .doesNotMatch,
     ]
 
-    private func literal(
+    private mutating func literal(
         for field: Selection.Field, _ comparison: Selection.Comparison
     ) throws(SelectionError) -> Selection.Literal {
         let text: String
@@ -223,11 +225,7 @@ private struct SelectionParser {
         default: throw error("expected a value, found \(current.text)")
         }
         if comparison == .matches || comparison == .doesNotMatch {
-            do {
-                return .pattern(try Pattern(text))
-            } catch let failure {
-                throw error("\(failure)")
-            }
+            return .pattern(try pattern(text))
         }
         switch field {
         case .level:
@@ -257,5 +255,21 @@ private struct SelectionParser {
             if !isQuoted, let number = Double(text) { return .number(number, text) }
             return .text(text)
         }
+    }
+
+    private mutating func pattern(_ text: String) throws(SelectionError) -> Pattern {
+        let pattern: Pattern
+        do {
+            pattern = try Pattern(text)
+        } catch let failure {
+            throw error("\(failure)")
+        }
+        instructions += pattern.instructionCount
+        guard instructions <= Matching.Limits.patternInstructionsMax else {
+            throw error(
+                "the patterns up to here compile to \(instructions) instructions: expected at most "
+                    + "\(Matching.Limits.patternInstructionsMax) in one selection")
+        }
+        return pattern
     }
 }

@@ -2,13 +2,14 @@ import CZlib
 import Causality
 
 /// CRC-32 as zlib has it. O(n).
-func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+package func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
     bytes.withUnsafeBufferPointer {
         UInt32(truncatingIfNeeded: CZlib.crc32_z(0, $0.baseAddress, $0.count))
     }
 }
 
-func checksum(_ bytes: [UInt8]) -> UInt32 { checksum(bytes[...]) }
+/// CRC-32 of a whole array. O(n).
+package func checksum(_ bytes: [UInt8]) -> UInt32 { checksum(bytes[...]) }
 
 /// How bytes are packed. The numbers are on disk: never renumbered.
 package enum Codec: UInt8, Sendable {
@@ -16,24 +17,29 @@ package enum Codec: UInt8, Sendable {
     /// Deflate in zlib framing (RFC 1950).
     case zlib = 1
 
-    /// Level 1 packs logs in columns almost as well as 6, in a third of the time.
-    private static let level: Int32 = 1
+    /// How much work packing is: agents pack fast, what is kept for years is packed once and well.
+    package enum Effort: Int32, Sendable {
+        /// Level 1 packs logs in columns almost as well as 6, in a third of the time.
+        case fast = 1
+        case thorough = 6
+    }
 
     /// `bytes` packed the way that takes less room. O(n).
-    static func pack(_ bytes: [UInt8]) -> (Codec, [UInt8]) {
+    package static func pack(_ bytes: [UInt8], _ effort: Effort = .fast) -> (Codec, [UInt8]) {
         guard bytes.count >= 32 else { return (.stored, bytes) }
         var length = compressBound(uLong(bytes.count))
         var failed = false
         let packed = [UInt8](unsafeUninitializedCapacity: Int(length)) { buffer, count in
             failed =
-                compress2(buffer.baseAddress, &length, bytes, uLong(bytes.count), level) != Z_OK
+                compress2(buffer.baseAddress, &length, bytes, uLong(bytes.count), effort.rawValue)
+                != Z_OK
             count = failed ? 0 : Int(length)
         }
         return failed || packed.count >= bytes.count ? (.stored, bytes) : (.zlib, packed)
     }
 
     /// The `rawCount` bytes that were packed; the caller has checked `rawCount` against a limit. O(n).
-    func unpack(
+    package func unpack(
         _ bytes: some Collection<UInt8>, rawCount: Int, _ what: String
     ) throws(FormatError) -> [UInt8] {
         switch self {

@@ -9,7 +9,7 @@ extension EventBatch {
         var nameNumbers: [Int] = []
         if let content {
             for range in content.names {
-                nameNumbers.append(name(content.source.span.extracting(range)))
+                nameNumbers.append(name(content.nameSource.span.extracting(range)))
             }
         }
         var next = [Int](repeating: 0, count: content?.values.count ?? 0)
@@ -50,7 +50,7 @@ extension EventBatch {
         for column in content.shapes[content.shapeOf[row]] {
             let values = content.values[column]!
             appendAttribute(
-                key: content.source.span.extracting(content.keys[column / 2]),
+                key: content.keySource.span.extracting(content.keys[column / 2]),
                 isJSON: column % 2 == 1,
                 value: values.bytes.span.extracting(values[next[column]]))
             next[column] += 1

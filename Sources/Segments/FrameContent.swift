@@ -11,11 +11,26 @@ import Causality
 enum FrameContent {
     static func encode(_ batch: EventBatch, _ frame: FrameRows) -> [UInt8] {
         var writer = ByteWriter()
-        names(batch, frame, &writer)
-        for row in frame.rows { writer.byte(batch.levels[row]) }
-        TextColumn(batch.content, frame.rows.map { batch.text($0) }).encode(&writer)
-        attributes(batch, frame, &writer)
+        for column in RowColumn.content { encode(batch, frame, column, &writer) }
         return writer.bytes
+    }
+
+    /// One column, as it is in the section.
+    static func encode(
+        _ batch: EventBatch, _ frame: FrameRows, _ column: RowColumn, _ writer: inout ByteWriter
+    ) {
+        switch column {
+        case .names: names(batch, frame, &writer)
+        case .levels:
+            writer.append(atMost: frame.rows.count) { writer in
+                for row in frame.rows { writer.byte(batch.levels[row]) }
+            }
+        case .texts:
+            TextColumn(batch.content, frame.rows.map { batch.text($0) }).encode(&writer)
+        case .attributes: attributes(batch, frame, &writer)
+        case .tables, .sequences, .kinds, .times, .changes, .causes:
+            preconditionFailure("a column of the order")
+        }
     }
 
     /// The names that the rows have, in the order of their bytes.
@@ -58,8 +73,13 @@ enum FrameContent {
         var columns = [[Range<Int>]](repeating: [], count: 2 * keyCount)
         var ofRows: [Int] = []
         ofRows.reserveCapacity(frame.rows.count)
+        var without: Int?
         for row in frame.rows {
             let range = batch.attributeStarts[row]..<batch.attributeStarts[row + 1]
+            if range.isEmpty, let without {
+                ofRows.append(without)
+                continue
+            }
             shape.removeAll(keepingCapacity: true)
             shape.varint(range.count)
             for index in range {
@@ -69,6 +89,7 @@ enum FrameContent {
                 shape.varint(column)
             }
             ofRows.append(shapes.intern(shape.bytes.span))
+            if range.isEmpty { without = ofRows.last }
         }
         writer.varint(shapes.count)
         for shape in 0..<shapes.count { writer.bytes(shapes[shape]) }
@@ -81,11 +102,13 @@ enum FrameContent {
 
 /// What a content section says, checked.
 struct DecodedContent {
-    let source: [UInt8]
+    /// Where the names lie, and the keys: the section, or a column of their own.
+    private(set) var nameSource: [UInt8] = []
+    private(set) var keySource: [UInt8] = []
     var names: [Range<Int>] = []
     var nameOf: [Int] = []
     var levels: [UInt8] = []
-    var texts: DecodedTexts
+    var texts = DecodedTexts()
     var keys: [Range<Int>] = []
     var shapes: [[Int]] = []
     var shapeOf: [Int] = []
@@ -95,26 +118,58 @@ struct DecodedContent {
     /// Reads a content section of `rowCount` rows, which has been checked against a limit. O(what it expands to), within the
     /// budget.
     init(_ bytes: [UInt8], rowCount: Int, _ budget: inout Budget) throws(FormatError) {
-        source = bytes
         var reader = ByteReader(bytes)
-        names = try DecodedTexts.texts(&reader, "names")
-        try DecodedContent.check(names, mayBeEmpty: true, bytes, reader, "name")
-        nameOf = try DecodedTexts.indexes(&reader, count: rowCount, below: names.count, "names")
-        levels = try reader.bytes(rowCount, "levels")
-        for level in levels where level != 0 && Level(rawValue: level) == nil {
-            throw reader.malformed("levels: \(level) is none")
-        }
-        texts = try DecodedTexts(bytes, &reader, count: rowCount, "texts", &budget)
-        keys = try DecodedTexts.texts(&reader, "keys")
-        try DecodedContent.check(keys, mayBeEmpty: false, bytes, reader, "attribute key")
-        let counts = try readShapes(&reader, rowCount, &budget)
-        values = Array(repeating: nil, count: 2 * keys.count)
-        for (column, count) in counts.enumerated() where count > 0 {
-            values[column] = try DecodedTexts(
-                bytes, &reader, count: count, "values of an attribute", &budget)
+        for column in RowColumn.content {
+            try read(column, bytes, &reader, rowCount, &budget)
         }
         try reader.expectEnd("content section")
         try checkText(reader)
+    }
+
+    /// Reads the columns of the content, each by itself.
+    init(
+        columns: [RowColumn: [UInt8]], rowCount: Int, _ budget: inout Budget
+    ) throws(FormatError) {
+        for column in RowColumn.content {
+            guard let bytes = columns[column] else {
+                throw FormatError(what: "\(column): the column is missing", offset: 0)
+            }
+            var reader = ByteReader(bytes)
+            try read(column, bytes, &reader, rowCount, &budget)
+            try reader.expectEnd("\(column)")
+        }
+        try checkText(ByteReader([]))
+    }
+
+    private mutating func read(
+        _ column: RowColumn, _ bytes: [UInt8], _ reader: inout ByteReader, _ rowCount: Int,
+        _ budget: inout Budget
+    ) throws(FormatError) {
+        switch column {
+        case .names:
+            nameSource = bytes
+            names = try DecodedTexts.texts(&reader, "names")
+            try DecodedContent.check(names, mayBeEmpty: true, bytes, reader, "name")
+            nameOf = try DecodedTexts.indexes(
+                &reader, count: rowCount, below: names.count, "names")
+        case .levels:
+            levels = try reader.bytes(rowCount, "levels")
+            for level in levels where level != 0 && Level(rawValue: level) == nil {
+                throw reader.malformed("levels: \(level) is none")
+            }
+        case .texts:
+            texts = try DecodedTexts(bytes, &reader, count: rowCount, "texts", &budget)
+        default:
+            keySource = bytes
+            keys = try DecodedTexts.texts(&reader, "keys")
+            try DecodedContent.check(keys, mayBeEmpty: false, bytes, reader, "attribute key")
+            let counts = try readShapes(&reader, rowCount, &budget)
+            values = Array(repeating: nil, count: 2 * keys.count)
+            for (column, count) in counts.enumerated() where count > 0 {
+                values[column] = try DecodedTexts(
+                    bytes, &reader, count: count, "values of an attribute", &budget)
+            }
+        }
     }
 
     /// The shapes; how many values each column has.

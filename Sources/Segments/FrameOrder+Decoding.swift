@@ -29,25 +29,69 @@ extension DecodedOrder {
         var reader = ByteReader(bytes)
         try budget.charge(
             EventCost.row * rowCount + EventCost.process * processCount, reader, "rows")
+        let unit = try DecodedOrder.readUnit(&reader)
+        try readTables(&reader, processCount, &budget)
+        try readSequences(&reader, rowCount)
+        let hasTimes = try readKinds(&reader, rowCount)
+        try readTimes(&reader, hasTimes, unit: unit)
+        try readChanges(&reader, rowCount, &budget)
+        try readCauses(&reader, rowCount, &budget)
+        try reader.expectEnd("order section")
+    }
+
+    /// Reads the columns of the order, each by itself, as `init(_:rowCount:processCount:_:)` reads them together.
+    init(
+        columns: [RowColumn: [UInt8]], rowCount: Int, processCount: Int, _ budget: inout Budget
+    ) throws(FormatError) {
+        var hasTimes: [UInt8] = []
+        for column in RowColumn.order {
+            guard let bytes = columns[column] else {
+                throw FormatError(what: "\(column): the column is missing", offset: 0)
+            }
+            var reader = ByteReader(bytes)
+            switch column {
+            case .tables:
+                try budget.charge(
+                    EventCost.row * rowCount + EventCost.process * processCount, reader, "rows")
+                try readTables(&reader, processCount, &budget)
+            case .sequences: try readSequences(&reader, rowCount)
+            case .kinds: hasTimes = try readKinds(&reader, rowCount)
+            case .times:
+                let unit = try DecodedOrder.readUnit(&reader)
+                try readTimes(&reader, hasTimes, unit: unit)
+            case .changes: try readChanges(&reader, rowCount, &budget)
+            default: try readCauses(&reader, rowCount, &budget)
+            }
+            try reader.expectEnd("\(column)")
+        }
+    }
+
+    private static func readUnit(_ reader: inout ByteReader) throws(FormatError) -> Int64 {
         let exponent = try reader.byte("time unit")
         guard let unit = [0: 1, 3: 1_000, 6: 1_000_000, 9: 1_000_000_000][Int(exponent)] else {
             throw reader.malformed("time unit: expected 0, 3, 6 or 9, found \(exponent)")
         }
+        return Int64(unit)
+    }
+
+    private mutating func readTables(
+        _ reader: inout ByteReader, _ processCount: Int, _ budget: inout Budget
+    ) throws(FormatError) {
         try readProcesses(&reader, processCount, &budget)
         try readFurther(&reader, &budget)
-        try readSequences(&reader, rowCount)
-        let hasTimes = try readKinds(&reader, rowCount)
-        try readTimes(&reader, hasTimes, unit: Int64(unit))
-        try readChanges(&reader, rowCount, &budget)
+    }
+
+    private mutating func readCauses(
+        _ reader: inout ByteReader, _ rowCount: Int, _ budget: inout Budget
+    ) throws(FormatError) {
         causes = try readNamed(&reader, rowCount, hasEvidence: true, &budget)
         rulings = try readNamed(&reader, rowCount, hasEvidence: false, &budget)
         for (ruling, next) in zip(rulings, rulings.dropFirst()) where ruling.row == next.row {
             throw reader.malformed("rulings: two of one row")
         }
-        try reader.expectEnd("order section")
     }
 
-    private func names(
+    private static func names(
         _ reader: inout ByteReader, _ what: String, _ budget: inout Budget
     ) throws(FormatError) -> [String] {
         var names: [String] = []
@@ -62,24 +106,33 @@ extension DecodedOrder {
     private mutating func readProcesses(
         _ reader: inout ByteReader, _ processCount: Int, _ budget: inout Budget
     ) throws(FormatError) {
+        keys = try DecodedOrder.processes(&reader, processCount, &budget)
+        references = keys.map(\.reference)
+        claimed = Array(repeating: nil, count: keys.count)
+    }
+
+    /// Processes by themselves, `processCount` of them.
+    static func processes(
+        _ reader: inout ByteReader, _ processCount: Int, _ budget: inout Budget
+    ) throws(FormatError) -> [ProcessKey] {
         let executions = try names(&reader, "execution", &budget)
         let hosts = try names(&reader, "host", &budget)
         let count = try reader.count(Limits.frameRowsMax, "processes")
         guard count == processCount, !executions.isEmpty, !hosts.isEmpty else {
             throw reader.malformed("processes: expected \(processCount), found \(count)")
         }
+        var keys: [ProcessKey] = []
         for _ in 0..<count {
             let execution = executions[try reader.count(executions.count - 1, "execution")]
             let host = hosts[try reader.count(hosts.count - 1, "host")]
             let key = try reader.process(execution: execution, host: host)
             try budget.charge(key.process.name.utf8.count, reader, "processes")
             keys.append(key)
-            references.append(key.reference)
         }
         guard Set(keys).count == count else {
             throw reader.malformed("processes: one is there twice")
         }
-        claimed = Array(repeating: nil, count: count)
+        return keys
     }
 
     private mutating func readFurther(
@@ -87,15 +140,11 @@ extension DecodedOrder {
     ) throws(FormatError) {
         for _ in 0..<(try reader.count(Limits.frameReferencesMax, "references")) {
             try budget.charge(EventCost.reference, reader, "references")
-            let type = try reader.byte("reference")
-            switch type {
-            case 0: references.append(.run(RunKey(bits: try reader.fixed64("reference"))))
-            case 1:
-                let process = try reader.processID("reference")
+            let reference = try reader.reference("reference")
+            if case .named(let process) = reference {
                 try budget.charge(process.name.utf8.count, reader, "references")
-                references.append(.named(process))
-            default: throw reader.malformed("reference: expected a type of 0 or 1, found \(type)")
             }
+            references.append(reference)
             claimed.append(nil)
         }
         for _ in 0..<(try reader.count(references.count, "names of runs")) {

@@ -30,25 +30,76 @@ enum FrameOrder {
         var writer = ByteWriter()
         let unit = timeUnit(batch, frame)
         writer.byte(unit.exponent)
-        processes(batch, frame, &writer)
-        further(batch, frame, &writer)
-        for count in frame.counts { writer.varint(count) }
+        tables(batch, frame, &writer)
         sequences(batch, frame, &writer)
-        for row in frame.rows {
-            let hasTime: UInt8 = batch.times[row] == EventBatch.noTime ? 0 : 128
-            writer.byte(batch.kinds[row].rawValue | batch.stamps[row].rawValue << 4 | hasTime)
+        kinds(batch, frame, &writer)
+        times(batch, frame, unit, &writer)
+        let values = changes(batch, frame, &writer)
+        named(frame, values, &writer)
+        return writer.bytes
+    }
+
+    /// One column by itself: as in the section, but that the unit of time is with the times.
+    static func encode(
+        _ batch: EventBatch, _ frame: FrameRows, _ column: RowColumn, _ writer: inout ByteWriter
+    ) {
+        switch column {
+        case .tables: tables(batch, frame, &writer)
+        case .sequences: sequences(batch, frame, &writer)
+        case .kinds: kinds(batch, frame, &writer)
+        case .times:
+            let unit = timeUnit(batch, frame)
+            writer.byte(unit.exponent)
+            times(batch, frame, unit, &writer)
+        case .changes: _ = changes(batch, frame, &writer)
+        case .causes:
+            var unused = ByteWriter()
+            let values = frame.causes.isEmpty ? [] : changes(batch, frame, &unused)
+            named(frame, values, &writer)
+        case .levels, .names, .texts, .attributes:
+            preconditionFailure("a column of the content")
+        }
+    }
+
+    /// Whose events they are, and whom they refer to.
+    private static func tables(
+        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
+    ) {
+        processes(frame.slots.map { batch.processes[$0] }, &writer)
+        further(batch, frame, &writer)
+    }
+
+    private static func kinds(
+        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
+    ) {
+        writer.append(atMost: frame.rows.count) { writer in
+            for row in frame.rows {
+                let hasTime: UInt8 = batch.times[row] == EventBatch.noTime ? 0 : 128
+                writer.byte(batch.kinds[row].rawValue | batch.stamps[row].rawValue << 4 | hasTime)
+            }
         }
         losses(batch, frame, &writer)
-        var last: Int64 = 0
-        for row in frame.rows where batch.times[row] != EventBatch.noTime {
-            let time = batch.times[row] / unit.nanoseconds
-            writer.zigzag(time &- last)
-            last = time
+    }
+
+    private static func times(
+        _ batch: EventBatch, _ frame: FrameRows, _ unit: (exponent: UInt8, nanoseconds: Int64),
+        _ writer: inout ByteWriter
+    ) {
+        writer.append(atMost: frame.rows.count * Varint.bytesMax) { writer in
+            var last: Int64 = 0
+            for row in frame.rows where batch.times[row] != EventBatch.noTime {
+                let time = batch.times[row] / unit.nanoseconds
+                writer.zigzag(time &- last)
+                last = time
+            }
         }
-        let values = changes(batch, frame, &writer)
-        named(frame.causes, frame, values, hasEvidence: true, &writer)
-        named(frame.rulings, frame, values, hasEvidence: false, &writer)
-        return writer.bytes
+    }
+
+    private static func named(
+        _ frame: FrameRows, _ ofCauses: [UInt64?], _ writer: inout ByteWriter
+    ) {
+        named(frame.causes, frame, ofCauses, hasEvidence: true, &writer)
+        named(frame.rulings, frame, [], hasEvidence: false, &writer)
     }
 
     /// The largest unit of time that loses nothing: logs have milliseconds more often than nanoseconds.
@@ -67,10 +118,8 @@ enum FrameOrder {
         return units.first ?? (0, 1)
     }
 
-    private static func processes(
-        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
-    ) {
-        let keys = frame.slots.map { batch.processes[$0] }
+    /// Processes by themselves, as an order section has them.
+    static func processes(_ keys: [ProcessKey], _ writer: inout ByteWriter) {
         let executions = numbered(keys.map(\.execution), &writer)
         let hosts = numbered(keys.map(\.host), &writer)
         writer.varint(keys.count)
@@ -98,15 +147,7 @@ enum FrameOrder {
     ) {
         writer.varint(frame.further.count)
         for index in frame.further {
-            switch batch.references[index] {
-            case .run(let run):
-                writer.byte(0)
-                writer.fixed64(run.bits)
-            case .named(let process):
-                writer.byte(1)
-                writer.string(process.name)
-                writer.varint(UInt64(process.incarnation))
-            }
+            writer.reference(batch.references[index])
         }
         var claimed: [(number: Int, name: ProcessID)] = []
         for (index, number) in frame.numbers.enumerated() where number >= 0 {
@@ -129,6 +170,7 @@ enum FrameOrder {
     private static func sequences(
         _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
     ) {
+        for count in frame.counts { writer.varint(count) }
         var (starts, runs) = (ByteWriter(), ByteWriter())
         var wholes: [Int] = []
         let whole = Set(batch.wholes)
@@ -187,56 +229,67 @@ enum FrameOrder {
         end()
     }
 
-    /// Writes the changes; the frame's numbers and values of each row's, ascending by number.
+    /// Writes the changes. Returns for each cause the value of its reference's change in the same row, nil where it has none.
     private static func changes(
         _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
-    ) -> [[ClockChange]] {
+    ) -> [UInt64?] {
         var last = [UInt64](repeating: 0, count: frame.slots.count + frame.further.count)
-        var (numbers, values) = (ByteWriter(), ByteWriter())
-        var ofCauses: [[ClockChange]] = []
-        var nextCause = 0
+        let count = frame.rows.reduce(0) {
+            $0 + batch.changeStarts[$1 + 1] - batch.changeStarts[$1]
+        }
+        var (numbers, values) = ([Int](), [Int64]())
+        numbers.reserveCapacity(count)
+        values.reserveCapacity(count)
+        var ofCauses: [UInt64?] = []
+        ofCauses.reserveCapacity(frame.causes.count)
+        // Of one row after another.
+        var changes: [ClockChange] = []
         for (place, row) in frame.rows.enumerated() {
-            var changes: [ClockChange] = []
-            for change in batch.changes(row) {
+            changes.removeAll(keepingCapacity: true)
+            for index in batch.changeStarts[row]..<batch.changeStarts[row + 1] {
+                let change = batch.changes[index]
                 changes.append(
                     ClockChange(process: frame.numbers[change.process], value: change.value))
             }
-            writer.varint(changes.count)
             if changes.count > 1 { changes.sort { $0.process < $1.process } }
             var before = 0
             for change in changes {
-                numbers.varint(change.process - before)
-                values.zigzag(Int64(bitPattern: change.value &- last[change.process]))
+                numbers.append(change.process - before)
+                values.append(Int64(bitPattern: change.value &- last[change.process]))
                 before = change.process
                 last[change.process] = change.value
             }
-            while nextCause < frame.causes.count, frame.causes[nextCause].row == place {
-                ofCauses.append(changes)
-                nextCause += 1
+            while ofCauses.count < frame.causes.count, frame.causes[ofCauses.count].row == place {
+                let number = frame.numbers[frame.causes[ofCauses.count].process]
+                ofCauses.append(value(of: number, in: changes[...]))
             }
         }
-        writer.bytes(numbers.bytes)
-        writer.bytes(values.bytes)
+        writer.varints(
+            frame.rows.map { batch.changeStarts[$0 + 1] - batch.changeStarts[$0] })
+        writer.varints(numbers)
+        writer.zigzags(values)
         return ofCauses
     }
 
+    /// - Parameter changes: For each the value of its reference's change in the same row; empty where that says nothing.
     private static func named(
-        _ named: [RowCause], _ frame: FrameRows, _ changes: [[ClockChange]], hasEvidence: Bool,
+        _ named: [RowCause], _ frame: FrameRows, _ changes: [UInt64?], hasEvidence: Bool,
         _ writer: inout ByteWriter
     ) {
         writer.varint(named.count)
         var last = [UInt64](repeating: 0, count: frame.slots.count + frame.further.count)
-        var row = 0
-        for (index, cause) in named.enumerated() {
-            let number = frame.numbers[cause.process]
-            let expected =
-                (hasEvidence ? value(of: number, in: changes[index][...]) : nil) ?? last[number]
-            writer.varint(cause.row - row)
-            writer.varint(number)
-            writer.zigzag(Int64(bitPattern: cause.sequence &- expected))
-            if hasEvidence { writer.byte(cause.evidence.rawValue) }
-            row = cause.row
-            last[number] = cause.sequence
+        writer.append(atMost: named.count * (3 * Varint.bytesMax + 1)) { writer in
+            var row = 0
+            for (index, cause) in named.enumerated() {
+                let number = frame.numbers[cause.process]
+                let expected = (hasEvidence ? changes[index] : nil) ?? last[number]
+                writer.varint(cause.row - row)
+                writer.varint(number)
+                writer.zigzag(Int64(bitPattern: cause.sequence &- expected))
+                if hasEvidence { writer.byte(cause.evidence.rawValue) }
+                row = cause.row
+                last[number] = cause.sequence
+            }
         }
     }
 

@@ -93,18 +93,3 @@ struct FrameRows {
         for (place, index) in further.enumerated() { numbers[index] = slots.count + place }
     }
 }
-
-/// What a frame may still expand to: charged before anything is allocated for it.
-struct Budget {
-    private(set) var remaining: Int
-
-    init(_ bytes: Int) { remaining = bytes }
-
-    mutating func charge(_ bytes: Int, _ reader: ByteReader, _ what: String) throws(FormatError) {
-        guard bytes <= remaining else {
-            throw reader.malformed(
-                "\(what): the frame expands to more than \(Limits.frameExpandedBytesMax) bytes")
-        }
-        remaining -= bytes
-    }
-}

@@ -35,6 +35,13 @@ package struct RunChain: Hashable, Sendable {
         hash.value.update(data: segment.bytes)
     }
 
+    /// One as it was written: nothing is added to it any more.
+    init(eventCount: Int, steps: [[UInt8]]) {
+        hash = Hash()
+        self.eventCount = eventCount
+        self.steps = steps
+    }
+
     /// How many events the next step still takes.
     var roomInStep: Int { Limits.chainStepEvents - eventCount % Limits.chainStepEvents }
 
@@ -65,84 +72,228 @@ package struct RunChain: Hashable, Sendable {
 package struct ChainedRun: Hashable, Sendable {
     package var execution: String
     package var run: Identity128
+
+    package init(execution: String, run: Identity128) {
+        self.execution = execution
+        self.run = run
+    }
+
+    package static func == (a: ChainedRun, b: ChainedRun) -> Bool {
+        a.run == b.run && ExactText.isSame(a.execution, b.execution)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(run)
+        ExactText.hash(execution, into: &hasher)
+    }
+
+    /// The order in which chains are written.
+    static func isBefore(_ a: ChainedRun, _ b: ChainedRun) -> Bool {
+        ExactText.isSame(a.execution, b.execution)
+            ? (a.run.high, a.run.low) < (b.run.high, b.run.low)
+            : ExactText.isBefore(a.execution, b.execution)
+    }
 }
 
 /// The chains of a segment, by run.
-struct RunChains: Sendable {
+package struct RunChains: Sendable {
     let segment: Identity128
     private(set) var chains: [ChainedRun: RunChain] = [:]
     private var canonical = ByteWriter()
 
-    init(segment: Identity128) { self.segment = segment }
+    package init(segment: Identity128) { self.segment = segment }
+
+    /// The chains, each with a last step of what is left.
+    package var sealed: [ChainedRun: RunChain] { chains.mapValues { $0.sealed() } }
+
+    /// Takes in rows as a frame of the segment has them: by process, each with its clock as it came. O(what they hold).
+    package mutating func append(_ batch: EventBatch) {
+        let none = [UInt64](repeating: 0, count: batch.processes.count)
+        append(batch, FrameRows(batch, 0..<batch.count, after: none))
+    }
+
+    /// Takes in some rows of a batch of one process. O(what they hold).
+    ///
+    /// - Parameter first: How the clock of the first row was written, where that is not as it is in the batch: as these changes,
+    ///   against another event.
+    package mutating func append(
+        _ batch: EventBatch, rows: Range<Int>, first: [(ProcessReference, UInt64)]?
+    ) {
+        let key = batch.processes[0]
+        let run = ChainedRun(execution: key.execution, run: key.identity)
+        var chain = chains.removeValue(forKey: run) ?? RunChain(segment: segment)
+        let references = CanonicalReferences(batch, Array(batch.references.indices))
+        var pending = Pending(writer: canonical)
+        let wholes = batch.wholes
+        var nextWhole = wholes.firstIndex { $0 >= rows.lowerBound } ?? wholes.count
+        var nextCause = batch.firstCause(from: rows.lowerBound)
+        var nextRuling = batch.firstRuling(from: rows.lowerBound)
+        for row in rows {
+            var isWhole = row == 0 && batch.predecessors[0] == 0
+            if nextWhole < wholes.count, wholes[nextWhole] == row {
+                isWhole = true
+                nextWhole += 1
+            }
+            pending.write(
+                row, of: batch, isWhole: isWhole, references,
+                causes: RunChains.take(batch.causes, at: row, &nextCause),
+                rulings: RunChains.take(batch.rulings, at: row, &nextRuling),
+                changes: row == rows.lowerBound ? first : nil)
+            pending.end(isLast: row == rows.upperBound - 1, &chain)
+        }
+        chains[run] = chain
+        canonical = pending.writer
+    }
+
+    /// Canonical rows that are not hashed yet: many small ones are hashed at once.
+    private struct Pending {
+        var writer: ByteWriter
+        private var events = 0
+
+        init(writer: ByteWriter) { self.writer = writer }
+
+        /// Writes a row. `changes` stand for those of the batch, where they are given: then its clock is not written whole.
+        @inline(__always)
+        mutating func write(
+            _ row: Int, of batch: EventBatch, isWhole: Bool, _ references: CanonicalReferences,
+            causes: ArraySlice<RowCause>, rulings: ArraySlice<RowCause>,
+            changes: [(ProcessReference, UInt64)]? = nil
+        ) {
+            let room =
+                batch.canonicalRoom(row)
+                + (causes.count + rulings.count + batch.changeCount(row))
+                * (references.byteCountMax + Varint.bytesMax + 1)
+            writer.append(atMost: room) { writer in
+                batch.writeCanonical(row, &writer)
+                writer.varint(causes.count)
+                for cause in causes {
+                    references.write(cause.process, &writer)
+                    writer.varint(cause.sequence)
+                    writer.byte(cause.evidence.rawValue)
+                }
+                writer.byte(rulings.isEmpty ? 0 : 1)
+                for ruling in rulings {
+                    references.write(ruling.process, &writer)
+                    writer.varint(ruling.sequence)
+                }
+                guard changes == nil else { return writer.byte(0) }
+                writer.byte(isWhole ? 1 : 0)
+                references.writeChanges(batch, row, &writer)
+            }
+            if let changes { writer.changes(changes) }
+        }
+
+        /// Ends a row.
+        mutating func end(isLast: Bool, _ chain: inout RunChain) {
+            events += 1
+            guard
+                events == chain.roomInStep || isLast || writer.count >= Limits.hashedBytesMin
+            else { return }
+            chain.append(writer.bytes, events: events)
+            writer.removeAll(keepingCapacity: true)
+            events = 0
+        }
+    }
 
     /// Takes in the rows of a frame, in the frame's order.
     mutating func append(_ batch: EventBatch, _ frame: FrameRows) {
         let wholes = Set(batch.wholes)
-        var writer = canonical
+        let references = CanonicalReferences(
+            batch, batch.references.indices.filter { frame.numbers[$0] >= 0 })
+        var pending = Pending(writer: canonical)
         var (place, nextCause, nextRuling) = (0, 0, 0)
         for (slot, count) in zip(frame.slots, frame.counts) {
             let key = batch.processes[slot]
             let run = ChainedRun(execution: key.execution, run: key.identity)
             var chain = chains.removeValue(forKey: run) ?? RunChain(segment: segment)
-            var events = 0
             for index in place..<place + count {
                 let row = frame.rows[index]
                 let isWhole =
                     wholes.contains(row)
                     || index == place && frame.predecessor(slot, batch) == 0
-                batch.writeCanonical(row, &writer)
-                writeNamed(frame.causes, at: index, &nextCause, batch, hasEvidence: true, &writer)
-                writeNamed(
-                    frame.rulings, at: index, &nextRuling, batch, hasEvidence: false, &writer)
-                writer.byte(isWhole ? 1 : 0)
-                batch.writeChanges(row, &writer)
-                events += 1
-                // Many small rows are hashed at once.
-                if events == chain.roomInStep || index == place + count - 1
-                    || writer.count >= Limits.hashedBytesMin
-                {
-                    chain.append(writer.bytes, events: events)
-                    writer.removeAll(keepingCapacity: true)
-                    events = 0
-                }
+                pending.write(
+                    row, of: batch, isWhole: isWhole, references,
+                    causes: RunChains.take(frame.causes, at: index, &nextCause),
+                    rulings: RunChains.take(frame.rulings, at: index, &nextRuling))
+                pending.end(isLast: index == place + count - 1, &chain)
             }
             chains[run] = chain
             place += count
         }
-        canonical = writer
+        canonical = pending.writer
     }
 
-    private func writeNamed(
-        _ named: [RowCause], at row: Int, _ next: inout Int, _ batch: EventBatch,
-        hasEvidence: Bool, _ writer: inout ByteWriter
-    ) {
+    /// Those of a row, of what ascends by row.
+    private static func take(
+        _ named: [RowCause], at row: Int, _ next: inout Int
+    ) -> ArraySlice<RowCause> {
         let first = next
         while next < named.count, named[next].row == row { next += 1 }
-        if hasEvidence { writer.varint(next - first) } else { writer.byte(next > first ? 1 : 0) }
-        for cause in named[first..<next] {
-            writer.reference(batch.references[cause.process])
-            writer.varint(cause.sequence)
-            if hasEvidence { writer.byte(cause.evidence.rawValue) }
-        }
+        return named[first..<next]
     }
 }
 
-extension ByteWriter {
-    fileprivate mutating func reference(_ reference: ProcessReference) {
-        switch reference {
-        case .run(let run):
-            byte(0)
-            fixed64(run.bits)
-        case .named(let process):
-            byte(1)
-            string(process.name)
-            varint(UInt64(process.incarnation))
+/// The references of a batch as canonical rows have them: rows name the same ones again and again.
+private struct CanonicalReferences {
+    private var bytes = ByteWriter()
+    /// By index in the batch; empty for those that the frame does not use.
+    private var ranges: [Range<Int>]
+    /// By index in the batch: the place in their order.
+    private var ranks: [Int]
+    private(set) var byteCountMax = 0
+
+    /// - Parameter used: The indices of those that are needed.
+    init(_ batch: EventBatch, _ used: [Int]) {
+        let references = batch.references
+        ranges = Array(repeating: 0..<0, count: references.count)
+        ranks = Array(repeating: 0, count: references.count)
+        let sorted = used.sorted { ProcessReference.isBefore(references[$0], references[$1]) }
+        for (rank, index) in sorted.enumerated() {
+            let start = bytes.count
+            bytes.reference(references[index])
+            ranges[index] = start..<bytes.count
+            ranks[index] = rank
+            byteCountMax = max(byteCountMax, bytes.count - start)
         }
+    }
+
+    @inline(__always)
+    func write(_ index: Int, _ writer: inout RawWriter) {
+        bytes.bytes.withUnsafeBytes { writer.bytes($0, ranges[index]) }
+    }
+
+    /// A row's changes of the clock, in the order of their references.
+    @inline(__always)
+    func writeChanges(_ batch: EventBatch, _ row: Int, _ writer: inout RawWriter) {
+        let range = batch.changeStarts[row]..<batch.changeStarts[row + 1]
+        writer.varint(range.count)
+        if range.count == 1 { return write(batch.changes[range.lowerBound], &writer) }
+        for change in batch.changes[range].sorted(by: { ranks[$0.process] < ranks[$1.process] }) {
+            write(change, &writer)
+        }
+    }
+
+    @inline(__always)
+    private func write(_ change: ClockChange, _ writer: inout RawWriter) {
+        write(change.process, &writer)
+        writer.varint(change.value)
     }
 }
 
 extension EventBatch {
-    fileprivate func writeCanonical(_ row: Int, _ writer: inout ByteWriter) {
+    fileprivate func changeCount(_ row: Int) -> Int { changeStarts[row + 1] - changeStarts[row] }
+
+    /// The bytes that a canonical row takes at most, without its references and their numbers.
+    fileprivate func canonicalRoom(_ row: Int) -> Int {
+        let range = attributeStarts[row]..<attributeStarts[row + 1]
+        var size =
+            names.range(Int(nameNumbers[row])).count + contentStarts[row + 1] - contentStarts[row]
+        for index in range { size += keys.range(Int(attributes[index].key)).count }
+        return size + (12 + 3 * range.count) * Varint.bytesMax
+    }
+
+    /// What a canonical row begins with: all but what refers to processes.
+    fileprivate func writeCanonical(_ row: Int, _ writer: inout RawWriter) {
         writer.varint(sequences[row])
         writer.byte(kinds[row].rawValue)
         writer.byte(stamps[row].rawValue)
@@ -155,37 +306,65 @@ extension EventBatch {
         writer.byte(hasTime ? 1 : 0)
         if hasTime { writer.zigzag(times[row]) }
         writer.byte(levels[row])
-        let name = Int(nameNumbers[row])
         let range = attributeStarts[row]..<attributeStarts[row + 1]
-        var size = names.range(name).count + contentStarts[row + 1] - contentStarts[row]
-        for index in range { size += keys.range(Int(attributes[index].key)).count }
-        writer.append(atMost: size + 3 * (1 + range.count) * Varint.bytesMax) { writer in
-            content.withUnsafeBytes { content in
-                names.write(name, &writer)
-                writer.counted(content, text(row))
-                writer.varint(range.count)
-                for index in range {
-                    writer.byte(attributes[index].isJSON ? 1 : 0)
-                    keys.write(Int(attributes[index].key), &writer)
-                    writer.counted(content, value(index, ofRow: row))
-                }
+        content.withUnsafeBytes { content in
+            names.write(Int(nameNumbers[row]), &writer)
+            writer.counted(content, text(row))
+            writer.varint(range.count)
+            for index in range {
+                writer.byte(attributes[index].isJSON ? 1 : 0)
+                keys.write(Int(attributes[index].key), &writer)
+                writer.counted(content, value(index, ofRow: row))
             }
         }
     }
+}
 
-    fileprivate func writeChanges(_ row: Int, _ writer: inout ByteWriter) {
-        var sorted = changes(row)
-        if sorted.count > 1 {
-            // Not through the batch: a closure that holds it copies it at each comparison.
-            let references = references
-            sorted.sort {
-                ProcessReference.isBefore(references[$0.process], references[$1.process])
+extension ByteWriter {
+    /// Changes of a clock, in the order of their references.
+    fileprivate mutating func changes(_ changes: [(ProcessReference, UInt64)]) {
+        varint(changes.count)
+        for (process, value) in changes.sorted(by: { ProcessReference.isBefore($0.0, $1.0) }) {
+            reference(process)
+            varint(value)
+        }
+    }
+}
+
+extension ByteWriter {
+    /// Chains, in one order: count, (execution, run 16, events, count, digest 32*)*.
+    package mutating func chains(_ chains: [ChainedRun: RunChain]) {
+        varint(chains.count)
+        for (run, chain) in chains.sorted(by: { ChainedRun.isBefore($0.key, $1.key) }) {
+            string(run.execution)
+            bytes(run.run.bytes)
+            varint(chain.eventCount)
+            varint(chain.steps.count)
+            for step in chain.steps { bytes(step) }
+        }
+    }
+}
+
+extension ByteReader {
+    /// What `ByteWriter.chains` writes. O(bytes): each takes at least as many bytes as it takes room.
+    package mutating func chains() throws(FormatError) -> [ChainedRun: RunChain] {
+        var chains: [ChainedRun: RunChain] = [:]
+        for _ in 0..<(try count(remaining, "chains")) {
+            let run = ChainedRun(
+                execution: try string(Causality.Limits.nameBytesMax, "execution"),
+                run: Identity128(bytes: try bytes(16, "run")))
+            let events = try count(.max, "events of a chain")
+            var steps: [[UInt8]] = []
+            for _ in 0..<(try count(remaining / 32, "steps of a chain")) {
+                steps.append(try bytes(32, "digest"))
             }
+            let (expected, rest) = events.quotientAndRemainder(
+                dividingBy: Limits.chainStepEvents)
+            guard chains[run] == nil, steps.count == expected + (rest > 0 ? 1 : 0) else {
+                throw malformed("chains: \(steps.count) steps of \(events) events")
+            }
+            chains[run] = RunChain(eventCount: events, steps: steps)
         }
-        writer.varint(sorted.count)
-        for change in sorted {
-            writer.reference(references[change.process])
-            writer.varint(change.value)
-        }
+        return chains
     }
 }

@@ -106,9 +106,7 @@ package struct SegmentWriter: Sendable {
 
     /// Takes note of a frame that is in the segment already. O(what it holds): the chains go on behind it.
     package mutating func take(_ frame: StoredFrame) throws(FormatError) {
-        let batch = try frame.batch()
-        let none = [UInt64](repeating: 0, count: batch.processes.count)
-        chains.append(batch, FrameRows(batch, 0..<batch.count, after: none))
+        chains.append(try frame.batch())
         if let commit = try frame.commit() {
             named.formUnion(commit.checkpoints.map(\.number))
         }
@@ -118,7 +116,7 @@ package struct SegmentWriter: Sendable {
     /// The footer, after which nothing may follow.
     package mutating func footer() -> [UInt8] {
         let bytes = SegmentFooter(
-            frameCount: frameCount, chains: chains.chains.mapValues { $0.sealed() }, digest: digest
+            frameCount: frameCount, chains: chains.sealed, digest: digest
         ).encoded(at: byteCount)
         byteCount += bytes.count
         return bytes
@@ -141,24 +139,21 @@ package struct SegmentFooter: Hashable, Sendable {
         writer.bytes(Self.magic)
         writer.fixed32(0)
         writer.varint(frameCount)
-        writer.varint(chains.count)
-        let sorted = chains.sorted { a, b in
-            ExactText.isSame(a.key.execution, b.key.execution)
-                ? (a.key.run.high, a.key.run.low) < (b.key.run.high, b.key.run.low)
-                : ExactText.isBefore(a.key.execution, b.key.execution)
-        }
-        for (run, chain) in sorted {
-            writer.string(run.execution)
-            writer.bytes(run.run.bytes)
-            writer.varint(chain.eventCount)
-            writer.varint(chain.steps.count)
-            for step in chain.steps { writer.bytes(step) }
-        }
+        writer.chains(chains)
         writer.bytes(digest)
         writer.fixed32(checksum(writer.bytes))
         writer.fixed64(UInt64(offset))
         writer.bytes(Self.endMagic)
         return writer.bytes
+    }
+
+    /// The chains that an intact footer holds. O(bytes).
+    package static func chains(
+        in footer: [UInt8]
+    ) throws(FormatError) -> [ChainedRun: RunChain] {
+        var reader = ByteReader(footer, from: 8)
+        _ = try reader.varint("footer")
+        return try reader.chains()
     }
 
     /// Checks the bytes from `offset` to the end of a segment as the footer of a segment of `frameCount` frames, the last

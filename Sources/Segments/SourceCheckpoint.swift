@@ -107,7 +107,7 @@ package struct ImportProgress: Hashable, Sendable {
 }
 
 extension SourceCheckpoint {
-    private static let pathBytesMax = 64 * 1024
+    fileprivate static let pathBytesMax = 64 * 1024
 
     /// About the bytes that the checkpoint takes before compression.
     package var byteEstimate: Int {
@@ -157,12 +157,7 @@ extension SourceCheckpoint {
         guard hasUnmatched else { return }
         writer.varint(unmatchedCount)
         writer.varint(unmatched.count)
-        for unmatched in unmatched {
-            writer.varint(unmatched.line)
-            writer.string(unmatched.execution)
-            writer.string(unmatched.reason)
-            writer.string(unmatched.text)
-        }
+        for line in unmatched { writer.unmatched(line) }
     }
 
     /// - Parameter named: The sources that were named before in the segment, by number: brought up to date.
@@ -202,12 +197,7 @@ extension SourceCheckpoint {
         unmatched = []
         guard flags & 16 != 0 else { return }
         for _ in 0..<(try reader.count(Limits.unmatchedLinesMax, "unmatched lines")) {
-            unmatched.append(
-                UnmatchedLine(
-                    line: try reader.varint("line number"),
-                    execution: try reader.string(Causality.Limits.nameBytesMax, "execution"),
-                    reason: try reader.string(Self.pathBytesMax, "reason"),
-                    text: try reader.string(Self.pathBytesMax, "text")))
+            unmatched.append(try reader.unmatched())
         }
     }
 
@@ -251,5 +241,26 @@ extension SourceCheckpoint {
         case (2, nil): return .imported(ImportProgress(path: "", offset: 0))
         default: throw reader.malformed("source: a number of two kinds of sources")
         }
+    }
+}
+
+extension ByteWriter {
+    /// A line that was no event: line, execution, reason, text.
+    package mutating func unmatched(_ line: UnmatchedLine) {
+        varint(line.line)
+        string(line.execution)
+        string(line.reason)
+        string(line.text)
+    }
+}
+
+extension ByteReader {
+    /// What `ByteWriter.unmatched` writes.
+    package mutating func unmatched() throws(FormatError) -> UnmatchedLine {
+        UnmatchedLine(
+            line: try varint("line number"),
+            execution: try string(Causality.Limits.nameBytesMax, "execution"),
+            reason: try string(SourceCheckpoint.pathBytesMax, "reason"),
+            text: try string(SourceCheckpoint.pathBytesMax, "text"))
     }
 }

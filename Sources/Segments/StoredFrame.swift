@@ -41,13 +41,13 @@ package struct StoredFrame: Sendable {
 
     /// The events, without what they say: rows by process, in each as they were read. O(what it holds).
     package func causality() throws(FormatError) -> EventBatch {
-        var budget = Budget(Limits.frameExpandedBytesMax)
+        var budget = Budget()
         return EventBatch(try decodedOrder(&budget), nil)
     }
 
     /// The events. O(what it holds).
     package func batch() throws(FormatError) -> EventBatch {
-        var budget = Budget(Limits.frameExpandedBytesMax)
+        var budget = Budget()
         let order = try decodedOrder(&budget)
         guard header.rowCount > 0 else { return EventBatch() }
         let raw = try header.contentCodec.unpack(

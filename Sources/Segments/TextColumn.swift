@@ -85,13 +85,12 @@ private struct TextParts {
     init?(_ source: [UInt8], _ ranges: [Range<Int>], sampledMax: Int) {
         templateOf.reserveCapacity(ranges.count)
         variableStarts.reserveCapacity(ranges.count + 1)
-        let classes = TextParts.classes
         var room = [UInt8](repeating: 0, count: ranges.reduce(0) { max($0, $1.count) })
         for range in ranges {
             let length = source.withUnsafeBytes { source in
                 room.withUnsafeMutableBytes { room -> Int? in
                     var template = RawWriter(room)
-                    return split(source, range, classes, into: &template) ? template.count : nil
+                    return split(source, range, into: &template) ? template.count : nil
                 }
             }
             guard let length else { return nil }
@@ -102,47 +101,63 @@ private struct TextParts {
         guard templates.count * 4 <= ranges.count else { return nil }
     }
 
-    /// What a byte is to a template: 0 neither letter nor digit, 1 a letter, 3 a digit, 4 the hole.
-    private static let classes: [UInt8] = (0..<256).map { byte in
-        switch UInt8(byte) {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): 3
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): 1
-        case TextColumn.hole: 4
-        default: 0
-        }
-    }
-
     /// Splits one text; the template has at most as many bytes. False where it cannot be split.
     private mutating func split(
-        _ source: UnsafeRawBufferPointer, _ range: Range<Int>, _ classes: [UInt8],
-        into template: inout RawWriter
+        _ source: UnsafeRawBufferPointer, _ range: Range<Int>, into template: inout RawWriter
     ) -> Bool {
         let first = variables.count
-        var index = range.lowerBound
         // Where the part begins that the template has as it stands.
-        var literal = index
-        while index < range.upperBound {
-            let start = index
-            var seen: UInt8 = 0
-            while index < range.upperBound {
-                let kind = classes[Int(source[index])]
-                if kind & 1 == 0 {
-                    if kind == 4 { return false }
-                    break
-                }
-                seen |= kind
-                index += 1
-            }
-            if seen & 2 != 0 {
-                template.bytes(source, literal..<start)
-                template.byte(TextColumn.hole)
-                variables.append(start..<index)
-                literal = index
-            }
-            index += 1
+        var literal = range.lowerBound
+        while let digit = TextParts.digitOrHole(source, literal..<range.upperBound) {
+            if source[digit] == TextColumn.hole { return false }
+            var (start, end) = (digit, digit + 1)
+            while start > literal, TextParts.isWord(source[start - 1]) { start -= 1 }
+            while end < range.upperBound, TextParts.isWord(source[end]) { end += 1 }
+            template.bytes(source, literal..<start)
+            template.byte(TextColumn.hole)
+            variables.append(start..<end)
+            literal = end
         }
         if literal < range.upperBound { template.bytes(source, literal..<range.upperBound) }
         return variables.count - first <= TextColumn.variablesMax
+    }
+
+    /// A letter or a digit.
+    @inline(__always)
+    private static func isWord(_ byte: UInt8) -> Bool {
+        (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10
+    }
+
+    /// The first digit or hole in a part; nil where there is none. Eight bytes a step: what is found is marked in its highest
+    /// bit, and no sum of two bytes below 128 reaches the next one.
+    @inline(__always)
+    private static func digitOrHole(
+        _ source: UnsafeRawBufferPointer, _ range: Range<Int>
+    ) -> Int? {
+        let (ones, tops): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        var index = range.lowerBound
+        while index < range.upperBound {
+            var word: UInt64 = 0
+            if index + 8 <= source.count {
+                word = UInt64(
+                    littleEndian: source.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            } else {
+                for (place, byte) in source[index...].enumerated() {
+                    word |= UInt64(byte) << (8 * UInt64(place))
+                }
+            }
+            let low = word & ~tops
+            let digits = (low &+ ones &* 0x50) & ~(low &+ ones &* 0x46) & ~word
+            let others = word ^ (ones &* UInt64(TextColumn.hole))
+            let holes = ~(((others & ~tops) &+ ones &* 0x7F) | others)
+            let found = (digits | holes) & tops
+            if found != 0 {
+                let place = index + found.trailingZeroBitCount / 8
+                return place < range.upperBound ? place : nil
+            }
+            index += 8
+        }
+        return nil
     }
 
     func encode(_ source: [UInt8], _ writer: inout ByteWriter) {
@@ -182,6 +197,9 @@ private struct TextParts {
 struct DecodedTexts {
     private(set) var bytes: [UInt8] = []
     private(set) var ends: [Int] = []
+
+    /// No texts.
+    init() {}
 
     subscript(index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
 
@@ -263,15 +281,15 @@ struct DecodedTexts {
         let indexes = try DecodedTexts.indexes(&reader, count: count, below: templates.count, what)
         var rowCounts = [Int](repeating: 0, count: templates.count)
         for index in indexes { rowCounts[index] += 1 }
-        // By template, by slot: where its values begin in `values`, which has one for each row of the template.
+        // By template: its text between the holes, and where its values begin, of each slot one for each row of the template.
+        var literals: [[Range<Int>]] = []
         var firsts: [Int] = []
-        var slotCounts: [Int] = []
         var values: [Range<Int>] = []
         var total = 0
         for (template, rows) in zip(templates, rowCounts) {
             firsts.append(values.count)
-            let slots = source[template].count { $0 == TextColumn.hole }
-            slotCounts.append(slots)
+            literals.append(DecodedTexts.literals(source, template))
+            let slots = literals.last!.count - 1
             total += (template.count - slots) * rows
             guard rows > 0 else { continue }
             for _ in 0..<slots {
@@ -282,22 +300,36 @@ struct DecodedTexts {
             }
         }
         try budget.charge(total, reader, what)
-        bytes.reserveCapacity(total)
         var next = [Int](repeating: 0, count: templates.count)
-        for index in indexes {
-            var place = firsts[index] + next[index]
-            next[index] += 1
-            var literal = templates[index].lowerBound
-            if slotCounts[index] > 0 {
-                for at in templates[index] where source[at] == TextColumn.hole {
-                    bytes.append(contentsOf: source[literal..<at])
-                    bytes.append(contentsOf: source[values[place]])
-                    place += rowCounts[index]
-                    literal = at + 1
+        // With room for what the writer writes too much, and over again.
+        bytes = [UInt8](unsafeUninitializedCapacity: total + 16) { room, count in
+            var writer = RawWriter(UnsafeMutableRawBufferPointer(room))
+            source.withUnsafeBytes { source in
+                for index in indexes {
+                    var place = firsts[index] + next[index]
+                    next[index] += 1
+                    writer.bytes(source, literals[index][0])
+                    for literal in literals[index].dropFirst() {
+                        writer.bytes(source, values[place])
+                        writer.bytes(source, literal)
+                        place += rowCounts[index]
+                    }
+                    ends.append(writer.count)
                 }
             }
-            bytes.append(contentsOf: source[literal..<templates[index].upperBound])
-            ends.append(bytes.count)
+            count = writer.count
         }
+    }
+
+    /// The parts of a template between its holes: one more than these.
+    private static func literals(_ source: [UInt8], _ template: Range<Int>) -> [Range<Int>] {
+        var literals: [Range<Int>] = []
+        var start = template.lowerBound
+        for at in template where source[at] == TextColumn.hole {
+            literals.append(start..<at)
+            start = at + 1
+        }
+        literals.append(start..<template.upperBound)
+        return literals
     }
 }

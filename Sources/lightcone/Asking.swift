@@ -27,10 +27,36 @@ struct AskOptions: ParsableArguments {
     @Option(help: "At most so many events or lines.")
     var limit: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "How long an answer may take, such as 45s or 2m; then it ends, says how far it came, and the exit code is 3 (default: 30s of a collector's work, no limit for a folder).",
+            valueName: "time"))
+    var timeout: String?
+
+    private var timeoutSeconds: Int? { timeout.flatMap { QuestionParameters.seconds($0) } }
+
     mutating func validate() throws {
         if let limit, limit < 1 {
             throw ValidationError("--limit: expected a number from 1, found \(limit)")
         }
+        if let timeout, (timeoutSeconds ?? 0) < 1 {
+            throw ValidationError("--timeout: expected a time such as 45s or 2m, found \(timeout)")
+        }
+    }
+
+    /// Of a question to a folder, which begins now.
+    private var cancellation: Cancellation {
+        guard let seconds = timeoutSeconds else { return .never }
+        let end = ContinuousClock.now + .seconds(seconds)
+        return Cancellation { .now < end ? nil : .deadline(seconds: seconds) }
+    }
+
+    /// What all questions to a collector say.
+    private func common(_ parameters: QuestionParameters) -> QuestionParameters {
+        var parameters = parameters
+        if let execution { parameters["execution"] = [execution] }
+        if let timeoutSeconds { parameters["timeout"] = ["\(timeoutSeconds)s"] }
+        return parameters
     }
 
     private func place() throws -> String {
@@ -69,17 +95,14 @@ struct AskOptions: ParsableArguments {
     func text(_ verb: String, _ parameters: QuestionParameters) async throws -> String {
         let source = try place()
         if AskOptions.isURL(source) {
-            var parameters = parameters
-            if let execution { parameters["execution"] = [execution] }
-            let response = try await RemoteSource(url: source).open(verb, parameters, isJSON: true)
+            let response = try await RemoteSource(url: source).open(
+                verb, common(parameters), isJSON: true)
             return String(buffer: try await response.body.collect(upTo: 16 << 20))
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
-        let answer = try store.answering(Question.Options(execution: execution, isJSON: true))
-            .answer(try Question(verb, parameters))
-        var text = ""
-        try answer.write { text += $0 }
-        return text
+        var options = Question.Options(execution: execution, isJSON: true)
+        options.cancellation = cancellation
+        return try store.answering(options).answer(try Question(verb, parameters)).text()
     }
 
     /// Adds a whole segment to the source. Nothing changes where it has the segment already.
@@ -110,21 +133,22 @@ struct AskOptions: ParsableArguments {
     ) async throws {
         let source = try place()
         if AskOptions.isURL(source) {
-            var parameters = parameters
-            if let execution { parameters["execution"] = [execution] }
+            var parameters = common(parameters)
             if let limit { parameters["limit"] = [String(limit)] }
             return try await RemoteSource(url: source).ask(verb, parameters, isJSON: json)
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
-        let answer = try local(
-            store.answering(Question.Options(execution: execution, limit: limit, isJSON: json)))
+        var options = Question.Options(execution: execution, limit: limit, isJSON: json)
+        options.cancellation = cancellation
+        var answer = try local(store.answering(options))
         for note in answer.notes { Terminal.note(note) }
         var isEmpty = true
-        try answer.write { text in
-            isEmpty = false
+        while let text = try answer.next() {
+            isEmpty = isEmpty && text.isEmpty
             Terminal.write(text)
         }
         Terminal.flush()
+        if answer.stopped != nil { throw Ended(exit: .failure) }
         if !(answer.isYes ?? !isEmpty) { throw Ended(exit: .no) }
     }
 }
@@ -160,17 +184,22 @@ struct RemoteSource {
         }
         var isEmpty = true
         var text = TextPieces()
+        var end = StoppedLine(isJSON: isJSON)
         do {
             for try await piece in response.body {
                 isEmpty = isEmpty && piece.readableBytes == 0
-                Terminal.write(text.next(piece.readableBytesView))
+                let piece = text.next(piece.readableBytesView)
+                end.look(at: piece)
+                Terminal.write(piece)
             }
             Terminal.write(text.rest)
         } catch {
             throw CommandFailure(
-                "\(url): the answer breaks off: \(HTTPTransport.reason(error))")
+                "\(url): the answer breaks off: \(HTTPTransport.reason(error)) (where it took too long: give it more time with "
+                    + "--timeout, or ask for less)")
         }
         Terminal.flush()
+        if end.isThere { throw Ended(exit: .failure) }
         switch response.headers.first(name: "Lightcone-Answer") {
         case "yes": break
         case "no": throw Ended(exit: .no)

@@ -1,5 +1,6 @@
 import Archiving
 import ArgumentParser
+import Collector
 import Querying
 
 struct CatalogueCommand: ParsableCommand {
@@ -10,7 +11,7 @@ struct CatalogueCommand: ParsableCommand {
     struct Rebuild: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract:
-                "Makes the catalogue anew from the segments alone. The collector must be stopped.",
+                "Makes the catalogue and the order files anew from parts and segments. The collector must be stopped.",
             discussion: """
                 Example:
                   lightcone catalogue rebuild --data /var/lib/lightcone/data
@@ -26,6 +27,8 @@ struct CatalogueCommand: ParsableCommand {
             let problems = try archive.rebuild()
             for problem in problems { Terminal.note(problem) }
             let executions = try archive.executions()
+            let store = ArchiveStore(archive)
+            for execution in executions { try store.keepOrder(of: execution) }
             let processes = try executions.reduce(0) { $0 + (try archive.processes(of: $1).count) }
             Terminal.write(
                 "\(count(executions.count, "execution", "executions")), "

@@ -7,7 +7,8 @@ struct CollectorCommand: AsyncParsableCommand {
         abstract: "Receives segments from agents, keeps them, and answers questions over HTTP.",
         discussion: """
             The questions of this command line are at /v1/VERB, with the same words: /v1/order?a=web:3&b=db:2. /healthz tells \
-            that it lives, /readyz that it can store and answer, which it tries.
+            that it lives, /readyz that it can store and answer, which it tries. A question may work for 30 s, or as long as it asks \
+            for (&timeout=2m).
 
             Example:
               lightcone collector --data /var/lib/lightcone/data --listen 127.0.0.1:4780

@@ -62,6 +62,12 @@ struct ImportCommand: ParsableCommand {
     @Option(help: "The host of all events (default: as the log says, or the name of the process).")
     var host: String?
 
+    @Flag(
+        name: .customLong("keep-segments"),
+        help: "Leave what was read in segments, to be uploaded elsewhere, and make no part of them."
+    )
+    var keepsSegments = false
+
     @Flag(help: "One JSON object.")
     var json = false
 
@@ -100,7 +106,17 @@ struct ImportCommand: ParsableCommand {
                     settings: settings
                 ).run())
         }
+        if !keepsSegments { merge(archive) }
         try report(results, archive)
+    }
+
+    /// What was imported is here, and can be asked, whether or not there is room to put it in order.
+    private func merge(_ archive: Archive) {
+        do {
+            try archive.mergeAll()
+        } catch {
+            Terminal.note("it stays in segments, which can be asked too: \(error)")
+        }
     }
 
     private func report(_ results: [LogImport.Result], _ archive: Archive) throws {
@@ -167,10 +183,11 @@ struct ImportCommand: ParsableCommand {
         guard summary.events <= Self.countedEventsMax else { return summary }
         summary.isCounted = true
         let graph = try store.graph(of: name)
+        try store.keepOrder(of: name)
         let defects = try graph.defects(store)
         summary.processes = graph.history.processes.count { $0.count > 0 }
         summary.events = graph.history.countEvents()
-        summary.messageEdges = graph.edges.count
+        summary.messageEdges = try graph.edges().count
         summary.defects = defects.count { !$0.kind.isNote && $0.kind != .unmatchedLine }
         summary.notes = defects.count { $0.kind.isNote }
         summary.gaps = graph.history.allGaps().count

@@ -12,7 +12,7 @@ struct Lightcone: AsyncParsableCommand {
             In a distributed system there is no single timeline. Lightcone orders events by their vector clocks only, \
             answers exactly where the evidence suffices, and says “unknown, because …” where it does not.
 
-            Exit codes: 0 yes; 1 no, or nothing found; 2 misuse; 3 failure.
+            Exit codes: 0 yes; 1 no, or nothing found; 2 misuse; 3 failure, or an answer that ends early and says so.
 
             Example:
               lightcone import --into shop --format govector web.log api.log db.log
@@ -40,7 +40,7 @@ struct Lightcone: AsyncParsableCommand {
             CommandGroup(
                 name: "Looking after",
                 subcommands: [
-                    SegmentCommand.self, CatalogueCommand.self, DemoCommand.self,
+                    SegmentCommand.self, PartCommand.self, CatalogueCommand.self, DemoCommand.self,
                     DemoNodeCommand.self,
                 ]),
         ])

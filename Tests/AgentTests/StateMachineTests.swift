@@ -244,6 +244,61 @@ import Testing
     }
 }
 
+@Suite struct ShippingWaitTests {
+    private static func entry(isSealed: Bool = true) -> SegmentIndex.Entry {
+        SegmentIndex.Entry(
+            id: Identity128(high: 0, low: 1), path: "1", durableByteCount: 100, isSealed: isSealed,
+            acknowledged: 100)
+    }
+
+    @Test func itWaitsUntilTheFirstThingThatIsDue() {
+        var random = SeededGenerator(seed: 1)
+        var queue = ShippingQueue()
+        let (shipped, last) = (Self.entry(), Self.entry(isSealed: false))
+        #expect(queue.next([last], now: 5) == .wait(until: 5 + Limits.shipLookSeconds))
+        _ = queue.handle(.cannotDelete, of: shipped, now: 5, using: &random)
+        #expect(queue.next([shipped, last], now: 5) == .wait(until: 5 + Limits.retrySeconds))
+        #expect(
+            queue.next([shipped, last], now: 5 + Limits.retrySeconds) == .delete(shipped.id))
+        // Asked to stop while it cannot take a new identity: no longer than it may.
+        var other = ShippingQueue()
+        var waiting = last
+        waiting.acknowledged = 0
+        other.stop(now: 0)
+        let end = Double(Limits.drainSecondsMax)
+        _ = other.handle(.cannotRenew, of: waiting, now: end - 0.001, using: &random)
+        #expect(other.next([waiting], now: end - 0.001) == .wait(until: end))
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whatRangBeforeTheSleepOrInItEndsIt() async {
+        let alarm = Alarm()
+        alarm.ring()
+        await alarm.sleep(seconds: 3_600)
+        let sleeping = Task { await alarm.sleep(seconds: 3_600) }
+        alarm.ring()
+        await sleeping.value
+        let cancelled = Task { await alarm.sleep(seconds: 3_600) }
+        cancelled.cancel()
+        await cancelled.value
+        await alarm.sleep(seconds: 0)
+    }
+
+    /// What is made durable is shipped at once, however long the shipper meant to wait.
+    @Test(.timeLimit(.minutes(1))) func whatIsCommittedWakesTheShipper() async throws {
+        let folder = DataFolder()
+        var log = try SegmentLog.opened(folder.path) { _ in }
+        let grown = log.index.grown
+        for number in 1...3 as ClosedRange<UInt64> {
+            try log.commit(
+                EventBatch([SegmentLogTests.event(number)], of: SegmentLogTests.key),
+                [SegmentLogTests.checkpoint(number)], now: WallTime(nanoseconds: Int64(number)))
+            await grown.sleep(seconds: 3_600)
+        }
+        try log.seal()
+        await grown.sleep(seconds: 3_600)
+    }
+}
+
 @Suite struct FileIdentityTests {
     private static func known(
         _ number: UInt64, _ path: String = "/a.log", inode: UInt64, device: UInt64 = 1,

@@ -48,7 +48,8 @@ final class ArchiveFolder {
 
     static func places(_ archive: Archive, _ execution: String) throws -> [FramePlace] {
         try archive.segments(of: execution).flatMap {
-            archive.frames(agent: $0.agent, segment: $0.segment, from: 0, to: $0.byteCount)
+            archive.frames(
+                agent: $0.header.agent, segment: $0.header.segment, from: 0, to: $0.byteCount)
         }
     }
 

@@ -318,7 +318,8 @@ import Testing
         ["timeline"], ["show"],
         ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["view"], ["export"],
         ["segment", "inspect"],
-        ["segment", "verify"], ["catalogue", "rebuild"], ["demo"], ["record"],
+        ["segment", "verify"], ["part", "inspect"], ["part", "verify"], ["catalogue", "rebuild"],
+        ["demo"], ["record"],
     ]
 
     /// The parser wraps what is wider than the terminal, and a wrapped example is another command.

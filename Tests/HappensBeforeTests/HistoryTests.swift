@@ -284,7 +284,7 @@ import Testing
                 reached.formUnion(fresh)
             }
             for b in events {
-                let path = edges.path(from: a.id, to: b.id, in: history)
+                let path = edges.path(from: a.id, to: b.id, in: history) {}
                 #expect(path?.count == rounds[b.id], "seed \(seed): \(a.id) → \(b.id)")
                 var at = a.id
                 for step in path ?? [] {

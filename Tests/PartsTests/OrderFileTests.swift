@@ -164,7 +164,7 @@ import Testing
         for count in bytes.indices {
             try file.truncate(to: 0)
             try file.write(Array(bytes[..<count]), at: 0)
-            #expect(throws: PartsError.self) { try OrderFile(file) }
+            #expect(throws: PartError.self) { try OrderFile(file) }
         }
     }
 }

@@ -1,5 +1,6 @@
 import Causality
 import Foundation
+import SimulatedHistories
 import Testing
 
 @testable import Segments

@@ -1,4 +1,5 @@
 import Causality
+import SimulatedHistories
 import Testing
 
 @testable import Segments

@@ -21,8 +21,7 @@ extension Laws {
         var options = Question.Options(execution: history.execution)
         options.isJSON = true
         let question = try Question(verb, QuestionParameters(parameters.mapValues { [$0] }))
-        var text = ""
-        try Answering(evidence, options) { _ in graph }.answer(question).write { text += $0 }
+        let text = try Answering(evidence, options) { _ in graph }.answer(question).text()
         return try JSONDecoder().decode(Shown.self, from: Data(text.utf8))
     }
 

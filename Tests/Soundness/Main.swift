@@ -191,12 +191,13 @@ enum Main {
         }
     }
 
-    /// What a real archive, which gets the segments in another order and some of them twice, answers otherwise.
+    /// What a real archive, which gets the segments in another order and some of them twice, answers otherwise; or once it has
+    /// merged them.
     private static func archived(
         _ world: World, _ evidence: Evidence, _ random: inout SeededGenerator
     ) throws -> [String] {
         let archive = try Archive(world.folder + "/archive", .readWrite)
-        for bytes in world.segments.shuffled(using: &random) {
+        for bytes in try world.segments.shuffled(using: &random).map({ try sealed($0) }) {
             let id = try SegmentHeader(decoding: Array(bytes.prefix(SegmentHeader.byteCount)))
                 .segment
             try archive.append(bytes, to: id, at: 0)
@@ -209,6 +210,28 @@ enum Main {
                 }
             }
         }
+        let differences = try compared(world, evidence, archive).map { "before merging: \($0)" }
+        guard differences.isEmpty else { return differences }
+        try archive.mergeAll()
+        return try compared(world, evidence, archive).map { "after merging: \($0)" }
+    }
+
+    /// A segment with its footer: only what is sealed is merged. One whose end is torn stays as it is.
+    private static func sealed(_ bytes: [UInt8]) throws -> [UInt8] {
+        var scanner = SegmentScanner(BytesInMemory(bytes))
+        var writer: SegmentWriter?
+        while let item = try scanner.next() {
+            guard case .frame(let frame) = item else { return bytes }
+            if writer == nil { writer = scanner.header.map { SegmentWriter($0) } }
+            try writer?.take(frame)
+        }
+        guard !scanner.isSealed, var writer else { return bytes }
+        return bytes + writer.footer()
+    }
+
+    private static func compared(
+        _ world: World, _ evidence: Evidence, _ archive: Archive
+    ) throws -> [String] {
         let store = ArchiveStore(archive)
         return try evidence.executions().compactMap { execution in
             var options = Question.Options(execution: execution)
@@ -218,9 +241,8 @@ enum Main {
                 ? ["timeline", "gaps"] : ["timeline", "defects", "gaps"]
             {
                 let question = try Question(verb, QuestionParameters())
-                var (kept, lived) = ("", "")
-                try store.answering(options).answer(question).write { kept += $0 }
-                try Answering(evidence, options).answer(question).write { lived += $0 }
+                let kept = try store.answering(options).answer(question).text()
+                let lived = try Answering(evidence, options).answer(question).text()
                 if kept != lived { return "\(verb): the archive answers otherwise" }
             }
             return nil
@@ -266,8 +288,7 @@ enum Main {
                 var text = ""
                 do {
                     let answer = try Answering(evidence, options) { _ in graph }.answer(question)
-                    text = answer.notes.joined(separator: "\n")
-                    try answer.write { text += $0 }
+                    text = answer.notes.joined(separator: "\n") + (try answer.text())
                 } catch let error as QuestionError {
                     text = error.text
                 }

@@ -11,13 +11,18 @@ extern "C" {
 typedef struct cre2_pattern cre2_pattern;
 
 // Compiles `length` bytes. Returns NULL and writes a message of at most `error_capacity` bytes
-// (NUL-terminated) where the pattern is not valid or needs more than `memory_max` bytes.
+// (NUL-terminated) where the pattern is not valid. Where it compiles to more than `program_memory_max` holds,
+// which is found out before it has cost much, `too_large` is 1. Automata may take `memory_max` bytes.
 cre2_pattern *cre2_compile(
-    const char *pattern, size_t length, int latin1, int64_t memory_max, char *error, size_t error_capacity);
+    const char *pattern, size_t length, int latin1, int64_t program_memory_max, int64_t memory_max,
+    int *too_large, char *error, size_t error_capacity);
 void cre2_free(cre2_pattern *pattern);
 
 // Number of capturing groups, without the whole match.
 int cre2_group_count(const cre2_pattern *pattern);
+
+// Size of the compiled pattern: the work at one byte of text is at most proportional to it.
+int cre2_instruction_count(const cre2_pattern *pattern);
 
 // Name of group `index` (1...), or NULL where it has none. Lives as long as the pattern.
 const char *cre2_group_name(const cre2_pattern *pattern, int index);

@@ -1,0 +1,62 @@
+import Archiving
+import Logging
+import NIOPosix
+import ServiceLifecycle
+import Synchronization
+
+/// Merges what the archive has, beside everything else: on a thread of its own, so that nobody waits for it.
+struct MergingService: Service {
+    private let archive: Archive
+    private let logger: Logger
+
+    init(_ archive: Archive, logger: Logger) {
+        self.archive = archive
+        self.logger = logger
+    }
+
+    /// What is handed from step to step.
+    private final class State: Sendable {
+        let schedule = Mutex(MergeSchedule())
+        let isStopped = Atomic(false)
+    }
+
+    /// Merges until the collector is asked to stop; a merge that is under way then is given up, which loses nothing.
+    func run() async throws {
+        try await cancelWhenGracefulShutdown { try await merge() }
+    }
+
+    private func merge() async throws {
+        let state = State()
+        let thread = NIOThreadPool(numberOfThreads: 1)
+        thread.start()
+        let start = ContinuousClock.now
+        await withTaskCancellationHandler {
+            while !Task.isCancelled {
+                let now = Int((ContinuousClock.now - start).components.seconds)
+                let seconds = await step(state, now, thread)
+                guard seconds > 0 else { continue }
+                try? await Task.sleep(for: .seconds(seconds))
+            }
+        } onCancel: {
+            state.isStopped.store(true, ordering: .relaxed)
+        }
+        try await thread.shutdownGracefully()
+    }
+
+    /// Seconds until there may be more to do.
+    private func step(_ state: State, _ now: Int, _ thread: NIOThreadPool) async -> Int {
+        do {
+            return try await thread.runIfActive { [archive] in
+                try archive.removeReplaced(now: now)
+                var schedule = state.schedule.withLock { $0 }
+                defer { state.schedule.withLock { $0 = schedule } }
+                return try archive.merge(&schedule, now: now) {
+                    state.isStopped.load(ordering: .relaxed)
+                }
+            }
+        } catch {
+            logger.error("cannot merge", metadata: ["error": "\(error)"])
+            return Limits.mergeRetrySeconds
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import Causality
+import Disks
+import Segments
+
+/// Merges parts into one: run by run, in memory that does not depend on their sizes. Blocks that are at least half full are
+/// copied byte for byte; smaller ones that follow on one another are put together.
+struct PartMerger {
+    private let parts: [PartFile]
+    private var next: [Int]
+    /// False where small blocks were packed in haste: then none is copied as it is.
+    private let copiesSmall: Bool
+
+    init(_ parts: [PartFile], copiesSmall: Bool) {
+        self.parts = parts
+        self.copiesSmall = copiesSmall
+        next = Array(repeating: 0, count: parts.count)
+    }
+
+    /// A block of one of the parts.
+    private struct Place {
+        var part: Int
+        var entry: BlockEntry
+    }
+
+    /// Writes all runs and their blocks.
+    mutating func writeRuns(
+        to writer: inout PartWriter, _ isStopped: () -> Bool
+    ) throws(PartError) {
+        while true {
+            if isStopped() { throw .stopped }
+            let runs = try nextRuns()
+            guard let first = runs.first else { return }
+            try writer.begin(RunPlace(first.run.key))
+            var blocks: [Place] = []
+            for (part, run) in runs {
+                for index in run.blocks {
+                    blocks.append(Place(part: part, entry: try parts[part].block(index)))
+                }
+            }
+            blocks.sort { a, b in
+                (a.entry.first, a.entry.last, a.part, a.entry.offset)
+                    < (b.entry.first, b.entry.last, b.part, b.entry.offset)
+            }
+            try write(blocks, of: first.run.key, to: &writer)
+            try writer.endRun(
+                last: runs.map(\.run.last).max()!, taken: runs.reduce(0) { $0 + $1.run.taken })
+        }
+    }
+
+    /// Writes what is kept of the segments.
+    func writeSegments(to writer: inout PartWriter) throws(PartError) {
+        for part in parts {
+            for index in 0..<part.footer.segmentCount {
+                let entry = try part.segmentEntry(index)
+                try writer.addRecord(
+                    try part.segmentRecord(entry), of: entry.segment, agent: entry.agent)
+            }
+        }
+    }
+
+    /// The next run of all, and which parts have it.
+    private mutating func nextRuns() throws(PartError) -> [(part: Int, run: PartRun)] {
+        var found: [(part: Int, run: PartRun)] = []
+        for (part, index) in next.enumerated() where index < parts[part].footer.runCount {
+            let run = try parts[part].run(index)
+            if let least = found.first {
+                let (a, b) = (RunPlace(run.key), RunPlace(least.run.key))
+                if RunPlace.isBefore(b, a) { continue }
+                if RunPlace.isBefore(a, b) { found.removeAll() }
+            }
+            found.append((part, run))
+        }
+        for (part, _) in found { next[part] += 1 }
+        return found
+    }
+
+    private func write(
+        _ blocks: [Place], of key: ProcessKey, to writer: inout PartWriter
+    ) throws(PartError) {
+        var start = 0
+        while start < blocks.count {
+            var end = start
+            while end < blocks.count, blocks[end].entry.rowCount < Limits.blockRowsKept { end += 1 }
+            switch end - start {
+            case 0:
+                try copy(blocks[start], to: &writer)
+                end += 1
+            case 1 where copiesSmall: try copy(blocks[start], to: &writer)
+            default: try join(blocks[start..<end], of: key, to: &writer)
+            }
+            start = end
+        }
+    }
+
+    /// Copies a block, having checked it.
+    private func copy(_ place: Place, to writer: inout PartWriter) throws(PartError) {
+        let part = parts[place.part]
+        let block = try part.read(place.entry, .all)
+        try part.decode(block) { block throws(FormatError) in try block.check() }
+        try writer.append(place.entry, block.bytes, filter: try part.filterBytes(place.entry))
+    }
+
+    /// Puts small blocks together.
+    private func join(
+        _ blocks: ArraySlice<Place>, of key: ProcessKey, to writer: inout PartWriter
+    ) throws(PartError) {
+        var assembler = BlockAssembler(key)
+        var full: [EncodedBlock] = []
+        let emit = { (batch: EventBatch, sources: BlockSources) in
+            full.append(EncodedBlock(batch, sources, .thorough))
+        }
+        for place in blocks {
+            let part = parts[place.part]
+            let block = try part.read(place.entry, .all)
+            let batch = try part.decode(block) { block throws(FormatError) in try block.batch() }
+            let sources = try part.decode(block) { block throws(FormatError) in
+                try block.sources()
+            }
+            for owner in sources.owners {
+                try assembler.append(RowStretch(owner, sources.repeats), of: batch, emit)
+            }
+            for block in full { try writer.append(block) }
+            full.removeAll()
+        }
+        try assembler.end(emit)
+        for block in full { try writer.append(block) }
+    }
+}
+
+extension RowStretch {
+    /// The rows of a source, of the block's batch, and those of the block's repeats that are of them.
+    init(_ source: BlockSource, _ repeats: [BlockSource]) {
+        let start: Start =
+            switch source.start {
+            case .whole: .whole
+            case .completed(let before, let changes): .completed(after: before, changes)
+            case .unknown(let before): .goesOn(after: before)
+            }
+        self.init(
+            rows: source.rows, segment: source.segment, ordinal: source.ordinal, start: start,
+            continuesFrame: source.continuesFrame,
+            repeats: repeats.filter { source.rows.contains($0.rows.lowerBound) }.map {
+                Repeat(
+                    rows: $0.rows, segment: $0.segment, ordinal: $0.ordinal,
+                    continuesFrame: $0.continuesFrame)
+            })
+    }
+}

@@ -1,0 +1,115 @@
+import Causality
+
+/// A column of rows. Frames have them one after another in two sections, parts each by itself; both are written and read
+/// here only (FrameOrder.swift, FrameContent.swift). The numbers are on disk: never renumbered.
+package enum RowColumn: UInt8, Sendable, CaseIterable {
+    /// Whose events they are, whom they refer to, and what those are called.
+    case tables = 0
+    /// Numbers, and which clocks are whole.
+    case sequences = 1
+    /// Kinds, stamps, losses, and which rows have a time.
+    case kinds = 2
+    case times = 3
+    case changes = 4
+    /// Causes with their evidence, and rulings.
+    case causes = 5
+    case levels = 6
+    case names = 7
+    case texts = 8
+    case attributes = 9
+
+    /// What ordering needs, in the order in which it is read: each needs those before it.
+    package static let order: [RowColumn] = [
+        .tables, .sequences, .kinds, .times, .changes, .causes,
+    ]
+    /// What events say.
+    package static let content: [RowColumn] = [.names, .levels, .texts, .attributes]
+}
+
+/// The rows of a batch, as columns.
+package struct RowColumns {
+    private let batch: EventBatch
+    private let rows: FrameRows
+
+    /// All rows of a batch. O(rows + changes).
+    package init(_ batch: EventBatch) {
+        self.batch = batch
+        rows = FrameRows(
+            batch, 0..<batch.count, after: [UInt64](repeating: 0, count: batch.processes.count))
+    }
+
+    /// One column. O(what it holds), for causes O(what changes hold) too.
+    package func encoded(_ column: RowColumn) -> [UInt8] {
+        var writer = ByteWriter()
+        if RowColumn.order.contains(column) {
+            FrameOrder.encode(batch, rows, column, &writer)
+        } else {
+            FrameContent.encode(batch, rows, column, &writer)
+        }
+        return writer.bytes
+    }
+}
+
+extension EventBatch {
+    /// The batch that columns say: rows by process. O(what they hold), within the budget.
+    ///
+    /// - Parameters:
+    ///   - columns: Those of the order; with those of the content too, where that is wanted.
+    ///   - rowCount: What their header claims, checked against a limit.
+    ///   - processCount: The same.
+    package init(
+        columns: [RowColumn: [UInt8]], rowCount: Int, processCount: Int, hasContent: Bool,
+        _ budget: inout Budget
+    ) throws(FormatError) {
+        let order = try DecodedOrder(
+            columns: columns, rowCount: rowCount, processCount: processCount, &budget)
+        let content =
+            hasContent
+            ? try DecodedContent(columns: columns, rowCount: rowCount, &budget) : nil
+        self.init(order, content)
+    }
+}
+
+extension ProcessKey {
+    /// The process by itself, as a frame has it.
+    package func encoded() -> [UInt8] {
+        var writer = ByteWriter()
+        FrameOrder.processes([self], &writer)
+        return writer.bytes
+    }
+
+    /// What `encoded` gives.
+    package init(decoding bytes: [UInt8]) throws(FormatError) {
+        var reader = ByteReader(bytes)
+        var budget = Budget()
+        self = try DecodedOrder.processes(&reader, 1, &budget)[0]
+        try reader.expectEnd("process")
+    }
+}
+
+extension ByteWriter {
+    /// Whom a clock or a cause refers to: 0 u8, run key u64 | 1 u8, name, incarnation.
+    package mutating func reference(_ reference: ProcessReference) {
+        switch reference {
+        case .run(let run):
+            byte(0)
+            fixed64(run.bits)
+        case .named(let process):
+            byte(1)
+            string(process.name)
+            varint(UInt64(process.incarnation))
+        }
+    }
+}
+
+extension ByteReader {
+    /// What `ByteWriter.reference` writes.
+    package mutating func reference(_ what: String) throws(FormatError) -> ProcessReference {
+        let type = try byte(what)
+        switch type {
+        case 0: return .run(RunKey(bits: try fixed64(what)))
+        case 1: return .named(try processID(what))
+        default: throw malformed("\(what): expected a type of 0 or 1, found \(type)")
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import Causality
+import Disks
+import Foundation
+import Glibc
+import HappensBefore
+import Parts
+import Segments
+import Testing
+
+@testable import Archiving
+
+/// What follows is kept for as long as it tells of all that is here, and nothing else is believed.
+@Suite struct OrderTests {
+    private let folder = ArchiveFolder()
+
+    private func history(_ archive: Archive, _ execution: String) throws -> History {
+        var history = History(execution: execution)
+        for (id, place) in try ArchiveTests.places(archive, execution).enumerated() {
+            let frame = HistoryFrame(
+                id: id, source: place.segment, batch: try archive.read(place).causality())
+            _ = history.append(frame)
+        }
+        history.finish()
+        return history
+    }
+
+    private func orderFiles() throws -> [String] {
+        try RealDisk().names(folder.path + "/order")
+    }
+
+    /// An archive with a segment but for its end, which comes later.
+    private func archive(
+        _ name: String
+    ) throws -> (archive: Archive, id: Identity128, rest: [UInt8], end: Int) {
+        let archive = try Archive(folder.path, .readWrite)
+        let (id, pieces) = ArchiveTests.pieces(name)
+        let end = try archive.append(Array(pieces[..<2].joined()), to: id, at: 0).end
+        return (archive, id, Array(pieces[2...].joined()), end)
+    }
+
+    @Test func whatFollowsIsKeptUntilMoreArrives() throws {
+        let (archive, id, rest, end) = try archive("a")
+        let execution = "run a"
+        #expect(try archive.currentOrder(of: execution) == nil)
+        let taken = try archive.taken(of: execution)
+        #expect(taken == 40)
+        try archive.keep(orderOf: try history(archive, execution), taken: taken)
+        let name = try #require(try archive.currentOrder(of: execution))
+        let file = try #require(archive.openOrder(name))
+        #expect(file.execution == execution && file.eventCount == 40)
+        // Of another execution nothing is said.
+        #expect(try archive.currentOrder(of: "run b") == nil)
+
+        try archive.append(rest, to: id, at: end)
+        #expect(try archive.currentOrder(of: execution) == nil)
+        try archive.keep(
+            orderOf: try history(archive, execution), taken: try archive.taken(of: execution))
+        let next = try #require(try archive.currentOrder(of: execution))
+        #expect(archive.openOrder(next)?.eventCount == 120)
+        // One file, and not the one before.
+        #expect(try orderFiles() == ["\(next).lcorder"])
+        #expect(archive.openOrder(name) == nil)
+    }
+
+    @Test func whatIsOutOfDateIsNotKept() throws {
+        let (archive, id, rest, end) = try archive("a")
+        let taken = try archive.taken(of: "run a")
+        let old = try history(archive, "run a")
+        // More arrives while it is being found out.
+        try archive.append(rest, to: id, at: end)
+        try archive.keep(orderOf: old, taken: taken)
+        #expect(try archive.currentOrder(of: "run a") == nil)
+        #expect(try orderFiles().isEmpty)
+    }
+
+    @Test func filesThatNobodyNamesAreRemoved() throws {
+        do {
+            let (archive, _, _, _) = try archive("a")
+            try archive.keep(
+                orderOf: try history(archive, "run a"), taken: try archive.taken(of: "run a"))
+            // Whoever is killed between the file and its entry leaves this.
+            let stray = Identity128(naming: Array("stray".utf8))
+            try Data("LCORDER1".utf8).write(
+                to: URL(fileURLWithPath: "\(folder.path)/order/\(stray).lcorder"))
+            #expect(try orderFiles().count == 2)
+        }
+        let archive = try Archive(folder.path, .readWrite)
+        _ = try archive.recover()
+        let name = try #require(try archive.currentOrder(of: "run a"))
+        #expect(try orderFiles() == ["\(name).lcorder"])
+        try archive.rebuild()
+        #expect(try orderFiles().isEmpty)
+        #expect(try archive.currentOrder(of: "run a") == nil)
+    }
+
+    @Test func aFileThatIsNoneIsNotOpened() throws {
+        let (archive, _, _, _) = try archive("a")
+        try archive.keep(
+            orderOf: try history(archive, "run a"), taken: try archive.taken(of: "run a"))
+        let name = try #require(try archive.currentOrder(of: "run a"))
+        let path = "\(folder.path)/order/\(name).lcorder"
+        try Data("nothing".utf8).write(to: URL(fileURLWithPath: path))
+        #expect(archive.openOrder(name) == nil)
+        try RealDisk().remove(file: path)
+        #expect(archive.openOrder(name) == nil)
+        // What is asked of the events again is written again.
+        try archive.keep(
+            orderOf: try history(archive, "run a"), taken: try archive.taken(of: "run a"))
+        #expect(archive.openOrder(name) != nil)
+    }
+
+    /// Whichever call of the disk fails, the answer is an error, and nothing is left behind that anybody would believe.
+    @Test func aDiskThatFailsKeepsWhatThereWas() throws {
+        try RealDisk().make(folder: folder.path)
+        let disk = SimulatedDisk()
+        try disk.make(folder: folder.path)
+        let archive = try Archive(folder.path, .readWrite, disk: disk)
+        let (id, pieces) = ArchiveTests.pieces("a")
+        try archive.append(Array(pieces.joined()), to: id, at: 0)
+        let taken = try archive.taken(of: "run a")
+        let history = try history(archive, "run a")
+        var failures = 0
+        while try archive.currentOrder(of: "run a") == nil {
+            failures += 1
+            try #require(failures < 100)
+            disk.fail(call: disk.counts.calls + failures, with: ENOSPC)
+            do {
+                try archive.keep(orderOf: history, taken: taken)
+            } catch {
+                #expect(try disk.names(folder.path + "/order").isEmpty, "call \(failures)")
+            }
+            disk.stopFailing()
+        }
+        #expect(failures > 5)
+        let name = try #require(try archive.currentOrder(of: "run a"))
+        #expect(archive.openOrder(name)?.eventCount == 120)
+    }
+}

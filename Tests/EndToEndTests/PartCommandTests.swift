@@ -1,0 +1,50 @@
+import Foundation
+import Testing
+
+/// Imports end in parts, which can be looked into and checked.
+@Suite struct PartCommandTests {
+    private static func part(_ source: String) throws -> String {
+        let names = try FileManager.default.contentsOfDirectory(atPath: source + "/parts")
+        return source + "/parts/" + (try #require(names.first))
+    }
+
+    @Test func anImportIsOnePartThatIsIntact() throws {
+        let folder = try TemporaryFolder()
+        let source = folder.path + "/source"
+        let log = try folder.write("a.log", JourneyTests.lines("a", 1...9_000))
+        _ = try Program.lightcone("import", "--into", source, "--format", "govector", log)
+        let part = try Self.part(source)
+        #expect(try JourneyTests.segments(source + "/segments") == [])
+        let verified = try Program.lightcone("part", "verify", part, "--json")
+        let line = try #require(verified.objects.first)
+        #expect(line["intact"] as? Bool == true && line["events"] as? Int == 9_000)
+        let lines = try Program.lightcone("part", "inspect", part, "--json").objects
+        let runs = lines.filter { $0["process"] != nil }
+        #expect(runs.map { $0["last"] as? Int } == [9_000])
+        #expect(lines.contains { $0["column"] as? String == "texts" })
+        #expect(lines.compactMap { $0["segment"] }.count == 1)
+        // The same import again adds nothing: the catalogue still knows the segment.
+        let again = try Program.lightcone(
+            "import", "--into", source, "--format", "govector", log, "--json")
+        let file = try #require((again.object["files"] as? [[String: Any]])?.first)
+        #expect(file["added"] as? Bool == false)
+    }
+
+    @Test func damageIsNamedAndTheRestIsRead() throws {
+        let folder = try TemporaryFolder()
+        let source = folder.path + "/source"
+        let log = try folder.write("a.log", JourneyTests.lines("a", 1...9_000))
+        _ = try Program.lightcone("import", "--into", source, "--format", "govector", log)
+        let part = try Self.part(source)
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: part))
+        // In the header of the first block.
+        bytes[100] ^= 1
+        try bytes.write(to: URL(fileURLWithPath: part))
+        let verified = try Program.lightcone(["part", "verify", part])
+        #expect(verified.status == 1)
+        #expect(verified.output.contains("the checksum is wrong: expected"))
+        let defects = try Program.lightcone(["defects", "--source", source])
+        #expect(defects.output.contains("events that were taken cannot be read"))
+        #expect(try Program.lightcone("show", "a:9000", "--source", source).output.contains("9000"))
+    }
+}
