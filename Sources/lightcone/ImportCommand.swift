@@ -63,10 +63,12 @@ struct ImportCommand: ParsableCommand {
     var host: String?
 
     @Flag(
-        name: .customLong("keep-segments"),
-        help: "Leave what was read in segments, to be uploaded elsewhere, and make no part of them."
-    )
-    var keepsSegments = false
+        name: .customLong("parts"),
+        help: """
+            Make a part of all that is here: its events lie sorted by process, found by number, time and word. Takes longer than \
+            the import itself.
+            """)
+    var makesParts = false
 
     @Flag(help: "One JSON object.")
     var json = false
@@ -106,7 +108,7 @@ struct ImportCommand: ParsableCommand {
                     settings: settings
                 ).run())
         }
-        if !keepsSegments { merge(archive) }
+        if makesParts { merge(archive) }
         try report(results, archive)
     }
 

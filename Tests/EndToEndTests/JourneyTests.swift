@@ -357,7 +357,7 @@ import Testing
     private func segment(_ folder: TemporaryFolder) throws -> (id: String, bytes: [UInt8]) {
         let log = try folder.write("a.log", JourneyTests.lines("a", 1...50))
         _ = try Program.lightcone(
-            "import", "--into", folder.path + "/source", "--keep-segments", "--format", "govector",
+            "import", "--into", folder.path + "/source", "--format", "govector",
             log)
         let path = try #require(JourneyTests.segments(folder.path + "/source/segments").first)
         let id = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
@@ -496,7 +496,7 @@ import Testing
         for (name, range) in [("1", 1...20), ("2", 21...40), ("3", 41...60)] {
             let log = try folder.write("\(name).log", JourneyTests.lines("a", range))
             _ = try Program.lightcone(
-                "import", "--into", folder.path + "/source", "--keep-segments", "--format",
+                "import", "--into", folder.path + "/source", "--format",
                 "govector",
                 log)
         }

@@ -12,7 +12,8 @@ import Testing
         let folder = try TemporaryFolder()
         let source = folder.path + "/source"
         let log = try folder.write("a.log", JourneyTests.lines("a", 1...9_000))
-        _ = try Program.lightcone("import", "--into", source, "--format", "govector", log)
+        _ = try Program.lightcone(
+            "import", "--into", source, "--parts", "--format", "govector", log)
         let part = try Self.part(source)
         #expect(try JourneyTests.segments(source + "/segments") == [])
         let verified = try Program.lightcone("part", "verify", part, "--json")
@@ -25,7 +26,7 @@ import Testing
         #expect(lines.compactMap { $0["segment"] }.count == 1)
         // The same import again adds nothing: the catalogue still knows the segment.
         let again = try Program.lightcone(
-            "import", "--into", source, "--format", "govector", log, "--json")
+            "import", "--into", source, "--parts", "--format", "govector", log, "--json")
         let file = try #require((again.object["files"] as? [[String: Any]])?.first)
         #expect(file["added"] as? Bool == false)
     }
@@ -34,7 +35,8 @@ import Testing
         let folder = try TemporaryFolder()
         let source = folder.path + "/source"
         let log = try folder.write("a.log", JourneyTests.lines("a", 1...9_000))
-        _ = try Program.lightcone("import", "--into", source, "--format", "govector", log)
+        _ = try Program.lightcone(
+            "import", "--into", source, "--parts", "--format", "govector", log)
         let part = try Self.part(source)
         var bytes = try Data(contentsOf: URL(fileURLWithPath: part))
         // In the header of the first block.
