@@ -185,8 +185,17 @@ extension ByteReader {
         return value
     }
 
+    /// The number of one of `processCount` processes, of which there may be none.
+    mutating func process(of processCount: Int, _ what: String) throws(FormatError) -> Int {
+        let process = try count(processCount, what)
+        guard process < processCount else {
+            throw malformed("\(what): expected below \(processCount), found \(process)")
+        }
+        return process
+    }
+
     mutating func event(_ processCount: Int) throws(FormatError) -> EventKey {
-        let process = try count(processCount - 1, "process")
+        let process = try process(of: processCount, "process")
         return EventKey(process: process, sequence: try sequence("event"))
     }
 

@@ -32,7 +32,7 @@ struct Footer: Sendable {
             namePages.append((try reader.fixed64("hash"), try reader.place()))
         }
         for _ in 0..<(try reader.count(reader.remaining, "unlinked")) {
-            unlinked.append(try reader.count(processCount - 1, "unlinked"))
+            unlinked.append(try reader.process(of: processCount, "unlinked"))
         }
         for _ in 0..<(try reader.count(reader.remaining / 2, "ruled out")) {
             ruledOut.append(try reader.event(processCount))
@@ -89,7 +89,7 @@ extension ProcessPage.Line {
         if form.contains(.isStandIn) { facts.standIn = try reader.standIn() }
         facts.isUnlinked = form.contains(.isUnlinked)
         for _ in 0..<(try reader.count(reader.remaining, "stand-ins")) {
-            facts.standIns.append(try reader.count(footer.processCount - 1, "stand-in"))
+            facts.standIns.append(try reader.process(of: footer.processCount, "stand-in"))
         }
         sequences = SequenceRuns(try reader.ranges(countMax: footer.eventCount, "numbers"))
         facts.count = sequences.count

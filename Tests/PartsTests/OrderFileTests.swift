@@ -156,6 +156,16 @@ import Testing
         #expect(found > bytes.count * 9 / 10)
     }
 
+    /// Behind a checksum that is right: somebody made it so.
+    @Test(arguments: [[0, 0, 0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 0, 1, 0, 1]] as [[UInt8]])
+    func processesThatThereAreNotAreRefused(counts: [UInt8]) {
+        var writer = ByteWriter()
+        writer.string("main")
+        writer.bytes(counts)
+        var reader = ByteReader(writer.bytes)
+        #expect(throws: FormatError.self) { try Footer(&reader) }
+    }
+
     @Test func everyCutIsNamed() throws {
         let history = Self.history(seed: 5, processes: 3, events: 60)
         let written = try Self.write(history)
