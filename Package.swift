@@ -198,7 +198,8 @@ let package = Package(
         .executableTarget(
             name: "Soundness",
             dependencies: [
-                "Agent", "Archiving", "Causality", "Collector", "Disks", "HappensBefore",
+                "Agent", "Archiving", "Causality", "Collector", "Disks", "Exporting",
+                "HappensBefore",
                 "LogFormats",
                 "Journals", "Parts", "Querying", "Recording", "Segments", "SimulatedHistories",
                 .product(name: "Logging", package: "swift-log"),
@@ -226,7 +227,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "QueryingTests",
-            dependencies: ["Causality", "Exporting", "HappensBefore", "Matching", "Querying"],
+            dependencies: [
+                "Causality", "Exporting", "HappensBefore", "Matching", "Querying",
+                "SimulatedHistories",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "CollectorTests",

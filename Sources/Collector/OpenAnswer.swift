@@ -1,3 +1,4 @@
+import Exporting
 import NIOCore
 import Querying
 import Synchronization
@@ -21,12 +22,13 @@ final class OpenAnswer: Sendable {
     }
 
     private let run: QuestionRun
-    private let open: @Sendable () throws -> (Answer, mediaType: String)
-    private let answer = Mutex<Answer?>(nil)
+    private let open: @Sendable () throws -> (WrittenAnswer, mediaType: String)
+    private let answer = Mutex<WrittenAnswer?>(nil)
 
     /// `open` is called with the first piece.
     init(
-        _ run: QuestionRun, _ open: @escaping @Sendable () throws -> (Answer, mediaType: String)
+        _ run: QuestionRun,
+        _ open: @escaping @Sendable () throws -> (WrittenAnswer, mediaType: String)
     ) {
         self.run = run
         self.open = open
@@ -60,7 +62,7 @@ final class OpenAnswer: Sendable {
         _ = answer.withLockIfAvailable { $0?.release() }
     }
 
-    private static func piece(_ answer: inout Answer) throws -> Piece {
+    private static func piece(_ answer: inout WrittenAnswer) throws -> Piece {
         let began = ContinuousClock.now
         var bytes = ByteBuffer()
         while bytes.readableBytes < Limits.pieceBytes,

@@ -1,3 +1,4 @@
+import Exporting
 import HTTPTypes
 import Hummingbird
 import Querying

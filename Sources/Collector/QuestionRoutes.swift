@@ -49,18 +49,20 @@ struct QuestionRoutes: Sendable {
     func add(to router: Router<CollectorContext>) {
         for verb in Question.verbs {
             router.get("/v1/\(verb)") { request, context in
-                try await respond(request, context) { [store] parameters, options in
+                try await respond(request, context) { [store] parameters, options, form in
                     var options = options
                     if options.limit == nil { options.imposedLimit = Limits.answerEventsMax }
                     let question = try Question(verb, parameters)
                     let type: MediaType =
-                        options.isJSON ? (question.isList ? .lines : .json) : .text
-                    return (try store.answering(options).answer(question), type.rawValue)
+                        form == .json ? (question.isList ? .lines : .json) : .text
+                    return (
+                        try store.answering(options).written(question, as: form), type.rawValue
+                    )
                 }
             }
         }
         router.get("/v1/export") { request, context in
-            try await respond(request, context) { [store] parameters, options in
+            try await respond(request, context) { [store] parameters, options, _ in
                 let question = try ExportQuestion(parameters)
                 let type = Self.mediaType(question.format)
                 return (try store.answering(options).export(question), type.rawValue)
@@ -90,8 +92,8 @@ struct QuestionRoutes: Sendable {
     private func respond(
         _ request: Request, _ context: CollectorContext,
         _ answer:
-            @escaping @Sendable (QuestionParameters, Question.Options) throws
-            -> (Answer, mediaType: String)
+            @escaping @Sendable (QuestionParameters, Question.Options, AnswerForm) throws
+            -> (WrittenAnswer, mediaType: String)
     ) async throws -> Response {
         let parameters = FormQuery.parameters(request.uri.query ?? "")
         let asker = connections[context.channel]
@@ -100,11 +102,12 @@ struct QuestionRoutes: Sendable {
                 ?? Limits.timeoutSeconds,
             asker: asker, stopping: stopping, turns: turns)
         var options = Question.Options(
-            execution: try parameters.one("execution"), limit: try parameters.limit(),
-            isJSON: request.headers[.accept]?.contains("text/plain") != true)
+            execution: try parameters.one("execution"), limit: try parameters.limit())
+        let form: AnswerForm =
+            request.headers[.accept]?.contains("text/plain") == true ? .text : .json
         options.bytesMax = Limits.answerBytesReadMax
         options.cancellation = run.cancellation
-        let open = OpenAnswer(run) { [options] in try answer(parameters, options) }
+        let open = OpenAnswer(run) { [options] in try answer(parameters, options, form) }
         let beginning = try await begin(open, asker)
         var headers: HTTPFields = [.contentType: beginning.mediaType, .cacheControl: "no-store"]
         headers[.lightconeAnswer] = beginning.isYes.map { $0 ? "yes" : "no" } ?? "text"

@@ -34,17 +34,21 @@ enum MessagesWritten {
     case none, betweenEvents, alsoOfGhosts
 }
 
-/// A part of a graph: its events, before a selection takes from them.
-struct ExportedGraph {
-    let graph: ExecutionGraph
-    let slice: Slice
-    let selection: Selection
+/// A part of a graph, before a selection takes from it.
+struct ExportedGraph: Sendable {
+    let execution: String
+    let isComplete: Bool
+    /// Those that have events in it, in listing order.
+    let processes: [ProcessFacts]
+    /// What all processes are called that are here or cited.
+    let names: [ProcessID]
 
-    var history: History { graph.history }
-
-    /// The processes of the slice that have events in it.
-    var processes: [ProcessHistory] {
-        zip(history.processes, slice.ranges).filter {
+    init(_ slice: Slice, _ selection: Selection, _ index: some CausalIndex) throws {
+        execution = index.execution
+        isComplete = slice.isComplete
+        let all = try (0..<index.processCount).map { try index.facts(of: $0) }
+        names = all.map(\.id)
+        processes = zip(all, slice.ranges).filter {
             !$0.1.isEmpty && selection.mayHold(process: $0.0.id, host: $0.0.host)
         }
         .map(\.0).sorted { listingOrder($0.id, $1.id) }
@@ -53,29 +57,28 @@ struct ExportedGraph {
 
 /// Drives a format, a step at a time. Throws where an event cannot be read, or the export is stopped: a file with holes that
 /// it does not tell of is none.
-struct ExportText<Store: HistoryStore>: TextSource {
+struct ExportText<Execution: IndexedExecution>: TextSource {
     private enum Stage {
         case beginning, events, messages, ghostMessages, ending, over
     }
 
     private var format: any GraphFormat
     private let graph: ExportedGraph
-    private let edges: MessageEdges
     private let cancellation: Cancellation
-    private var cursor: EventCursor<Store>
-    private var messages: MessageEdges.Listing
-    private var taken = TakenEvents()
+    private var events: any EventSequence
+    private var messages: MessageListing<Execution>
+    private var taken: TakenEvents<Execution.Index>
     private var stage = Stage.beginning
 
     init(
-        _ format: any GraphFormat, _ graph: ExportedGraph, _ cursor: EventCursor<Store>,
-        _ edges: MessageEdges, _ cancellation: Cancellation
-    ) {
+        _ format: any GraphFormat, _ graph: ExportedGraph, _ events: any EventSequence,
+        of execution: Execution, _ cancellation: Cancellation
+    ) throws {
         self.format = format
         self.graph = graph
-        self.cursor = cursor
-        self.edges = edges
-        messages = edges.listing(in: graph.history)
+        self.events = events
+        messages = try MessageListing(execution, cancellation)
+        taken = TakenEvents(execution.index)
         self.cancellation = cancellation
     }
 
@@ -87,18 +90,18 @@ struct ExportText<Store: HistoryStore>: TextSource {
         case .events: return try nextEvent()
         case .messages:
             try cancellation.check()
-            guard let edge = messages.next() else { return endMessages() }
-            guard edge.fromIsHere, taken.contains(edge.from), taken.contains(edge.to) else {
+            guard let edge = try messages.next() else { return endMessages() }
+            guard edge.fromIsHere, try taken.contains(edge.from), try taken.contains(edge.to) else {
                 return ""
             }
             return format.message(edge)
         case .ghostMessages:
             try cancellation.check()
-            guard let edge = messages.next() else {
+            guard let edge = try messages.next() else {
                 stage = .ending
                 return ""
             }
-            return !edge.fromIsHere && taken.contains(edge.to) ? format.ghostMessage(edge) : ""
+            return try !edge.fromIsHere && taken.contains(edge.to) ? format.ghostMessage(edge) : ""
         case .ending:
             stage = .over
             return format.end()
@@ -107,15 +110,15 @@ struct ExportText<Store: HistoryStore>: TextSource {
     }
 
     private mutating func nextEvent() throws -> String {
-        switch try cursor.next() {
+        switch try events.next() {
         case .passed: return ""
         case .unreadable(let id): throw ExportError(text: "\(Lack.unreadable(id))")
         case .event(let listed):
-            let arriving = listed.arriving.filter { taken.contains($0.from) }
-            taken.insert(listed.event.id)
+            let arriving = try listed.arriving.filter { try taken.contains($0.from) }
+            try taken.insert(listed.event.id)
             return format.event(listed, arriving: arriving, graph)
         case nil:
-            cursor.release()
+            events.release()
             guard type(of: format).messages != .none else {
                 stage = .ending
                 return ""
@@ -130,10 +133,73 @@ struct ExportText<Store: HistoryStore>: TextSource {
             stage = .ending
             return ""
         }
-        messages = edges.listing(in: graph.history)
+        messages.begin()
         stage = .ghostMessages
         return format.beginGhostMessages()
     }
 
-    mutating func release() { cursor.release() }
+    mutating func release() { events.release() }
+}
+
+/// Every message of an execution, in listing order of the receivers, one at a time.
+struct MessageListing<Execution: IndexedExecution> {
+    private let index: Execution.Index
+    private let messages: Execution.Messages
+    private let processes: [Int]
+    private var process = 0
+    private var position = 0
+    private var arrivals: ArraySlice<Arrival> = []
+
+    init(_ execution: Execution, _ cancellation: Cancellation) throws {
+        index = execution.index
+        messages = try execution.messages(cancellation)
+        processes = try index.listedProcesses()
+    }
+
+    /// Begins anew.
+    mutating func begin() { (process, position, arrivals) = (0, 0, []) }
+
+    mutating func next() throws -> MessageEdge? {
+        while process < processes.count {
+            let receiver = processes[process]
+            if let arrival = arrivals.popFirst() {
+                return try index.edge(
+                    from: arrival.event,
+                    to: EventPosition(process: receiver, position: arrival.position))
+            }
+            let count = try index.sequences(of: receiver).count
+            guard position < count else {
+                (process, position) = (process + 1, 0)
+                continue
+            }
+            let end = min(count, position + Limits.rowsOfMessages)
+            arrivals = try messages.arrivals(at: receiver, in: position..<end)[...]
+            position = end
+        }
+        return nil
+    }
+}
+
+/// Which events an export has written: a bit an event.
+struct TakenEvents<Index: CausalIndex> {
+    private let index: Index
+    private var words: [Int: [UInt64]] = [:]
+
+    init(_ index: Index) { self.index = index }
+
+    mutating func insert(_ event: EventID) throws {
+        guard let place = try index.position(of: event) else { return }
+        if words[place.process] == nil {
+            let count = try index.sequences(of: place.process).count
+            words[place.process] = [UInt64](repeating: 0, count: (count + 63) / 64)
+        }
+        words[place.process]![place.position / 64] |= 1 << UInt64(place.position % 64)
+    }
+
+    func contains(_ event: EventID) throws -> Bool {
+        guard let place = try index.position(of: event), let words = words[place.process] else {
+            return false
+        }
+        return words[place.position / 64] & 1 << UInt64(place.position % 64) != 0
+    }
 }

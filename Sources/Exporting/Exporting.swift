@@ -61,20 +61,25 @@ package struct ExportQuestion: Sendable {
 
 extension Answering {
     /// Writes a part of the graph in another tool's format. A past and a future hold their event too.
-    package func export(_ question: ExportQuestion) throws -> Answer {
-        let graph = try graph()
+    package func export(_ question: ExportQuestion) throws -> WrittenAnswer {
+        var answering = self
+        answering.options.hasClock = true
+        return try answering.export(question, from: graph())
+    }
+
+    private func export(
+        _ question: ExportQuestion, from execution: some IndexedExecution
+    ) throws -> WrittenAnswer {
         let selection = question.selection
-        let slice = try part(question.scope, graph)
-        if question.format == .mermaid, let refusal = try tooLarge(slice, selection, graph) {
+        let slice = try part(question.scope, execution.index)
+        if question.format == .mermaid, let refusal = try tooLarge(slice, selection, execution) {
             throw refusal
         }
         let text = try ExportText(
-            Self.format(question.format),
-            ExportedGraph(graph: graph, slice: slice, selection: selection),
-            EventCursor(self, slice, selection, graph), graph.edges(options.cancellation),
-            options.cancellation)
-        let notes = slice.isComplete ? [] : ["incomplete, because \(Self.because(slice.lacks))"]
-        return Answer(notes: notes, text: [text])
+            Self.format(question.format), ExportedGraph(slice, selection, execution.index),
+            events(slice, selection, execution), of: execution, options.cancellation)
+        let notes = slice.isComplete ? [] : ["incomplete, because \(Lack.listed(slice.lacks))"]
+        return WrittenAnswer(notes: notes, text: [text])
     }
 
     private static func format(_ format: ExportFormat) -> any GraphFormat {
@@ -89,17 +94,16 @@ extension Answering {
         }
     }
 
-    private func part(_ scope: ExportScope, _ graph: ExecutionGraph) throws -> Slice {
-        let history = graph.history
+    private func part(_ scope: ExportScope, _ index: some CausalIndex) throws -> Slice {
         switch scope {
-        case .whole: return history.whole()
+        case .whole: return try index.whole()
         case .pastOf(let text), .futureOf(let text):
-            let event = try history.event(text)
-            try require(event, history)
+            let event = try index.event(text)
+            try require(event, index)
             let isPast = if case .pastOf = scope { true } else { false }
-            let slice = isPast ? history.past(of: event)! : history.future(of: event)!
+            let slice = isPast ? try index.past(of: event)! : try index.future(of: event)!
             var ranges = slice.ranges
-            if let place = history.position(of: event) {
+            if let place = try index.position(of: event) {
                 let range = ranges[place.process]
                 ranges[place.process] =
                     isPast
@@ -110,10 +114,10 @@ extension Answering {
         }
     }
 
-    private func tooLarge(_ slice: Slice, _ selection: Selection, _ graph: ExecutionGraph) throws
-        -> QuestionError?
-    {
-        var total = try countEvents(slice, selection, graph).events
+    private func tooLarge(
+        _ slice: Slice, _ selection: Selection, _ execution: some IndexedExecution
+    ) throws -> QuestionError? {
+        var total = try countEvents(slice, selection, execution).events
         if let limit = options.limit { total = min(total, limit) }
         guard total > Querying.Limits.mermaidEventsMax else { return nil }
         return QuestionError(
@@ -128,19 +132,6 @@ extension Answering {
 package struct ExportError: Error, CustomStringConvertible {
     package let text: String
     package var description: String { text }
-}
-
-/// Which events an export has written. A bit an event would do; a set of sequence numbers a process is simpler.
-struct TakenEvents {
-    private var sequences: [ProcessID: Set<UInt64>] = [:]
-
-    mutating func insert(_ event: EventID) {
-        sequences[event.process, default: []].insert(event.sequence)
-    }
-
-    func contains(_ event: EventID) -> Bool {
-        sequences[event.process]?.contains(event.sequence) ?? false
-    }
 }
 
 extension Event {

@@ -12,8 +12,8 @@ struct JSONGraphFormat: GraphFormat {
 
     mutating func begin(_ graph: ExportedGraph) -> String {
         let head = JSONWriter.object { writer in
-            writer.member("execution", graph.history.execution)
-            writer.member("complete", graph.slice.isComplete)
+            writer.member("execution", graph.execution)
+            writer.member("complete", graph.isComplete)
             writer.key("processes")
             writer.array { writer in
                 for line in graph.processes {
@@ -35,7 +35,7 @@ struct JSONGraphFormat: GraphFormat {
         _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph
     ) -> String {
         var writer = JSONWriter()
-        listed.write(&writer)
+        listed.write(&writer, listed.known)
         return item(writer.text)
     }
 
@@ -83,7 +83,7 @@ struct NDJSONFormat: GraphFormat {
     ) -> String {
         let event = listed.event
         let line = JSONWriter.object { writer in
-            writer.member("execution", graph.history.execution)
+            writer.member("execution", graph.execution)
             writer.member("process", event.id.process.description)
             writer.member("host", listed.host)
             writer.member("seq", event.id.sequence)
@@ -102,10 +102,10 @@ struct NDJSONFormat: GraphFormat {
             // What is known exactly is written as a clock. What is not says so, or says no more than its log did.
             switch event.stamp {
             case .chained, .silent:
-                if listed.isExact { writer.member("clock", listed.seen) }
+                if listed.known.isExact { writer.member("clock", listed.known.seen) }
             case .complete, .generating, .lossy:
-                writer.member("clock", listed.seen)
-                if !listed.isExact { writer.member("exact", false) }
+                writer.member("clock", listed.known.seen)
+                if !listed.known.isExact { writer.member("exact", false) }
             }
         }
         return line + "\n"
@@ -169,7 +169,7 @@ struct PerfettoFormat: GraphFormat {
             $0.object {
                 $0.member("id", event.id.description)
                 $0.member("text", event.text)
-                $0.member("clock", listed.seen)
+                $0.member("clock", listed.known.seen)
                 if !event.attributes.isEmpty { $0.member("attributes", event.attributes) }
                 if stated != time { $0.member("wallTime", event.time?.description) }
             }

@@ -77,7 +77,7 @@ struct GraphMLFormat: GraphFormat {
           <key id="time" for="node" attr.name="time" attr.type="string"/>
           <key id="clock" for="node" attr.name="clock" attr.type="string"/>
           <key id="attributes" for="node" attr.name="attributes" attr.type="string"/>
-          <graph id="\(escape(graph.history.execution))" edgedefault="directed">
+          <graph id="\(escape(graph.execution))" edgedefault="directed">
 
         """
     }
@@ -86,7 +86,7 @@ struct GraphMLFormat: GraphFormat {
         _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph
     ) -> String {
         let event = listed.event
-        let clock = listed.seen.sorted { listingOrder($0.key, $1.key) }
+        let clock = listed.known.seen.sorted { listingOrder($0.key, $1.key) }
             .map { "\($0.key)=\($0.value)" }.joined(separator: " ")
         var values: [(String, String)] = [
             ("process", "\(event.id.process)"), ("host", listed.host),
@@ -177,7 +177,7 @@ struct MermaidFormat: GraphFormat {
 /// where a source has causes and no clocks, ShiViz sees them too.
 struct ShiVizFormat: GraphFormat {
     mutating func begin(_ graph: ExportedGraph) -> String {
-        let names = graph.history.processes.map { name($0.id) }
+        let names = graph.names.map { name($0) }
         let hasSpaces = names.contains { $0.contains { $0.isWhitespace } }
         return hasSpaces
             ? "^(?<host>.+?) (?<clock>{.*})\\n(?<event>.*)$\n\n"
@@ -189,7 +189,8 @@ struct ShiVizFormat: GraphFormat {
     ) -> String {
         let event = listed.event
         let clock = JSONWriter.object { writer in
-            for (process, sequence) in listed.seen.sorted(by: { listingOrder($0.key, $1.key) }) {
+            for (process, sequence) in listed.known.seen.sorted(by: { listingOrder($0.key, $1.key) }
+            ) {
                 writer.member(name(process), sequence)
             }
         }

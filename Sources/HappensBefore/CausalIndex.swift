@@ -34,6 +34,9 @@ package protocol CausalIndex: Sendable {
     func known(of process: Int, at place: EventPosition) throws(Failure) -> UInt64
     /// Everything that the event at a place knows of others: by process, ascending.
     func known(at place: EventPosition) throws(Failure) -> [EventKey]
+    /// By what the knowledge of others grew along a range of positions: ascending by position, then process.
+    /// O(known processes · log n + what it grew by).
+    func learned(by process: Int, in positions: Range<Int>) throws(Failure) -> [Arrival]
     /// The position of the first event of another process that knows `event`, or nil. O(log n).
     func firstPosition(knowing event: EventKey, in process: Int) throws(Failure) -> Int?
     /// Why what is known of the knowledge of the event at a place is a lower bound; nil where it is exact.
@@ -106,6 +109,20 @@ extension CausalIndex {
 
     func key(_ id: EventID) throws(Failure) -> EventKey? {
         try index(of: id.process).map { EventKey(process: $0, sequence: id.sequence) }
+    }
+
+    /// The processes in listing order. O(processes · log processes).
+    package func listedProcesses() throws(Failure) -> [Int] {
+        var ids: [ProcessID] = []
+        for process in 0..<processCount { ids.append(try id(of: process)) }
+        return ids.indices.sorted { listingOrder(ids[$0], ids[$1]) }
+    }
+
+    /// By process, its place in listing order. O(processes · log processes).
+    package func listingRanks() throws(Failure) -> [Int] {
+        var ranks = [Int](repeating: 0, count: processCount)
+        for (rank, process) in try listedProcesses().enumerated() { ranks[process] = rank }
+        return ranks
     }
 
     /// How many events are here. O(processes).

@@ -60,6 +60,21 @@ extension History: CausalIndex {
         }.sorted { $0.process < $1.process }
     }
 
+    package func learned(by process: Int, in positions: Range<Int>) -> [Arrival] {
+        var learned: [Arrival] = []
+        for (other, steps) in processes[process].known {
+            var step = partitionPoint(count: steps.count) {
+                Int(steps.positions[$0]) < positions.lowerBound
+            }
+            while step < steps.count, Int(steps.positions[step]) < positions.upperBound {
+                let event = EventKey(process: other, sequence: steps.values[step])
+                learned.append(Arrival(position: Int(steps.positions[step]), event: event))
+                step += 1
+            }
+        }
+        return learned.sorted { ($0.position, $0.event.process) < ($1.position, $1.event.process) }
+    }
+
     package func firstPosition(knowing event: EventKey, in process: Int) -> Int? {
         processes[process].known[event.process]?.firstPosition(reaching: event.sequence)
     }
@@ -82,15 +97,25 @@ extension History: CausalIndex {
 }
 
 extension History {
-    /// The cut that the wall clocks show at `time`: of each process everything up to its last event that is
-    /// not later. O(events).
-    package func cut(at time: WallTime) -> Cut {
-        Cut(
-            sequences: processes.map { line in
-                let last = line.times.lastIndex {
-                    $0 != EventBatch.noTime && $0 <= time.nanoseconds
-                }
-                return last.map { line.runs[$0] } ?? 0
-            })
+    /// The last position of a process whose event's wall time is not later; nil where there is none. O(events of the process).
+    package func lastPosition(in process: Int, by time: WallTime) -> Int? {
+        processes[process].times.lastIndex {
+            $0 != EventBatch.noTime && $0 <= time.nanoseconds
+        }
+    }
+
+    /// The frame that holds the event at a place, its row there, and the positions that follow on one another from that row
+    /// on. O(log frames).
+    package func rows(
+        at place: EventPosition
+    ) -> (frame: Int, row: Int, positions: Range<Int>) {
+        let line = processes[place.process]
+        let next = partitionPoint(count: line.blockStarts.count) {
+            line.blockStarts[$0].position <= place.position
+        }
+        let start = line.blockStarts[next - 1]
+        let end =
+            next < line.blockStarts.count ? line.blockStarts[next].position : line.count
+        return (start.frame, start.row, start.position..<end)
     }
 }

@@ -1,17 +1,10 @@
 import Causality
 
-/// A message: the receive could not have happened without the send. Either end may be named by a clock
-/// and yet be missing; the receive is always here.
-package struct MessageEdge: Hashable, Sendable {
-    package let from: EventID
-    package let to: EventID
-    /// False where the send is a ghost.
-    package let fromIsHere: Bool
-}
-
 /// The message edges of a history: recorded causes, and where a source has clocks but no causes the
 /// transitive reduction: at an event whose clock grew, the new entries that no other new one implies.
-package struct MessageEdges: Sendable {
+package struct MessageEdges: MessageIndex {
+    package typealias Failure = Never
+
     /// For each process, its receives in ascending order of position.
     private var incoming: [[Edge]] = []
     /// For each process, its sends in ascending order of sequence number.
@@ -20,20 +13,25 @@ package struct MessageEdges: Sendable {
     package private(set) var count = 0
     /// How many edges begin at a ghost.
     package private(set) var ghostCount = 0
+    package private(set) var areAllKnown = true
 
-    struct Edge: Sendable {
+    private struct Edge: Sendable {
         var sender: UInt32
         var receiver: UInt32
         var position: UInt32
         var sequence: UInt64
+
+        var send: EventKey { EventKey(process: Int(sender), sequence: sequence) }
+        var receipt: EventPosition {
+            EventPosition(process: Int(receiver), position: Int(position))
+        }
     }
 
     /// O(clock growth · log n + processes · log processes), times the new entries of one event where many come at once. Stops
     /// where `check` throws.
     package init(_ history: History, check: () throws -> Void) rethrows {
         outgoing = Array(repeating: [], count: history.processes.count)
-        var ranks = Array(repeating: 0, count: history.processes.count)
-        for (rank, process) in MessageEdges.listed(history).enumerated() { ranks[process] = rank }
+        let ranks = history.listingRanks()
         let dependencies = try Dependencies(
             history, in: history.processes.map { 0..<$0.count }, check: check)
         for (process, line) in history.processes.enumerated() {
@@ -52,6 +50,10 @@ package struct MessageEdges: Sendable {
                         sender: UInt32(key.process), receiver: UInt32(process),
                         position: UInt32(position), sequence: key.sequence)
                     edges.append(edge)
+                    areAllKnown =
+                        areAllKnown
+                        && (key.process == process
+                            || history.known(of: key.process, at: place) >= key.sequence)
                     outgoing[key.process].append(edge)
                     if history.processes[key.process].position(of: key.sequence) != nil {
                         count += 1
@@ -120,113 +122,56 @@ package struct MessageEdges: Sendable {
         return implied
     }
 
-    /// The messages that arrived at an event. O(log edges).
-    package func arriving(at place: EventPosition, in history: History) -> [MessageEdge] {
-        let edges = incoming[place.process]
+    package func arrivals(at process: Int, in positions: Range<Int>) -> [Arrival] {
+        let edges = incoming[process]
         var index = partitionPoint(count: edges.count) {
-            Int(edges[$0].position) < place.position
+            Int(edges[$0].position) < positions.lowerBound
         }
-        var result: [MessageEdge] = []
-        while index < edges.count, Int(edges[index].position) == place.position {
-            result.append(named(edges[index], in: history))
+        var arrivals: [Arrival] = []
+        while index < edges.count, Int(edges[index].position) < positions.upperBound {
+            arrivals.append(
+                Arrival(position: Int(edges[index].position), event: edges[index].send))
             index += 1
         }
-        return result
+        return arrivals
     }
 
-    /// The messages that left an event, which may be a ghost. O(log edges).
-    package func leaving(_ event: EventID, in history: History) -> [MessageEdge] {
-        guard let process = history.index(of: event.process) else { return [] }
+    package func receipts(of send: EventKey) -> [EventPosition] {
+        departures(from: send.process, since: send.sequence, countMax: .max) {
+            $0 == send.sequence
+        }.map(\.receipt)
+    }
+
+    package func departures(from process: Int, since sequence: UInt64) -> [Departure] {
+        departures(from: process, since: sequence, countMax: 256) { _ in true }
+    }
+
+    /// Those from a number on, as long as `isMeant` holds of their numbers: whole numbers only, and none that begins when
+    /// there are enough.
+    private func departures(
+        from process: Int, since sequence: UInt64, countMax: Int, _ isMeant: (UInt64) -> Bool
+    ) -> [Departure] {
         let edges = outgoing[process]
-        var index = partitionPoint(count: edges.count) { edges[$0].sequence < event.sequence }
-        var result: [MessageEdge] = []
-        while index < edges.count, edges[index].sequence == event.sequence {
-            result.append(named(edges[index], in: history))
+        var index = partitionPoint(count: edges.count) { edges[$0].sequence < sequence }
+        var departures: [Departure] = []
+        while index < edges.count, isMeant(edges[index].sequence) {
+            let edge = edges[index]
+            if departures.count >= countMax, departures.last?.sequence != edge.sequence { break }
+            departures.append(Departure(sequence: edge.sequence, receipt: edge.receipt))
             index += 1
         }
-        return result.sorted { listingOrder($0.to, $1.to) }
+        return departures
     }
-
-    /// What an event did with messages: as its source says, or where that says nothing, as the edges show. A restart that goes
-    /// on from the incarnation before it got no message.
-    package func kind(of place: EventPosition, in history: History) -> EventKind {
-        let line = history.processes[place.process]
-        guard line.kinds[place.position] == .unsaid else { return line.kinds[place.position] }
-        func isMessage(_ edge: Edge) -> Bool {
-            let (sender, receiver) = (Int(edge.sender), Int(edge.receiver))
-            if sender == receiver { return true }
-            let ends = [sender, receiver].map { history.processes[$0].id.name }
-            return !ExactText.isSame(ends[0], ends[1])
-        }
-        let edges = incoming[place.process]
-        var index = partitionPoint(count: edges.count) {
-            Int(edges[$0].position) < place.position
-        }
-        while index < edges.count, Int(edges[index].position) == place.position {
-            if isMessage(edges[index]) { return .receive }
-            index += 1
-        }
-        let sequence = line.runs[place.position]
-        let sends = outgoing[place.process]
-        index = partitionPoint(count: sends.count) { sends[$0].sequence < sequence }
-        while index < sends.count, sends[index].sequence == sequence {
-            if isMessage(sends[index]) { return .send }
-            index += 1
-        }
-        return .local
-    }
-
-    /// The processes in listing order.
-    static func listed(_ history: History) -> [Int] {
-        let ids = history.processes.map(\.id)
-        return ids.indices.sorted { listingOrder(ids[$0], ids[$1]) }
-    }
-
-    /// Every edge, in listing order of the receivers, one at a time.
-    package struct Listing: Sequence, IteratorProtocol {
-        private let edges: MessageEdges
-        private let history: History
-        private let processes: [Int]
-        private var process = 0
-        private var index = 0
-
-        fileprivate init(_ edges: MessageEdges, in history: History) {
-            self.edges = edges
-            self.history = history
-            processes = MessageEdges.listed(history)
-        }
-
-        package mutating func next() -> MessageEdge? {
-            while process < processes.count {
-                let incoming = edges.incoming[processes[process]]
-                if index < incoming.count {
-                    index += 1
-                    return edges.named(incoming[index - 1], in: history)
-                }
-                (process, index) = (process + 1, 0)
-            }
-            return nil
-        }
-    }
-
-    package func listing(in history: History) -> Listing { Listing(self, in: history) }
 
     /// Calls `body` with every edge, in listing order of the receivers. Stops where it throws.
     package func forEach(
         in history: History, _ body: (MessageEdge) throws -> Void
     ) rethrows {
-        for edge in listing(in: history) { try body(edge) }
-    }
-
-    func outgoing(of process: Int) -> [Edge] { outgoing[process] }
-
-    private func named(_ edge: Edge, in history: History) -> MessageEdge {
-        let source = history.processes[Int(edge.sender)]
-        return MessageEdge(
-            from: EventID(source.id, edge.sequence),
-            to: history.id(
-                EventPosition(process: Int(edge.receiver), position: Int(edge.position))),
-            fromIsHere: source.position(of: edge.sequence) != nil)
+        for process in history.listedProcesses() {
+            for edge in incoming[process] {
+                try body(history.edge(from: edge.send, to: edge.receipt))
+            }
+        }
     }
 }
 

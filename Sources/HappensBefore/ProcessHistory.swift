@@ -96,13 +96,6 @@ package struct ProcessHistory: Sendable {
         stamps[partitionPoint(count: stamps.count) { stamps[$0].position <= position } - 1].stamp
     }
 
-    /// Where the event at `position` lies: its frame, as it was named to `History.append`, and its row there.
-    package func row(at position: Int) -> (frame: Int, row: Int) {
-        let start = blockStarts[
-            partitionPoint(count: blockStarts.count) { blockStarts[$0].position <= position } - 1]
-        return (start.frame, start.row + position - start.position)
-    }
-
     /// What clocks that go on from the last event go on from.
     struct Tail: Sendable {
         var source: Identity128?

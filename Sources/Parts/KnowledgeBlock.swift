@@ -58,6 +58,28 @@ struct KnowledgeBlock: Sendable {
         }
     }
 
+    /// By what knowledge grew at some positions, as far as they are in the block: ascending by position, then process.
+    /// O(known processes · log entries + what it grew by).
+    func learned(in range: Range<Int>) -> [Arrival] {
+        var learned: [Arrival] = []
+        for place in others.indices {
+            let steps = steps(place)
+            var step =
+                steps.lowerBound
+                + partitionPoint(count: steps.count) {
+                    positions[steps.lowerBound + $0] < range.lowerBound
+                }
+            while step < steps.upperBound, positions[step] < range.upperBound {
+                let event = EventKey(process: others[place], sequence: values[step])
+                learned.append(Arrival(position: positions[step], event: event))
+                step += 1
+            }
+        }
+        return learned.sorted {
+            ($0.position, $0.event.process) < ($1.position, $1.event.process)
+        }
+    }
+
     /// What is known of a process before the first event of the block. O(log processes).
     func floor(of process: Int) -> UInt64 {
         let index = partitionPoint(count: others.count) { others[$0] < process }

@@ -265,6 +265,21 @@ extension OrderFile {
         try knowledge(at: place).known(at: place.position)
     }
 
+    package func learned(
+        by process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [Arrival] {
+        let entries = try directory(process).entries
+        var index = max(
+            0,
+            partitionPoint(count: entries.count) { entries[$0].start <= positions.lowerBound } - 1)
+        var learned: [Arrival] = []
+        while index < entries.count, entries[index].start < positions.upperBound {
+            learned += try knowledge(process, entries[index]).learned(in: positions)
+            index += 1
+        }
+        return learned
+    }
+
     package func firstPosition(
         knowing event: EventKey, in process: Int
     ) throws(PartError) -> Int? {

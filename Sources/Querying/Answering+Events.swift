@@ -2,125 +2,190 @@ import Causality
 import HappensBefore
 
 extension Answering {
+    /// A listing of a slice.
+    ///
+    /// - Parameter namesCut: Whether the cut up to which it is all is of interest though nothing is missing.
+    package func listing(
+        _ slice: Slice, _ selection: Selection, _ execution: some IndexedExecution,
+        _ restsOn: [Ruling] = [], namesCut: Bool
+    ) throws -> Listing {
+        let completeness = try completeness(slice, execution.index, restsOn, namesCut: namesCut)
+        return Listing(
+            completeness: completeness, events: try events(slice, selection, execution))
+    }
+
+    /// The events of a slice that a selection takes, in causal order.
+    package func events(
+        _ slice: Slice, _ selection: Selection, _ execution: some IndexedExecution
+    ) throws -> any EventSequence {
+        try EventCursor(execution, slice, selection, store, options)
+    }
+
+    func completeness(
+        _ slice: Slice, _ index: some CausalIndex, _ restsOn: [Ruling], namesCut: Bool
+    ) throws -> Completeness {
+        let cut = namesCut || !slice.isComplete ? slice.upTo : nil
+        return Completeness(
+            lacks: slice.lacks, upTo: try cut.map { try named($0, index) }, restsOn: restsOn)
+    }
+
+    /// A cut by the names of its processes; what stands for others left out.
+    func named(_ cut: Cut, _ index: some CausalIndex) throws -> [ProcessID: UInt64] {
+        var named: [ProcessID: UInt64] = [:]
+        for (process, sequence) in cut.sequences.enumerated() where sequence > 0 {
+            let facts = try index.facts(of: process)
+            if facts.standIn == nil { named[facts.id] = sequence }
+        }
+        return named
+    }
+
     func timeline(
-        _ graph: ExecutionGraph, _ selection: Selection, _ processes: [String], _ hosts: [String]
-    ) throws -> Answer {
-        let history = graph.history
-        let meant = Set(try processes.map { try history.process(named: $0) })
-        let known = Set(history.processes.map(\.host))
+        _ execution: some IndexedExecution, _ selection: Selection, _ processes: [String],
+        _ hosts: [String]
+    ) throws -> Listing {
+        let index = execution.index
+        let meant = Set(try processes.map { try index.process(named: $0) })
+        var listed: [Int] = []
+        var known: Set<String> = []
+        for process in 0..<index.processCount {
+            let host = try index.facts(of: process).host
+            known.insert(host)
+            if meant.isEmpty && hosts.isEmpty || meant.contains(process) || hosts.contains(host) {
+                listed.append(process)
+            }
+        }
         for host in hosts where !known.contains(host) {
             let hint = Suggestion.ending(for: host, among: known.sorted())
             throw QuestionError(
-                .notFound, "no host “\(host)” in execution “\(history.execution)”\(hint)")
+                .notFound, "no host “\(host)” in execution “\(index.execution)”\(hint)")
         }
-        let ids = Set(meant.map { history.processes[$0].id })
-        let slice = history.listing(
-            history.processes.indices.filter { process in
-                let line = history.processes[process]
-                return (meant.isEmpty && hosts.isEmpty) || ids.contains(line.id)
-                    || hosts.contains(line.host)
-            })
-        return try listing(slice, selection, graph, namesCut: false)
+        return try listing(index.listing(listed), selection, execution, namesCut: false)
     }
 
-    func show(_ id: EventID, _ graph: ExecutionGraph) throws -> Answer {
-        let history = graph.history
-        guard let place = history.position(of: id) else { return try missing(id, graph) }
-        var reader = EventReader(store)
-        guard let event = try reader.event(at: place, of: history) else {
+    func show<Execution: IndexedExecution>(
+        _ id: EventID, _ execution: Execution
+    ) throws -> Answer {
+        let index = execution.index
+        guard let place = try index.position(of: id) else { return try missing(id, execution) }
+        let finder = try EventFinder(execution, .everything, store, options)
+        var reader = EventReader(store, bytesMax: options.bytesMax)
+        guard let event = try reader.event(at: place, of: execution) else {
             throw QuestionError(
                 .notFound, "\(id) is in a frame that cannot be read (lightcone defects)")
         }
-        let edges = try graph.edges(options.cancellation)
-        let arriving = edges.arriving(at: place, in: history)
-        let leaving = edges.leaving(id, in: history)
-        let listed = ListedEvent(event, at: place, edges, arriving: arriving, in: history)
-        let lacks = history.inexactness(of: id)
-        let restsOn = history.rulings(seenBy: [id])
-        if options.isJSON {
-            return Answer([
-                JSONWriter.object { writer in
-                    writer.key("event")
-                    listed.write(&writer)
-                    writer.member("causes", arriving.map(\.from.description))
-                    writer.member("effects", leaving.map(\.to.description))
-                    writer.member("exact", lacks.isEmpty)
-                    writer.member("because", lacks.map(\.description))
-                    writer.rulings(restsOn)
-                    let ruledOutBy = restsOn.filter { $0.event == id }.map(\.by.description)
-                    if !ruledOutBy.isEmpty { writer.member("ruledOutBy", ruledOutBy) }
-                }
-            ])
+        let listed = try ListedEvent(event, at: place, finder, hasClock: false)
+        let causes = try listed.arriving.enumerated().map { number, edge in
+            try end(
+                edge.from, isHere: edge.fromIsHere, listed.evidence(of: edge), number, execution,
+                &reader)
         }
-        var lines = [
-            "event      \(id)", "host       \(listed.host)", "kind       \(listed.kind.text)",
-            "time       \(event.time?.description ?? "not recorded")",
-        ]
-        if let level = event.level { lines.append("level      \(level.text)") }
-        if !event.name.isEmpty { lines.append("name       \(event.name)") }
-        lines.append("text       \(event.text)")
-        lines += event.attributes.map { "attribute  \($0.key) = \($0.value.text)" }
-        lines += listed.seen.sorted { listingOrder($0.key, $1.key) }
-            .map { "clock      \($0.key) = \($0.value)" }
-        lines.append("stamp      \(listed.stampText)")
-        lines += lacks.map {
-            "clock      (at least that: what else it had seen is not known, because \($0))"
-        }
-        lines += restsOn.map { "clock      (\($0))" }
-        if let ruled = listed.rulesOut {
-            lines.append("rules out  that a message came at \(ruled)")
-        }
-        lines += arriving.map { "cause      \($0.from)\($0.fromIsHere ? "" : " (missing)")" }
-        lines += leaving.map { "effect     \($0.to)" }
-        return Answer(lines.map { printable($0) })
+        return .event(
+            ShownEvent(
+                listed: listed, clock: try KnownClock(id, at: place, index),
+                lacks: try index.inexactness(of: id),
+                restsOn: try index.rulings(seenBy: [id]), causes: causes,
+                effects: try effects(of: id, finder, &reader)))
     }
 
     /// What can be said of an event that is not here.
-    private func missing(_ id: EventID, _ graph: ExecutionGraph) throws -> Answer {
-        guard graph.history.index(of: id.process) != nil else {
-            throw QuestionError(.notFound, try unheardOf(id, graph.history) ?? "\(id) is not here")
+    private func missing(_ id: EventID, _ execution: some IndexedExecution) throws -> Answer {
+        let unheard = try unheardOf(id, execution.index)
+        guard try execution.index.index(of: id.process) != nil else {
+            throw QuestionError(.notFound, unheard ?? "\(id) is not here")
         }
-        let history = graph.history
-        let unheard = try unheardOf(id, graph.history)
-        let effects = try graph.edges(options.cancellation).leaving(id, in: history)
-        let state = unheard ?? "\(id) is known to exist and is not here (a ghost)"
-        if options.isJSON {
-            return Answer(
-                isYes: false,
-                [
-                    JSONWriter.object { writer in
-                        writer.key("event")
-                        writer.null()
-                        writer.member("id", id.description)
-                        writer.member("ghost", unheard == nil)
-                        writer.member("effects", effects.map(\.to.description))
-                        writer.member("text", state)
-                    }
-                ])
-        }
-        return Answer(
-            isYes: false, ([state] + effects.map { "effect     \($0.to)" }).map { printable($0) })
+        let finder = try EventFinder(execution, .everything, store, options)
+        var reader = EventReader(store, bytesMax: options.bytesMax)
+        return .missing(
+            MissingEvent(
+                event: id, unheard: unheard, effects: try effects(of: id, finder, &reader)))
     }
 
-    func slice(
-        _ kind: Question.SliceKind, _ event: EventID, _ selection: Selection, _ countOnly: Bool,
-        _ graph: ExecutionGraph
-    ) throws -> Answer {
-        let history = graph.history
-        var slice = try slice(kind, event, history)
-        guard countOnly else {
-            let restsOn = history.rulings(seenBy: [event])
-            return try listing(slice, selection, graph, restsOn, namesCut: kind != .past)
+    /// Where the messages of an event arrived, in listing order.
+    private func effects<Execution: IndexedExecution>(
+        of id: EventID, _ finder: EventFinder<Execution>, _ reader: inout EventReader
+    ) throws -> [MessageEnd] {
+        let index = finder.index
+        guard let process = try index.index(of: id.process) else { return [] }
+        let send = EventKey(process: process, sequence: id.sequence)
+        let receipts = try finder.messages.receipts(of: send)
+            .map { (event: try index.id($0), place: $0) }
+            .sorted { listingOrder($0.event, $1.event) }
+        return try receipts.enumerated().map { number, receipt in
+            var effect = try end(
+                receipt.event, isHere: true, .clock, number, finder.execution, &reader)
+            guard effect.content != nil,
+                let event = try reader.event(at: receipt.place, of: finder.execution)
+            else { return effect }
+            for cause in event.causes
+            where try finder.execution.name(of: cause.event.process) == id.process
+                && cause.event.sequence == id.sequence
+            {
+                effect.evidence = cause.evidence
+            }
+            return effect
         }
-        let (counted, unreadable) = try countEvents(slice, selection, graph)
-        slice = Slice(
-            ranges: slice.ranges, lacks: slice.lacks + unreadable.map { .unreadable($0) },
-            upTo: slice.upTo)
-        return try self.counted(counted, of: slice, kind, event, history)
+    }
+
+    /// One end of a message; with what the event says, unless it is one of very many.
+    func end(
+        _ id: EventID, isHere: Bool, _ evidence: Evidence, _ number: Int,
+        _ execution: some IndexedExecution, _ reader: inout EventReader
+    ) throws -> MessageEnd {
+        var end = MessageEnd(event: id, isHere: isHere, evidence: evidence)
+        try options.cancellation.check()
+        if isHere, number < Limits.eventsNamedMax,
+            let place = try execution.index.position(of: id),
+            let event = try reader.event(at: place, of: execution)
+        {
+            end.content = MessageEnd.Content(name: event.name, text: event.text)
+        }
+        return end
+    }
+
+    func listing(
+        _ kind: Question.SliceKind, _ event: EventID, _ selection: Selection,
+        _ execution: some IndexedExecution
+    ) throws -> Listing {
+        let slice = try slice(kind, event, execution.index)
+        return try listing(
+            slice, selection, execution, execution.index.rulings(seenBy: [event]),
+            namesCut: kind != .past)
+    }
+
+    /// How many of the events that are in some order to an event a selection takes.
+    func count(
+        _ kind: Question.SliceKind, _ event: EventID, _ selection: Selection,
+        _ execution: some IndexedExecution
+    ) throws -> EventCount {
+        let slice = try slice(kind, event, execution.index)
+        let (count, unreadable) = try countEvents(slice, selection, execution)
+        return try counted(
+            count,
+            of: Slice(
+                ranges: slice.ranges, lacks: slice.lacks + unreadable.map { .unreadable($0) },
+                upTo: slice.upTo), kind, event, execution.index)
+    }
+
+    /// How many events are in some order to an event.
+    func count(
+        _ kind: Question.SliceKind, _ event: EventID, _ index: some CausalIndex
+    ) throws -> EventCount {
+        let slice = try slice(kind, event, index)
+        return try counted(slice.count, of: slice, kind, event, index)
+    }
+
+    private func counted(
+        _ count: Int, of slice: Slice, _ kind: Question.SliceKind, _ event: EventID,
+        _ index: some CausalIndex
+    ) throws -> EventCount {
+        EventCount(
+            event: event, count: count,
+            completeness: try completeness(
+                slice, index, index.rulings(seenBy: [event]), namesCut: kind != .past))
     }
 
     /// The events that are in some order to an event, by what an index knows of it.
-    func slice(
+    private func slice(
         _ kind: Question.SliceKind, _ event: EventID, _ index: some CausalIndex
     ) throws -> Slice {
         try require(event, index)
@@ -135,48 +200,35 @@ extension Answering {
             ranges: slice.ranges, lacks: slice.lacks + [.consistency(event)], upTo: slice.upTo)
     }
 
-    /// The number of a slice's events, or of those that a selection takes.
-    func counted(
-        _ counted: Int, of slice: Slice, _ kind: Question.SliceKind, _ event: EventID,
-        _ index: some CausalIndex
-    ) throws -> Answer {
-        let restsOn = try index.rulings(seenBy: [event])
-        let upTo = try slice.upTo.map { try named($0, index) }
-        if options.isJSON {
-            return Answer([
-                JSONWriter.object {
-                    $0.member("event", event.description)
-                    $0.member("count", counted)
-                    $0.member("complete", slice.isComplete)
-                    $0.member("because", slice.lacks.map(\.description))
-                    if let upTo { $0.member("upTo", upTo) }
-                    $0.rulings(restsOn)
-                }
-            ])
-        }
-        return Answer(
-            notes: try notes(slice, index, restsOn, namesCut: kind != .past), ["\(counted)"])
-    }
-
     /// How many events of a slice a selection takes, up to the limit, and which cannot be read.
     package func countEvents(
-        _ slice: Slice, _ selection: Selection, _ graph: ExecutionGraph
+        _ slice: Slice, _ selection: Selection, _ execution: some IndexedExecution
     ) throws -> (events: Int, unreadable: [EventID]) {
         guard !selection.isEverything else { return (slice.count, []) }
-        var answering = self
-        // What is counted is not given.
-        answering.options.imposedLimit = nil
-        var cursor = try EventCursor(answering, slice, selection, graph)
-        var (looked, counted) = (0, 0)
+        var finder = try EventFinder(execution, selection, store, options)
+        var counted = 0
         var unreadable: [EventID] = []
         do {
-            while let step = try cursor.next() {
-                looked += 1
-                if case .event = step { counted += 1 }
-                if case .unreadable(let id) = step { unreadable.append(id) }
+            var next = slice.ranges.map(\.lowerBound)
+            for (process, range) in slice.ranges.enumerated() where !range.isEmpty {
+                let facts = try finder.index.facts(of: process)
+                guard selection.mayHold(process: facts.id, host: facts.host) else { continue }
+                try finder.seek(process, from: range.lowerBound)
+            }
+            while counted < options.limit ?? .max, let process = finder.nextSought() {
+                let end = slice.ranges[process].upperBound
+                let rows = next[process]..<min(end, next[process] + Limits.rowsLookedAt)
+                let (found, after) = try finder.find(
+                    in: process, rows, eventsMax: (options.limit ?? .max) - counted)
+                counted += found.count { $0.event != nil }
+                unreadable += try found.filter { $0.event == nil }.map {
+                    try finder.index.id(EventPosition(process: process, position: $0.position))
+                }
+                next[process] = after
+                if after < end { try finder.seek(process, from: after) }
             }
         } catch var stopped as QuestionStopped {
-            stopped.progress = .looked(looked, of: slice.count)
+            stopped.progress = .looked(finder.looked, of: slice.count)
             throw stopped
         }
         return (counted, unreadable)

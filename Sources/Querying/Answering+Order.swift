@@ -2,50 +2,29 @@ import Causality
 import HappensBefore
 
 extension Answering {
-    func order(_ a: EventID, _ b: EventID, _ index: some CausalIndex) throws -> Answer {
-        let unheard = a == b ? nil : try unheardOf(a, index) ?? unheardOf(b, index)
+    func order(_ a: EventID, _ b: EventID, _ index: some CausalIndex) throws -> OrderAnswer {
+        if a != b, let unheard = try unheardOf(a, index) ?? unheardOf(b, index) {
+            return OrderAnswer(
+                a: a, b: b, order: nil, because: unheard, excluded: [], restsOn: [])
+        }
         let order = try index.order(a, b)
-        let word = unheard == nil ? Self.word(order) : "unknown"
-        let isKnown = word != "unknown"
-        let excluded = unheard == nil ? Self.excluded(order) : []
-        let restsOn = word == "concurrent" ? try index.rulings(seenBy: [a, b]) : []
-        let because =
-            ([try unheard ?? explain(order, a, b, index)] + restsOn.map(\.description))
-            .joined(separator: "; ")
-        if options.isJSON {
-            return Answer(
-                isYes: isKnown,
-                [
-                    JSONWriter.object {
-                        $0.member("a", a.description)
-                        $0.member("b", b.description)
-                        $0.member("order", word)
-                        if !isKnown { $0.member("excluded", excluded.map(\.rawValue)) }
-                        $0.member("because", because)
-                        $0.rulings(restsOn)
-                    }
-                ])
-        }
-        var text = "\(word), because \(because)"
-        for order in excluded {
-            let (event, other) = order == .before ? (b, a) : (a, b)
-            text += "; but not \(order.rawValue): \(try limit(event, other, index))"
-        }
-        return Answer(isYes: isKnown, [printable(text)])
-    }
-
-    private static func excluded(_ order: EventOrder) -> [CausalOrder] {
-        if case .unknown(_, let excluded) = order { excluded } else { [] }
-    }
-
-    private static func word(_ order: EventOrder) -> String {
+        let reason = try reason(order, a, b, index)
         switch order {
-        case .known(let order): order.rawValue
-        case .unknown: "unknown"
+        case .known(let known):
+            let restsOn = known == .concurrent ? try index.rulings(seenBy: [a, b]) : []
+            return OrderAnswer(
+                a: a, b: b, order: known, because: reason, excluded: [], restsOn: restsOn)
+        case .unknown(_, let excluded):
+            return OrderAnswer(
+                a: a, b: b, order: nil, because: reason,
+                excluded: try excluded.map { order in
+                    let (event, other) = order == .before ? (b, a) : (a, b)
+                    return (order, try limit(event, other, index))
+                }, restsOn: [])
         }
     }
 
-    private func explain(_ order: EventOrder, _ a: EventID, _ b: EventID, _ index: some CausalIndex)
+    private func reason(_ order: EventOrder, _ a: EventID, _ b: EventID, _ index: some CausalIndex)
         throws -> String
     {
         switch order {
@@ -55,7 +34,7 @@ extension Answering {
         case .known(.concurrent):
             return
                 "neither has seen the other: \(try limit(a, b, index)), and \(try limit(b, a, index))"
-        case .unknown(.lacking(let lacks), _): return Self.because(lacks)
+        case .unknown(.lacking(let lacks), _): return Lack.listed(lacks)
         case .unknown(.noSuchProcess(let process), _):
             return "no process \(process) is here or cited"
         case .unknown(.contradiction, _):
@@ -96,252 +75,99 @@ extension Answering {
         return seen[place]
     }
 
-    func path(_ a: EventID, _ b: EventID, _ graph: ExecutionGraph) throws -> Answer {
-        let history = graph.history
-        try require(a, history)
-        try require(b, history)
-        let edges = try graph.edges(options.cancellation)
+    func path(
+        _ a: EventID, _ b: EventID, _ execution: some IndexedExecution
+    ) throws -> PathAnswer {
+        let index = execution.index
+        try require(a, index)
+        try require(b, index)
         let found = try telling(.joining) {
-            try edges.path(from: a, to: b, in: history, check: options.cancellation.check)
+            let messages = try execution.messages(options.cancellation)
+            return try index.path(from: a, to: b, by: messages, check: options.cancellation.check)
         }
-        if let path = found {
-            if options.isJSON {
-                return Answer([
-                    JSONWriter.object { writer in
-                        writer.member("a", a.description)
-                        writer.member("b", b.description)
-                        writer.member("messages", path.count)
-                        writer.key("path")
-                        writer.array { writer in
-                            for edge in path {
-                                writer.object {
-                                    $0.member("from", edge.from.description)
-                                    $0.member("to", edge.to.description)
-                                }
-                            }
-                        }
-                    }
-                ])
+        if let found {
+            var reader = EventReader(store, bytesMax: options.bytesMax)
+            let hops = try found.enumerated().map { number, edge in
+                PathAnswer.Hop(
+                    from: try end(
+                        edge.from, isHere: edge.fromIsHere, .clock, number, execution, &reader),
+                    to: try end(edge.to, isHere: true, .clock, number, execution, &reader))
             }
-            guard !path.isEmpty else {
-                return Answer([printable("\(a) and \(b) are of one process: no message was needed")]
-                )
-            }
-            return Answer(
-                path.map {
-                    printable(
-                        "\($0.from) → \($0.to)\($0.fromIsHere ? "" : "  (the send is missing)")")
-                })
+            return PathAnswer(
+                a: a, b: b, hops: hops,
+                because: "\(a) and \(b) are of one process: no message was needed")
         }
-        let order = history.order(a, b)
-        let reason: String =
-            switch order {
-            case .known(.before): "\(a) is before \(b), but the messages between them are not here"
-            default:
-                "no chain of messages leads from \(a) to \(b): their order is \(Self.word(order)), because "
-                    + (try explain(order, a, b, history))
-            }
-        if options.isJSON {
-            return Answer(
-                isYes: false,
-                [
-                    JSONWriter.object {
-                        $0.member("a", a.description)
-                        $0.member("b", b.description)
-                        $0.key("messages")
-                        $0.null()
-                        $0.key("path")
-                        $0.null()
-                        $0.member("because", reason)
-                    }
-                ])
-        }
-        return Answer(isYes: false, [printable(reason)])
-    }
-
-    func cut(_ event: EventID, _ index: some CausalIndex) throws -> Answer {
-        try require(event, index)
-        let cut = Cut(sequences: try index.seen(by: event)!)
-        let past = try index.past(of: event)!
-        // What an event had seen is consistent by itself: where all of it is known nothing else has to be here.
-        let doubts = try index.inexactness(of: event)
-        let isMissing = try index.position(of: event) == nil
-        let lacks = isMissing && past.lacks.isEmpty ? [.events(Gap(event))] : past.lacks
-        return try self.cut(
-            CutReport(
-                cut: cut, doubts: doubts, lacks: lacks.map(\.description), upTo: nil,
-                restsOn: index.rulings(seenBy: [event])), index)
-    }
-
-    func cut(at time: WallTime, _ graph: ExecutionGraph) throws -> Answer {
-        let history = graph.history
-        let cut = history.cut(at: time)
-        let whole = history.whole()
-        var lacks = whole.lacks.map(\.description)
-        lacks += history.processes.filter { $0.count > 0 && !$0.hasTimes }
-            .sorted { listingOrder($0.id, $1.id) }.map { "no event of \($0.id) has a wall time" }
-        let hosts = Set(history.processes.filter { $0.count > 0 }.map(\.host))
-        for (host, readUpTo) in try store.readUpTo().sorted(by: { $0.key < $1.key })
-        where readUpTo < time && hosts.contains(host) {
-            lacks.append("\(host) has been read up to \(readUpTo) only")
-        }
-        let ends = zip(history.processes, cut.sequences).filter { $0.1 > 0 }
-            .map { EventID($0.id, $1) }
-        return try self.cut(
-            CutReport(
-                cut: cut, doubts: history.doubts(of: cut), lacks: lacks, upTo: whole.upTo,
-                restsOn: history.rulings(seenBy: ends)), history)
-    }
-
-    /// What there is to say of a cut.
-    private struct CutReport {
-        var cut: Cut
-        /// For want of what it may not be consistent, though no violation is here.
-        var doubts: [Lack]
-        /// For want of what the cut itself may be another.
-        var lacks: [String]
-        var upTo: Cut?
-        var restsOn: [Ruling]
-    }
-
-    private func cut(_ report: CutReport, _ index: some CausalIndex) throws -> Answer {
-        let named = try named(report.cut, index)
-        let violations = try index.violations(of: report.cut)
-        let doubts = Set(report.doubts).map(\.description).sorted()
-        let verdict = !violations.isEmpty ? "no" : doubts.isEmpty ? "yes" : "unknown"
-        var greatest: Cut?
-        if verdict == "no" {
-            let inside = try index.greatestConsistent(inside: report.cut)
-            // What is uncertain may make it smaller yet.
-            if try index.doubts(of: inside).isEmpty { greatest = inside }
-        }
-        let reasons = violations.map {
-            "\($0.inside) is inside and has seen \($0.outside), which is not"
-        }
-        var because = reasons
-        for text in (verdict == "unknown" ? doubts : []) + report.lacks
-        where !because.contains(text) {
-            because.append(text)
-        }
-        let greatestNamed = try greatest.map { try self.named($0, index) }
-        let upTo = try report.upTo.map { try self.named($0, index) }
-        if options.isJSON {
-            return Answer(
-                isYes: verdict == "yes",
-                [
-                    JSONWriter.object {
-                        $0.member("cut", named)
-                        $0.member("consistent", verdict)
-                        $0.member("because", because)
-                        if let greatestNamed { $0.member("greatestConsistent", greatestNamed) }
-                        $0.member("complete", report.lacks.isEmpty)
-                        if let upTo { $0.member("upTo", upTo) }
-                        $0.rulings(report.restsOn)
-                    }
-                ])
-        }
-        var lines = named.sorted { listingOrder($0.key, $1.key) }.map { "\($0.key)  \($0.value)" }
-        switch verdict {
-        case "yes": lines.append("consistent")
-        case "no":
-            lines.append("not consistent:")
-            lines += reasons.prefix(5).map { "  \($0)" }
-        default:
-            lines.append("unknown whether it is consistent, because \(doubts[0])")
-        }
-        if let greatestNamed {
-            let text = greatestNamed.sorted { listingOrder($0.key, $1.key) }.map {
-                "\($0.key) \($0.value)"
-            }
-            lines.append("the greatest consistent cut inside it: \(text.joined(separator: ", "))")
-        }
-        var notes =
-            report.lacks.isEmpty
-            ? [] : ["incomplete, because \(report.lacks.prefix(5).joined(separator: ", "))"]
-        if let upTo { notes.append("all up to \(shown(upTo))") }
-        notes += report.restsOn.map(\.description)
-        return Answer(notes: notes, isYes: verdict == "yes", lines.map { printable($0) })
+        let order = try order(a, b, index)
+        return PathAnswer(
+            a: a, b: b, hops: nil,
+            because: order.order == .before
+                ? "\(a) is before \(b), but the messages between them are not here"
+                : "no chain of messages leads from \(a) to \(b): their order is "
+                    + "\(order.order?.rawValue ?? "unknown"), because \(order.because)")
     }
 
     /// What a host or process did, and what it had seen of every other process, now or at an event of its own.
-    func view(_ name: String, _ at: EventText?, _ graph: ExecutionGraph) throws -> Answer {
-        let history = graph.history
-        var members = history.processes.indices.filter {
-            history.processes[$0].host == name && history.processes[$0].count > 0
-        }
-        // A process of this very name goes before the host.
-        let process = history.index(of: ProcessID(text: name))
-        if let process, history.processes[process].count > 0 || members.isEmpty {
-            members = [process]
-        } else if members.isEmpty {
-            members = [try history.process(named: name)]
-        }
-        let at = try at.map { try history.event($0) }
-        var ends = history.processes.map { $0.last }
+    func view(
+        _ name: String, _ at: EventText?, _ execution: some IndexedExecution
+    ) throws -> ViewAnswer {
+        let index = execution.index
+        let members = try members(name, index)
+        let at = try at.map { try index.event($0) }
+        var ends: [Int: UInt64] = [:]
+        for member in members { ends[member] = try index.facts(of: member).last }
         if let at {
-            try require(at, history)
-            guard let seen = history.seen(by: at), let index = history.index(of: at.process),
-                members.contains(index)
+            try require(at, index)
+            guard let seen = try index.seen(by: at), let own = try index.index(of: at.process),
+                members.contains(own)
             else { throw QuestionError(.misuse, "at: expected an event of \(name), found \(at)") }
             // Of the host's other processes, what the event had seen.
             for member in members { ends[member] = seen[member] }
         }
-        var seen = [UInt64](repeating: 0, count: history.processes.count)
+        let (seen, lacks) = try seen(at: ends, index)
+        var ranges = [Range<Int>](repeating: 0..<0, count: index.processCount)
+        for (member, end) in ends {
+            ranges[member] = 0..<(try index.sequences(of: member).count(upTo: end))
+        }
+        let last = try ends.filter { $0.value > 0 }.map {
+            EventID(try index.id(of: $0.key), $0.value)
+        }
+        var others = try named(Cut(sequences: seen), index)
+        for member in members { others[try index.id(of: member)] = nil }
+        return ViewAnswer(
+            of: name, at: at,
+            listing: try listing(
+                Slice(ranges: ranges, lacks: lacks), .everything, execution,
+                index.rulings(seenBy: last), namesCut: false),
+            seen: others)
+    }
+
+    /// The processes that a view is of: the one of this very name goes before a host.
+    private func members(_ name: String, _ index: some CausalIndex) throws -> [Int] {
+        var ofHost: [Int] = []
+        for process in 0..<index.processCount {
+            let facts = try index.facts(of: process)
+            if facts.host == name, facts.count > 0 { ofHost.append(process) }
+        }
+        let process = try index.index(of: ProcessID(text: name))
+        if let process, try index.facts(of: process).count > 0 || ofHost.isEmpty {
+            return [process]
+        }
+        return ofHost.isEmpty ? [try index.process(named: name)] : ofHost
+    }
+
+    /// What the last events of some processes had seen, each up to a number; and for want of what that may be more.
+    private func seen(
+        at ends: [Int: UInt64], _ index: some CausalIndex
+    ) throws -> (seen: [UInt64], lacks: [Lack]) {
+        var seen = [UInt64](repeating: 0, count: index.processCount)
         var lacks: [Lack] = []
-        for member in members where ends[member] > 0 {
-            let last = EventID(history.processes[member].id, ends[member])
-            let known = history.seen(by: last)!
-            for index in seen.indices { seen[index] = max(seen[index], known[index]) }
-            lacks += history.processes[member].gaps.filter { $0.first <= ends[member] }.map {
-                .events($0)
-            }
-            lacks += history.inexactness(of: last)
+        for (member, end) in ends where end > 0 {
+            let last = EventID(try index.id(of: member), end)
+            let known = try index.seen(by: last)!
+            for process in seen.indices { seen[process] = max(seen[process], known[process]) }
+            lacks += try index.gaps(of: member).filter { $0.first <= end }.map { .events($0) }
+            lacks += try index.inexactness(of: last)
         }
-        let ranges = history.processes.indices.map { index in
-            members.contains(index) ? 0..<history.processes[index].count(upTo: ends[index]) : 0..<0
-        }
-        let slice = Slice(ranges: ranges, lacks: lacks)
-        let others = try named(Cut(sequences: seen), history).filter { entry in
-            !members.contains { history.processes[$0].id == entry.key }
-        }
-        if options.isJSON { return try viewJSON(name, at, slice, others, graph) }
-        let restsOn = history.rulings(
-            seenBy: members.filter { ends[$0] > 0 }.map {
-                EventID(history.processes[$0].id, ends[$0])
-            })
-        var answer = try listing(slice, .everything, graph, restsOn, namesCut: false)
-        answer.isYes = true
-        answer.append([
-            others.isEmpty ? "had seen nothing of other processes" : "had seen of other processes:"
-        ])
-        answer.append(
-            others.sorted { listingOrder($0.key, $1.key) }
-                .map { printable("  \($0.key) up to \($0.value)") })
-        return answer
-    }
-
-    /// One object whose list of events is written piece by piece.
-    private func viewJSON(
-        _ name: String, _ at: EventID?, _ slice: Slice, _ others: [ProcessID: UInt64],
-        _ graph: ExecutionGraph
-    ) throws -> Answer {
-        let head = JSONWriter.object {
-            $0.member("of", name)
-            $0.member("at", at?.description)
-            $0.member("seen", others)
-            $0.member("complete", slice.isComplete)
-            $0.member("because", slice.lacks.map(\.description))
-            $0.key("events")
-        }
-        let cursor = try EventCursor(self, slice, .everything, graph)
-        return Answer(
-            isYes: true,
-            text: [ReadyText(String(head.dropLast()) + "["), EventArrayText(self, cursor)])
-    }
-}
-
-extension Gap {
-    init(_ event: EventID) {
-        self.init(process: event.process, first: event.sequence, last: event.sequence)
+        return (seen, lacks)
     }
 }

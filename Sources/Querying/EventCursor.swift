@@ -1,48 +1,90 @@
 import Causality
 import HappensBefore
 
-/// The events of a slice that a selection takes, in causal order, one by one, up to the limit: a place in a listing that can be
-/// held without working.
-package struct EventCursor<Store: HistoryStore> {
-    package enum Step: Sendable {
-        case event(ListedEvent)
-        /// It is there and cannot be read.
-        case unreadable(EventID)
-        /// It is not among those that are meant.
-        case passed
-    }
+/// Events one by one, in causal order: a place in a listing that can be held without working.
+package protocol EventSequence {
+    /// Looks at the next event; nil where there is none, or the asker's limit is reached. Throws `QuestionStopped` where the
+    /// answer is to end here though there are more.
+    mutating func next() throws -> EventStep?
+    /// Lets go of what can be read again.
+    mutating func release()
+}
 
-    private let graph: ExecutionGraph
-    private let edges: MessageEdges
-    private let selection: Selection
+package enum EventStep: Sendable {
+    case event(ListedEvent)
+    /// It is there and cannot be read.
+    case unreadable(EventID)
+    /// A step of the work brought none.
+    case passed
+}
+
+/// The events of a slice that a selection takes, each after all of them that happened before it, as `HeadQueue` orders them, up
+/// to the limit: a merge of the processes, each of which is looked through as far as its next event.
+/// Memory: O(processes), and some events of each.
+struct EventCursor<Execution: IndexedExecution>: EventSequence {
+    private var finder: EventFinder<Execution>
     private let options: Question.Options
-    private let mayHold: [Bool]
-    private var places: LinearExtension
-    private var reader: EventReader
+    private let ranges: [Range<Int>]
+    private let sequences: [SequenceRuns]
+    private let ranks: [Int]
+    private let bufferMax: Int
+    private var queue: HeadQueue
+    private var walks: [Walk]
     private var taken = 0
     private var last: EventID?
 
-    /// O(events of the slice).
-    package init(
-        _ answering: Answering<Store>, _ slice: Slice, _ selection: Selection,
-        _ graph: ExecutionGraph
-    ) throws {
-        let history = graph.history
-        self.graph = graph
-        self.selection = selection
-        options = answering.options
-        edges = try graph.edges(options.cancellation)
-        mayHold = history.processes.map { selection.mayHold(process: $0.id, host: $0.host) }
-        places = try telling(.joining) {
-            try LinearExtension(
-                history, in: slice.ranges, check: answering.options.cancellation.check)
-        }
-        reader = EventReader(answering.store, bytesMax: options.bytesMax)
+    /// How far one process has come.
+    private struct Walk {
+        /// From where on it was not looked through.
+        var next: Int
+        var found: ArraySlice<EventFinder<Execution>.Found> = []
+        /// How many events are looked for at once: few at first, since often no more are wanted.
+        var bufferMax = Limits.eventsFoundMin
+        /// Up to where its events' needs are in `needs` or were met.
+        var needsEnd: Int
+        /// True where all that came before `needsEnd` is met.
+        var hasBegun = false
+        /// What the head needs.
+        var needs: [EventKey] = []
+        var news = News()
+        var latest = Int64.min
     }
 
-    /// Looks at the next event; nil where there is none, or the asker's limit is reached. Throws `QuestionStopped` where the
-    /// answer is to end here though there are more.
-    package mutating func next() throws -> Step? {
+    /// What came to some positions of a process, ahead of being asked for.
+    private struct News {
+        var arrivals: ArraySlice<Arrival> = []
+        var end = 0
+    }
+
+    /// O(processes · log processes).
+    init(
+        _ execution: Execution, _ slice: Slice, _ selection: Selection, _ store: some HistoryStore,
+        _ options: Question.Options
+    ) throws {
+        finder = try EventFinder(execution, selection, store, options)
+        self.options = options
+        let index = finder.index
+        var (ranges, sequences): ([Range<Int>], [SequenceRuns]) = ([], [])
+        for process in 0..<index.processCount {
+            var range = slice.ranges[process]
+            if !range.isEmpty {
+                let facts = try index.facts(of: process)
+                if !selection.mayHold(process: facts.id, host: facts.host) { range = 0..<0 }
+            }
+            ranges.append(range)
+            sequences.append(try index.sequences(of: process))
+        }
+        self.ranges = ranges
+        self.sequences = sequences
+        ranks = try index.listingRanks()
+        queue = HeadQueue(heads: ranges.map { $0.isEmpty ? .max : $0.lowerBound })
+        walks = ranges.map { Walk(next: $0.lowerBound, needsEnd: $0.lowerBound) }
+        let meant = ranges.indices.filter { !ranges[$0].isEmpty }
+        bufferMax = max(Limits.eventsFoundMin, Limits.eventsFoundMax / max(1, meant.count))
+        for process in meant { try finder.seek(process, from: ranges[process].lowerBound) }
+    }
+
+    mutating func next() throws -> EventStep? {
         do {
             try options.cancellation.check()
             return try step()
@@ -52,123 +94,106 @@ package struct EventCursor<Store: HistoryStore> {
         }
     }
 
-    private mutating func step() throws -> Step? {
+    mutating func release() { finder.release() }
+
+    private mutating func step() throws -> EventStep? {
         if let limit = options.limit, taken == limit { return nil }
-        guard let place = places.next() else { return nil }
-        guard mayHold[place.process] else { return .passed }
-        let history = graph.history
-        guard let event = try reader.event(at: place, of: history) else {
-            return .unreadable(history.id(place))
+        if let process = finder.nextSought() {
+            try seek(process)
+            return .passed
         }
-        let kind = edges.kind(of: place, in: history)
-        let host = history.processes[place.process].host
-        guard selection.holds(for: event, host: host, kind: kind) else { return .passed }
+        guard let process = queue.pop() ?? queue.breakCycle()?.process else { return nil }
+        let found = walks[process].found.removeFirst()
+        walks[process].needs = []
+        if let next = walks[process].found.first {
+            try advance(process, to: next.position)
+        } else {
+            try goOn(process)
+        }
+        let place = EventPosition(process: process, position: found.position)
+        guard let event = found.event else { return .unreadable(try finder.index.id(place)) }
         if let limit = options.imposedLimit, taken == limit {
             throw QuestionStopped(.events(max: limit))
         }
         taken += 1
         last = event.id
-        return .event(
-            ListedEvent(
-                event, at: place, edges, arriving: edges.arriving(at: place, in: history),
-                in: history))
+        return .event(try ListedEvent(event, at: place, finder, hasClock: options.hasClock))
     }
 
-    /// Lets go of the frames that can be read again.
-    package mutating func release() { reader.release() }
-}
-
-/// The text of a listing: an event a line.
-struct ListingText<Store: HistoryStore>: TextSource {
-    let answering: Answering<Store>
-    var cursor: EventCursor<Store>
-    private(set) var stopped: QuestionStopped?
-
-    init(_ answering: Answering<Store>, _ cursor: EventCursor<Store>) {
-        self.answering = answering
-        self.cursor = cursor
-    }
-
-    mutating func next() throws -> String? {
-        guard stopped == nil else { return nil }
-        do {
-            guard let step = try cursor.next() else { return nil }
-            return answering.line(step).map { $0 + "\n" } ?? ""
-        } catch let error as QuestionStopped {
-            stopped = error
-            return answering.line(error) + "\n"
+    /// Looks for the next event of a process a little further.
+    private mutating func seek(_ process: Int) throws {
+        let end = ranges[process].upperBound
+        let from = walks[process].next
+        let (found, next) = try finder.find(
+            in: process, from..<min(end, from + Limits.rowsLookedAt),
+            eventsMax: walks[process].bufferMax)
+        walks[process].next = next
+        walks[process].found = found[...]
+        if let first = found.first {
+            walks[process].bufferMax = min(bufferMax, walks[process].bufferMax * 2)
+            try advance(process, to: first.position)
+        } else {
+            try goOn(process)
         }
     }
 
-    mutating func release() { cursor.release() }
-}
-
-/// The events of a view as the end of a JSON object. Throws where they end early: half an object is none.
-struct EventArrayText<Store: HistoryStore>: TextSource {
-    let answering: Answering<Store>
-    var cursor: EventCursor<Store>
-    private var isFirst = true
-    private var isEnded = false
-
-    init(_ answering: Answering<Store>, _ cursor: EventCursor<Store>) {
-        self.answering = answering
-        self.cursor = cursor
+    /// Has the next event of a process looked for behind what was looked through.
+    private mutating func goOn(_ process: Int) throws {
+        let next = walks[process].next
+        guard next < ranges[process].upperBound else { return try advance(process, to: .max) }
+        try advance(process, to: next)
+        try finder.seek(process, from: next)
     }
 
-    mutating func next() throws -> String? {
-        guard !isEnded else { return nil }
-        guard let step = try cursor.next() else {
-            isEnded = true
-            return "]}\n"
+    /// The next event of a process is at `head`, or behind it where it was not found yet.
+    private mutating func advance(_ process: Int, to head: Int) throws {
+        for waiter in queue.advance(process, to: head) { settle(waiter) }
+        guard walks[process].found.first != nil else { return }
+        try findNeeds(process, head)
+        settle(process)
+    }
+
+    private mutating func settle(_ process: Int) {
+        if let time = walks[process].found.first?.event?.time {
+            walks[process].latest = time.nanoseconds
         }
-        guard let line = answering.line(step) else { return "" }
-        defer { isFirst = false }
-        return isFirst ? line : "," + line
+        let sequences = sequences
+        queue.settle(
+            process, Tie(time: walks[process].latest, rank: ranks[process]),
+            needs: walks[process].needs
+        ) { sequences[$0.process].count(upTo: $0.sequence) }
     }
 
-    mutating func release() { cursor.release() }
-}
-
-extension Answering {
-    /// A listing of a slice, with what it lacks in the notes, and with `namesCut` the cut up to which it is all.
-    func listing(
-        _ slice: Slice, _ selection: Selection, _ graph: ExecutionGraph,
-        _ restsOn: [Ruling] = [], namesCut: Bool
-    ) throws -> Answer {
-        let notes = try notes(slice, graph.history, restsOn, namesCut: namesCut)
-        let cursor = try EventCursor(self, slice, selection, graph)
-        return Answer(notes: notes, isYes: nil, text: [ListingText(self, cursor)])
-    }
-
-    /// What a listing says of a step; nil where nothing.
-    func line(_ step: EventCursor<Store>.Step) -> String? {
-        switch step {
-        case .passed: return nil
-        case .event(let listed):
-            guard options.isJSON else { return listed.line }
-            var writer = JSONWriter()
-            listed.write(&writer)
-            return writer.text
-        case .unreadable(let id):
-            let text = "\(Lack.unreadable(id))"
-            return options.isJSON
-                ? JSONWriter.object {
-                    $0.member("id", id.description)
-                    $0.member("unreadable", text)
-                } : printable(text)
+    /// What the event at a position needs that no earlier one of its process did.
+    private mutating func findNeeds(_ process: Int, _ position: Int) throws {
+        let from = walks[process].needsEnd
+        walks[process].needsEnd = position + 1
+        if walks[process].hasBegun, position - from < Limits.rowsOfNews {
+            walks[process].needs = try news(process, from, position)
+        } else {
+            walks[process].hasBegun = true
+            walks[process].needs = try finder.index.known(
+                at: EventPosition(process: process, position: position))
         }
+        guard !finder.messages.areAllKnown else { return }
+        walks[process].needs += try finder.messages.arrivals(
+            at: process, in: from..<position + 1
+        ).map(\.event)
     }
 
-    /// The last line of a listing that ends early. No event's line begins so.
-    func line(_ stopped: QuestionStopped) -> String {
-        guard options.isJSON else { return "stopped: \(stopped)" }
-        return JSONWriter.object {
-            $0.member("stopped", stopped.description)
-            $0.member("limit", stopped.limit)
-            if case .listed(let events, let last) = stopped.progress {
-                $0.member("events", events)
-                $0.member("last", last?.description)
-            }
+    /// By what the knowledge of a process grew from one position to another, which is near.
+    private mutating func news(_ process: Int, _ from: Int, _ position: Int) throws -> [EventKey] {
+        var news = walks[process].news
+        if news.end <= position {
+            news.end = min(from + Limits.rowsOfNews, ranges[process].upperBound)
+            news.arrivals = try finder.index.learned(by: process, in: from..<news.end)[...]
         }
+        var keys: [EventKey] = []
+        while let arrival = news.arrivals.first, arrival.position <= position {
+            if arrival.position >= from { keys.append(arrival.event) }
+            news.arrivals.removeFirst()
+        }
+        walks[process].news = news
+        return keys
     }
 }

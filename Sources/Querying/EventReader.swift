@@ -16,14 +16,22 @@ package struct EventReader {
         self.bytesMax = bytesMax
     }
 
-    /// The event at a place of a history, by the name that it has there; nil where its frame cannot be read. Its clock is
-    /// left out: the history knows more.
-    package mutating func event(at place: EventPosition, of history: History) throws -> Event? {
-        let (frame, row) = history.processes[place.process].row(at: place.position)
-        guard let batch = try batch(frame), row < batch.count else { return nil }
-        let id = history.id(place)
+    /// The event at a place, by the name that it has there; nil where it cannot be read. Its clock is
+    /// left out: the index knows more.
+    package mutating func event(
+        at place: EventPosition, of execution: some IndexedExecution
+    ) throws -> Event? {
+        guard let rows = try execution.rows(at: place), let batch = try batch(rows.frame) else {
+            return nil
+        }
+        let row = rows.row + place.position - rows.positions.lowerBound
+        return try Self.event(row, of: batch, called: execution.index.id(place))
+    }
+
+    /// A row as an event of this name; nil where it has another number, and so is another.
+    static func event(_ row: Int, of batch: EventBatch, called id: EventID) -> Event? {
+        guard row < batch.count, batch.sequences[row] == id.sequence else { return nil }
         var event = batch.event(row)
-        guard event.id.sequence == id.sequence else { return nil }
         event.id = id
         return event
     }

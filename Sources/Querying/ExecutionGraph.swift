@@ -130,16 +130,35 @@ package final class ExecutionGraph: Sendable {
             }
         }
     }
+}
 
-    /// Everything that contradicts itself, and notes on wall clocks.
-    package func defects(
-        _ store: some HistoryStore, _ cancellation: Cancellation = .never
-    ) throws -> [Defect] {
+extension ExecutionGraph: IndexedExecution {
+    package var index: History { history }
+
+    package func messages(_ cancellation: Cancellation) throws -> MessageEdges {
+        try edges(cancellation)
+    }
+
+    package func rows(at place: EventPosition) -> EventRows? {
+        let (frame, row, positions) = history.rows(at: place)
+        return EventRows(frame: frame, row: row, positions: positions)
+    }
+
+    package func name(of reference: ProcessReference) -> ProcessID? {
+        history.name(of: reference)
+    }
+
+    package func lastPosition(in process: Int, by time: WallTime) -> Int? {
+        history.lastPosition(in: process, by: time)
+    }
+
+    package func hasTimes(_ process: Int) -> Bool { history.processes[process].hasTimes }
+
+    package func defects(_ cancellation: Cancellation) throws -> [Defect] {
         let edges = try edges(cancellation)
-        var defects =
-            try telling(.joining) { try history.defects(edges, check: cancellation.check) } + damage
-        defects += try store.sourceDefects(of: history.execution)
-        return defects.sorted(by: Defect.listedBefore)
+        return try telling(.joining) {
+            try history.defects(edges, check: cancellation.check)
+        } + damage
     }
 }
 

@@ -10,6 +10,14 @@ package enum Limits {
     package static let mermaidEventsMax = 200
     /// Processes that an error shows where a name may mean several.
     package static let candidatesShownMax = 10
-    /// Processes of a cut that a line for people shows.
-    package static let cutShownMax = 8
+    /// Events of one process that a listing has ready, at first, and of all processes together: tens of megabytes.
+    static let eventsFoundMin = 16
+    static let eventsFoundMax = 65_536
+    /// Positions of a process whose news a listing asks for at once; what is further away is asked for by itself.
+    static let rowsOfNews = 256
+    /// Positions of a process that are looked through in one step of an answer: well below 10 ms of work.
+    static let rowsLookedAt = 1_024
+    /// Causes and effects of an event that are shown with their names and texts: each may have to be read from a block of
+    /// its own.
+    package static let eventsNamedMax = 100
 }

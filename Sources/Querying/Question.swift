@@ -33,13 +33,12 @@ package enum Question: Sendable {
         package var bytesMax: Int?
         /// Whether the question is to go on.
         package var cancellation = Cancellation.never
-        /// JSON instead of text for people.
-        package var isJSON: Bool
+        /// Whether events that are listed come with what they had seen, which costs more than the rest of them.
+        package var hasClock = false
 
-        package init(execution: String? = nil, limit: Int? = nil, isJSON: Bool = false) {
+        package init(execution: String? = nil, limit: Int? = nil) {
             self.execution = execution
             self.limit = limit
-            self.isJSON = isJSON
         }
     }
 

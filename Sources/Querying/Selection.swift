@@ -48,6 +48,16 @@ package struct Selection: Sendable {
         }!
     }
 
+    /// Whether it depends on what an event did with messages.
+    var asksForKind: Bool {
+        var asks = false
+        _ = condition.holds { field, _, _ in
+            asks = asks || field == .kind
+            return nil
+        }
+        return asks
+    }
+
     /// False where no event of a process can satisfy the selection.
     package func mayHold(process: ProcessID, host: String) -> Bool {
         condition.holds { field, comparison, literal in

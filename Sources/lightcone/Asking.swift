@@ -71,7 +71,9 @@ struct AskOptions: ParsableArguments {
     func ask(_ verb: String, _ parameters: QuestionParameters = QuestionParameters()) async throws {
         // A question that cannot be asked is told before anything is opened.
         let question = try Question(verb, parameters)
-        try await answer(verb, parameters) { try $0.answer(question) }
+        try await answer(verb, parameters) {
+            try $0.written(question, as: json ? .json : .text)
+        }
     }
 
     /// The same for an export; `output` is a file, or nil for standard output.
@@ -100,9 +102,10 @@ struct AskOptions: ParsableArguments {
             return String(buffer: try await response.body.collect(upTo: 16 << 20))
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
-        var options = Question.Options(execution: execution, isJSON: true)
+        var options = Question.Options(execution: execution)
         options.cancellation = cancellation
-        return try store.answering(options).answer(try Question(verb, parameters)).text()
+        let question = try Question(verb, parameters)
+        return try store.answering(options).written(question, as: .json).text()
     }
 
     /// Adds a whole segment to the source. Nothing changes where it has the segment already.
@@ -129,7 +132,7 @@ struct AskOptions: ParsableArguments {
 
     private func answer(
         _ verb: String, _ parameters: QuestionParameters,
-        _ local: (Answering<ArchiveStore>) throws -> Answer
+        _ local: (Answering<ArchiveStore>) throws -> WrittenAnswer
     ) async throws {
         let source = try place()
         if AskOptions.isURL(source) {
@@ -138,7 +141,7 @@ struct AskOptions: ParsableArguments {
             return try await RemoteSource(url: source).ask(verb, parameters, isJSON: json)
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
-        var options = Question.Options(execution: execution, limit: limit, isJSON: json)
+        var options = Question.Options(execution: execution, limit: limit)
         options.cancellation = cancellation
         var answer = try local(store.answering(options))
         for note in answer.notes { Terminal.note(note) }

@@ -4,6 +4,7 @@ import ArgumentParser
 import Causality
 import Collector
 import Disks
+import Exporting
 import FoundationEssentials
 import HappensBefore
 import LogFormats
@@ -186,7 +187,7 @@ struct ImportCommand: ParsableCommand {
         summary.isCounted = true
         let graph = try store.graph(of: name)
         try store.keepOrder(of: name)
-        let defects = try graph.defects(store)
+        let defects = try graph.defects(.never) + store.sourceDefects(of: name)
         summary.processes = graph.history.processes.count { $0.count > 0 }
         summary.events = graph.history.countEvents()
         summary.messageEdges = try graph.edges().count

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Causality
 import Disks
+import Exporting
 import Parts
 import Querying
 import Segments

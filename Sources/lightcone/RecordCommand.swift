@@ -2,6 +2,7 @@ import ArgumentParser
 import AsyncHTTPClient
 import Causality
 import Disks
+import Exporting
 import FoundationEssentials
 import Journals
 import NIOCore

@@ -1,6 +1,7 @@
 import Causality
 import Collector
 import Disks
+import Exporting
 import Foundation
 import Glibc
 import HappensBefore
@@ -78,12 +79,12 @@ private final class MergingWorld {
         var answers: [String] = []
         func ask(_ verb: String, _ parameters: [String: [String]], _ execution: String) throws {
             for isJSON in [false, true] {
-                var options = Question.Options(execution: execution)
-                options.isJSON = isJSON
+                let options = Question.Options(execution: execution)
                 var text = "\(execution) \(verb) \(parameters.sorted { $0.key < $1.key }): "
                 do {
-                    let answer = try store.answering(options).answer(
-                        Question(verb, QuestionParameters(parameters)))
+                    let answer = try store.answering(options).written(
+                        Question(verb, QuestionParameters(parameters)),
+                        as: isJSON ? .json : .text)
                     text += answer.notes.joined(separator: "\n")
                     text += try answer.text()
                 } catch let error as QuestionError {

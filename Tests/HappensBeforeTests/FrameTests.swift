@@ -146,9 +146,13 @@ private struct Evidence: Equatable {
                 waiting = waiting.dropFirst(count)
             }
             #expect(Evidence(grown.history) == expected, "seed \(seed)")
-            for process in grown.history.processes {
+            for (index, process) in grown.history.processes.enumerated() {
                 for position in 0..<process.count {
-                    let (frame, row) = process.row(at: position)
+                    let place = EventPosition(process: index, position: position)
+                    let rows = grown.history.rows(at: place)
+                    let (frame, row) = (
+                        rows.frame, rows.row + position - rows.positions.lowerBound
+                    )
                     let batch = recording.frames[frame].batch
                     #expect(batch.event(row).id.sequence == process.sequence(at: position))
                     #expect(batch.processes[Int(batch.slots[row])].process == process.id)

@@ -284,7 +284,7 @@ import Testing
                 reached.formUnion(fresh)
             }
             for b in events {
-                let path = edges.path(from: a.id, to: b.id, in: history) {}
+                let path = try history.path(from: a.id, to: b.id, by: edges) {}
                 #expect(path?.count == rounds[b.id], "seed \(seed): \(a.id) → \(b.id)")
                 var at = a.id
                 for step in path ?? [] {
@@ -301,7 +301,12 @@ import Testing
         let history = makeHistory(events)
         for time in stride(from: 0, to: events.count, by: 9) {
             // Skew every process's clock by asking at another time for each.
-            var cut = history.cut(at: WallTime(nanoseconds: Int64(time) * 1_000_000))
+            let time = WallTime(nanoseconds: Int64(time) * 1_000_000)
+            var cut = Cut(
+                sequences: history.processes.indices.map { process in
+                    history.lastPosition(in: process, by: time)
+                        .map { history.processes[process].sequence(at: $0) } ?? 0
+                })
             #expect(
                 history.violations(of: cut).isEmpty, "one clock for all: each moment is consistent")
             for index in cut.sequences.indices where index % 2 == 0 {

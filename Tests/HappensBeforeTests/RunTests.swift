@@ -178,7 +178,8 @@ extension EventOrder {
         let edges = MessageEdges(history)
         #expect(edges.count == 0)
         let place = try #require(history.position(of: id("a:1")))
-        #expect(edges.kind(of: place, in: history) == .local)
+        #expect(history.processes[place.process].kind(at: place.position) == .local)
+        #expect(edges.receipts(of: EventKey(process: place.process, sequence: 1)).isEmpty)
         #expect(history.order(id("a:1"), id("b:1")).lacks == [.claim(id("a:1"))])
         #expect(history.defects(edges).contains { $0.kind == .notASend })
     }
@@ -242,7 +243,10 @@ extension EventOrder {
             let place = EventPosition(
                 process: history.index(of: id("c:1").process) ?? -1, position: 0)
             #expect(
-                Set(edges.arriving(at: place, in: history).map(\.from.description))
+                Set(
+                    edges.arrivals(at: place.process, in: 0..<1).map {
+                        history.edge(from: $0.event, to: place).from.description
+                    })
                     == ["a:1", "a:2", "b:2"])
             #expect(edges.count == 4)
             #expect(history.defects(edges).filter { !$0.kind.isNote } == [])

@@ -108,7 +108,7 @@ struct FrameStore: HistoryStore {
 private func described(_ store: FrameStore, _ execution: String) throws -> [String] {
     let graph = try ExecutionGraph.load(execution, from: store)
     let history = graph.history
-    var lines = try graph.defects(store).map { "\($0)" }
+    var lines = try graph.defects(.never).map { "\($0)" }
     var reader = EventReader(store)
     for (index, line) in history.processes.enumerated() {
         let name = "\(line.id) on \(line.host) \(line.key.map { "\($0)" } ?? "cited")"
@@ -131,7 +131,7 @@ private func described(_ store: FrameStore, _ execution: String) throws -> [Stri
             let causes = line.causes(at: position).map {
                 "\(history.processes[$0.process].id):\($0.sequence) \($0.evidence)"
             }
-            let event = try reader.event(at: place, of: history)
+            let event = try reader.event(at: place, of: graph)
             lines.append(
                 "\(name) \(history.id(place)): \(line.kinds[position]) \(line.times[position]) "
                     + "\(line.stamp(at: position)) \(causes) \(event.map { "\($0)" } ?? "none")")

@@ -1,4 +1,5 @@
 import Causality
+import Exporting
 import HappensBefore
 import Testing
 
@@ -163,7 +164,7 @@ struct MemoryStore: HistoryStore {
         throws -> String
     {
         let question = try Question(verb, QuestionParameters(parameters))
-        return try Answering(store, Question.Options(isJSON: true)).answer(question).text()
+        return try Answering(store, Question.Options()).written(question, as: .json).text()
     }
 
     @Test func aDamagedFrameIsAGapAndADefect() throws {

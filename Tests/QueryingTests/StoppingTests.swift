@@ -34,16 +34,16 @@ private final class Countdown: Sendable {
     private static func answer(
         _ verb: String, _ parameters: [String: [String]] = [:], isJSON: Bool = false,
         _ change: (inout Question.Options) -> Void = { _ in }
-    ) throws -> Answer {
-        var options = Question.Options(isJSON: isJSON)
+    ) throws -> WrittenAnswer {
+        var options = Question.Options()
         change(&options)
         return try Answering(store, options)
-            .answer(Question(verb, QuestionParameters(parameters)))
+            .written(Question(verb, QuestionParameters(parameters)), as: isJSON ? .json : .text)
     }
 
     private static func export(
         _ format: ExportFormat, _ cancellation: Cancellation = .never
-    ) throws -> Answer {
+    ) throws -> WrittenAnswer {
         var options = Question.Options()
         options.cancellation = cancellation
         return try Answering(store, options)

@@ -1,4 +1,5 @@
 import Causality
+import Exporting
 import FoundationEssentials
 import HappensBefore
 import Querying
@@ -18,10 +19,10 @@ extension Laws {
     }
 
     private func ask(_ verb: String, _ parameters: [String: String]) throws -> Shown {
-        var options = Question.Options(execution: history.execution)
-        options.isJSON = true
+        let options = Question.Options(execution: history.execution)
         let question = try Question(verb, QuestionParameters(parameters.mapValues { [$0] }))
-        let text = try Answering(evidence, options) { _ in graph }.answer(question).text()
+        let text = try Answering(evidence, options) { _ in graph }.written(question, as: .json)
+            .text()
         return try JSONDecoder().decode(Shown.self, from: Data(text.utf8))
     }
 
@@ -41,7 +42,7 @@ extension Laws {
     /// other laws check against the truth.
     private mutating func checkAnswers(_ a: EventID, _ b: EventID) throws {
         guard let place = history.position(of: a), history.position(of: b) != nil else { return }
-        let frame = history.processes[place.process].row(at: place.position).frame
+        let frame = history.rows(at: place).frame
         let isReadable = !evidence.rotten.contains(frame)
         let isSound = !history.isContradictory(a)
         for (verb, slice) in [
@@ -76,8 +77,16 @@ extension Laws {
         }
         checkShown(try ask("cut", ["event": "\(a)"]), Cut(sequences: history.seen(by: a)!), of: a)
         if let time = history.processes[place.process].time(at: place.position) {
-            checkShown(try ask("cut", ["at": "\(time)"]), history.cut(at: time), of: nil)
+            checkShown(try ask("cut", ["at": "\(time)"]), cut(at: time), of: nil)
         }
+    }
+
+    private func cut(at time: WallTime) -> Cut {
+        Cut(
+            sequences: history.processes.indices.map { process in
+                history.lastPosition(in: process, by: time)
+                    .map { history.processes[process].sequence(at: $0) } ?? 0
+            })
     }
 
     private mutating func checkShown(_ shown: Shown, _ cut: Cut, of event: EventID?) {

@@ -40,15 +40,21 @@ struct Laws {
                     let index = world.byText[event.text]
                 else { continue }
                 // Which of several processes of one run it is shown in, the graph tells.
-                for line in history.processes where line.key == key {
+                for (process, line) in history.processes.enumerated() where line.key == key {
                     guard let position = line.position(of: event.id.sequence),
-                        line.row(at: position) == (id, row)
+                        isThere(EventPosition(process: process, position: position), id, row)
                     else { continue }
                     happened[EventID(line.id, event.id.sequence)] = index
                 }
             }
         }
         nameMissing()
+    }
+
+    private func isThere(_ place: EventPosition, _ frame: Int, _ row: Int) -> Bool {
+        let rows = history.rows(at: place)
+        return rows.frame == frame
+            && rows.row + place.position - rows.positions.lowerBound == row
     }
 
     /// Events that are not here, as far as the world knows which they are.

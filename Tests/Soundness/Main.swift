@@ -1,6 +1,7 @@
 import Archiving
 import Causality
 import Collector
+import Exporting
 import FoundationEssentials
 import Glibc
 import HappensBefore
@@ -234,15 +235,14 @@ enum Main {
     ) throws -> [String] {
         let store = ArchiveStore(archive)
         return try evidence.executions().compactMap { execution in
-            var options = Question.Options(execution: execution)
-            options.isJSON = true
+            let options = Question.Options(execution: execution)
             // What agents could not read only an archive keeps.
             for verb in world.faults.journalsRot
                 ? ["timeline", "gaps"] : ["timeline", "defects", "gaps"]
             {
                 let question = try Question(verb, QuestionParameters())
-                let kept = try store.answering(options).answer(question).text()
-                let lived = try Answering(evidence, options).answer(question).text()
+                let kept = try store.answering(options).written(question, as: .json).text()
+                let lived = try Answering(evidence, options).written(question, as: .json).text()
                 if kept != lived { return "\(verb): the archive answers otherwise" }
             }
             return nil
@@ -265,8 +265,7 @@ enum Main {
             }
         }
         grown = try ExecutionGraph.load(execution, from: arrived, after: grown)
-        var options = Question.Options(execution: execution)
-        options.isJSON = true
+        let options = Question.Options(execution: execution)
         let events = graph.history.processes.filter { $0.count > 0 }.map { "\($0.id):\($0.last)" }
         var asked: [(String, [String: [String]])] = [
             ("timeline", [:]), ("processes", [:]), ("gaps", [:]), ("defects", [:]),
@@ -287,7 +286,8 @@ enum Main {
             for graph in [graph, grown] {
                 var text = ""
                 do {
-                    let answer = try Answering(evidence, options) { _ in graph }.answer(question)
+                    let answer = try Answering(evidence, options) { _ in graph }
+                        .written(question, as: .json)
                     text = answer.notes.joined(separator: "\n") + (try answer.text())
                 } catch let error as QuestionError {
                     text = error.text

@@ -1,0 +1,218 @@
+import Causality
+import HappensBefore
+import Querying
+
+// Answers as a person reads them.
+extension WrittenAnswer {
+    static func text(_ answer: Answer) -> WrittenAnswer {
+        switch answer {
+        case .executions(let executions):
+            return WrittenAnswer(isYes: nil, executions.map(line))
+        case .processes(let processes, let hidden):
+            return WrittenAnswer(
+                notes: hidden == 0
+                    ? []
+                    : [
+                        "\(count(hidden, "more process is", "more processes are")) cited and not here: see --ghosts and gaps"
+                    ], isYes: nil, processes.map(line))
+        case .gaps(let gaps, _):
+            return WrittenAnswer(
+                isYes: nil, gaps.map { "\(printable("\($0.gap)")) (\(printable($0.reason)))" })
+        case .defects(let defects):
+            return WrittenAnswer(
+                isYes: nil,
+                defects.map {
+                    "\($0.kind.isNote ? "note" : "defect")  \($0.kind.rawValue)  \(printable($0.text))"
+                })
+        case .events(let listing):
+            return WrittenAnswer(
+                notes: listing.completeness.notes, isYes: nil,
+                text: [ListingText(listing.events, .text)])
+        case .count(let counted):
+            return WrittenAnswer(notes: counted.completeness.notes, ["\(counted.count)"])
+        case .event(let shown): return WrittenAnswer(lines(shown).map { printable($0) })
+        case .missing(let missing):
+            let lines = [missing.text] + missing.effects.map { "effect     \(text($0))" }
+            return WrittenAnswer(isYes: false, lines.map { printable($0) })
+        case .order(let order):
+            return WrittenAnswer(isYes: order.order != nil, [printable(text(order))])
+        case .path(let path): return text(path)
+        case .cut(let cut): return text(cut)
+        case .view(let view): return text(view)
+        }
+    }
+
+    private static func line(_ execution: ExecutionSummary) -> String {
+        "\(printable(execution.name))  \(count(execution.processes, "process", "processes"))  "
+            + count(execution.events, "event", "events")
+    }
+
+    private static func line(_ process: ProcessSummary) -> String {
+        let facts = process.facts
+        let range = facts.count > 0 ? "\(facts.first)–\(facts.last)" : "none here"
+        let host = facts.host.isEmpty ? "unknown host" : "on \(printable(facts.host))"
+        return "\(printable("\(facts.id)"))  \(host)  \(range)  "
+            + "\(count(facts.count, "event", "events"))  " + count(process.gaps, "gap", "gaps")
+    }
+
+    private static func lines(_ shown: ShownEvent) -> [String] {
+        let (listed, event) = (shown.listed, shown.listed.event)
+        var lines = [
+            "event      \(event.id)", "host       \(listed.host)", "kind       \(listed.kind.text)",
+            "time       \(event.time?.description ?? "not recorded")",
+        ]
+        if let level = event.level { lines.append("level      \(level.text)") }
+        if !event.name.isEmpty { lines.append("name       \(event.name)") }
+        lines.append("text       \(event.text)")
+        lines += event.attributes.map { "attribute  \($0.key) = \($0.value.text)" }
+        lines += shown.clock.seen.sorted { listingOrder($0.key, $1.key) }
+            .map { "clock      \($0.key) = \($0.value)" }
+        lines.append("stamp      \(listed.stampText)")
+        lines += shown.lacks.map {
+            "clock      (at least that: what else it had seen is not known, because \($0))"
+        }
+        lines += shown.restsOn.map { "clock      (\($0))" }
+        if let ruled = listed.rulesOut {
+            lines.append("rules out  that a message came at \(ruled)")
+        }
+        lines += shown.causes.map { "cause      \(text($0))" }
+        lines += shown.effects.map { "effect     \(text($0))" }
+        return lines
+    }
+
+    /// One end of a message, with what the event says.
+    private static func text(_ end: MessageEnd) -> String {
+        guard end.isHere else { return "\(end.event) (missing)" }
+        return "\(end.event)\(words(end).map { "  \($0)" } ?? "")"
+    }
+
+    private static func words(_ end: MessageEnd) -> String? {
+        guard let content = end.content else { return nil }
+        let words = (content.name.isEmpty ? [] : ["[\(content.name)]"]) + [content.text]
+        let text = words.filter { !$0.isEmpty }.joined(separator: " ")
+        return text.isEmpty ? nil : text
+    }
+
+    private static func text(_ answer: OrderAnswer) -> String {
+        var text = "\(answer.order?.rawValue ?? "unknown"), because \(answer.reason)"
+        for (order, because) in answer.excluded {
+            text += "; but not \(order.rawValue): \(because)"
+        }
+        return text
+    }
+
+    private static func text(_ path: PathAnswer) -> WrittenAnswer {
+        guard let hops = path.hops else {
+            return WrittenAnswer(isYes: false, [printable(path.because)])
+        }
+        if hops.isEmpty { return WrittenAnswer([printable(path.because)]) }
+        return WrittenAnswer(
+            hops.map { hop in
+                let missing = hop.from.isHere ? "" : "  (the send is missing)"
+                let words = [words(hop.from), words(hop.to)].compactMap { $0 }
+                    .joined(separator: " → ")
+                return printable(
+                    "\(hop.from.event) → \(hop.to.event)\(missing)"
+                        + (words.isEmpty ? "" : "  \(words)"))
+            })
+    }
+
+    private static func text(_ answer: CutAnswer) -> WrittenAnswer {
+        func listed(_ cut: [ProcessID: UInt64]) -> [(key: ProcessID, value: UInt64)] {
+            cut.sorted { listingOrder($0.key, $1.key) }
+        }
+        var lines = listed(answer.cut).map { "\($0.key)  \($0.value)" }
+        switch answer.isConsistent {
+        case .yes: lines.append("consistent")
+        case .no:
+            lines.append("not consistent:")
+            lines += answer.reasons.prefix(5).map { "  \($0)" }
+        case .unknown:
+            lines.append("unknown whether it is consistent, because \(answer.doubts[0])")
+        }
+        if let greatest = answer.greatest {
+            let text = listed(greatest).map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+            lines.append("the greatest consistent cut inside it: \(text)")
+        }
+        var notes =
+            answer.lacks.isEmpty
+            ? [] : ["incomplete, because \(answer.lacks.prefix(5).joined(separator: ", "))"]
+        if let upTo = answer.upTo { notes.append("all up to \(Completeness.shown(upTo))") }
+        notes += answer.restsOn.map(\.description)
+        return WrittenAnswer(
+            notes: notes, isYes: answer.isConsistent == .yes, lines.map { printable($0) })
+    }
+
+    private static func text(_ view: ViewAnswer) -> WrittenAnswer {
+        let others = view.seen.sorted { listingOrder($0.key, $1.key) }
+            .map { printable("  \($0.key) up to \($0.value)") }
+        let head =
+            others.isEmpty ? "had seen nothing of other processes" : "had seen of other processes:"
+        return WrittenAnswer(
+            notes: view.listing.completeness.notes,
+            text: [ListingText(view.listing.events, .text), ReadyText(lines: [head] + others)])
+    }
+}
+
+extension MissingEvent {
+    /// What can be said of it.
+    var text: String { unheard ?? "\(event) is known to exist and is not here (a ghost)" }
+}
+
+extension OrderAnswer {
+    /// Why it is so, and on whose word.
+    var reason: String { ([because] + restsOn.map(\.description)).joined(separator: "; ") }
+}
+
+extension CutAnswer {
+    /// Why it is not consistent.
+    var reasons: [String] {
+        violations.map { "\($0.inside) is inside and has seen \($0.outside), which is not" }
+    }
+}
+
+extension Completeness {
+    /// What a person must know: what is missing, and up to where it is all.
+    var notes: [String] {
+        var notes: [String] = []
+        if !isComplete { notes.append("incomplete, because \(Lack.listed(lacks))") }
+        if let upTo { notes.append("all up to \(Self.shown(upTo))") }
+        return notes + restsOn.map(\.description)
+    }
+
+    /// A cut on one line.
+    static func shown(_ cut: [ProcessID: UInt64]) -> String {
+        let entries = cut.sorted { listingOrder($0.key, $1.key) }
+        guard !entries.isEmpty else { return "nothing" }
+        let shown = entries.prefix(Limits.cutShownMax).map { printable("\($0.key) \($0.value)") }
+            .joined(separator: ", ")
+        return entries.count > Limits.cutShownMax
+            ? "\(shown), … (\(entries.count) processes)" : shown
+    }
+}
+
+extension ListedEvent {
+    /// What the source says of the event's clock, for a person.
+    var stampText: String {
+        guard case .lossy(let loss) = event.stamp else { return event.stamp.text }
+        return "lossy since \(EventID(event.id.process, loss.since)) (\(loss.reason.text))"
+    }
+
+    /// The event on one line for a person.
+    var line: String {
+        var parts = ["\(event.id)"]
+        if let time = event.time { parts.append(time.description) }
+        if !arriving.isEmpty {
+            parts.append(
+                "← "
+                    + arriving.map { $0.fromIsHere ? "\($0.from)" : "\($0.from) (missing)" }.joined(
+                        separator: ", "))
+        } else if kind == .send {
+            parts.append("→")
+        }
+        if let level = event.level { parts.append(level.text.uppercased()) }
+        if !event.name.isEmpty { parts.append("[\(event.name)]") }
+        if !event.text.isEmpty { parts.append(event.text) }
+        return printable(parts.joined(separator: "  "))
+    }
+}

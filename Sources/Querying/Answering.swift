@@ -1,0 +1,216 @@
+import Causality
+import HappensBefore
+
+/// Answers questions from one store. `graph` gives the graph of an execution: a collector keeps them.
+package struct Answering<Store: HistoryStore> {
+    package let store: Store
+    package var options: Question.Options
+    let loadGraph: (String) throws -> ExecutionGraph
+
+    package init(
+        _ store: Store, _ options: Question.Options,
+        graph: ((String) throws -> ExecutionGraph)? = nil
+    ) {
+        self.store = store
+        self.options = options
+        loadGraph =
+            graph ?? {
+                try ExecutionGraph.load($0, from: store, cancellation: options.cancellation)
+            }
+    }
+
+    /// The execution that is meant.
+    package func execution() throws -> String {
+        let names = try store.executions()
+        if let name = options.execution {
+            guard names.contains(name) else {
+                throw QuestionError(
+                    .notFound, "no execution “\(name)” here: there is \(Self.listed(names))")
+            }
+            return name
+        }
+        if names.contains(ProcessKey.executionDefault) { return ProcessKey.executionDefault }
+        guard names.count == 1 else {
+            throw QuestionError(
+                names.isEmpty ? .notFound : .misuse,
+                names.isEmpty
+                    ? "nothing is here yet"
+                    : "name one with --execution: there is \(Self.listed(names))")
+        }
+        return names[0]
+    }
+
+    private static func listed(_ names: [String]) -> String {
+        names.isEmpty
+            ? "none"
+            : names.prefix(20).joined(separator: ", ")
+                + (names.count > 20 ? ", … (\(names.count))" : "")
+    }
+
+    package func answer(_ question: Question) throws -> Answer {
+        if case .executions = question { return .executions(try executions()) }
+        let execution = try execution()
+        if let answer = try askingFiles(of: execution, { try answer(question, by: $0) }) {
+            return answer
+        }
+        return try answer(question, from: loadGraph(execution))
+    }
+
+    package func graph() throws -> ExecutionGraph { try loadGraph(execution()) }
+
+    /// What the store's files of what follows from the events of an execution say; nil where there are none, they cannot be
+    /// read, or `ask` gives nil: then it is found out from the events.
+    private func askingFiles<Value>(
+        of execution: String, _ ask: (any CausalIndex) throws -> Value?
+    ) throws -> Value? {
+        guard let index = try store.index(of: execution) else { return nil }
+        do {
+            return try ask(index)
+        } catch let error where !(error is QuestionError || error is QuestionStopped) {
+            return nil
+        }
+    }
+
+    private func answer(
+        _ question: Question, from execution: some IndexedExecution
+    ) throws -> Answer {
+        let index = execution.index
+        if let answer = try answer(question, by: index) { return answer }
+        switch question {
+        case .gaps: return .gaps(try gaps(execution), execution: index.execution)
+        case .defects: return .defects(try defects(execution))
+        case .timeline(let selection, let processes, let hosts):
+            return .events(try timeline(execution, selection, processes, hosts))
+        case .show(let event): return try show(index.event(event), execution)
+        case .slice(let kind, let event, let selection, let countOnly):
+            let event = try index.event(event)
+            return countOnly
+                ? .count(try count(kind, event, selection, execution))
+                : .events(try listing(kind, event, selection, execution))
+        case .path(let a, let b):
+            return .path(try path(index.event(a), index.event(b), execution))
+        case .cutAt(let time): return .cut(try cut(at: time, execution))
+        case .view(let name, let at): return .view(try view(name, at, execution))
+        case .executions, .processes, .order, .cut:
+            preconditionFailure("an index answers what needs no event")
+        }
+    }
+
+    /// The answer to a question for which no event has to be read; nil for others.
+    private func answer(_ question: Question, by index: some CausalIndex) throws -> Answer? {
+        switch question {
+        case .processes(let ghosts): return try processes(index, ghosts: ghosts)
+        case .order(let a, let b): return .order(try order(index.event(a), index.event(b), index))
+        case .slice(let kind, let event, let selection, countOnly: true)
+        where selection.isEverything:
+            return .count(try count(kind, index.event(event), index))
+        case .cut(let event): return .cut(try cut(index.event(event), index))
+        default: return nil
+        }
+    }
+
+    /// Throws where an event is neither here nor cited by anything that is.
+    package func require(_ event: EventID, _ index: some CausalIndex) throws {
+        if let reason = try unheardOf(event, index) { throw QuestionError(.notFound, reason) }
+    }
+
+    /// Why nothing can be said of an event: nothing that is here has ever heard of it.
+    func unheardOf(_ event: EventID, _ index: some CausalIndex) throws -> String? {
+        guard let process = try index.index(of: event.process) else {
+            return
+                "no process “\(event.process)” in execution “\(index.execution)” (lightcone processes lists them)"
+        }
+        let end = try index.facts(of: process).end
+        guard event.sequence > end else { return nil }
+        return
+            "\(event) is not here, and nothing that is here cites it: \(event.process) is known up to \(end)"
+    }
+
+    private func limited<T>(_ items: [T]) -> [T] {
+        options.limit.map { Array(items.prefix($0)) } ?? items
+    }
+
+    private func executions() throws -> [ExecutionSummary] {
+        let names = options.execution == nil ? try store.executions() : [try execution()]
+        return try limited(names).map { name in
+            try askingFiles(of: name) { try summary($0) } ?? summary(loadGraph(name).history)
+        }
+    }
+
+    private func summary(_ index: some CausalIndex) throws -> ExecutionSummary {
+        var summary = ExecutionSummary(name: index.execution, processes: 0, events: 0)
+        for process in 0..<index.processCount {
+            let count = try index.sequences(of: process).count
+            summary.processes += count > 0 ? 1 : 0
+            summary.events += count
+        }
+        return summary
+    }
+
+    private func processes(_ index: some CausalIndex, ghosts: Bool) throws -> Answer {
+        var shown: [(process: Int, facts: ProcessFacts)] = []
+        var hidden = 0
+        for process in 0..<index.processCount {
+            let facts = try index.facts(of: process)
+            guard facts.count > 0 || facts.end > 0 else { continue }
+            if ghosts || facts.count > 0 {
+                shown.append((process, facts))
+            } else {
+                hidden += 1
+            }
+        }
+        shown.sort { listingOrder($0.facts.id, $1.facts.id) }
+        let readUpTo = try store.readUpTo()
+        let summaries = try limited(shown).map { process, facts in
+            ProcessSummary(
+                facts: facts, execution: index.execution, gaps: try index.gaps(of: process).count,
+                readUpTo: readUpTo[facts.host])
+        }
+        return .processes(summaries, hidden: hidden)
+    }
+
+    private func gaps(_ execution: some IndexedExecution) throws -> [ExplainedGap] {
+        let index = execution.index
+        var all: [(process: Int, gap: Gap)] = []
+        for process in 0..<index.processCount {
+            all += try index.gaps(of: process).map { (process, $0) }
+        }
+        all.sort {
+            $0.gap.process == $1.gap.process
+                ? $0.gap.first < $1.gap.first : listingOrder($0.gap.process, $1.gap.process)
+        }
+        var reader = EventReader(store, bytesMax: options.bytesMax)
+        return try limited(all).map { process, gap in
+            try options.cancellation.check()
+            return ExplainedGap(
+                gap: gap, reason: try reason(gap, process, execution, &reader))
+        }
+    }
+
+    /// Why events are not here, as far as the events around them tell.
+    private func reason(
+        _ gap: Gap, _ process: Int, _ execution: some IndexedExecution, _ reader: inout EventReader
+    ) throws -> String {
+        let index = execution.index
+        let facts = try index.facts(of: process)
+        if let position = try index.sequences(of: process).position(of: gap.last + 1),
+            let event = try reader.event(
+                at: EventPosition(process: process, position: position), of: execution),
+            event.name == LossMarker.name
+        {
+            return event.text
+        }
+        if gap.isLost { return "lost on their way to the agent: their client counted them" }
+        if facts.count == 0 { return "cited, and nothing of the process is here" }
+        if gap.first > facts.last { return "cited, beyond the last event here" }
+        return gap.last < facts.first
+            ? "before the first event here" : "between events that are here"
+    }
+
+    private func defects(_ execution: some IndexedExecution) throws -> [Defect] {
+        let defects =
+            try execution.defects(options.cancellation)
+            + store.sourceDefects(of: execution.index.execution)
+        return limited(defects.sorted(by: Defect.listedBefore))
+    }
+}

@@ -1,0 +1,101 @@
+import Causality
+import HappensBefore
+
+/// Finds the events of single processes that a selection takes.
+struct EventFinder<Execution: IndexedExecution> {
+    let execution: Execution
+    let index: Execution.Index
+    let messages: Execution.Messages
+    let selection: Selection
+    /// How many events it has looked at.
+    private(set) var looked = 0
+    private let cancellation: Cancellation
+    private var reader: EventReader
+    /// The processes that are to be looked through, by the frame that each is at: processes share frames, and each frame is to
+    /// be opened once for all of them.
+    private var seeking = TieHeap()
+
+    init(
+        _ execution: Execution, _ selection: Selection, _ store: some HistoryStore,
+        _ options: Question.Options
+    ) throws {
+        self.execution = execution
+        index = execution.index
+        messages = try execution.messages(options.cancellation)
+        self.selection = selection
+        cancellation = options.cancellation
+        reader = EventReader(store, bytesMax: options.bytesMax)
+    }
+
+    /// An event that was found: nil where it is there and cannot be read.
+    struct Found {
+        var position: Int
+        var event: Event?
+    }
+
+    /// Looks through positions of a process in their order, until `eventsMax` were found. Returns the position up to which it
+    /// has looked, too. O(positions that it looks at). Throws `QuestionStopped` before any of them.
+    mutating func find(
+        in process: Int, _ positions: Range<Int>, eventsMax: Int
+    ) throws -> (found: [Found], next: Int) {
+        let (id, sequences) = (try index.id(of: process), try index.sequences(of: process))
+        let host = try index.facts(of: process).host
+        var found: [Found] = []
+        var next = positions.lowerBound
+        while next < positions.upperBound, found.count < eventsMax {
+            let place = EventPosition(process: process, position: next)
+            guard let rows = try execution.rows(at: place),
+                let batch = try reader.batch(rows.frame)
+            else {
+                found.append(Found(position: next, event: nil))
+                next += 1
+                continue
+            }
+            let end = min(rows.positions.upperBound, positions.upperBound)
+            while next < end, found.count < eventsMax {
+                try cancellation.check()
+                looked += 1
+                let row = rows.row + next - rows.positions.lowerBound
+                let event = EventReader.event(
+                    row, of: batch, called: EventID(id, sequences[next]))
+                if try event.map({ try isTaken($0, host, process, next) }) ?? true {
+                    found.append(Found(position: next, event: event))
+                }
+                next += 1
+            }
+        }
+        return (found, next)
+    }
+
+    private func isTaken(
+        _ event: Event, _ host: String, _ process: Int, _ position: Int
+    ) throws -> Bool {
+        if selection.isEverything { return true }
+        var kind = event.kind
+        if kind == .unsaid, selection.asksForKind {
+            let place = EventPosition(process: process, position: position)
+            kind = try execution.kind(
+                of: event, at: place, senders: senders(at: place), index, messages)
+        }
+        return selection.holds(for: event, host: host, kind: kind)
+    }
+
+    /// Has a process be looked through from a position on, when its frame comes.
+    mutating func seek(_ process: Int, from position: Int) throws {
+        let place = EventPosition(process: process, position: position)
+        let frame = try execution.rows(at: place)?.frame ?? -1
+        seeking.push(Tie(time: Int64(frame), rank: process), process)
+    }
+
+    /// The process that is to be looked through next; nil where none is.
+    mutating func nextSought() -> Int? { seeking.pop() }
+
+    /// The messages that arrived at an event.
+    func senders(at place: EventPosition) throws -> [EventKey] {
+        try messages.arrivals(at: place.process, in: place.position..<place.position + 1)
+            .map(\.event)
+    }
+
+    /// Lets go of the frames that can be read again.
+    mutating func release() { reader.release() }
+}

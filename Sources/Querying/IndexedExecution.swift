@@ -1,0 +1,59 @@
+import Causality
+import HappensBefore
+
+/// One execution as questions see it, wherever it is kept: its order, its messages, and where its events are.
+package protocol IndexedExecution: Sendable {
+    associatedtype Index: CausalIndex
+    associatedtype Messages: MessageIndex
+
+    var index: Index { get }
+    /// The messages; where they have to be found first, `cancellation` is asked meanwhile.
+    func messages(_ cancellation: Cancellation) throws -> Messages
+    /// The frame that holds the event at a place, and what follows on it there; nil where it is not found.
+    func rows(at place: EventPosition) throws -> EventRows?
+    /// What a process is called here that an event's cause names; nil where nobody is, or it may be one of several.
+    func name(of reference: ProcessReference) throws -> ProcessID?
+    /// The last position of a process whose event's wall time is not later; nil where there is none.
+    func lastPosition(in process: Int, by time: WallTime) throws -> Int?
+    /// Whether some event of a process has a wall time.
+    func hasTimes(_ process: Int) throws -> Bool
+    /// What contradicts itself in the history, notes on wall clocks, and what of it could not be read.
+    func defects(_ cancellation: Cancellation) throws -> [Defect]
+}
+
+/// Events of one process that follow on one another, where a store has them: as rows of one frame.
+package struct EventRows: Hashable, Sendable {
+    /// What the store calls the frame.
+    package var frame: Int
+    /// The row of the first of them.
+    package var row: Int
+    package var positions: Range<Int>
+
+    package init(frame: Int, row: Int, positions: Range<Int>) {
+        self.frame = frame
+        self.row = row
+        self.positions = positions
+    }
+}
+
+extension IndexedExecution {
+    /// What an event did with messages: as its source says, or where that says nothing, as the messages show. A restart that
+    /// goes on from the incarnation before it got no message.
+    ///
+    /// - Parameter senders: The messages that arrived at it.
+    func kind(
+        of event: Event, at place: EventPosition, senders: [EventKey], _ index: Index,
+        _ messages: Messages
+    ) throws -> EventKind {
+        guard event.kind == .unsaid else { return event.kind }
+        for sender in senders where try index.isMessage(from: sender.process, to: place.process) {
+            return .receive
+        }
+        let send = EventKey(process: place.process, sequence: event.id.sequence)
+        for receipt in try messages.receipts(of: send)
+        where try index.isMessage(from: place.process, to: receipt.process) {
+            return .send
+        }
+        return .local
+    }
+}

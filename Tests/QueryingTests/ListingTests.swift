@@ -1,0 +1,153 @@
+import Causality
+import Exporting
+import HappensBefore
+import SimulatedHistories
+import Testing
+
+@testable import Querying
+
+/// Listings, and what an answer says of the other ends of messages.
+@Suite struct ListingTests {
+    /// Processes that tick and send to one another, some of whose events are `x`; in frames of some events of one process.
+    private static func store(_ seed: UInt64) -> MemoryStore {
+        var random = SeededGenerator(seed: seed)
+        let names = ["a", "b", "c", "d"]
+        var clocks: [String: [String: UInt64]] = [:]
+        var events: [String: [Event]] = [:]
+        for _ in 0..<300 {
+            let name = names.randomElement(using: &random)!
+            var clock = clocks[name] ?? [:]
+            if let other = names.randomElement(using: &random), other != name,
+                Bool.random(using: &random)
+            {
+                clock.merge(clocks[other] ?? [:]) { max($0, $1) }
+            }
+            clock[name, default: 0] += 1
+            clocks[name] = clock
+            var event = AnsweringTests.event(
+                name, clock[name]!, Int.random(in: 0..<9, using: &random) == 0 ? "x" : "y", clock)
+            event.time = WallTime(nanoseconds: Int64.random(in: 0..<1_000, using: &random))
+            events[name, default: []].append(event)
+        }
+        var frames: [[Event]] = []
+        for name in names {
+            var rest = events[name] ?? []
+            while !rest.isEmpty {
+                let count = min(rest.count, Int.random(in: 1...20, using: &random))
+                frames.append(Array(rest.prefix(count)))
+                rest.removeFirst(count)
+            }
+        }
+        return MemoryStore(events: frames)
+    }
+
+    private static func listed(
+        _ store: MemoryStore, _ parameters: [String: [String]], limit: Int? = nil
+    ) throws -> [Event] {
+        let answering = Answering(store, Question.Options(limit: limit))
+        let question = try Question("timeline", QuestionParameters(parameters))
+        guard case .events(var listing) = try answering.answer(question) else { return [] }
+        var events: [Event] = []
+        while let step = try listing.events.next() {
+            if case .event(let listed) = step { events.append(listed.event) }
+        }
+        return events
+    }
+
+    /// Whatever a selection takes, it is all there, once, and no event comes before one that happened before it.
+    @Test(arguments: 1...30 as ClosedRange<UInt64>)
+    func whatASelectionTakesIsInCausalOrder(seed: UInt64) throws {
+        let store = Self.store(seed)
+        let all = store.events.flatMap { $0 }
+        let clocks = Dictionary(uniqueKeysWithValues: all.map { ($0.id, $0.clock) })
+        let selections: [([String: [String]], (Event) -> Bool)] = [
+            ([:], { _ in true }), (["where": ["{ text = \"x\" }"]], { $0.text == "x" }),
+            (["process": ["b", "d"]], { ["b", "d"].contains($0.id.process.name) }),
+            (
+                ["where": ["{ process != \"a\" && seq > 20 }"]],
+                { $0.id.process.name != "a" && $0.id.sequence > 20 }
+            ),
+        ]
+        for (parameters, isMeant) in selections {
+            let listed = try Self.listed(store, parameters)
+            #expect(Set(listed.map(\.id)) == Set(all.filter(isMeant).map(\.id)))
+            #expect(Set(listed.map(\.id)).count == listed.count)
+            for (place, event) in listed.enumerated() {
+                let late = listed[..<place].first {
+                    $0.id != event.id && clocks[$0.id]![event.id.process] >= event.id.sequence
+                }
+                #expect(late == nil, "seed \(seed): \(event.id) after what has seen it")
+            }
+            // A limit gives the beginning of it.
+            let few = try Self.listed(store, parameters, limit: 5)
+            #expect(few.map(\.id) == listed.prefix(5).map(\.id))
+        }
+    }
+
+    /// A listing looks at no more of a process than it needs: a few events open a few frames.
+    @Test func aLimitOpensFewFrames() throws {
+        let frames = (0..<50).map { frame in
+            (1...20).map { AnsweringTests.event("a", UInt64(frame * 20 + $0), "text") }
+        }
+        let counting = CountingStore(store: MemoryStore(events: frames))
+        let graph = try ExecutionGraph.load("main", from: counting)
+        let answering = Answering(counting, Question.Options(limit: 10)) { _ in graph }
+        guard
+            case .events(var listing) = try answering.answer(
+                Question("timeline", QuestionParameters()))
+        else { return }
+        while try listing.events.next() != nil {}
+        #expect(counting.opened.count == 1)
+    }
+
+    @Test func messagesAreShownWithWhatTheirEndsSay() throws {
+        let store = MemoryStore(
+            events: [
+                [AnsweringTests.event("a", 1, "asks")],
+                [
+                    AnsweringTests.event("b", 1, "is asked", ["a": 1]),
+                    AnsweringTests.event("b", 2, "hears a ghost", ["a": 1, "gone": 4]),
+                ],
+            ])
+        let shown = try AnsweringTests.ask(store, "show", ["event": ["a:1"]])
+        #expect(
+            shown.contains(
+                #""effects":[{"id":"b:1","missing":false,"evidence":"clock","name":"","text":"is asked"}]"#
+            ))
+        let ghost = try AnsweringTests.ask(store, "show", ["event": ["b:2"]])
+        #expect(
+            ghost.contains(#""causes":[{"id":"gone:4","missing":true,"evidence":"clock"}]"#))
+        let path = try AnsweringTests.ask(store, "path", ["a": ["a:1"], "b": ["b:2"]])
+        #expect(
+            path.contains(
+                #"{"from":{"id":"a:1","missing":false,"name":"","text":"asks"},"to":{"id":"b:1","missing":false,"name":"","text":"is asked"}}"#
+            ))
+        let answering = Answering(store, Question.Options())
+        let text = try answering.written(
+            Question("path", QuestionParameters(["a": ["a:1"], "b": ["b:2"]])), as: .text
+        ).text()
+        #expect(text == "a:1 → b:1  asks → is asked\n")
+    }
+}
+
+/// Notes which frames were read with what their events say.
+private final class CountingStore: HistoryStore, @unchecked Sendable {
+    let store: MemoryStore
+    /// Used by the thread of one test alone.
+    var opened: Set<Int> = []
+
+    init(store: MemoryStore) { self.store = store }
+
+    func executions() throws -> [String] { try store.executions() }
+    func frames(of execution: String) throws -> [FrameSummary] { try store.frames(of: execution) }
+    func causality(of frame: Int) throws -> EventBatch { try store.causality(of: frame) }
+    func events(of frame: Int) throws -> EventBatch {
+        opened.insert(frame)
+        return try store.events(of: frame)
+    }
+    func expected(in execution: String) throws -> [(process: ProcessKey, last: UInt64)] {
+        try store.expected(in: execution)
+    }
+    func sourceDefects(of execution: String) throws -> [Defect] { [] }
+    func readUpTo() throws -> [String: WallTime] { [:] }
+}
