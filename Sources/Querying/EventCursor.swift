@@ -80,7 +80,10 @@ struct EventCursor<Execution: IndexedExecution>: EventSequence {
         queue = HeadQueue(heads: ranges.map { $0.isEmpty ? .max : $0.lowerBound })
         walks = ranges.map { Walk(next: $0.lowerBound, needsEnd: $0.lowerBound) }
         let meant = ranges.indices.filter { !ranges[$0].isEmpty }
-        bufferMax = max(Limits.eventsFoundMin, Limits.eventsFoundMax / max(1, meant.count))
+        // What takes a selection long to look at must not keep back what was found before it.
+        bufferMax =
+            selection.isEverything
+            ? max(Limits.eventsFoundMin, Limits.eventsFoundMax / max(1, meant.count)) : 1
         for process in meant { try finder.seek(process, from: ranges[process].lowerBound) }
     }
 
@@ -126,7 +129,7 @@ struct EventCursor<Execution: IndexedExecution>: EventSequence {
         let from = walks[process].next
         let (found, next) = try finder.find(
             in: process, from..<min(end, from + Limits.rowsLookedAt),
-            eventsMax: walks[process].bufferMax)
+            eventsMax: min(bufferMax, walks[process].bufferMax))
         walks[process].next = next
         walks[process].found = found[...]
         if let first = found.first {
