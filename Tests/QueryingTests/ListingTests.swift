@@ -2,6 +2,7 @@ import Causality
 import Exporting
 import HappensBefore
 import SimulatedHistories
+import Synchronization
 import Testing
 
 @testable import Querying
@@ -46,12 +47,19 @@ import Testing
     ) throws -> [Event] {
         let answering = Answering(store, Question.Options(limit: limit))
         let question = try Question("timeline", QuestionParameters(parameters))
-        guard case .events(var listing) = try answering.answer(question) else { return [] }
+        var listing = try Self.listing(answering.answer(question))
         var events: [Event] = []
         while let step = try listing.events.next() {
             if case .event(let listed) = step { events.append(listed.event) }
         }
         return events
+    }
+
+    private static func listing(_ answer: Answer) throws -> Listing {
+        guard case .events(let listing) = answer else {
+            throw QuestionError(.misuse, "expected a listing, found \(answer)")
+        }
+        return listing
     }
 
     /// Whatever a selection takes, it is all there, once, and no event comes before one that happened before it.
@@ -92,12 +100,10 @@ import Testing
         let counting = CountingStore(store: MemoryStore(events: frames))
         let graph = try ExecutionGraph.load("main", from: counting)
         let answering = Answering(counting, Question.Options(limit: 10)) { _ in graph }
-        guard
-            case .events(var listing) = try answering.answer(
-                Question("timeline", QuestionParameters()))
-        else { return }
+        var listing = try Self.listing(
+            answering.answer(Question("timeline", QuestionParameters())))
         while try listing.events.next() != nil {}
-        #expect(counting.opened.count == 1)
+        #expect(counting.opened.withLock { $0 } == [0])
     }
 
     @Test func messagesAreShownWithWhatTheirEndsSay() throws {
@@ -131,10 +137,9 @@ import Testing
 }
 
 /// Notes which frames were read with what their events say.
-private final class CountingStore: HistoryStore, @unchecked Sendable {
+private final class CountingStore: HistoryStore {
     let store: MemoryStore
-    /// Used by the thread of one test alone.
-    var opened: Set<Int> = []
+    let opened = Mutex<Set<Int>>([])
 
     init(store: MemoryStore) { self.store = store }
 
@@ -142,7 +147,7 @@ private final class CountingStore: HistoryStore, @unchecked Sendable {
     func frames(of execution: String) throws -> [FrameSummary] { try store.frames(of: execution) }
     func causality(of frame: Int) throws -> EventBatch { try store.causality(of: frame) }
     func events(of frame: Int) throws -> EventBatch {
-        opened.insert(frame)
+        opened.withLock { _ = $0.insert(frame) }
         return try store.events(of: frame)
     }
     func expected(in execution: String) throws -> [(process: ProcessKey, last: UInt64)] {
