@@ -38,23 +38,24 @@ extension Archive {
     /// arrived meanwhile. O(steps of knowledge); costs three syncs.
     ///
     /// - Parameter taken: How many events were taken when the history was loaded.
-    package func keep(orderOf history: History, taken: Int) throws(ArchiveError) {
-        let id = Identity128(naming: Array("\(history.execution)\0\(taken)".utf8))
+    package func keep(order: OrderFileContents, taken: Int) throws(ArchiveError) {
+        let execution = order.history.execution
+        let id = Identity128(naming: Array("\(execution)\0\(taken)".utf8))
         do {
-            try write(history, as: id)
+            try write(order, as: id)
         } catch {
             try? disk.remove(file: orderPath(id))
             throw Archive.failure(error)
         }
         let name = Data(id.bytes)
         let stray = try catalogue.write { database -> Data? in
-            guard try Catalogue.taken(of: history.execution, database) == taken else { return name }
+            guard try Catalogue.taken(of: execution, database) == taken else { return name }
             let before = try Data.fetchOne(
                 database, sql: "SELECT name FROM orderFile WHERE execution = ?",
-                arguments: [history.execution])
+                arguments: [execution])
             try database.execute(
                 sql: "INSERT OR REPLACE INTO orderFile VALUES (?, ?, ?)",
-                arguments: [history.execution, name, taken])
+                arguments: [execution, name, taken])
             return before == name ? nil : before
         }
         guard let stray = stray.flatMap(Identity128.init(stored:)) else { return }
@@ -62,13 +63,13 @@ extension Archive {
     }
 
     /// Writes a file, durably. One of this name is left from somebody who was killed.
-    private func write(_ history: History, as id: Identity128) throws {
+    private func write(_ order: OrderFileContents, as id: Identity128) throws {
         let folder = path + "/order"
         try disk.make(folder: folder)
         try disk.sync(folder: path)
         try disk.remove(file: orderPath(id))
         let file = try disk.open(orderPath(id), .create)
-        try OrderFileWriter.write(history, to: file)
+        try OrderFileWriter.write(order, to: file)
         try file.sync()
         try disk.sync(folder: folder)
     }

@@ -7,6 +7,8 @@ import Segments
 package enum EventPlace: Hashable, Sendable {
     case frame(FramePlace)
     case rows(part: Identity128, PartFrame)
+    /// All rows of a block of a part.
+    case block(part: Identity128, BlockEntry)
     /// Events that were taken and cannot be found.
     case damage(String)
 }
@@ -45,11 +47,51 @@ extension Archive {
                 throw .damaged("\(error)")
             }
         case .rows(let part, let frame):
-            do throws(PartError) {
-                return try open(part).batch(of: frame, hasContent: hasContent)
-            } catch {
-                throw .damaged("part \(part): \(error)")
+            return try asking(part) { (file) throws(PartError) in
+                try file.batch(of: frame, hasContent: hasContent)
             }
+        case .block(let part, let block):
+            return try asking(part) { (file) throws(PartError) in
+                try (hasContent ? file.events(of: block) : file.causality(of: block)).batch
+            }
+        }
+    }
+
+    /// The frame that begins at a place in a segment, by what its header says; nil where none does.
+    package func frame(
+        agent: Identity128, segment: Identity128, at offset: Int
+    ) -> FramePlace? {
+        guard let file = try? disk.open(segmentPath(agent: agent, segment: segment), .read),
+            let frame = try? SegmentLayout.frame(BytesOnDisk(file), at: offset, end: file.byteCount)
+        else { return nil }
+        return FramePlace(
+            agent: agent, segment: segment, offset: offset, byteCount: frame.frameByteCount,
+            damage: nil)
+    }
+
+    /// What a part has of a run.
+    package func runs(
+        of key: ProcessKey, in part: Identity128
+    ) throws(ArchiveError) -> [PartRun] {
+        try asking(part) { (file) throws(PartError) in
+            try file.runs(of: key.execution, identity: key.identity)
+        }
+    }
+
+    /// The blocks of a run in a part among whose numbers this one is.
+    package func blocks(
+        of run: PartRun, at sequence: UInt64, in part: Identity128
+    ) throws(ArchiveError) -> [BlockEntry] {
+        try asking(part) { (file) throws(PartError) in try file.blocks(of: run, at: sequence) }
+    }
+
+    private func asking<Value>(
+        _ part: Identity128, _ ask: (PartFile) throws(PartError) -> Value
+    ) throws(ArchiveError) -> Value {
+        do throws(PartError) {
+            return try ask(open(part))
+        } catch {
+            throw .damaged("part \(part): \(error)")
         }
     }
 

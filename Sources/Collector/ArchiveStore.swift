@@ -28,6 +28,13 @@ package final class ArchiveStore: HistoryStore {
         var segments: [Identity128: (end: Int, ids: [Int])] = [:]
         /// By execution and part: what it has of it.
         var parts: [PartOfExecution: [Listed]] = [:]
+        /// Of those that order files led to: by segment or part, and where in it.
+        var found: [PlaceInFile: Int] = [:]
+    }
+
+    private struct PlaceInFile: Hashable {
+        var file: Identity128
+        var offset: Int
     }
 
     private struct PartOfExecution: Hashable {
@@ -162,11 +169,38 @@ package final class ArchiveStore: HistoryStore {
         Answering(self, options) { try self.graph(of: $0, options.cancellation) }
     }
 
-    /// The order file of an execution, where it tells of all events that are here, and can be read. A collector keeps it open.
-    package func index(of execution: String) throws -> (any CausalIndex)? {
-        try order(of: execution)
+    package func filed(_ execution: String) throws -> (any IndexedExecution)? {
+        guard let file = try order(of: execution) else { return nil }
+        return FiledExecution(file, try ArchiveRows(execution, self))
     }
 
+    /// The frame in which a row lies; nil where none begins there.
+    func frame(of row: RowPlace) -> Int? {
+        frame(at: PlaceInFile(file: row.segment, offset: row.offset)) {
+            archive.frame(agent: row.agent, segment: row.segment, at: row.offset)
+                .map { .frame($0) }
+        }
+    }
+
+    /// A block of a part as a frame.
+    func frame(of block: BlockEntry, in part: Identity128) -> Int {
+        frame(at: PlaceInFile(file: part, offset: block.offset)) {
+            .block(part: part, block)
+        }!
+    }
+
+    private func frame(at place: PlaceInFile, _ find: () -> EventPlace?) -> Int? {
+        if let known = places.withLock({ $0.found[place] }) { return known }
+        guard let found = find() else { return nil }
+        return places.withLock { places in
+            if let known = places.found[place] { return known }
+            places.found[place] = places.all.count
+            places.all.append(found)
+            return places.all.count - 1
+        }
+    }
+
+    /// The order file of an execution, where it tells of all events that are here, and can be read. A collector keeps it open.
     private func order(of execution: String) throws -> OrderFile? {
         guard let name = try archive.currentOrder(of: execution) else { return nil }
         if let open = orders.withLock({ orders in orders.first { $0.name == name }?.file }) {
@@ -178,6 +212,21 @@ package final class ArchiveStore: HistoryStore {
             if orders.count > Limits.graphsKeptMax { orders.removeFirst() }
         }
         return file
+    }
+
+    /// By frame of an execution that lies in a segment: where.
+    private func frameNames(
+        of execution: String
+    ) throws -> [Int: OrderFileContents.FrameName] {
+        let frames = try frames(of: execution)
+        let all = places.withLock { $0.all }
+        var names: [Int: OrderFileContents.FrameName] = [:]
+        for frame in frames {
+            guard case .frame(let place) = all[frame.id] else { continue }
+            names[frame.id] = OrderFileContents.FrameName(
+                agent: place.agent, segment: place.segment, offset: place.offset)
+        }
+        return names
     }
 
     /// Writes down what follows from the events of an execution, so that nobody has to find it out again: where it is not
@@ -192,7 +241,10 @@ package final class ArchiveStore: HistoryStore {
         let graph = try graph(of: execution, cancellation)
         // What cannot be read today may be mended tomorrow.
         guard graph.isUndamaged else { return }
-        try archive.keep(orderOf: graph.history, taken: taken)
+        let order = OrderFileContents(
+            graph.history, try graph.edges(cancellation), try graph.defects(cancellation),
+            places: try frameNames(of: execution))
+        try archive.keep(order: order, taken: taken)
         // The one in its place may be of the same name, and damaged.
         orders.withLock { orders in orders.removeAll { $0.file.isDamaged } }
     }

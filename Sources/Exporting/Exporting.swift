@@ -64,7 +64,7 @@ extension Answering {
     package func export(_ question: ExportQuestion) throws -> WrittenAnswer {
         var answering = self
         answering.options.hasClock = true
-        return try answering.export(question, from: graph())
+        return try answering.asking { try answering.export(question, from: $0) }
     }
 
     private func export(

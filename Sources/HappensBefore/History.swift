@@ -60,6 +60,16 @@ package struct History: Sendable {
         index(of: reference).map { processes[$0].id }
     }
 
+    /// What events call the processes that they refer to, where that means one: each once, with its index.
+    package func references() -> [(reference: ProcessReference, process: Int)] {
+        Set(citations.map(\.process)).compactMap { reference in
+            index(of: reference).map { (reference, $0) }
+        }
+    }
+
+    /// True where some run is there more than once: then a number alone does not tell which event is meant.
+    package var hasForks: Bool { !forks.isEmpty }
+
     /// Where a citation is kept.
     mutating func intern(_ citation: Citation) -> Int {
         if let known = indexOfCitation[citation] { return known }

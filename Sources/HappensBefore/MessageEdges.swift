@@ -146,6 +146,11 @@ package struct MessageEdges: MessageIndex {
         departures(from: process, since: sequence, countMax: 256) { _ in true }
     }
 
+    /// All messages of a process's events, ascending by number.
+    package func allDepartures(from process: Int) -> [Departure] {
+        departures(from: process, since: 0, countMax: .max) { _ in true }
+    }
+
     /// Those from a number on, as long as `isMeant` holds of their numbers: whole numbers only, and none that begins when
     /// there are enough.
     private func departures(

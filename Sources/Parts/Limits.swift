@@ -26,7 +26,11 @@ package enum Limits {
     static let comparedStretchesMax = 64
     /// Lines that were no events which are kept of one segment.
     package static let unmatchedOfSegmentMax = 10_000
-    /// Entries of one block of knowledge: some 10 kB, which are read and decoded in a tenth of a millisecond.
+    /// Events of a summary of wall times: as many are looked through for one moment.
+    static let rowsOfSummary = 256
+    /// Bytes of a page of defects, unless one alone takes more.
+    static let defectPageBytes = 64 << 10
+    /// Entries of one block of knowledge, or of facts of events: some 10 kB, which are read and decoded in a tenth of a millisecond.
     static let knowledgeEntries = 2_048
     /// Bytes of a page of processes, unless one alone takes more: a few hundred processes' facts are read at once.
     static let processPageBytes = 8 << 10

@@ -5,17 +5,25 @@ import Segments
 /// The footer of an order file.
 struct Footer: Sendable {
     let execution: String
+    let form: OrderFileForm
     let processCount: Int
     /// How many processes are here: the first ones.
     let lineCount: Int
     let eventCount: Int
     private(set) var processPages: [(first: Int, place: FilePlace)] = []
     private(set) var namePages: [(first: UInt64, place: FilePlace)] = []
+    private(set) var referencePages: [(first: UInt64, place: FilePlace)] = []
+    private(set) var defectPages: [FilePlace] = []
+    private(set) var segments: FilePlace
     private(set) var unlinked: [Int] = []
     private(set) var ruledOut: [EventKey] = []
 
     init(_ reader: inout ByteReader) throws(FormatError) {
         execution = try reader.string(Causality.Limits.nameBytesMax, "execution")
+        form = OrderFileForm(rawValue: try reader.byte("form"))
+        guard form.rawValue < 4 else {
+            throw reader.malformed("a form of \(form.rawValue) is unknown")
+        }
         processCount = try reader.count(Int(UInt32.max), "processes")
         lineCount = try reader.count(processCount, "processes that are here")
         eventCount = try reader.count(Int.max, "events")
@@ -25,11 +33,14 @@ struct Footer: Sendable {
             else { throw reader.malformed("page of processes: \(first) is out of order") }
             processPages.append((first, try reader.place()))
         }
+        namePages = try reader.hashPages("pages of names")
+        referencePages = try reader.hashPages("pages of references")
+        for _ in 0..<(try reader.count(reader.remaining / 2, "pages of defects")) {
+            defectPages.append(try reader.place())
+        }
+        segments = try reader.place()
         guard processCount == 0 || !processPages.isEmpty else {
             throw reader.malformed("expected a page of processes, found none")
-        }
-        for _ in 0..<(try reader.count(reader.remaining / 10, "pages of names")) {
-            namePages.append((try reader.fixed64("hash"), try reader.place()))
         }
         for _ in 0..<(try reader.count(reader.remaining, "unlinked")) {
             unlinked.append(try reader.process(of: processCount, "unlinked"))
@@ -54,6 +65,7 @@ struct ProcessPage: Sendable {
         /// By number of an event of which an operator says that no message came there: who says so.
         var rulings: [UInt64: EventKey] = [:]
         var directory: FilePlace?
+        var hasTimes = false
     }
 
     init(
@@ -68,7 +80,7 @@ struct ProcessPage: Sendable {
 extension ProcessPage.Line {
     fileprivate init(_ reader: inout ByteReader, _ footer: Footer) throws(FormatError) {
         let form = FactsForm(rawValue: try reader.byte("process"))
-        guard form.rawValue < 128, form.contains(.isHere) || !form.contains(.bearsItsName) else {
+        guard form.contains(.isHere) || !form.contains(.bearsItsName) else {
             throw reader.malformed("process: a form of \(form.rawValue) is unknown")
         }
         var id: ProcessID?
@@ -113,10 +125,11 @@ extension ProcessPage.Line {
             rulings[sequence] = try reader.event(footer.processCount)
         }
         if form.contains(.hasDirectory) { directory = try reader.place() }
+        hasTimes = form.contains(.hasTimes)
     }
 }
 
-/// Which numbers the names with some hashes have.
+/// Which numbers the names with some hashes have, or what is called so by others.
 struct NamePage: Sendable {
     private var hashes: [UInt64] = []
     private var processes: [Int] = []
@@ -148,6 +161,8 @@ struct Directory: Sendable {
         var firstCertain: Int?
     }
     private(set) var entries: [Entry] = []
+    /// The blocks of facts of its events.
+    private(set) var facts: [(start: Int, place: FilePlace)] = []
     /// By number of a send that is not here: what the receivers of its message learned by it.
     private(set) var learned: [UInt64: [EventKey]] = [:]
 
@@ -156,22 +171,18 @@ struct Directory: Sendable {
     init(
         _ reader: inout ByteReader, eventCount: Int, _ processCount: Int
     ) throws(FormatError) {
-        var (start, end) = (0, 0)
-        for index in 0..<(try reader.count(reader.remaining / 4, "blocks")) {
-            let distance = try reader.count(eventCount, "start")
-            start += distance
-            guard index == 0 ? distance == 0 : distance > 0, start < eventCount else {
-                throw reader.malformed("block: a start of \(start) is out of order")
-            }
-            let offset = end + (try reader.count(Int(Int32.max) << 16, "offset"))
-            let place = FilePlace(
-                offset: offset, byteCount: try reader.count(Limits.blockBytesMax, "block"))
+        var blocks = BlockPlaces(eventCount: eventCount)
+        for _ in 0..<(try reader.count(reader.remaining / 4, "blocks")) {
+            let (start, place) = try blocks.next(&reader)
             let certain = try reader.count(eventCount, "certain")
             entries.append(
                 Entry(
                     start: start, place: place,
                     firstCertain: certain == 0 ? nil : start + certain - 1))
-            end = place.end
+        }
+        blocks = BlockPlaces(eventCount: eventCount)
+        for _ in 0..<(try reader.count(reader.remaining / 3, "blocks")) {
+            facts.append(try blocks.next(&reader))
         }
         var last: UInt64 = 0
         for _ in 0..<(try reader.count(reader.remaining / 2, "missing sends")) {
@@ -189,7 +200,66 @@ struct Directory: Sendable {
     }
 }
 
+/// Reads where the blocks of a process lie, one after the other.
+private struct BlockPlaces {
+    let eventCount: Int
+    private var start = 0
+    private var end = 0
+    private var isFirst = true
+
+    init(eventCount: Int) { self.eventCount = eventCount }
+
+    mutating func next(
+        _ reader: inout ByteReader
+    ) throws(FormatError) -> (start: Int, place: FilePlace) {
+        let distance = try reader.count(eventCount, "start")
+        start += distance
+        guard isFirst ? distance == 0 : distance > 0 && start < eventCount else {
+            throw reader.malformed("block: a start of \(start) is out of order")
+        }
+        isFirst = false
+        let offset = end + (try reader.count(Int(Int32.max) << 16, "offset"))
+        let place = FilePlace(
+            offset: offset, byteCount: try reader.count(Limits.blockBytesMax, "block"))
+        end = place.end
+        return (start, place)
+    }
+}
+
+/// Some of the defects of an execution.
+struct DefectPage: Sendable {
+    private(set) var defects: [Defect] = []
+
+    init(_ reader: inout ByteReader) throws(FormatError) {
+        let kinds = Defect.Kind.allCases
+        while reader.remaining > 0 {
+            let number = Int(try reader.byte("kind"))
+            guard number < kinds.count else {
+                throw reader.malformed("defect: a kind of \(number) is unknown")
+            }
+            var events: [EventID] = []
+            for _ in 0..<(try reader.count(reader.remaining / 4, "events")) {
+                let process = try reader.fullName()
+                events.append(EventID(process, try reader.sequence("event")))
+            }
+            let text = try reader.validString(
+                ofLength: try reader.count(reader.remaining, "text"), "text")
+            defects.append(Defect(kinds[number], events, text))
+        }
+    }
+}
+
 extension ByteReader {
+    fileprivate mutating func hashPages(
+        _ what: String
+    ) throws(FormatError) -> [(first: UInt64, place: FilePlace)] {
+        var pages: [(first: UInt64, place: FilePlace)] = []
+        for _ in 0..<(try count(remaining / 10, what)) {
+            pages.append((try fixed64("hash"), try place()))
+        }
+        return pages
+    }
+
     fileprivate mutating func place() throws(FormatError) -> FilePlace {
         FilePlace(
             offset: try count(Int(Int32.max) << 16, "offset"),
@@ -229,7 +299,7 @@ extension ByteReader {
         return ProcessID(name: name, incarnation: UInt32(incarnation))
     }
 
-    private mutating func fullName() throws(FormatError) -> ProcessID {
+    fileprivate mutating func fullName() throws(FormatError) -> ProcessID {
         var id = try nameAndIncarnation()
         id.fork = try string(64, "fork")
         return id

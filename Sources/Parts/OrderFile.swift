@@ -10,8 +10,8 @@ import Synchronization
 package final class OrderFile: CausalIndex {
     package typealias Failure = PartError
 
-    private let file: any DiskFile
-    private let footer: Footer
+    let file: any DiskFile
+    let footer: Footer
     private let cache = Mutex(Cache())
 
     /// What was read so far.
@@ -23,12 +23,28 @@ package final class OrderFile: CausalIndex {
     private struct Cache {
         var reads = Reads()
         var processes: [Int: ProcessPage] = [:]
+        /// By offset.
         var names: [Int: NamePage] = [:]
         var directories: [Int: Directory] = [:]
         /// By offset.
-        var knowledge: [Int: KnowledgeBlock] = [:]
-        var knowledgeEntries = 0
+        var knowledge = BlockCache<KnowledgeBlock>()
+        var facts = BlockCache<EventFactsBlock>()
+        var segments: [SegmentName]?
         var isDamaged = false
+    }
+
+    /// Blocks that were read, by offset, until they are too many.
+    private struct BlockCache<Block> {
+        private var blocks: [Int: Block] = [:]
+        private var entries = 0
+
+        subscript(_ place: FilePlace) -> Block? { blocks[place.offset] }
+
+        mutating func keep(_ block: Block, at place: FilePlace, entryCount: Int) {
+            entries += entryCount
+            if entries > Limits.cachedEntriesMax { (blocks, entries) = ([:], entryCount) }
+            blocks[place.offset] = block
+        }
     }
 
     /// Opens a file that `OrderFileWriter` wrote.
@@ -117,7 +133,7 @@ package final class OrderFile: CausalIndex {
         }
     }
 
-    private func load<Value>(
+    func load<Value>(
         _ place: FilePlace, _ body: (inout ByteReader) throws(FormatError) -> Value
     ) throws(PartError) -> Value {
         cache.withLock {
@@ -145,12 +161,12 @@ package final class OrderFile: CausalIndex {
         return page
     }
 
-    private func line(_ process: Int) throws(PartError) -> ProcessPage.Line {
+    func line(_ process: Int) throws(PartError) -> ProcessPage.Line {
         let page = try page(of: process)
         return page.lines[process - page.first]
     }
 
-    private func directory(_ process: Int) throws(PartError) -> Directory {
+    func directory(_ process: Int) throws(PartError) -> Directory {
         if let known = cache.withLock({ $0.directories[process] }) { return known }
         let line = try line(process)
         guard let place = line.directory else { return Directory() }
@@ -164,7 +180,7 @@ package final class OrderFile: CausalIndex {
     private func knowledge(
         _ process: Int, _ entry: Directory.Entry
     ) throws(PartError) -> KnowledgeBlock {
-        if let known = cache.withLock({ $0.knowledge[entry.place.offset] }) { return known }
+        if let known = cache.withLock({ $0.knowledge[entry.place] }) { return known }
         let eventCount = try line(process).facts.count
         let block = try load(entry.place) { [footer] (reader) throws(FormatError) in
             let block = try KnowledgeBlock(
@@ -177,14 +193,44 @@ package final class OrderFile: CausalIndex {
             return block
         }
         cache.withLock {
-            $0.knowledgeEntries += block.entryCount
-            if $0.knowledgeEntries > Limits.cachedEntriesMax {
-                $0.knowledge = [:]
-                $0.knowledgeEntries = block.entryCount
-            }
-            $0.knowledge[entry.place.offset] = block
+            $0.knowledge.keep(block, at: entry.place, entryCount: block.entryCount)
         }
         return block
+    }
+
+    /// A block of facts of the events of a process, by its number among these.
+    func facts(_ process: Int, _ number: Int) throws(PartError) -> EventFactsBlock {
+        let (start, place) = try directory(process).facts[number]
+        if let known = cache.withLock({ $0.facts[place] }) { return known }
+        let eventCount = try line(process).facts.count
+        let segments = try segments()
+        let block = try load(place) { [footer] (reader) throws(FormatError) in
+            let block = try EventFactsBlock(
+                &reader, processCount: footer.processCount, eventCount: eventCount, segments)
+            guard block.start == start else {
+                throw FormatError(
+                    what: "expected a block from \(start) on, found \(block.start)", offset: 0)
+            }
+            return block
+        }
+        cache.withLock { $0.facts.keep(block, at: place, entryCount: block.entryCount) }
+        return block
+    }
+
+    private func segments() throws(PartError) -> [SegmentName] {
+        if let known = cache.withLock({ $0.segments }) { return known }
+        let segments = try load(footer.segments) { (reader) throws(FormatError) in
+            var segments: [SegmentName] = []
+            while reader.remaining > 0 {
+                let agent = Identity128(bytes: try reader.bytes(16, "agent"))
+                segments.append(
+                    SegmentName(
+                        agent: agent, segment: Identity128(bytes: try reader.bytes(16, "segment"))))
+            }
+            return segments
+        }
+        cache.withLock { $0.segments = segments }
+        return segments
     }
 
     private func knowledge(at place: EventPosition) throws(PartError) -> KnowledgeBlock {
@@ -206,25 +252,37 @@ extension OrderFile {
     package var eventCount: Int { footer.eventCount }
 
     package func index(of process: ProcessID) throws(PartError) -> Int? {
-        let hash = NameHash.of(process)
-        let pages = footer.namePages
-        // Names whose hashes are the same may lie on two pages.
-        var page = max(0, partitionPoint(count: pages.count) { pages[$0].first < hash } - 1)
-        while page < pages.count, pages[page].first <= hash {
-            for number in try names(page).numbers(of: hash)
-            where try line(number).facts.id == process { return number }
-            page += 1
-        }
+        for number in try numbers(of: NameHash.of(process), in: footer.namePages)
+        where try line(number).facts.id == process { return number }
         return nil
     }
 
-    private func names(_ index: Int) throws(PartError) -> NamePage {
-        if let known = cache.withLock({ $0.names[index] }) { return known }
-        let page = try load(footer.namePages[index].place) {
-            [footer] (reader) throws(FormatError) in
+    /// What a process is called that an event refers to; nil where that may be one of several. The events here refer to nothing
+    /// else, and no two of their references have one hash.
+    package func name(of reference: ProcessReference) throws(PartError) -> ProcessID? {
+        let number = try numbers(of: NameHash.of(reference), in: footer.referencePages).first
+        return try number.map { (number) throws(PartError) in try id(of: number) }
+    }
+
+    private func numbers(
+        of hash: UInt64, in pages: [(first: UInt64, place: FilePlace)]
+    ) throws(PartError) -> [Int] {
+        // Those of one hash may lie on two pages.
+        var page = max(0, partitionPoint(count: pages.count) { pages[$0].first < hash } - 1)
+        var numbers: [Int] = []
+        while page < pages.count, pages[page].first <= hash {
+            numbers += try names(pages[page].place).numbers(of: hash)
+            page += 1
+        }
+        return numbers
+    }
+
+    private func names(_ place: FilePlace) throws(PartError) -> NamePage {
+        if let known = cache.withLock({ $0.names[place.offset] }) { return known }
+        let page = try load(place) { [footer] (reader) throws(FormatError) in
             try NamePage(&reader, processCount: footer.processCount)
         }
-        cache.withLock { $0.names[index] = page }
+        cache.withLock { $0.names[place.offset] = page }
         return page
     }
 

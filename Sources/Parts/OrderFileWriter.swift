@@ -13,19 +13,26 @@ import Segments
 // checksum. Processes have numbers: those that are here first, in listing order, then those that are only cited, in listing
 // order; so the bytes follow from the history, and not from the order in which it arrived.
 //
-// Of each process that has events: its blocks of knowledge (`KnowledgeBlock`), and a directory:
+// Of each process that has events, or sent messages to some: its blocks of knowledge (`KnowledgeBlock`), of facts of its events
+// (`EventFactsBlock`), and a directory:
 //
 //     directory = block count, (start, place, first certain position + 1 or 0)*,
+//                 block count, (start, place)*,
 //                 count of missing sends, (sequence number, count, event*)*
 //
 // Starts, offsets and sequence numbers are written as distances from the one before. The missing sends are those of the
 // process whose receivers learned something by their messages: events of others, which the send had seen. Then
 //
-//     page of processes = facts*                    processes in the order of their numbers
-//     page of names     = (hash u64, number u32)*   ascending
-//     footer = execution, processes, processes that are here, events,
+//     page of processes  = facts*                    processes in the order of their numbers
+//     page of names      = (hash u64, number u32)*   ascending
+//     page of references = (hash u64, number u32)*   ascending: what events call processes that they refer to
+//     page of defects    = (kind, count, event*, text)*
+//     segments = (agent 16, segment 16)*             those that hold events, ascending
+//     footer = execution, form u8, processes, processes that are here, events,
 //              pages of processes: count, (first process, place)*,
 //              pages of names: count, (first hash u64, place)*,
+//              pages of references: count, (first hash u64, place)*,
+//              pages of defects: count, place*, place of the segments,
 //              unlinked: count, process*, ruled out: count, event*
 //
 // and the facts of a process are
@@ -35,6 +42,8 @@ import Segments
 //             runs of sequence numbers: count, (first, length)*, highest cited number, gaps: count, (first, length, lost u8)*,
 //             implied: count, event*, ruled out: count, (number, by event)*, [place of the directory]
 //
+// where a text is a count and as many bytes, and the event of a defect the name of a process and a number.
+//
 // What is damaged is named with its place; what lies in other blocks can still be read.
 
 /// Writes an order file.
@@ -43,23 +52,26 @@ package struct OrderFileWriter {
     private let file: any DiskFile
     private var offset = 0
     private let history: History
+    private let contents: OrderFileContents
     /// By number in the file: the history's index.
     private let indices: [Int]
     /// By the history's index: the number in the file.
     private let numbers: [Int]
 
-    /// Writes what follows from a history that is finished. O(steps of knowledge · log n).
+    /// Writes what follows from a history that is finished. O(steps of knowledge · log n + messages).
     ///
     /// - Parameter file: Empty; syncing it is the caller's.
     package static func write(
-        _ history: History, to file: any DiskFile
+        _ contents: OrderFileContents, to file: any DiskFile
     ) throws(DiskError) {
-        var writer = OrderFileWriter(history, file)
+        var writer = OrderFileWriter(contents, file)
         try writer.write()
     }
 
-    private init(_ history: History, _ file: any DiskFile) {
+    private init(_ contents: OrderFileContents, _ file: any DiskFile) {
+        self.contents = contents
         self.file = file
+        let history = contents.history
         indices = history.processes.indices.sorted { a, b in
             let (x, y) = (history.processes[a], history.processes[b])
             if (x.key == nil) != (y.key == nil) { return x.key != nil }
@@ -74,14 +86,25 @@ package struct OrderFileWriter {
     private mutating func write() throws(DiskError) {
         try append(Self.magic)
         let learned = Dictionary(grouping: history.learnedFromMissing.keys, by: \.process)
+        let segments = Set(contents.places.values.map(SegmentName.init)).sorted()
+        let segmentNumbers = Dictionary(
+            uniqueKeysWithValues: segments.enumerated().map { ($1, $0) })
         var directories: [FilePlace?] = []
         for index in indices {
-            directories.append(try writeKnowledge(of: index, learned[index] ?? []))
+            directories.append(
+                try writeDirectory(of: index, learned[index] ?? [], segmentNumbers))
         }
         let processes = try writeProcesses(directories)
-        let names = try writeNames()
+        let names = try writeHashes(namesByHash())
+        let (references, areReferencesExact) = referencesByHash()
+        let referencePages = try writeHashes(references)
+        let defects = try writeDefects()
+        var form = OrderFileForm()
+        if contents.messages.areAllKnown { form.insert(.areMessagesKnown) }
+        if areReferencesExact, !history.hasForks { form.insert(.findsEvents) }
         var footer = ByteWriter()
         footer.string(history.execution)
+        footer.byte(form.rawValue)
         footer.varint(indices.count)
         footer.varint(history.processes.count { $0.key != nil })
         footer.varint(history.countEvents())
@@ -90,11 +113,16 @@ package struct OrderFileWriter {
             footer.varint(first)
             footer.place(place)
         }
-        footer.varint(names.count)
-        for (first, place) in names {
-            footer.fixed64(first)
-            footer.place(place)
+        for pages in [names, referencePages] {
+            footer.varint(pages.count)
+            for (first, place) in pages {
+                footer.fixed64(first)
+                footer.place(place)
+            }
         }
+        footer.varint(defects.count)
+        for place in defects { footer.place(place) }
+        footer.place(try write(segments))
         let unlinked = history.unlinkedProcesses()
         footer.varint(unlinked.count)
         for index in unlinked { footer.varint(numbers[index]) }
@@ -131,14 +159,28 @@ package struct OrderFileWriter {
         return place
     }
 
-    // MARK: Knowledge
+    // MARK: Blocks
 
-    /// Writes the blocks and the directory of a process; nil for one of which nothing is here, and nothing was learned.
-    private mutating func writeKnowledge(
-        of index: Int, _ learned: [EventKey]
+    /// Writes the blocks and the directory of a process; nil for one of which there is nothing to say.
+    private mutating func writeDirectory(
+        of index: Int, _ learned: [EventKey], _ segments: [SegmentName: Int]
     ) throws(DiskError) -> FilePlace? {
+        let places = contents.places
+        let facts = EventFactsBlocks(of: index, in: history, contents.messages, numbers) { frame in
+            places[frame].map { (segments[SegmentName($0)]!, $0.offset) }
+        }
+        guard !facts.isEmpty || !learned.isEmpty else { return nil }
+        var writer = ByteWriter()
+        try writeKnowledge(of: index, &writer)
+        try write(facts, &writer)
+        write(learned, &writer)
+        return try append(block: writer.bytes)
+    }
+
+    private mutating func writeKnowledge(
+        of index: Int, _ writer: inout ByteWriter
+    ) throws(DiskError) {
         let line = history.processes[index]
-        guard line.count > 0 || !learned.isEmpty else { return nil }
         var directory = ByteWriter()
         var count = 0
         if line.count > 0 {
@@ -154,9 +196,31 @@ package struct OrderFileWriter {
                 count += 1
             }
         }
-        var writer = ByteWriter()
         writer.varint(count)
         writer.bytes(directory.bytes)
+    }
+
+    private mutating func write(
+        _ facts: EventFactsBlocks, _ writer: inout ByteWriter
+    ) throws(DiskError) {
+        var directory = ByteWriter()
+        var count = 0
+        var (lastStart, lastEnd) = (0, 0)
+        if !facts.isEmpty {
+            try facts.forEach { (start, bytes) throws(DiskError) in
+                let place = try append(block: bytes)
+                directory.varint(start - lastStart)
+                directory.varint(place.offset - lastEnd)
+                directory.varint(place.byteCount)
+                (lastStart, lastEnd) = (start, place.end)
+                count += 1
+            }
+        }
+        writer.varint(count)
+        writer.bytes(directory.bytes)
+    }
+
+    private func write(_ learned: [EventKey], _ writer: inout ByteWriter) {
         writer.varint(learned.count)
         var last: UInt64 = 0
         for send in learned.sorted(by: { $0.sequence < $1.sequence }) {
@@ -167,7 +231,6 @@ package struct OrderFileWriter {
             writer.varint(events.count)
             for event in events { writer.event(event) }
         }
-        return try append(block: writer.bytes)
     }
 
     // MARK: Processes
@@ -205,6 +268,7 @@ package struct OrderFileWriter {
         if facts.standIn != nil { form.insert(.isStandIn) }
         if facts.isUnlinked { form.insert(.isUnlinked) }
         if directory != nil { form.insert(.hasDirectory) }
+        if history.processes[index].hasTimes { form.insert(.hasTimes) }
         writer.byte(form.rawValue)
         if !form.contains(.bearsItsName) {
             writer.string(facts.id.name)
@@ -240,11 +304,26 @@ package struct OrderFileWriter {
 
     // MARK: Names
 
-    private mutating func writeNames() throws(DiskError) -> [(first: UInt64, place: FilePlace)] {
+    private typealias Hashed = (hash: UInt64, number: Int)
+
+    private func namesByHash() -> [Hashed] {
         // Of two that look the same as text, the history finds one.
-        let entries = indices.enumerated().filter { history.index(of: history.id(of: $1)) == $1 }
-            .map { (hash: NameHash.of(history.id(of: $1)), number: $0) }
+        indices.enumerated().filter { history.index(of: history.id(of: $1)) == $1 }
+            .map { (NameHash.of(history.id(of: $1)), $0) }
             .sorted { ($0.hash, $0.number) < ($1.hash, $1.number) }
+    }
+
+    /// What events call processes that they refer to; and whether a hash tells which of them is meant.
+    private func referencesByHash() -> (entries: [Hashed], areExact: Bool) {
+        let entries = history.references()
+            .map { (hash: NameHash.of($0.reference), number: numbers[$0.process]) }
+            .sorted { ($0.hash, $0.number) < ($1.hash, $1.number) }
+        return (entries, zip(entries, entries.dropFirst()).allSatisfy { $0.hash < $1.hash })
+    }
+
+    private mutating func writeHashes(
+        _ entries: [Hashed]
+    ) throws(DiskError) -> [(first: UInt64, place: FilePlace)] {
         var pages: [(first: UInt64, place: FilePlace)] = []
         for start in stride(from: 0, to: entries.count, by: Limits.namesOfPage) {
             var page = ByteWriter()
@@ -256,6 +335,97 @@ package struct OrderFileWriter {
         }
         return pages
     }
+
+    private mutating func write(_ segments: [SegmentName]) throws(DiskError) -> FilePlace {
+        var writer = ByteWriter()
+        for segment in segments {
+            writer.bytes(segment.agent.bytes)
+            writer.bytes(segment.segment.bytes)
+        }
+        return try append(block: writer.bytes)
+    }
+
+    // MARK: Defects
+
+    private mutating func writeDefects() throws(DiskError) -> [FilePlace] {
+        var pages: [FilePlace] = []
+        var page = ByteWriter()
+        for defect in contents.defects {
+            page.defect(defect)
+            guard page.count >= Limits.defectPageBytes else { continue }
+            pages.append(try append(block: page.bytes))
+            page.removeAll()
+        }
+        if page.count > 0 { pages.append(try append(block: page.bytes)) }
+        return pages
+    }
+}
+
+/// What an order file is made of.
+package struct OrderFileContents: Sendable {
+    package let history: History
+    let messages: MessageEdges
+    let defects: [Defect]
+    /// By what the history calls a frame: where it lies in a segment; none for rows of parts.
+    let places: [Int: FrameName]
+
+    /// A frame of a segment.
+    package struct FrameName: Hashable, Sendable {
+        let agent: Identity128
+        let segment: Identity128
+        let offset: Int
+
+        package init(agent: Identity128, segment: Identity128, offset: Int) {
+            self.agent = agent
+            self.segment = segment
+            self.offset = offset
+        }
+    }
+
+    /// - Parameters:
+    ///   - messages: Those of the history.
+    ///   - defects: All that there are to tell of it.
+    package init(
+        _ history: History, _ messages: MessageEdges, _ defects: [Defect],
+        places: [Int: FrameName]
+    ) {
+        self.history = history
+        self.messages = messages
+        self.defects = defects
+        self.places = places
+    }
+}
+
+/// A segment of an agent.
+struct SegmentName: Hashable, Comparable, Sendable {
+    var agent: Identity128
+    var segment: Identity128
+
+    init(agent: Identity128, segment: Identity128) {
+        self.agent = agent
+        self.segment = segment
+    }
+
+    init(_ frame: OrderFileContents.FrameName) {
+        self.init(agent: frame.agent, segment: frame.segment)
+    }
+
+    static func < (a: SegmentName, b: SegmentName) -> Bool {
+        (a.agent.high, a.agent.low, a.segment.high, a.segment.low)
+            < (b.agent.high, b.agent.low, b.segment.high, b.segment.low)
+    }
+}
+
+/// What an order file tells of.
+struct OrderFileForm: OptionSet {
+    let rawValue: UInt8
+
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// Whatever a message came from is known to its receiver.
+    static let areMessagesKnown = OrderFileForm(rawValue: 1)
+    /// Each event is found by its number, and each reference means what the file says.
+    static let findsEvents = OrderFileForm(rawValue: 2)
 }
 
 /// Where a block lies.
@@ -282,12 +452,20 @@ struct FactsForm: OptionSet {
     static let isStandIn = FactsForm(rawValue: 16)
     static let isUnlinked = FactsForm(rawValue: 32)
     static let hasDirectory = FactsForm(rawValue: 64)
+    static let hasTimes = FactsForm(rawValue: 128)
 }
 
 /// By what the names of processes are sorted.
 enum NameHash {
     static func of(_ process: ProcessID) -> UInt64 {
         Identity128(naming: Array(process.description.utf8)).high
+    }
+
+    static func of(_ reference: ProcessReference) -> UInt64 {
+        switch reference {
+        case .run(let run): Identity128(naming: Array("run \(run.bits)".utf8)).high
+        case .named(let process): Identity128(naming: Array("named \(process)".utf8)).high
+        }
     }
 }
 
@@ -311,6 +489,19 @@ extension ByteWriter {
     fileprivate mutating func fork(_ fork: Fork) {
         varint(fork.sequence)
         byte(fork.isOfOneSource ? 1 : 0)
+    }
+
+    /// A defect of a history.
+    fileprivate mutating func defect(_ defect: Defect) {
+        byte(UInt8(Defect.Kind.allCases.firstIndex(of: defect.kind)!))
+        varint(defect.events.count)
+        for event in defect.events {
+            name(of: event.process)
+            varint(event.sequence)
+        }
+        let text = Array(defect.text.utf8)
+        varint(text.count)
+        bytes(text)
     }
 
     private mutating func name(of process: ProcessID) {

@@ -18,6 +18,30 @@ package enum Answer {
     case view(ViewAnswer)
 }
 
+extension Answer {
+    /// Its events, where it lists some.
+    var events: (any EventSequence)? {
+        switch self {
+        case .events(let listing): listing.events
+        case .view(let view): view.listing.events
+        default: nil
+        }
+    }
+
+    /// The same with other events in the place of those that it lists.
+    func withEvents(_ other: (any EventSequence) -> any EventSequence) -> Answer {
+        switch self {
+        case .events(var listing):
+            listing.events = other(listing.events)
+            return .events(listing)
+        case .view(var view):
+            view.listing.events = other(view.listing.events)
+            return .view(view)
+        default: return self
+        }
+    }
+}
+
 package struct ExecutionSummary: Hashable, Sendable {
     package var name: String
     /// Those of which events are here.

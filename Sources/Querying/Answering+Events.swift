@@ -70,8 +70,8 @@ extension Answering {
         let finder = try EventFinder(execution, .everything, store, options)
         var reader = EventReader(store, bytesMax: options.bytesMax)
         guard let event = try reader.event(at: place, of: execution) else {
-            throw QuestionError(
-                .notFound, "\(id) is in a frame that cannot be read (lightcone defects)")
+            let why = reader.lastDamage.map { ": \($0)" } ?? ""
+            throw QuestionError(.notFound, "\(id) was taken, and cannot be read\(why)")
         }
         let listed = try ListedEvent(event, at: place, finder, hasClock: false)
         let causes = try listed.arriving.enumerated().map { number, edge in

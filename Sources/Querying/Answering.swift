@@ -49,23 +49,38 @@ package struct Answering<Store: HistoryStore> {
 
     package func answer(_ question: Question) throws -> Answer {
         if case .executions = question { return .executions(try executions()) }
-        let execution = try execution()
-        if let answer = try askingFiles(of: execution, { try answer(question, by: $0) }) {
-            return answer
+        let name = try execution()
+        let filed = try askingFiles(of: name) { filed -> Answer? in
+            if let answer = try answer(question, by: filed.index) { return answer }
+            return filed.findsEvents ? try answer(question, from: filed) : nil
         }
-        return try answer(question, from: loadGraph(execution))
+        guard let filed else { return try answer(question, from: loadGraph(name)) }
+        return filed.withEvents { events in
+            RecoveringEvents(events) {
+                let graph = try loadGraph(name)
+                guard graph.isUndamaged else { return nil }
+                return try answer(question, from: graph).events
+            }
+        }
     }
 
-    package func graph() throws -> ExecutionGraph { try loadGraph(execution()) }
+    /// Asks an execution as it is: its files, where these tell of all of it and can be read, or else its graph.
+    package func asking<Value>(
+        _ ask: (any IndexedExecution) throws -> Value
+    ) throws -> Value {
+        let name = try execution()
+        return try askingFiles(of: name) { $0.findsEvents ? try ask($0) : nil }
+            ?? ask(loadGraph(name))
+    }
 
     /// What the store's files of what follows from the events of an execution say; nil where there are none, they cannot be
     /// read, or `ask` gives nil: then it is found out from the events.
     private func askingFiles<Value>(
-        of execution: String, _ ask: (any CausalIndex) throws -> Value?
+        of execution: String, _ ask: (any IndexedExecution) throws -> Value?
     ) throws -> Value? {
-        guard let index = try store.index(of: execution) else { return nil }
+        guard let filed = try store.filed(execution) else { return nil }
         do {
-            return try ask(index)
+            return try ask(filed)
         } catch let error where !(error is QuestionError || error is QuestionStopped) {
             return nil
         }
@@ -133,7 +148,7 @@ package struct Answering<Store: HistoryStore> {
     private func executions() throws -> [ExecutionSummary] {
         let names = options.execution == nil ? try store.executions() : [try execution()]
         return try limited(names).map { name in
-            try askingFiles(of: name) { try summary($0) } ?? summary(loadGraph(name).history)
+            try askingFiles(of: name) { try summary($0.index) } ?? summary(loadGraph(name).history)
         }
     }
 

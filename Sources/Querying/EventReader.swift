@@ -9,6 +9,8 @@ package struct EventReader {
     private var openCost = 0
     private var bytesRead = 0
     private let bytesMax: Int?
+    /// Why the frame that was tried last could not be read.
+    private(set) var lastDamage: DamagedFrame?
 
     /// With `bytesMax`, stops where the frames that it has read take more than so many bytes.
     package init(_ store: some HistoryStore, bytesMax: Int? = nil) {
@@ -39,7 +41,7 @@ package struct EventReader {
     mutating func batch(_ frame: Int) throws -> EventBatch? {
         if let batch = open[frame] { return batch }
         var batch: EventBatch?
-        do { batch = try read(frame) } catch is DamagedFrame {}
+        do { batch = try read(frame) } catch let damage as DamagedFrame { lastDamage = damage }
         open[frame] = .some(batch)
         order.append(frame)
         openCost += batch?.cost ?? 0

@@ -13,6 +13,7 @@ package final class ExecutionGraph: Sendable {
     /// By run that is not in one order: the frames that have events of it.
     private let framesOf: [Identity128: Set<Int>]
     private let lazyEdges = Mutex<MessageEdges?>(nil)
+    private let lazyDefects = Mutex<[Defect]?>(nil)
 
     private init(
         history: History, damage: [Defect], loaded: Set<Int>, framesOf: [Identity128: Set<Int>]
@@ -135,6 +136,8 @@ package final class ExecutionGraph: Sendable {
 extension ExecutionGraph: IndexedExecution {
     package var index: History { history }
 
+    package var findsEvents: Bool { true }
+
     package func messages(_ cancellation: Cancellation) throws -> MessageEdges {
         try edges(cancellation)
     }
@@ -155,10 +158,14 @@ extension ExecutionGraph: IndexedExecution {
     package func hasTimes(_ process: Int) -> Bool { history.processes[process].hasTimes }
 
     package func defects(_ cancellation: Cancellation) throws -> [Defect] {
+        if let defects = lazyDefects.withLock({ $0 }) { return defects }
         let edges = try edges(cancellation)
-        return try telling(.joining) {
-            try history.defects(edges, check: cancellation.check)
-        } + damage
+        let defects =
+            try telling(.joining) {
+                try history.defects(edges, check: cancellation.check)
+            } + damage
+        lazyDefects.withLock { $0 = defects }
+        return defects
     }
 }
 

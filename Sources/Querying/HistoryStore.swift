@@ -13,8 +13,9 @@ package protocol HistoryStore: Sendable {
     func causality(of frame: Int) throws -> EventBatch
     /// The rows of a frame. Throws `DamagedFrame` where it cannot be read.
     func events(of frame: Int) throws -> EventBatch
-    /// What follows from all events of an execution that are here, ready to be asked; nil where that has to be found out first.
-    func index(of execution: String) throws -> (any CausalIndex)?
+    /// An execution as files have it that tell what follows from all its events that are here; nil where that has to be found
+    /// out first.
+    func filed(_ execution: String) throws -> (any IndexedExecution)?
     /// How many events each process of an execution has at least: what was taken once, whether or not it can be read now.
     func expected(in execution: String) throws -> [(process: ProcessKey, last: UInt64)]
     /// Defects of the evidence itself: lines that were no events, bytes that cannot be read.
@@ -24,7 +25,7 @@ package protocol HistoryStore: Sendable {
 }
 
 extension HistoryStore {
-    package func index(of execution: String) throws -> (any CausalIndex)? { nil }
+    package func filed(_ execution: String) throws -> (any IndexedExecution)? { nil }
 }
 
 /// Where a frame is from.

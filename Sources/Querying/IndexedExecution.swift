@@ -7,6 +7,8 @@ package protocol IndexedExecution: Sendable {
     associatedtype Messages: MessageIndex
 
     var index: Index { get }
+    /// True where all else that follows can be asked; false where only the order can.
+    var findsEvents: Bool { get }
     /// The messages; where they have to be found first, `cancellation` is asked meanwhile.
     func messages(_ cancellation: Cancellation) throws -> Messages
     /// The frame that holds the event at a place, and what follows on it there; nil where it is not found.

@@ -13,7 +13,9 @@ import Testing
 @Suite struct OrderTests {
     private let folder = ArchiveFolder()
 
-    private func history(_ archive: Archive, _ execution: String) throws -> History {
+    private func order(
+        _ archive: Archive, _ execution: String
+    ) throws -> OrderFileContents {
         var history = History(execution: execution)
         for (id, place) in try ArchiveTests.places(archive, execution).enumerated() {
             let frame = HistoryFrame(
@@ -21,7 +23,7 @@ import Testing
             _ = history.append(frame)
         }
         history.finish()
-        return history
+        return OrderFileContents(history, MessageEdges(history), [], places: [:])
     }
 
     private func orderFiles() throws -> [String] {
@@ -44,7 +46,7 @@ import Testing
         #expect(try archive.currentOrder(of: execution) == nil)
         let taken = try archive.taken(of: execution)
         #expect(taken == 40)
-        try archive.keep(orderOf: try history(archive, execution), taken: taken)
+        try archive.keep(order: try order(archive, execution), taken: taken)
         let name = try #require(try archive.currentOrder(of: execution))
         let file = try #require(archive.openOrder(name))
         #expect(file.execution == execution && file.eventCount == 40)
@@ -54,7 +56,7 @@ import Testing
         try archive.append(rest, to: id, at: end)
         #expect(try archive.currentOrder(of: execution) == nil)
         try archive.keep(
-            orderOf: try history(archive, execution), taken: try archive.taken(of: execution))
+            order: try order(archive, execution), taken: try archive.taken(of: execution))
         let next = try #require(try archive.currentOrder(of: execution))
         #expect(archive.openOrder(next)?.eventCount == 120)
         // One file, and not the one before.
@@ -65,10 +67,10 @@ import Testing
     @Test func whatIsOutOfDateIsNotKept() throws {
         let (archive, id, rest, end) = try archive("a")
         let taken = try archive.taken(of: "run a")
-        let old = try history(archive, "run a")
+        let old = try order(archive, "run a")
         // More arrives while it is being found out.
         try archive.append(rest, to: id, at: end)
-        try archive.keep(orderOf: old, taken: taken)
+        try archive.keep(order: old, taken: taken)
         #expect(try archive.currentOrder(of: "run a") == nil)
         #expect(try orderFiles().isEmpty)
     }
@@ -77,7 +79,7 @@ import Testing
         do {
             let (archive, _, _, _) = try archive("a")
             try archive.keep(
-                orderOf: try history(archive, "run a"), taken: try archive.taken(of: "run a"))
+                order: try order(archive, "run a"), taken: try archive.taken(of: "run a"))
             // Whoever is killed between the file and its entry leaves this.
             let stray = Identity128(naming: Array("stray".utf8))
             try Data("LCORDER1".utf8).write(
@@ -96,7 +98,7 @@ import Testing
     @Test func aFileThatIsNoneIsNotOpened() throws {
         let (archive, _, _, _) = try archive("a")
         try archive.keep(
-            orderOf: try history(archive, "run a"), taken: try archive.taken(of: "run a"))
+            order: try order(archive, "run a"), taken: try archive.taken(of: "run a"))
         let name = try #require(try archive.currentOrder(of: "run a"))
         let path = "\(folder.path)/order/\(name).lcorder"
         try Data("nothing".utf8).write(to: URL(fileURLWithPath: path))
@@ -105,7 +107,7 @@ import Testing
         #expect(archive.openOrder(name) == nil)
         // What is asked of the events again is written again.
         try archive.keep(
-            orderOf: try history(archive, "run a"), taken: try archive.taken(of: "run a"))
+            order: try order(archive, "run a"), taken: try archive.taken(of: "run a"))
         #expect(archive.openOrder(name) != nil)
     }
 
@@ -118,14 +120,14 @@ import Testing
         let (id, pieces) = ArchiveTests.pieces("a")
         try archive.append(Array(pieces.joined()), to: id, at: 0)
         let taken = try archive.taken(of: "run a")
-        let history = try history(archive, "run a")
+        let contents = try order(archive, "run a")
         var failures = 0
         while try archive.currentOrder(of: "run a") == nil {
             failures += 1
             try #require(failures < 100)
             disk.fail(call: disk.counts.calls + failures, with: ENOSPC)
             do {
-                try archive.keep(orderOf: history, taken: taken)
+                try archive.keep(order: contents, taken: taken)
             } catch {
                 #expect(try disk.names(folder.path + "/order").isEmpty, "call \(failures)")
             }

@@ -9,6 +9,13 @@ import Testing
         for number in 1...8_000 {
             for process in ["a", "b", "c"] {
                 var line = #"{"process":"\#(process)","seq":\#(number),"text":"step \#(number)""#
+                // Clocks that are not set alike, and go back now and then.
+                if number % 3 > 0, process != "c" {
+                    let second = (number - number % 7 * 40 + (process == "a" ? 300 : 600)) % 60
+                    let minute = 10 + number / 200 % 50
+                    line +=
+                        #","time":"2026-01-01T00:\#(minute):\#(second < 10 ? "0" : "")\#(second)Z""#
+                }
                 switch (process, number % 40) {
                 case ("a", 3): line += #","kind":"send""#
                 case ("b", 7), ("c", 11):
@@ -25,6 +32,15 @@ import Testing
         ["order", "a:43", "b:50"], ["order", "b:50", "a:43"], ["order", "c:7999", "b:12"],
         ["order", "a:1", "c:8001"], ["past", "b:4000", "--count"], ["future", "a:4003", "--count"],
         ["concurrent", "c:5000", "--count"], ["cut", "c:5000"], ["processes"], ["executions"],
+        // These read events too.
+        ["timeline", "--limit", "50"], ["timeline", #"{ text = "step 43" }"#],
+        ["timeline", "{ kind = receive && seq > 7000 }"], ["timeline", "--process", "b"],
+        ["past", "b:50", "--limit", "30"], ["future", "a:7900"], ["show", "b:47"],
+        ["show", "a:43"], ["show", "c:9999"], ["path", "a:43", "b:50"], ["path", "b:3", "c:9"],
+        ["view", "b", "--at", "b:4007", "--limit", "9"], ["gaps"], ["defects"],
+        ["cut", "--at", "2026-01-01T00:20:30Z"], ["cut", "--at", "2025-01-01T00:00:00Z"],
+        ["export", "--format", "ndjson", "--past-of", "b:60"],
+        ["export", "--format", "dot", "--past-of", "c:60"],
     ]
 
     private static func answers(_ source: String) throws -> [String] {
@@ -52,12 +68,21 @@ import Testing
 
         // Damaged anywhere, it is not believed.
         let whole = try Data(contentsOf: URL(fileURLWithPath: path))
-        for part in [whole.prefix(whole.count / 2), Data(whole.map { $0 ^ 1 }), Data()] {
+        var pierced = whole
+        for place in stride(from: 5_000, to: whole.count, by: 9_000) { pierced[place] ^= 1 }
+        for part in [whole.prefix(whole.count / 2), Data(whole.map { $0 ^ 1 }), pierced, Data()] {
             try part.write(to: URL(fileURLWithPath: path))
             #expect(try Self.answers(source) == answers)
         }
         try FileManager.default.removeItem(atPath: path)
         #expect(try Self.answers(source) == answers)
+
+        // So do parts, of which the file says nothing.
+        let parts = folder.path + "/parts"
+        let merged = try Program.lightcone(
+            "import", "--into", parts, "--format", "jsonl", "--parts", log)
+        #expect(merged.status == 0, "\(merged.errors)")
+        #expect(try Self.answers(parts) == answers)
 
         // Made anew, it is the same.
         #expect(try Program.lightcone("catalogue", "rebuild", "--data", source).status == 0)

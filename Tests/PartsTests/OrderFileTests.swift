@@ -33,9 +33,19 @@ import Testing
         return history
     }
 
+    /// A frame lies where its process is called.
     private static func write(_ history: History) throws -> any DiskFile {
         let file = try SimulatedDisk().open("/order", .create)
-        try OrderFileWriter.write(history, to: file)
+        let messages = MessageEdges(history)
+        var places: [Int: OrderFileContents.FrameName] = [:]
+        for (process, line) in history.processes.enumerated() where line.count > 0 {
+            let rows = history.rows(at: EventPosition(process: process, position: 0))
+            places[rows.frame] = OrderFileContents.FrameName(
+                agent: source, segment: Identity128(naming: Array("\(line.id)".utf8)), offset: 7)
+        }
+        try OrderFileWriter.write(
+            OrderFileContents(history, messages, history.defects(messages), places: places),
+            to: file)
         return file
     }
 
@@ -67,6 +77,91 @@ import Testing
             #expect(try file.future(of: a)?.lacks == history.future(of: a)?.lacks)
             #expect(try file.concurrent(with: a)?.count == history.concurrent(with: a)?.count)
             #expect(try file.inexactness(of: a) == history.inexactness(of: a))
+        }
+    }
+
+    /// All that a file says of the events themselves.
+    private static func told(_ file: OrderFile) throws -> [String] {
+        var told = try file.defects().map { "\($0)" }
+        told.append("\(file.areAllKnown) \(file.findsEvents)")
+        for process in 0..<file.processCount {
+            let count = try file.facts(of: process).count
+            let id = try file.id(of: process)
+            told.append("\(id) has times: \(try file.hasTimes(process))")
+            told.append("\(id): \(try file.name(of: .named(id)).map { "\($0)" } ?? "uncited")")
+            for arrival in try file.arrivals(at: process, in: 0..<count) {
+                told.append(
+                    "\(id): \(arrival.position) \(arrival.event.sequence) "
+                        + "of \(try file.id(of: arrival.event.process))")
+            }
+            var next: UInt64 = 0
+            while let last = try file.departures(from: process, since: next).last {
+                for departure in try file.departures(from: process, since: next) {
+                    told.append(
+                        "\(id) \(departure.sequence): \(departure.receipt.position) "
+                            + "of \(try file.id(of: departure.receipt.process))")
+                }
+                next = last.sequence + 1
+            }
+            var position = 0
+            while position < count {
+                let (row, positions) = try file.rows(
+                    at: EventPosition(process: process, position: position))
+                let place = row.map { "\($0.segment) \($0.offset) \($0.row)" } ?? "in parts"
+                told.append("\(id) \(positions): \(place)")
+                position = positions.upperBound
+            }
+            for time in [Int64.min, 0, 1_000_000_000, .max] {
+                let positions = try file.lastPositions(
+                    in: process, by: WallTime(nanoseconds: time))
+                told.append("\(id): by \(time) \(positions.map { "\($0)" } ?? "none")")
+            }
+        }
+        return told
+    }
+
+    @Test(arguments: [(1, 0), (2, 20), (3, 200)] as [(UInt64, Int)])
+    func aFileHasTheMessagesAndPlacesOfItsEvents(seed: UInt64, lostPerMille: Int) throws {
+        let history = Self.history(
+            seed: seed, processes: 5, events: 9_000, lostPerMille: lostPerMille)
+        let file = try OrderFile(Self.write(history))
+        let messages = MessageEdges(history)
+        #expect(try file.defects() == history.defects(messages))
+        #expect(file.areAllKnown == messages.areAllKnown && file.findsEvents)
+        for (process, line) in history.processes.enumerated() {
+            let stored = try #require(try file.index(of: line.id))
+            func named(_ arrivals: [Arrival], by index: some CausalIndex) throws -> [String] {
+                try arrivals.map {
+                    "\($0.position) \(try index.id(of: $0.event.process)):\($0.event.sequence)"
+                }
+            }
+            let all = 0..<line.count
+            for range in [
+                all, all.dropFirst(300), all.dropLast(700), all.dropFirst(line.count / 2),
+            ] {
+                #expect(
+                    try named(file.arrivals(at: stored, in: range), by: file)
+                        == named(messages.arrivals(at: process, in: range), by: history))
+            }
+            // Of events that are here and of those that are missing.
+            for sequence in stride(from: UInt64(1), through: line.end, by: 7) {
+                let found = try file.receipts(of: EventKey(process: stored, sequence: sequence))
+                    .map { "\(try file.id($0))" }
+                let expected = messages.receipts(
+                    of: EventKey(process: process, sequence: sequence)
+                ).map { "\(history.id($0))" }
+                #expect(found.sorted() == expected.sorted())
+            }
+            for position in stride(from: 0, to: line.count, by: 13) {
+                let place = EventPosition(process: stored, position: position)
+                let (row, positions) = try file.rows(at: place)
+                #expect(row?.row == position && row?.offset == 7)
+                #expect(row?.segment == Identity128(naming: Array("\(line.id)".utf8)))
+                #expect(positions.lowerBound == position && positions.upperBound <= line.count)
+                guard let time = line.time(at: position) else { continue }
+                let last = try #require(try file.lastPositions(in: stored, by: time))
+                #expect(last.contains(history.lastPosition(in: process, by: time)!))
+            }
         }
     }
 
@@ -130,6 +225,7 @@ import Testing
         let written = try Self.write(history)
         let bytes = try written.read(at: 0, count: written.byteCount)
         let events = Self.events(of: history, 6, seed: 2)
+        let told = try Self.told(OrderFile(written))
         let disk = SimulatedDisk()
         let file = try disk.open("/flipped", .create)
         var found = 0
@@ -147,6 +243,7 @@ import Testing
                     #expect(
                         try damaged.future(of: a)?.count == history.future(of: a)?.count)
                 }
+                #expect(try Self.told(damaged) == told)
             } catch {
                 #expect("\(error)".hasPrefix("/flipped, byte "))
                 found += 1

@@ -1,5 +1,6 @@
 import Causality
 import HappensBefore
+import Parts
 import Querying
 import Segments
 
@@ -57,6 +58,21 @@ struct Evidence: HistoryStore {
             !hidden.contains(frame.summary.id)
                 && frame.lasts.keys.contains { $0.execution == execution }
         }.map(\.summary)
+    }
+
+    /// By frame: where it lies.
+    func places() -> [Int: OrderFileContents.FrameName] {
+        byID.mapValues {
+            OrderFileContents.FrameName(
+                agent: $0.summary.agent, segment: $0.summary.segment, offset: $0.stored.offset)
+        }
+    }
+
+    /// The frame in which a row lies.
+    func frame(of row: RowPlace) -> Int? {
+        frames.first {
+            $0.summary.segment == row.segment && $0.stored.offset == row.offset
+        }?.summary.id
     }
 
     func causality(of frame: Int) throws -> EventBatch {

@@ -1,15 +1,22 @@
 import Causality
+import Collector
 import Disks
+import Exporting
 import HappensBefore
 import Parts
+import Querying
 
 // What follows is the same, wherever it is kept.
 extension Laws {
     /// Writes the graph to a file, and asks both about some events.
     mutating func checkOrderFile(_ events: [EventID]) throws {
         let file = try SimulatedDisk().open("/order", .create)
-        try OrderFileWriter.write(history, to: file)
+        try OrderFileWriter.write(
+            OrderFileContents(
+                history, try graph.edges(), try graph.defects(.never), places: evidence.places()),
+            to: file)
         let stored = try OrderFile(file)
+        if graph.isUndamaged { try checkFiledAnswers(events, by: stored) }
         if Set(try stored.allGaps()) != Set(history.allGaps()) { violate("file: other gaps") }
         for a in events {
             for b in events where try stored.order(a, b) != history.order(a, b) {
@@ -18,6 +25,55 @@ extension Laws {
             if try told(a, by: stored) != told(a, by: history) {
                 violate("file: \(a): \(try told(a, by: stored)), \(told(a, by: history))")
             }
+        }
+    }
+
+    /// Asks questions that read events, as a person would: the words are the same.
+    private mutating func checkFiledAnswers(_ events: [EventID], by file: OrderFile) throws {
+        let (graph, plain) = (graph, FiledEvidence(evidence: evidence, file: nil))
+        let filed = FiledEvidence(evidence: evidence, file: file)
+        let options = Question.Options(execution: history.execution)
+        func answers(_ ask: (Answering<FiledEvidence>) throws -> WrittenAnswer) -> [String] {
+            [plain, filed].map { store in
+                do {
+                    var answer = try ask(Answering(store, options) { _ in graph })
+                    var text = answer.notes.joined(separator: "\n")
+                    while let piece = try answer.next() { text += piece }
+                    return text
+                } catch {
+                    return "\(error)"
+                }
+            }
+        }
+        func check(_ verb: String, _ parameters: [String: String]) throws {
+            let parameters = QuestionParameters(parameters.mapValues { [$0] })
+            for form in [AnswerForm.text, .json] {
+                let question = try Question(verb, parameters)
+                let answers = answers { try $0.written(question, as: form) }
+                if answers[0] != answers[1] {
+                    violate("file: \(verb) \(parameters): \(answers[1])\nwithout: \(answers[0])")
+                }
+            }
+        }
+        try check("timeline", [:])
+        try check("timeline", ["where": "{ kind = receive }"])
+        try check("gaps", [:])
+        try check("defects", [:])
+        let exporting = try ExportQuestion(QuestionParameters(["format": ["ndjson"]]))
+        let exports = answers { try $0.export(exporting) }
+        if exports[0] != exports[1] { violate("file: another export") }
+        var shown = 0
+        for (a, b) in zip(events, events.dropFirst()) {
+            try check("show", ["event": "\(a)"])
+            try check("path", ["a": "\(a)", "b": "\(b)"])
+            guard let place = history.position(of: a) else { continue }
+            if let time = history.processes[place.process].time(at: place.position) {
+                try check("cut", ["at": "\(time)"])
+            }
+            guard shown < 3 else { continue }
+            shown += 1
+            try check("view", ["of": "\(a.process)", "at": "\(a)"])
+            try check("past", ["event": "\(a)"])
         }
     }
 
@@ -64,5 +120,31 @@ extension Laws {
             entries.append("\(try index.id(of: process)) \(sequence)")
         }
         return entries.sorted().joined(separator: ", ")
+    }
+}
+
+/// What has arrived of a world, and the order file that was made of it.
+private struct FiledEvidence: HistoryStore, FiledRows {
+    var evidence: Evidence
+    var file: OrderFile?
+
+    func executions() -> [String] { evidence.executions() }
+    func frames(of execution: String) -> [FrameSummary] { evidence.frames(of: execution) }
+    func causality(of frame: Int) throws -> EventBatch { try evidence.causality(of: frame) }
+    func events(of frame: Int) throws -> EventBatch { try evidence.events(of: frame) }
+    func expected(in execution: String) -> [(process: ProcessKey, last: UInt64)] {
+        evidence.expected(in: execution)
+    }
+    func sourceDefects(of execution: String) -> [Defect] { [] }
+    func readUpTo() -> [String: WallTime] { [:] }
+
+    func filed(_ execution: String) -> (any IndexedExecution)? {
+        file.map { FiledExecution($0, self) }
+    }
+
+    func rows(at place: EventPosition, of file: OrderFile) throws -> EventRows? {
+        let (row, positions) = try file.rows(at: place)
+        guard let row, let frame = evidence.frame(of: row) else { return nil }
+        return EventRows(frame: frame, row: row.row, positions: positions)
     }
 }

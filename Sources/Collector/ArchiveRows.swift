@@ -1,0 +1,105 @@
+import Archiving
+import Causality
+import HappensBefore
+import Parts
+import Querying
+import Segments
+import Synchronization
+
+/// Finds the events that an order file tells of, for one question: in the segments that were there when it began, or in the parts
+/// that had replaced others.
+final class ArchiveRows: FiledRows {
+    private let store: ArchiveStore
+    private let segments: Set<Identity128>
+    private let parts: [Identity128]
+    /// By run: what parts have of it.
+    private let runs = Mutex<[Identity128: [RunInPart]]>([:])
+
+    /// A run, as a part has it.
+    private struct RunInPart {
+        var part: Identity128
+        var run: PartRun
+    }
+
+    /// O(segments of the execution).
+    init(_ execution: String, _ store: ArchiveStore) throws {
+        self.store = store
+        let sources = try store.archive.sources(of: execution)
+        segments = Set(sources.segments.map(\.header.segment))
+        parts = sources.parts
+    }
+
+    func causality(of frame: Int) throws -> EventBatch { try store.causality(of: frame) }
+
+    func rows(at place: EventPosition, of file: OrderFile) throws -> EventRows? {
+        let (row, positions) = try file.rows(at: place)
+        if let row, segments.contains(row.segment) {
+            guard let frame = store.frame(of: row) else { return nil }
+            return EventRows(frame: frame, row: row.row, positions: positions)
+        }
+        guard let key = try file.facts(of: place.process).key else { return nil }
+        let sequences = try file.sequences(of: place.process)
+        for run in try runs(of: key) {
+            let blocks = try found { () throws(ArchiveError) in
+                try store.archive.blocks(of: run.run, at: sequences[place.position], in: run.part)
+            }
+            for block in blocks ?? [] {
+                if let rows = try rows(at: place.position, sequences, block, in: run.part) {
+                    return rows
+                }
+            }
+        }
+        return nil
+    }
+
+    /// The rows of a block from that on which has the event at a position.
+    private func rows(
+        at position: Int, _ sequences: SequenceRuns, _ block: BlockEntry, in part: Identity128
+    ) throws -> EventRows? {
+        let frame = store.frame(of: block, in: part)
+        let first = block.first == 0 ? 0 : sequences.count(upTo: block.first - 1)
+        let end = sequences.count(upTo: block.last)
+        // All that is here between its ends, then, and as many rows: these are its rows.
+        if end - first == block.rowCount {
+            return EventRows(
+                frame: frame, row: position - first, positions: position..<end)
+        }
+        let batch: EventBatch
+        do { batch = try store.causality(of: frame) } catch is DamagedFrame { return nil }
+        let numbers = batch.sequences
+        let row = partitionPoint(count: numbers.count) { numbers[$0] < sequences[position] }
+        var count = 0
+        while row + count < numbers.count, position + count < sequences.count,
+            numbers[row + count] == sequences[position + count]
+        {
+            count += 1
+        }
+        guard count > 0 else { return nil }
+        return EventRows(frame: frame, row: row, positions: position..<position + count)
+    }
+
+    private func runs(of key: ProcessKey) throws -> [RunInPart] {
+        if let known = runs.withLock({ $0[key.identity] }) { return known }
+        var all: [RunInPart] = []
+        for part in parts {
+            let runs = try found { () throws(ArchiveError) in
+                try store.archive.runs(of: key, in: part)
+            }
+            all += (runs ?? []).map { RunInPart(part: part, run: $0) }
+        }
+        runs.withLock { $0[key.identity] = all }
+        return all
+    }
+
+    /// What is found in a part; nil where that is damaged.
+    private func found<Value>(
+        _ find: () throws(ArchiveError) -> Value
+    ) throws -> Value? {
+        do throws(ArchiveError) {
+            return try find()
+        } catch {
+            if case .damaged = error { return nil }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,367 @@
+import Causality
+import HappensBefore
+
+/// Where the events of one process lie, from one position up to another, when they were, and which messages they got and sent.
+///
+///     block = start, rows, times, arrivals, departures
+///     rows = count, (position, 0 | segment + 1, offset (zigzag), row)*
+///     times = count, (0 | 1, least (zigzag), greatest)*
+///     arrivals = count, (position, sender, number (zigzag))*
+///     departures = count, (number, receiver, position (zigzag))*
+///
+/// All numbers are varints. Rows: from a position on, events follow on one another in a frame of a segment from a row on, or
+/// lay in parts already (0) when the file was written; the first is at the start. Times: the wall times, in nanoseconds, of each
+/// `Limits.rowsOfSummary` events from the start on, where one has any. Positions, offsets, least times and the numbers of
+/// departures are written as distances from the one before, the first position from the start; numbers of arrivals and
+/// positions of departures as distances from the last of the same process. Departures are those of the numbers from that of
+/// the first event on up to that of the next block's, and of the first block of those before too.
+struct EventFactsBlock: Sendable {
+    /// The position of its first event.
+    var start = 0
+    private(set) var rows: [Rows] = []
+    private(set) var times: [ClosedRange<Int64>?] = []
+    private(set) var arrivals: [Arrival] = []
+    private(set) var departures: [Departure] = []
+
+    /// From a position on, where the events lie.
+    struct Rows: Hashable, Sendable {
+        var position: Int
+        /// Nil: in parts.
+        var place: RowPlace?
+    }
+
+    /// How much memory it takes, in entries.
+    var entryCount: Int { rows.count + times.count + arrivals.count + departures.count + 1 }
+
+    /// Where the event at `position` lies, and up to which position those that follow on it do, as far as the block tells.
+    /// O(log entries).
+    func rows(at position: Int) -> (place: RowPlace?, end: Int?) {
+        let next = partitionPoint(count: rows.count) { rows[$0].position <= position }
+        var place = rows[next - 1].place
+        place?.row += position - rows[next - 1].position
+        return (place, next < rows.count ? rows[next].position : nil)
+    }
+
+    func arrivals(in positions: Range<Int>) -> ArraySlice<Arrival> {
+        let first = partitionPoint(count: arrivals.count) {
+            arrivals[$0].position < positions.lowerBound
+        }
+        let end = partitionPoint(count: arrivals.count) {
+            arrivals[$0].position < positions.upperBound
+        }
+        return arrivals[first..<max(first, end)]
+    }
+
+    func departures(since sequence: UInt64) -> ArraySlice<Departure> {
+        departures[
+            partitionPoint(count: departures.count) { departures[$0].sequence < sequence }...]
+    }
+
+    /// The positions of the last summary whose least time is not later; nil where there is none.
+    func lastPositions(by time: Int64, eventCount: Int) -> Range<Int>? {
+        guard let index = times.lastIndex(where: { $0.map { $0.lowerBound <= time } ?? false })
+        else { return nil }
+        let first = start + index * Limits.rowsOfSummary
+        return first..<min(first + Limits.rowsOfSummary, eventCount)
+    }
+}
+
+/// Where an event lies: a row of a frame of a segment.
+package struct RowPlace: Hashable, Sendable {
+    package var agent: Identity128
+    package var segment: Identity128
+    /// Where the frame begins in the segment.
+    package var offset: Int
+    package var row: Int
+
+    package init(agent: Identity128, segment: Identity128, offset: Int, row: Int) {
+        self.agent = agent
+        self.segment = segment
+        self.offset = offset
+        self.row = row
+    }
+}
+
+// MARK: Bytes
+
+extension EventFactsBlock {
+    /// Reads a block of a process of `eventCount` events. `segments` are those of the file, by number.
+    init(
+        _ reader: inout ByteReader, processCount: Int, eventCount: Int, _ segments: [SegmentName]
+    ) throws(FormatError) {
+        start = try reader.count(eventCount, "start")
+        try readRows(&reader, eventCount, segments)
+        try readTimes(&reader)
+        try readArrivals(&reader, processCount, eventCount)
+        try readDepartures(&reader, processCount)
+        try reader.expectEnd("events")
+    }
+
+    private mutating func readRows(
+        _ reader: inout ByteReader, _ eventCount: Int, _ segments: [SegmentName]
+    ) throws(FormatError) {
+        var (position, offset) = (start, 0)
+        for index in 0..<(try reader.count(reader.remaining / 2, "rows")) {
+            let distance = try reader.count(eventCount, "position")
+            position += distance
+            guard index == 0 ? distance == 0 : distance > 0, position < eventCount else {
+                throw reader.malformed("rows: a position of \(position) is out of order")
+            }
+            let number = try reader.count(segments.count, "segment")
+            guard number > 0 else {
+                rows.append(Rows(position: position, place: nil))
+                continue
+            }
+            let (sum, isTooFar) = offset.addingReportingOverflow(
+                Int(try reader.zigzag("offset")))
+            guard !isTooFar, sum >= 0 else {
+                throw reader.malformed("offset: expected none below 0, found \(sum)")
+            }
+            offset = sum
+            let row = try reader.count(Int(UInt32.max), "row")
+            let segment = segments[number - 1]
+            rows.append(
+                Rows(
+                    position: position,
+                    place: RowPlace(
+                        agent: segment.agent, segment: segment.segment, offset: offset, row: row)))
+        }
+        guard eventCount == 0 || !rows.isEmpty else {
+            throw reader.malformed("rows: expected one at least, found none")
+        }
+    }
+
+    private mutating func readTimes(_ reader: inout ByteReader) throws(FormatError) {
+        var last: Int64 = 0
+        for _ in 0..<(try reader.count(reader.remaining, "times")) {
+            guard try reader.byte("time") != 0 else {
+                times.append(nil)
+                continue
+            }
+            last &+= try reader.zigzag("time")
+            let length = try reader.varint("time")
+            let greatest = Int64(truncatingIfNeeded: UInt64(bitPattern: last) &+ length)
+            guard greatest >= last else {
+                throw reader.malformed("time: expected one from \(last) on, found \(greatest)")
+            }
+            times.append(last...greatest)
+        }
+    }
+
+    private mutating func readArrivals(
+        _ reader: inout ByteReader, _ processCount: Int, _ eventCount: Int
+    ) throws(FormatError) {
+        var position = start
+        var numbers: [Int: UInt64] = [:]
+        for _ in 0..<(try reader.count(reader.remaining / 3, "arrivals")) {
+            position += try reader.count(eventCount, "position")
+            guard position < eventCount else {
+                throw reader.malformed("position: expected below \(eventCount), found \(position)")
+            }
+            let sender = try reader.process(of: processCount, "sender")
+            let number =
+                numbers[sender, default: 0]
+                &+ UInt64(
+                    bitPattern: try reader.zigzag("number"))
+            guard number <= Causality.Limits.sequenceMax else {
+                throw reader.malformed("number: \(number) is no sequence number")
+            }
+            numbers[sender] = number
+            arrivals.append(
+                Arrival(
+                    position: position, event: EventKey(process: sender, sequence: number)))
+        }
+    }
+
+    private mutating func readDepartures(
+        _ reader: inout ByteReader, _ processCount: Int
+    ) throws(FormatError) {
+        var sequence: UInt64 = 0
+        var positions: [Int: Int] = [:]
+        for _ in 0..<(try reader.count(reader.remaining / 3, "departures")) {
+            sequence += try reader.sequence("number")
+            guard sequence <= Causality.Limits.sequenceMax else {
+                throw reader.malformed("number: \(sequence) is no sequence number")
+            }
+            let receiver = try reader.process(of: processCount, "receiver")
+            let (position, isTooFar) = positions[receiver, default: 0].addingReportingOverflow(
+                Int(try reader.zigzag("position")))
+            guard !isTooFar, (0...Int(UInt32.max)).contains(position) else {
+                throw reader.malformed("position: \(position) is none")
+            }
+            positions[receiver] = position
+            departures.append(
+                Departure(
+                    sequence: sequence,
+                    receipt: EventPosition(process: receiver, position: position)))
+        }
+    }
+}
+
+/// Cuts what there is to say of the events of a process into blocks.
+struct EventFactsBlocks {
+    private let line: ProcessHistory
+    /// By the history's index of a process: its number in the file.
+    private let numbers: [Int]
+    private let arrivals: [Arrival]
+    private let departures: [Departure]
+    private var rows: [Rows] = []
+    private var starts = [0]
+
+    private struct Rows {
+        var position: Int
+        /// Number of the segment, and where in it.
+        var place: (segment: Int, offset: Int, row: Int)?
+    }
+
+    /// - Parameter place: Where an event lies: nil for one that is in parts.
+    init(
+        of process: Int, in history: History, _ messages: MessageEdges, _ numbers: [Int],
+        place: (Int) -> (segment: Int, offset: Int)?
+    ) {
+        line = history.processes[process]
+        self.numbers = numbers
+        arrivals = messages.arrivals(at: process, in: 0..<line.count)
+        departures = messages.allDepartures(from: process).sorted { a, b in
+            (a.sequence, numbers[a.receipt.process], a.receipt.position)
+                < (b.sequence, numbers[b.receipt.process], b.receipt.position)
+        }
+        var next = 0
+        while next < line.count {
+            let found = history.rows(at: EventPosition(process: process, position: next))
+            let frame = place(found.frame)
+            if frame != nil || rows.isEmpty || rows.last?.place != nil {
+                rows.append(
+                    Rows(position: next, place: frame.map { ($0.segment, $0.offset, found.row) }))
+            }
+            next = found.positions.upperBound
+        }
+        findStarts()
+    }
+
+    private mutating func findStarts() {
+        let summaries = (line.count + Limits.rowsOfSummary - 1) / Limits.rowsOfSummary
+        var counts = [Int](repeating: 1, count: max(1, summaries))
+        for rows in rows { counts[rows.position / Limits.rowsOfSummary] += 1 }
+        for arrival in arrivals { counts[arrival.position / Limits.rowsOfSummary] += 1 }
+        for departure in departures {
+            let position = min(line.count(upTo: departure.sequence), line.count) - 1
+            counts[max(0, position) / Limits.rowsOfSummary] += 1
+        }
+        var size = 0
+        for (summary, count) in counts.enumerated() {
+            if size >= Limits.knowledgeEntries {
+                starts.append(summary * Limits.rowsOfSummary)
+                size = 0
+            }
+            size += count
+        }
+    }
+
+    /// True where there is nothing to say.
+    var isEmpty: Bool { line.count == 0 && departures.isEmpty }
+
+    /// Calls `body` with the start and the bytes of each block.
+    func forEach<Failure>(
+        _ body: (Int, [UInt8]) throws(Failure) -> Void
+    ) throws(Failure) {
+        for (index, start) in starts.enumerated() {
+            let end = index + 1 < starts.count ? starts[index + 1] : line.count
+            var writer = ByteWriter()
+            writer.varint(start)
+            writeRows(start..<end, &writer)
+            writeTimes(start..<end, &writer)
+            writeArrivals(start..<end, &writer)
+            writeDepartures(start..<end, &writer)
+            try body(start, writer.bytes)
+        }
+    }
+
+    private func writeRows(_ range: Range<Int>, _ writer: inout ByteWriter) {
+        let first = partitionPoint(count: rows.count) { rows[$0].position <= range.lowerBound } - 1
+        let end = partitionPoint(count: rows.count) { rows[$0].position < range.upperBound }
+        guard first >= 0 else { return writer.varint(0) }
+        writer.varint(end - first)
+        var (last, lastOffset) = (range.lowerBound, 0)
+        for rows in rows[first..<end] {
+            let position = max(rows.position, range.lowerBound)
+            writer.varint(position - last)
+            last = position
+            guard let place = rows.place else {
+                writer.varint(0)
+                continue
+            }
+            writer.varint(place.segment + 1)
+            writer.zigzag(Int64(place.offset - lastOffset))
+            lastOffset = place.offset
+            writer.varint(place.row + position - rows.position)
+        }
+    }
+
+    private func writeTimes(_ range: Range<Int>, _ writer: inout ByteWriter) {
+        let starts = stride(from: range.lowerBound, to: range.upperBound, by: Limits.rowsOfSummary)
+        writer.varint(Array(starts).count)
+        var last: Int64 = 0
+        for start in starts {
+            var span: ClosedRange<Int64>?
+            for position in start..<min(start + Limits.rowsOfSummary, range.upperBound) {
+                guard let time = line.time(at: position)?.nanoseconds else { continue }
+                span = min(time, span?.lowerBound ?? time)...max(time, span?.upperBound ?? time)
+            }
+            guard let span else {
+                writer.byte(0)
+                continue
+            }
+            writer.byte(1)
+            writer.zigzag(span.lowerBound &- last)
+            last = span.lowerBound
+            writer.varint(UInt64(bitPattern: span.upperBound &- span.lowerBound))
+        }
+    }
+
+    private func writeArrivals(_ range: Range<Int>, _ writer: inout ByteWriter) {
+        let first = partitionPoint(count: arrivals.count) {
+            arrivals[$0].position < range.lowerBound
+        }
+        let end = partitionPoint(count: arrivals.count) {
+            arrivals[$0].position < range.upperBound
+        }
+        writer.varint(end - first)
+        var position = range.lowerBound
+        var lasts: [Int: UInt64] = [:]
+        for arrival in arrivals[first..<end] {
+            writer.varint(arrival.position - position)
+            position = arrival.position
+            let sender = arrival.event.process
+            writer.varint(numbers[sender])
+            writer.zigzag(Int64(bitPattern: arrival.event.sequence &- lasts[sender, default: 0]))
+            lasts[sender] = arrival.event.sequence
+        }
+    }
+
+    private func writeDepartures(_ range: Range<Int>, _ writer: inout ByteWriter) {
+        let first =
+            range.lowerBound == 0
+            ? 0
+            : partitionPoint(count: departures.count) {
+                departures[$0].sequence < line.sequence(at: range.lowerBound)
+            }
+        let end =
+            range.upperBound == line.count
+            ? departures.count
+            : partitionPoint(count: departures.count) {
+                departures[$0].sequence < line.sequence(at: range.upperBound)
+            }
+        writer.varint(end - first)
+        var sequence: UInt64 = 0
+        var lasts: [Int: Int] = [:]
+        for departure in departures[first..<end] {
+            writer.varint(departure.sequence - sequence)
+            sequence = departure.sequence
+            let receipt = departure.receipt
+            writer.varint(numbers[receipt.process])
+            writer.zigzag(Int64(receipt.position - lasts[receipt.process, default: 0]))
+            lasts[receipt.process] = receipt.position
+        }
+    }
+}

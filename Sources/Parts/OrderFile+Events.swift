@@ -1,0 +1,102 @@
+import Causality
+import HappensBefore
+
+// The events themselves: where they lie, when they were, and the messages that they sent and got.
+extension OrderFile: MessageIndex {
+    package var areAllKnown: Bool { footer.form.contains(.areMessagesKnown) }
+
+    /// True where an event is found by its process and number, and every reference of an event has one meaning: then questions
+    /// that read events can be answered. False where a run is there more than once.
+    package var findsEvents: Bool { footer.form.contains(.findsEvents) }
+
+    package func arrivals(
+        at process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [Arrival] {
+        let blocks = try directory(process).facts
+        var number = max(
+            0, partitionPoint(count: blocks.count) { blocks[$0].start <= positions.lowerBound } - 1)
+        var arrivals: [Arrival] = []
+        while number < blocks.count, blocks[number].start < positions.upperBound {
+            arrivals += try facts(process, number).arrivals(in: positions)
+            number += 1
+        }
+        return arrivals
+    }
+
+    package func receipts(of send: EventKey) throws(PartError) -> [EventPosition] {
+        guard let number = try block(of: send) else { return [] }
+        return try facts(send.process, number).departures(since: send.sequence)
+            .prefix { $0.sequence == send.sequence }.map(\.receipt)
+    }
+
+    package func departures(
+        from process: Int, since sequence: UInt64
+    ) throws(PartError) -> [Departure] {
+        let first = try block(of: EventKey(process: process, sequence: sequence))
+        guard var number = first else { return [] }
+        let count = try directory(process).facts.count
+        while number < count {
+            let departures = try facts(process, number).departures(since: sequence)
+            if !departures.isEmpty { return Array(departures) }
+            number += 1
+        }
+        return []
+    }
+
+    /// The number of the block that has the messages of an event; nil where there are none.
+    private func block(of event: EventKey) throws(PartError) -> Int? {
+        let blocks = try directory(event.process).facts
+        guard !blocks.isEmpty else { return nil }
+        let sequences = try sequences(of: event.process)
+        let number = partitionPoint(count: blocks.count) {
+            blocks[$0].start == 0 || sequences[blocks[$0].start] <= event.sequence
+        }
+        return number - 1
+    }
+
+    /// Where an event lies, and the positions from it on that follow on it there; no place for what lay in parts already when
+    /// the file was written.
+    package func rows(
+        at place: EventPosition
+    ) throws(PartError) -> (place: RowPlace?, positions: Range<Int>) {
+        let blocks = try directory(place.process).facts
+        let number = partitionPoint(count: blocks.count) { blocks[$0].start <= place.position } - 1
+        guard number >= 0 else {
+            throw .damaged(
+                path: file.path, offset: 0,
+                what: "process \(place.process) has no facts of position \(place.position)")
+        }
+        let (row, end) = try facts(place.process, number).rows(at: place.position)
+        let blockEnd =
+            try number + 1 < blocks.count
+            ? blocks[number + 1].start : line(place.process).facts.count
+        return (row, place.position..<(end ?? blockEnd))
+    }
+
+    /// Whether some event of a process has a wall time.
+    package func hasTimes(_ process: Int) throws(PartError) -> Bool { try line(process).hasTimes }
+
+    /// Positions of a process among which is its last event whose wall time is not later; nil where there is none.
+    package func lastPositions(
+        in process: Int, by time: WallTime
+    ) throws(PartError) -> Range<Int>? {
+        let count = try line(process).facts.count
+        for number in try directory(process).facts.indices.reversed() {
+            let found = try facts(process, number).lastPositions(
+                by: time.nanoseconds, eventCount: count)
+            if let found { return found }
+        }
+        return nil
+    }
+
+    /// What contradicts itself in the history, and notes on wall clocks.
+    package func defects() throws(PartError) -> [Defect] {
+        var defects: [Defect] = []
+        for place in footer.defectPages {
+            defects += try load(place) { (reader) throws(FormatError) in
+                try DefectPage(&reader).defects
+            }
+        }
+        return defects
+    }
+}
