@@ -228,7 +228,7 @@ let package = Package(
         .testTarget(
             name: "QueryingTests",
             dependencies: [
-                "Causality", "Exporting", "HappensBefore", "Matching", "Querying",
+                "Causality", "Exporting", "HappensBefore", "Matching", "Querying", "Segments",
                 "SimulatedHistories",
             ],
             swiftSettings: strict),

@@ -57,6 +57,39 @@ extension Archive {
         }
     }
 
+    /// What the rows of a place say, column by column; nil where they do not lie in one piece. Throws `.damaged` where they
+    /// cannot be read.
+    package func columns(at place: EventPlace) throws(ArchiveError) -> ContentColumns? {
+        switch place {
+        case .damage(let text): throw .damaged(text)
+        case .frame(let place):
+            let frame = try read(place)
+            do throws(FormatError) {
+                return try frame.columns()
+            } catch {
+                throw .damaged("\(error)")
+            }
+        case .rows: return nil
+        case .block(let part, let block):
+            return try asking(part) { (file) throws(PartError) in
+                try file.decode(try file.read(block, .all)) { (block) throws(FormatError) in
+                    try block.columns()
+                }
+            }
+        }
+    }
+
+    /// False where no row of a place has all of some words, by their hashes.
+    package func mayHold(
+        words hashes: [UInt64], at place: EventPlace
+    ) throws(ArchiveError) -> Bool {
+        guard case .block(let part, let block) = place else { return true }
+        return try asking(part) { (file) throws(PartError) in
+            let filter = try file.filter(block)
+            return hashes.allSatisfy { filter.mayHold($0) }
+        }
+    }
+
     /// The frame that begins at a place in a segment, by what its header says; nil where none does.
     package func frame(
         agent: Identity128, segment: Identity128, at offset: Int

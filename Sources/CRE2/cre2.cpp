@@ -74,3 +74,9 @@ extern "C" int cre2_search(
     }
     return 1;
 }
+
+extern "C" size_t cre2_find(
+    const char *text, size_t start, size_t length, const char *needle, size_t needle_length) {
+    const void *found = memmem(text + start, length - start, needle, needle_length);
+    return found == nullptr ? length : static_cast<size_t>(static_cast<const char *>(found) - text);
+}

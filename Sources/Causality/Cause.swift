@@ -10,7 +10,14 @@ package enum Evidence: UInt8, Sendable, CaseIterable {
     case rule = 4
 
     /// The word for it in JSON and text.
-    package var text: String { String(describing: self) }
+    package var text: String {
+        switch self {
+        case .token: "token"
+        case .clock: "clock"
+        case .key: "key"
+        case .rule: "rule"
+        }
+    }
 }
 
 /// A send that a receive got a message from, and how that is known. A receive may have several.

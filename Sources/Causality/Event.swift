@@ -76,7 +76,17 @@ public enum Level: UInt8, Sendable, CaseIterable {
     case error = 6
     case critical = 7
 
-    package var text: String { String(describing: self) }
+    package var text: String {
+        switch self {
+        case .trace: "trace"
+        case .debug: "debug"
+        case .info: "info"
+        case .notice: "notice"
+        case .warning: "warning"
+        case .error: "error"
+        case .critical: "critical"
+        }
+    }
 
     /// Reads the names that logging libraries use, in any case: also `warn`, `fatal`, `severe` and `err`.
     package init?(text: some StringProtocol) {

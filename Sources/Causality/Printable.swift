@@ -53,9 +53,23 @@ extension String {
         func isPlain(_ byte: UInt8) -> Bool {
             (0x20..<0x7f).contains(byte) || byte == lineBreak || byte == tab
         }
+        func arePlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+            // Every text of every answer comes by here, some twice: eight bytes at a time, for which a high bit is set where
+            // one is below 0x20, is 0x7f, or is beyond (Warren, Hacker's Delight, 6-1).
+            let raw = UnsafeRawBufferPointer(bytes)
+            let wide = bytes.count & ~7
+            let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+            for start in stride(from: 0, to: wide, by: 8) {
+                let some = raw.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+                let controls = (some &- ones &* 0x20) & ~some
+                let deletes = (some ^ ones &* 0x7f) &- ones
+                guard (controls | deletes | some) & highs != 0 else { continue }
+                guard bytes[start..<start + 8].allSatisfy(isPlain) else { return false }
+            }
+            return bytes[wide...].allSatisfy(isPlain)
+        }
         return
-            !(utf8.withContiguousStorageIfAvailable { $0.allSatisfy(isPlain) }
-            ?? utf8.allSatisfy(isPlain))
+            !(utf8.withContiguousStorageIfAvailable(arePlain) ?? utf8.allSatisfy(isPlain))
     }
 }
 

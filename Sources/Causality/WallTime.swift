@@ -78,15 +78,27 @@ extension WallTime: CustomStringConvertible {
         let (seconds, fraction) = floorDivide(nanoseconds, by: 1_000_000_000)
         let (days, secondOfDay) = floorDivide(seconds, by: 86_400)
         let (year, month, day) = WallTime.civil(daysSinceEpoch: Int(days))
-        var text = "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))T"
-        text += "\(pad(Int(secondOfDay) / 3600, 2)):\(pad(Int(secondOfDay) / 60 % 60, 2))"
-        text += ":\(pad(Int(secondOfDay) % 60, 2))"
-        if fraction != 0 {
-            var digits = pad(Int(fraction), 9)
-            while digits.hasSuffix("000") { digits.removeLast(3) }
-            text += ".\(digits)"
+        var text: [UInt8] = []
+        text.reserveCapacity(30)
+        func append(_ value: Int, digits: Int, _ separator: Unicode.Scalar) {
+            for place in (0..<digits).reversed() {
+                let power = (0..<place).reduce(1) { power, _ in power * 10 }
+                text.append(UInt8(ascii: "0") + UInt8(value / power % 10))
+            }
+            text.append(UInt8(ascii: separator))
         }
-        return text + "Z"
+        append(year, digits: 4, "-")
+        append(month, digits: 2, "-")
+        append(day, digits: 2, "T")
+        append(Int(secondOfDay) / 3600, digits: 2, ":")
+        append(Int(secondOfDay) / 60 % 60, digits: 2, ":")
+        var (rest, digits) = (Int(fraction), 9)
+        append(Int(secondOfDay) % 60, digits: 2, fraction == 0 ? "Z" : ".")
+        if fraction != 0 {
+            while rest % 1_000 == 0 { (rest, digits) = (rest / 1_000, digits - 3) }
+            append(rest, digits: digits, "Z")
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
@@ -105,10 +117,5 @@ extension WallTime: CustomStringConvertible {
     private func floorDivide(_ value: Int64, by divisor: Int64) -> (Int64, Int64) {
         let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
-    }
-
-    private func pad(_ value: Int, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 }

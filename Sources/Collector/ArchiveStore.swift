@@ -112,10 +112,28 @@ package final class ArchiveStore: HistoryStore {
     }
 
     private func batch(_ frame: Int, hasContent: Bool) throws -> EventBatch {
+        try reading(frame) { place throws(ArchiveError) in
+            try archive.batch(at: place, hasContent: hasContent)
+        }
+    }
+
+    package func columns(of frame: Int) throws -> ContentColumns? {
+        try reading(frame) { place throws(ArchiveError) in try archive.columns(at: place) }
+    }
+
+    package func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool {
+        try reading(frame) { place throws(ArchiveError) in
+            try archive.mayHold(words: hashes, at: place)
+        }
+    }
+
+    private func reading<Value>(
+        _ frame: Int, _ read: (EventPlace) throws(ArchiveError) -> Value
+    ) throws -> Value {
         let place = places.withLock { $0.all.indices.contains(frame) ? $0.all[frame] : nil }
         guard let place else { throw DamagedFrame("frame \(frame) is not listed") }
-        do {
-            return try archive.batch(at: place, hasContent: hasContent)
+        do throws(ArchiveError) {
+            return try read(place)
         } catch {
             // Not `catch .damaged`: Swift 6.3.1's compiler crashes on a partial pattern here.
             if case .damaged(let text) = error { throw DamagedFrame(text) }

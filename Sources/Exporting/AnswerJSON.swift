@@ -234,7 +234,7 @@ extension ListedEvent {
             writer.member("attributes", event.attributes)
             writer.member("causes", arriving.map(\.from.description))
             writer.member("evidence", arriving.map { evidence(of: $0).text })
-            writer.member("clock", clock.seen)
+            writer.member("clock", clock)
             writer.member("stamp", event.stamp.text)
             if case .lossy(let loss) = event.stamp {
                 writer.member("lossySince", EventID(event.id.process, loss.since).description)

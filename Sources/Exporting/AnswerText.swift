@@ -65,8 +65,8 @@ extension WrittenAnswer {
         if !event.name.isEmpty { lines.append("name       \(event.name)") }
         lines.append("text       \(event.text)")
         lines += event.attributes.map { "attribute  \($0.key) = \($0.value.text)" }
-        lines += shown.clock.seen.sorted { listingOrder($0.key, $1.key) }
-            .map { "clock      \($0.key) = \($0.value)" }
+        shown.clock.forEach { _, text, sequence in lines.append("clock      \(text) = \(sequence)")
+        }
         lines.append("stamp      \(listed.stampText)")
         lines += shown.lacks.map {
             "clock      (at least that: what else it had seen is not known, because \($0))"

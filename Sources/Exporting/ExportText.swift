@@ -115,7 +115,7 @@ struct ExportText<Execution: IndexedExecution>: TextSource {
         case .unreadable(let id): throw ExportError(text: "\(Lack.unreadable(id))")
         case .event(let listed):
             let arriving = try listed.arriving.filter { try taken.contains($0.from) }
-            try taken.insert(listed.event.id)
+            try taken.insert(listed.place)
             return format.event(listed, arriving: arriving, graph)
         case nil:
             events.release()
@@ -187,8 +187,7 @@ struct TakenEvents<Index: CausalIndex> {
 
     init(_ index: Index) { self.index = index }
 
-    mutating func insert(_ event: EventID) throws {
-        guard let place = try index.position(of: event) else { return }
+    mutating func insert(_ place: EventPosition) throws {
         if words[place.process] == nil {
             let count = try index.sequences(of: place.process).count
             words[place.process] = [UInt64](repeating: 0, count: (count + 63) / 64)

@@ -102,9 +102,9 @@ struct NDJSONFormat: GraphFormat {
             // What is known exactly is written as a clock. What is not says so, or says no more than its log did.
             switch event.stamp {
             case .chained, .silent:
-                if listed.known.isExact { writer.member("clock", listed.known.seen) }
+                if listed.known.isExact { writer.member("clock", listed.known) }
             case .complete, .generating, .lossy:
-                writer.member("clock", listed.known.seen)
+                writer.member("clock", listed.known)
                 if !listed.known.isExact { writer.member("exact", false) }
             }
         }
@@ -169,7 +169,7 @@ struct PerfettoFormat: GraphFormat {
             $0.object {
                 $0.member("id", event.id.description)
                 $0.member("text", event.text)
-                $0.member("clock", listed.known.seen)
+                $0.member("clock", listed.known)
                 if !event.attributes.isEmpty { $0.member("attributes", event.attributes) }
                 if stated != time { $0.member("wallTime", event.time?.description) }
             }

@@ -1,9 +1,13 @@
 import Causality
+import Querying
 
 /// Writes one JSON value, in the order in which it is told.
 package struct JSONWriter {
-    package private(set) var text = ""
+    private var bytes: [UInt8] = []
     private var isFirst = true
+
+    /// What was written so far. O(n)
+    package var text: String { String(decoding: bytes, as: UTF8.self) }
 
     package init() {}
 
@@ -15,41 +19,51 @@ package struct JSONWriter {
     }
 
     private mutating func separate() {
-        if !isFirst { text += "," }
+        if !isFirst { bytes.append(UInt8(ascii: ",")) }
         isFirst = false
     }
 
     package mutating func key(_ key: String) {
         separate()
-        JSONWriter.quote(key, &text)
-        text += ":"
+        quote(key)
+        bytes.append(UInt8(ascii: ":"))
         isFirst = true
     }
 
-    package mutating func object(_ body: (inout JSONWriter) -> Void) { nest("{", "}", body) }
-    package mutating func array(_ body: (inout JSONWriter) -> Void) { nest("[", "]", body) }
+    package mutating func object(_ body: (inout JSONWriter) -> Void) {
+        nest(UInt8(ascii: "{"), UInt8(ascii: "}"), body)
+    }
+    package mutating func array(_ body: (inout JSONWriter) -> Void) {
+        nest(UInt8(ascii: "["), UInt8(ascii: "]"), body)
+    }
 
-    private mutating func nest(_ open: String, _ close: String, _ body: (inout JSONWriter) -> Void)
-    {
+    private mutating func nest(_ open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {
         separate()
-        text += open
+        bytes.append(open)
         isFirst = true
         body(&self)
-        text += close
+        bytes.append(close)
         isFirst = false
     }
 
     package mutating func value(_ string: String) {
         separate()
-        JSONWriter.quote(string, &text)
+        quote(string)
     }
     package mutating func value(_ number: some BinaryInteger) {
         separate()
-        text += String(number)
+        guard let number = UInt64(exactly: number) else { return append(String(number)) }
+        let start = bytes.count
+        var rest = number
+        repeat {
+            bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
+            rest /= 10
+        } while rest > 0
+        bytes[start...].reverse()
     }
     package mutating func value(_ truth: Bool) {
         separate()
-        text += truth ? "true" : "false"
+        append(truth ? "true" : "false")
     }
     /// An object, key → value.
     package mutating func value(_ attributes: [Attribute]) {
@@ -65,13 +79,13 @@ package struct JSONWriter {
     }
     package mutating func null() {
         separate()
-        text += "null"
+        append("null")
     }
     /// JSON text as it is, but for what could harm a terminal; as a string where it is not JSON.
     package mutating func raw(_ json: String) {
         if JSONScanner.isValue(json) {
             separate()
-            text += printableJSON(json)
+            append(printableJSON(json))
         } else {
             value(json)
         }
@@ -106,27 +120,41 @@ package struct JSONWriter {
             }
         }
     }
+    /// Process → sequence number.
+    package mutating func member(_ name: String, _ clock: KnownClock) {
+        key(name)
+        object { writer in
+            clock.forEach { _, text, sequence in writer.member(text, sequence) }
+        }
+    }
+
+    private mutating func append(_ text: String) {
+        let isDone: Void? = text.utf8.withContiguousStorageIfAvailable {
+            bytes.append(contentsOf: $0)
+        }
+        if isDone == nil { bytes.append(contentsOf: text.utf8) }
+    }
 
     /// Appends a JSON string. What could harm a terminal is escaped, everything else is UTF-8 as it is.
-    private static func quote(_ string: String, _ text: inout String) {
-        text += "\""
+    private mutating func quote(_ string: String) {
+        bytes.append(UInt8(ascii: "\""))
         let needsEscape =
             string.mayBeHarmful() || string.utf8.contains { $0 == 0x22 || $0 == 0x5c }
         if !needsEscape {
-            text += string
+            append(string)
         } else {
             for scalar in string.unicodeScalars {
                 switch scalar {
-                case "\"": text += "\\\""
-                case "\\": text += "\\\\"
-                case "\n": text += "\\n"
-                case "\r": text += "\\r"
-                case "\t": text += "\\t"
-                case _ where scalar.isHarmful: text += scalar.jsonEscape
-                default: text.unicodeScalars.append(scalar)
+                case "\"": append("\\\"")
+                case "\\": append("\\\\")
+                case "\n": append("\\n")
+                case "\r": append("\\r")
+                case "\t": append("\\t")
+                case _ where scalar.isHarmful: append(scalar.jsonEscape)
+                default: append(String(scalar))
                 }
             }
         }
-        text += "\""
+        bytes.append(UInt8(ascii: "\""))
     }
 }

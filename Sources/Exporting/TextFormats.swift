@@ -86,8 +86,9 @@ struct GraphMLFormat: GraphFormat {
         _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph
     ) -> String {
         let event = listed.event
-        let clock = listed.known.seen.sorted { listingOrder($0.key, $1.key) }
-            .map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+        var entries: [String] = []
+        listed.known.forEach { _, text, sequence in entries.append("\(text)=\(sequence)") }
+        let clock = entries.joined(separator: " ")
         var values: [(String, String)] = [
             ("process", "\(event.id.process)"), ("host", listed.host),
             ("seq", "\(event.id.sequence)"),
@@ -189,8 +190,7 @@ struct ShiVizFormat: GraphFormat {
     ) -> String {
         let event = listed.event
         let clock = JSONWriter.object { writer in
-            for (process, sequence) in listed.known.seen.sorted(by: { listingOrder($0.key, $1.key) }
-            ) {
+            listed.known.forEach { process, _, sequence in
                 writer.member(name(process), sequence)
             }
         }

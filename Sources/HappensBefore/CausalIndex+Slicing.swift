@@ -202,17 +202,6 @@ extension CausalIndex {
         }
     }
 
-    /// What the event at a place had seen, as far as it is known, by name: its own number too. O(known processes · log n).
-    package func clock(at place: EventPosition) throws(Failure) -> [ProcessID: UInt64] {
-        let own = try id(place)
-        var clock = [own.process: own.sequence]
-        for known in try known(at: place) {
-            let facts = try facts(of: known.process)
-            if facts.standIn == nil { clock[facts.id] = known.sequence }
-        }
-        return clock
-    }
-
     private func knownOrImplied(by key: EventKey) throws(Failure) -> [EventKey] {
         try seen(by: key).enumerated().compactMap { process, sequence in
             sequence == 0 ? nil : EventKey(process: process, sequence: sequence)

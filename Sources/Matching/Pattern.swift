@@ -10,6 +10,8 @@ package final class Pattern: Sendable {
     package let groupNames: [String?]
     /// How much it compiles to: the work at one byte of a text is at most proportional to it.
     package let instructionCount: Int
+    /// What lies in every text that it matches; nil where nothing is known to.
+    package let needle: Needle?
     private let utf8: Compiled
     /// The same pattern over bytes, for text that is not valid UTF-8.
     private let bytes: Compiled
@@ -23,6 +25,7 @@ package final class Pattern: Sendable {
             )
         }
         self.source = source
+        needle = multiline ? nil : Pattern.needle(of: source)
         let translated = (multiline ? "(?m)" : "") + Pattern.translate(source)
         utf8 = try Compiled(translated, latin1: false)
         bytes = try Compiled(translated, latin1: true)
@@ -60,13 +63,14 @@ package final class Pattern: Sendable {
     /// True where the pattern matches somewhere in `text`. O(n), and without groups many times faster than `firstMatch`.
     package func matches(_ text: String) -> Bool {
         var text = text
-        return text.withUTF8 { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { characters in
-                withUnsafePointer(to: CChar(0)) { empty in
-                    cre2_search(
-                        utf8.pointer, characters.baseAddress ?? empty, 0, characters.count, nil, 0)
-                }
-            }
+        return text.withUTF8 { matches(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// The same of bytes, valid UTF-8.
+    package func matches(_ text: UnsafeRawBufferPointer) -> Bool {
+        withUnsafePointer(to: CChar(0)) { empty in
+            let characters = text.baseAddress?.assumingMemoryBound(to: CChar.self)
+            return cre2_search(utf8.pointer, characters ?? empty, 0, text.count, nil, 0)
         } == 1
     }
 

@@ -48,6 +48,16 @@ package struct StoredBlock: Sendable {
     /// The events. O(what it holds).
     package func batch() throws(FormatError) -> EventBatch { try batch(hasContent: true) }
 
+    /// What the events say, and nothing else of them. O(what it holds).
+    package func columns() throws(FormatError) -> ContentColumns {
+        var columns: [RowColumn: [UInt8]] = [:]
+        for column in RowColumn.content {
+            columns[column] = try self.column(BlockHeader.place(column))
+        }
+        var budget = Budget()
+        return try ContentColumns(columns: columns, rowCount: header.rowCount, &budget)
+    }
+
     private func batch(hasContent: Bool) throws(FormatError) -> EventBatch {
         var columns: [RowColumn: [UInt8]] = [:]
         for column in hasContent ? RowColumn.allCases : RowColumn.order {

@@ -81,7 +81,7 @@ extension Answering {
         }
         return .event(
             ShownEvent(
-                listed: listed, clock: try KnownClock(id, at: place, index),
+                listed: listed, clock: try finder.processes.clock(at: place),
                 lacks: try index.inexactness(of: id),
                 restsOn: try index.rulings(seenBy: [id]), causes: causes,
                 effects: try effects(of: id, finder, &reader)))

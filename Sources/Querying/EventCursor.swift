@@ -18,6 +18,29 @@ package enum EventStep: Sendable {
     case passed
 }
 
+/// How far one process has come.
+private struct Walk {
+    /// From where on it was not looked through.
+    var next: Int
+    var found: ArraySlice<FoundEvent> = []
+    /// How many events are looked for at once: few at first, since often no more are wanted.
+    var bufferMax = Limits.eventsFoundMin
+    /// Up to where its events' needs are in `needs` or were met.
+    var needsEnd: Int
+    /// True where all that came before `needsEnd` is met.
+    var hasBegun = false
+    /// What the head needs.
+    var needs: [EventKey] = []
+    var news = News()
+    var latest = Int64.min
+}
+
+/// What came to some positions of a process, ahead of being asked for.
+private struct News {
+    var arrivals: ArraySlice<Arrival> = []
+    var end = 0
+}
+
 /// The events of a slice that a selection takes, each after all of them that happened before it, as `HeadQueue` orders them, up
 /// to the limit: a merge of the processes, each of which is looked through as far as its next event.
 /// Memory: O(processes), and some events of each.
@@ -32,29 +55,6 @@ struct EventCursor<Execution: IndexedExecution>: EventSequence {
     private var walks: [Walk]
     private var taken = 0
     private var last: EventID?
-
-    /// How far one process has come.
-    private struct Walk {
-        /// From where on it was not looked through.
-        var next: Int
-        var found: ArraySlice<EventFinder<Execution>.Found> = []
-        /// How many events are looked for at once: few at first, since often no more are wanted.
-        var bufferMax = Limits.eventsFoundMin
-        /// Up to where its events' needs are in `needs` or were met.
-        var needsEnd: Int
-        /// True where all that came before `needsEnd` is met.
-        var hasBegun = false
-        /// What the head needs.
-        var needs: [EventKey] = []
-        var news = News()
-        var latest = Int64.min
-    }
-
-    /// What came to some positions of a process, ahead of being asked for.
-    private struct News {
-        var arrivals: ArraySlice<Arrival> = []
-        var end = 0
-    }
 
     /// O(processes · log processes).
     init(
@@ -76,7 +76,7 @@ struct EventCursor<Execution: IndexedExecution>: EventSequence {
         }
         self.ranges = ranges
         self.sequences = sequences
-        ranks = try index.listingRanks()
+        ranks = try finder.processes.listingRanks()
         queue = HeadQueue(heads: ranges.map { $0.isEmpty ? .max : $0.lowerBound })
         walks = ranges.map { Walk(next: $0.lowerBound, needsEnd: $0.lowerBound) }
         let meant = ranges.indices.filter { !ranges[$0].isEmpty }

@@ -1,15 +1,25 @@
 import Causality
 import HappensBefore
 
+/// An event that was found: nil where it is there and cannot be read.
+struct FoundEvent {
+    var position: Int
+    var event: Event?
+}
+
 /// Finds the events of single processes that a selection takes.
 struct EventFinder<Execution: IndexedExecution> {
     let execution: Execution
     let index: Execution.Index
     let messages: Execution.Messages
     let selection: Selection
+    let processes: ProcessTable<Execution.Index>
     /// How many events it has looked at.
     private(set) var looked = 0
     private let cancellation: Cancellation
+    /// True where what events say may decide without the rest of them.
+    private let asksForContent: Bool
+    private let neededWords: [UInt64]
     private var reader: EventReader
     /// The processes that are to be looked through, by the frame that each is at: processes share frames, and each frame is to
     /// be opened once for all of them.
@@ -21,45 +31,61 @@ struct EventFinder<Execution: IndexedExecution> {
     ) throws {
         self.execution = execution
         index = execution.index
+        processes = ProcessTable(index)
         messages = try execution.messages(options.cancellation)
         self.selection = selection
         cancellation = options.cancellation
+        asksForContent = selection.asksForContent
+        neededWords = selection.neededWords
         reader = EventReader(store, bytesMax: options.bytesMax)
-    }
-
-    /// An event that was found: nil where it is there and cannot be read.
-    struct Found {
-        var position: Int
-        var event: Event?
     }
 
     /// Looks through positions of a process in their order, until `eventsMax` were found. Returns the position up to which it
     /// has looked, too. O(positions that it looks at). Throws `QuestionStopped` before any of them.
     mutating func find(
         in process: Int, _ positions: Range<Int>, eventsMax: Int
-    ) throws -> (found: [Found], next: Int) {
-        let (id, sequences) = (try index.id(of: process), try index.sequences(of: process))
-        let host = try index.facts(of: process).host
-        var found: [Found] = []
+    ) throws -> (found: [FoundEvent], next: Int) {
+        let entry = try processes[process]
+        let (id, sequences, host) = (entry.id, entry.sequences, entry.host)
+        var found: [FoundEvent] = []
         var next = positions.lowerBound
         while next < positions.upperBound, found.count < eventsMax {
             let place = EventPosition(process: process, position: next)
-            guard let rows = try execution.rows(at: place),
-                let batch = try reader.batch(rows.frame)
-            else {
-                found.append(Found(position: next, event: nil))
+            guard let rows = try execution.rows(at: place) else {
+                found.append(FoundEvent(position: next, event: nil))
                 next += 1
                 continue
             }
             let end = min(rows.positions.upperBound, positions.upperBound)
+            let firstRow = rows.row - rows.positions.lowerBound
+            let possible =
+                asksForContent
+                ? try reader.possibleRows(rows.frame, selection, needing: neededWords, cancellation)
+                : nil
+            if let possible {
+                try cancellation.check()
+                let start = next
+                while next < end, !possible[firstRow + next] { next += 1 }
+                looked += next - start
+                if next == end { continue }
+            }
+            guard let batch = try reader.batch(rows.frame) else {
+                found.append(FoundEvent(position: next, event: nil))
+                next += 1
+                continue
+            }
             while next < end, found.count < eventsMax {
                 try cancellation.check()
                 looked += 1
-                let row = rows.row + next - rows.positions.lowerBound
+                let row = firstRow + next
+                if let possible, !possible[row] {
+                    next += 1
+                    continue
+                }
                 let event = EventReader.event(
                     row, of: batch, called: EventID(id, sequences[next]))
                 if try event.map({ try isTaken($0, host, process, next) }) ?? true {
-                    found.append(Found(position: next, event: event))
+                    found.append(FoundEvent(position: next, event: event))
                 }
                 next += 1
             }

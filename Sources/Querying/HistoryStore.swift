@@ -13,6 +13,11 @@ package protocol HistoryStore: Sendable {
     func causality(of frame: Int) throws -> EventBatch
     /// The rows of a frame. Throws `DamagedFrame` where it cannot be read.
     func events(of frame: Int) throws -> EventBatch
+    /// What the rows of a frame say, column by column; nil where only `events` has them. Throws `DamagedFrame` where it cannot be
+    /// read.
+    func columns(of frame: Int) throws -> ContentColumns?
+    /// False where no row of a frame has all of some words, by their hashes: found out without reading it.
+    func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool
     /// An execution as files have it that tell what follows from all its events that are here; nil where that has to be found
     /// out first.
     func filed(_ execution: String) throws -> (any IndexedExecution)?
@@ -25,6 +30,10 @@ package protocol HistoryStore: Sendable {
 }
 
 extension HistoryStore {
+    package func columns(of frame: Int) throws -> ContentColumns? { nil }
+
+    package func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool { true }
+
     package func filed(_ execution: String) throws -> (any IndexedExecution)? { nil }
 }
 

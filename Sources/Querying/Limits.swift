@@ -6,6 +6,8 @@ package enum Limits {
     package static let selectionDepthMax = 100
     /// What the frames take that an answer keeps decoded, by `EventCost`: about what lies side by side in causal order.
     package static let openFramesCostMax = 64 << 20
+    /// Frames of which a search keeps in mind what it has found: some bytes, or a byte an event.
+    static let framesSearchedMax = 1_024
     /// Events of a Mermaid diagram: browsers give up on larger ones.
     package static let mermaidEventsMax = 200
     /// Processes that an error shows where a name may mean several.

@@ -25,10 +25,10 @@ package struct ListedEvent: Sendable {
         let (index, execution) = (finder.index, finder.execution)
         self.event = event
         self.place = place
-        let facts = try index.facts(of: place.process)
-        host = facts.host
+        let process = try finder.processes[place.process]
+        host = process.host
         self.execution = index.execution
-        run = facts.key?.run
+        run = process.run
         let senders = try finder.senders(at: place)
         kind = try execution.kind(of: event, at: place, senders: senders, index, finder.messages)
         arriving = try senders.map { try index.edge(from: $0, to: place) }
@@ -39,7 +39,7 @@ package struct ListedEvent: Sendable {
         }
         causes = try event.causes.map { (try named($0.event), $0.evidence) }
         rulesOut = try event.rulesOut.map(named)
-        clock = hasClock ? try KnownClock(event.id, at: place, index) : nil
+        clock = hasClock ? try finder.processes.clock(at: place) : nil
     }
 
     /// How it is known that a message arrived.
@@ -50,13 +50,29 @@ package struct ListedEvent: Sendable {
 
 /// What an event had seen, as far as it is known: its clock, and what follows from it.
 package struct KnownClock: Sendable {
-    package let seen: [ProcessID: UInt64]
     /// True where that is all.
     package let isExact: Bool
+    /// In listing order.
+    private let seen: [EventKey]
+    /// By process: its name, and that as text.
+    private let names: [Name]
 
-    init(_ event: EventID, at place: EventPosition, _ index: some CausalIndex) throws {
-        seen = try index.clock(at: place)
-        isExact = try index.isExact(event)
+    struct Name {
+        var process: ProcessID
+        var text: String
+    }
+
+    init(_ seen: [EventKey], isExact: Bool, names: [Name]) {
+        self.seen = seen
+        self.isExact = isExact
+        self.names = names
+    }
+
+    /// Calls `body` with each process of which it had seen something, its name as text, and up to which event; in listing order.
+    package func forEach(_ body: (ProcessID, String, UInt64) -> Void) {
+        for key in seen {
+            body(names[key.process].process, names[key.process].text, key.sequence)
+        }
     }
 }
 

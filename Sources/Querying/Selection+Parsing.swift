@@ -180,6 +180,14 @@ private struct SelectionParser {
         default: throw error("expected the name of a field, found \(current.text)")
         }
         index += 1
+        if case .string(let text) = tokens[index - 1].token, endsCondition {
+            let words = Words.all(of: text)
+            guard !words.isEmpty else {
+                index -= 1
+                throw error("expected a word among letters and digits, found \(current.text)")
+            }
+            return .words(words)
+        }
         guard case .symbol(let symbol) = current, let comparison = Self.comparisons[symbol] else {
             throw error("expected one of = != =~ !~ > >= < <=, found \(current.text)")
         }
@@ -187,6 +195,15 @@ private struct SelectionParser {
         let literal = try literal(for: field, comparison)
         index += 1
         return .compare(field, comparison, literal)
+    }
+
+    /// True where no comparison follows: then what was read stands for itself.
+    private var endsCondition: Bool {
+        switch current {
+        case .end: true
+        case .symbol(let symbol): ["&&", "||", ")", "}"].contains(symbol)
+        case .word, .string: false
+        }
     }
 
     /// Before the key of an attribute, which may then be called as a field is.

@@ -11,6 +11,8 @@ package struct Selection: Sendable {
     indirect enum Condition: Sendable {
         case always
         case compare(Field, Comparison, Literal)
+        /// All of some words are among those of its name, its text and its values.
+        case words([String])
         case not(Condition)
         case and(Condition, Condition)
         case or(Condition, Condition)
@@ -43,16 +45,20 @@ package struct Selection: Sendable {
 
     /// True where the selection holds for an event; `kind` as the graph shows it. O(selection · text).
     package func holds(for event: Event, host: String, kind: EventKind) -> Bool {
-        condition.holds { field, comparison, literal in
-            comparison.holds(field.value(event, host: host, kind: kind), literal)
+        condition.holds { test in
+            switch test {
+            case .compare(let field, let comparison, let literal):
+                comparison.holds(field.value(event, host: host, kind: kind), literal)
+            case .words(let words): event.has(words)
+            }
         }!
     }
 
     /// Whether it depends on what an event did with messages.
     var asksForKind: Bool {
         var asks = false
-        _ = condition.holds { field, _, _ in
-            asks = asks || field == .kind
+        _ = condition.holds { test in
+            if case .compare(.kind, _, _) = test { asks = true }
             return nil
         }
         return asks
@@ -60,36 +66,53 @@ package struct Selection: Sendable {
 
     /// False where no event of a process can satisfy the selection.
     package func mayHold(process: ProcessID, host: String) -> Bool {
-        condition.holds { field, comparison, literal in
-            switch field {
-            case .process: comparison.holds(.process(process), literal)
-            case .host: comparison.holds(.text(host), literal)
+        condition.holds { test in
+            switch test {
+            case .compare(.process, let comparison, let literal):
+                comparison.holds(.process(process), literal)
+            case .compare(.host, let comparison, let literal):
+                comparison.holds(.text(host), literal)
             default: nil
             }
         } ?? true
     }
 }
 
+/// What is asked of an event at one place of a selection.
+enum SelectionTest {
+    case compare(Selection.Field, Selection.Comparison, Selection.Literal)
+    case words([String])
+}
+
+extension Event {
+    fileprivate func has(_ words: [String]) -> Bool {
+        var left = Set(words)
+        for text in [name, text] + attributes.map(\.value.text) where !left.isEmpty {
+            for word in Words.all(of: text) { left.remove(word) }
+        }
+        return left.isEmpty
+    }
+}
+
 extension Selection.Condition {
     /// Three-valued: nil where the comparisons that are known do not decide.
-    func holds(_ compare: (Selection.Field, Selection.Comparison, Selection.Literal) -> Bool?)
-        -> Bool?
-    {
+    func holds(_ test: (SelectionTest) -> Bool?) -> Bool? {
         switch self {
         case .always: return true
         case .compare(let field, let comparison, let literal):
-            return compare(field, comparison, literal)
-        case .not(let inner): return inner.holds(compare).map { !$0 }
+            return test(.compare(field, comparison, literal))
+        case .words(let words): return test(.words(words))
+        case .not(let inner): return inner.holds(test).map { !$0 }
         case .and(let a, let b):
-            let first = a.holds(compare)
+            let first = a.holds(test)
             if first == false { return false }
-            let second = b.holds(compare)
+            let second = b.holds(test)
             if second == false { return false }
             return first == true && second == true ? true : nil
         case .or(let a, let b):
-            let first = a.holds(compare)
+            let first = a.holds(test)
             if first == true { return true }
-            let second = b.holds(compare)
+            let second = b.holds(test)
             if second == true { return true }
             return first == false && second == false ? false : nil
         }

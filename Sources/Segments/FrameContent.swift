@@ -226,3 +226,24 @@ struct DecodedContent {
         }
     }
 }
+
+extension ContentColumns {
+    init(_ content: DecodedContent) {
+        func texts(_ column: DecodedTexts) -> Texts { Texts(column.bytes, ends: column.ends) }
+        self.init(
+            names: content.names.map {
+                String(decoding: content.nameSource[$0], as: UTF8.self)
+            },
+            nameOf: content.nameOf, levels: content.levels, texts: texts(content.texts),
+            keys: content.keys.map { String(decoding: content.keySource[$0], as: UTF8.self) },
+            shapes: content.shapes, shapeOf: content.shapeOf,
+            values: content.values.map { $0.map(texts) })
+    }
+
+    /// What rows say, by their columns. O(what these hold), within the budget.
+    package init(
+        columns: [RowColumn: [UInt8]], rowCount: Int, _ budget: inout Budget
+    ) throws(FormatError) {
+        self.init(try DecodedContent(columns: columns, rowCount: rowCount, &budget))
+    }
+}

@@ -50,10 +50,19 @@ package struct StoredFrame: Sendable {
         var budget = Budget()
         let order = try decodedOrder(&budget)
         guard header.rowCount > 0 else { return EventBatch() }
+        return EventBatch(order, try decodedContent(&budget))
+    }
+
+    /// What the events say, and nothing else of them. O(what it holds).
+    package func columns() throws(FormatError) -> ContentColumns {
+        var budget = Budget()
+        return ContentColumns(try decodedContent(&budget))
+    }
+
+    private func decodedContent(_ budget: inout Budget) throws(FormatError) -> DecodedContent {
         let raw = try header.contentCodec.unpack(
             bytes[content], rawCount: header.contentRawCount, "content section")
-        return EventBatch(
-            order, try DecodedContent(raw, rowCount: header.rowCount, &budget))
+        return try DecodedContent(raw, rowCount: header.rowCount, &budget)
     }
 
     private func decodedOrder(_ budget: inout Budget) throws(FormatError) -> DecodedOrder {

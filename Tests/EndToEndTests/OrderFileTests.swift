@@ -34,6 +34,7 @@ import Testing
         ["concurrent", "c:5000", "--count"], ["cut", "c:5000"], ["processes"], ["executions"],
         // These read events too.
         ["timeline", "--limit", "50"], ["timeline", #"{ text = "step 43" }"#],
+        ["timeline", #"{ "STEP 43" }"#], ["timeline", #"{ text =~ "799" && !("7993") }"#],
         ["timeline", "{ kind = receive && seq > 7000 }"], ["timeline", "--process", "b"],
         ["past", "b:50", "--limit", "30"], ["future", "a:7900"], ["show", "b:47"],
         ["show", "a:43"], ["show", "c:9999"], ["path", "a:43", "b:50"], ["path", "b:3", "c:9"],

@@ -97,9 +97,11 @@ extension Laws {
         told.append("\(try index.inexactness(of: event)) \(try index.isContradictory(event))")
         told.append("\(try index.rulings(seenBy: [event]))")
         if let place = try index.position(of: event) {
-            let clock = try index.clock(at: place)
-            told.append(
-                clock.map { "\($0.key) \($0.value)" }.sorted().joined(separator: ", "))
+            var known: [String] = []
+            for other in try index.known(at: place) {
+                known.append("\(try index.id(of: other.process)) \(other.sequence)")
+            }
+            told.append(known.sorted().joined(separator: ", "))
             told.append("\(try index.stamp(at: place))")
         }
         guard let seen = try index.seen(by: event) else { return told }

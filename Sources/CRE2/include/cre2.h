@@ -1,4 +1,4 @@
-// The smallest C face of RE2 that Matching needs: compile, name the groups, search.
+// The smallest C face of RE2 that Matching needs: compile, name the groups, search; and find plain text.
 // No C++ exception leaves it: RE2 throws none, and allocation failure ends the process as everywhere in Swift.
 #pragma once
 #include <stddef.h>
@@ -32,6 +32,9 @@ const char *cre2_group_name(const cre2_pattern *pattern, int index);
 // Returns 1 where there is a match, else 0.
 int cre2_search(
     const cre2_pattern *pattern, const char *text, size_t start, size_t end, int64_t *bounds, int group_count);
+
+// Where `needle` begins first in text[start, length); `length` where it does not. O(length).
+size_t cre2_find(const char *text, size_t start, size_t length, const char *needle, size_t needle_length);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,3 @@
-import Causality
-
 /// The words of texts, as filters and questions know them: each longest run of ASCII letters, digits, `_` and characters
 /// beyond ASCII, in lower case.
 package enum Words {
@@ -33,6 +31,13 @@ package enum Words {
             }
         }
         if !room.isEmpty { body(hash(room, isASCII: isASCII)) }
+    }
+
+    /// The words of a text, in its order. O(n).
+    package static func all(of text: String) -> [String] {
+        text.utf8.split { classes[Int($0)] == 0 }.map { word in
+            Substring(word).lowercased()
+        }
     }
 
     /// The hashes of the words of a text, in its order. O(n).

@@ -1,0 +1,223 @@
+import Causality
+import HappensBefore
+import Matching
+
+// Selections are decided by what rows say, column by column, as far as that decides: the rest of an event is read only where
+// it may be taken.
+extension Selection {
+    /// True where what events say may decide.
+    var asksForContent: Bool {
+        var asks = false
+        _ = condition.holds { test in
+            switch test {
+            case .compare(.name, _, _), .compare(.text, _, _), .compare(.level, _, _),
+                .compare(.attribute, _, _), .words:
+                asks = true
+            default: break
+            }
+            return nil
+        }
+        return asks
+    }
+
+    /// The hashes of words that every event has which it takes.
+    var neededWords: [UInt64] { condition.neededWords }
+
+    /// Of each row, false where it is not taken for sure. O(what the columns hold). Stops where `check` throws.
+    func rowsThatMayHold(
+        _ columns: ContentColumns, check: () throws -> Void
+    ) throws -> [Bool] {
+        let search = ColumnSearch(columns)
+        let all = [Bool](repeating: true, count: columns.rowCount)
+        return try search.mayHold(condition, among: all, check)
+    }
+}
+
+extension Selection.Condition {
+    fileprivate var neededWords: [UInt64] {
+        switch self {
+        case .words(let words): words.flatMap { Words.hashes(of: $0) }
+        case .and(let a, let b): a.neededWords + b.neededWords
+        case .always, .compare, .not, .or: []
+        }
+    }
+}
+
+private struct ColumnSearch {
+    private let columns: ContentColumns
+
+    init(_ columns: ContentColumns) { self.columns = columns }
+
+    /// The rows, of those that are meant, for which a condition may hold.
+    func mayHold(
+        _ condition: Selection.Condition, among meant: [Bool], _ check: () throws -> Void
+    ) throws -> [Bool] {
+        switch condition {
+        case .always: return meant
+        case .compare(let field, let comparison, let literal):
+            return try rows(field, comparison, literal, meant, check) ?? meant
+        case .words(let words): return try rows(words, meant, check)
+        case .not(let inner):
+            let sure = try surelyHold(inner, among: meant, check)
+            return zip(meant, sure).map { $0 && !$1 }
+        case .and(let a, let b):
+            return try mayHold(b, among: mayHold(a, among: meant, check), check)
+        case .or(let a, let b):
+            let first = try mayHold(a, among: meant, check)
+            let second = try mayHold(b, among: zip(meant, first).map { $0 && !$1 }, check)
+            return zip(first, second).map { $0 || $1 }
+        }
+    }
+
+    /// The rows, of those that are meant, for which it holds whatever else they are.
+    private func surelyHold(
+        _ condition: Selection.Condition, among meant: [Bool], _ check: () throws -> Void
+    ) throws -> [Bool] {
+        let none = [Bool](repeating: false, count: meant.count)
+        switch condition {
+        case .always: return meant
+        case .compare(let field, let comparison, let literal):
+            return try rows(field, comparison, literal, meant, check) ?? none
+        // Whether hashes are the same says not that words are.
+        case .words: return none
+        case .not(let inner):
+            let possible = try mayHold(inner, among: meant, check)
+            return zip(meant, possible).map { $0 && !$1 }
+        case .and(let a, let b):
+            return try surelyHold(b, among: surelyHold(a, among: meant, check), check)
+        case .or(let a, let b):
+            let first = try surelyHold(a, among: meant, check)
+            let second = try surelyHold(b, among: zip(meant, first).map { $0 && !$1 }, check)
+            return zip(first, second).map { $0 || $1 }
+        }
+    }
+
+    /// The rows for which a comparison holds; nil where the columns do not tell.
+    private func rows(
+        _ field: Selection.Field, _ comparison: Selection.Comparison,
+        _ literal: Selection.Literal, _ meant: [Bool], _ check: () throws -> Void
+    ) throws -> [Bool]? {
+        switch field {
+        case .name:
+            try check()
+            let holds = columns.names.map { comparison.holds(.text($0), literal) }
+            return zip(meant, columns.nameOf).map { $0 && holds[$1] }
+        case .level:
+            let holds = (0...UInt8.max).map { number in
+                comparison.holds(Level(rawValue: number).map { .level($0) } ?? .nothing, literal)
+            }
+            return zip(meant, columns.levels).map { $0 && holds[Int($1)] }
+        case .text: return try rows(comparison, literal, meant, check)
+        case .attribute(let key):
+            // A path may lead into any attribute that is an object.
+            guard !key.contains(".") else { return nil }
+            return try rows(attribute: key, comparison, literal, meant, check)
+        case .process, .host, .kind, .time, .seq: return nil
+        }
+    }
+
+    private func rows(
+        _ comparison: Selection.Comparison, _ literal: Selection.Literal, _ meant: [Bool],
+        _ check: () throws -> Void
+    ) throws -> [Bool] {
+        let texts = columns.texts
+        var rows = [Bool](repeating: false, count: meant.count)
+        if case .pattern(let pattern) = literal {
+            let isWanted = comparison == .matches
+            try texts.bytes.withUnsafeBytes { bytes in
+                var next = 0
+                while next < meant.count {
+                    if let needle = pattern.needle {
+                        let start = next == 0 ? 0 : texts.ends[next - 1]
+                        let found = needle.first(in: bytes, from: start)
+                        // The first row that ends behind it, and all before that which do not have it.
+                        let row =
+                            found.map { found in
+                                partitionPoint(count: meant.count) { texts.ends[$0] <= found }
+                            } ?? meant.count
+                        if !isWanted { for row in next..<row { rows[row] = meant[row] } }
+                        next = row
+                        guard next < meant.count else { break }
+                    }
+                    if meant[next] {
+                        try check()
+                        let text = UnsafeRawBufferPointer(rebasing: bytes[texts[next]])
+                        rows[next] = pattern.matches(text) == isWanted
+                    }
+                    next += 1
+                }
+            }
+            return rows
+        }
+        for row in rows.indices where meant[row] {
+            let text = String(decoding: texts.bytes[texts[row]], as: UTF8.self)
+            rows[row] = comparison.holds(.text(text), literal)
+        }
+        return rows
+    }
+
+    private func rows(
+        attribute key: String, _ comparison: Selection.Comparison, _ literal: Selection.Literal,
+        _ meant: [Bool], _ check: () throws -> Void
+    ) throws -> [Bool] {
+        let number = columns.keys.firstIndex { $0 == key }
+        let withoutIt = comparison.holds(.nothing, literal)
+        guard let number else { return meant.map { $0 && withoutIt } }
+        var rows = [Bool](repeating: false, count: meant.count)
+        var next = (0, 0)
+        for row in rows.indices {
+            var value: (texts: ContentColumns.Texts, index: Int, isJSON: Bool)?
+            for column in columns.shapes[columns.shapeOf[row]] where column / 2 == number {
+                if column % 2 == 0 {
+                    value = (columns.values[column]!, next.0, false)
+                    next.0 += 1
+                } else {
+                    value = (columns.values[column]!, next.1, true)
+                    next.1 += 1
+                }
+            }
+            guard meant[row] else { continue }
+            try check()
+            guard let value else {
+                rows[row] = withoutIt
+                continue
+            }
+            let range = value.texts[value.index]
+            let text = String(decoding: value.texts.bytes[range], as: UTF8.self)
+            let attribute: AttributeValue = value.isJSON ? .json(text) : .text(text)
+            rows[row] = comparison.holds(.text(attribute.text), literal)
+        }
+        return rows
+    }
+
+    /// The rows in which all of some words may be.
+    private func rows(
+        _ words: [String], _ meant: [Bool], _ check: () throws -> Void
+    ) throws -> [Bool] {
+        var needed = Set(words.flatMap { Words.hashes(of: $0) })
+        let wanted = needed
+        let names = columns.names.map { Set(Words.hashes(of: $0)).intersection(wanted) }
+        var room: [UInt8] = []
+        var next = [Int](repeating: 0, count: columns.values.count)
+        var rows = [Bool](repeating: false, count: meant.count)
+        for row in rows.indices {
+            let shape = columns.shapes[columns.shapeOf[row]]
+            defer { for column in shape { next[column] += 1 } }
+            guard meant[row] else { continue }
+            try check()
+            needed = wanted.subtracting(names[columns.nameOf[row]])
+            func look(_ texts: ContentColumns.Texts, _ index: Int) {
+                guard !needed.isEmpty else { return }
+                Words.forEachHash(in: texts.bytes, texts[index], &room) { needed.remove($0) }
+            }
+            look(columns.texts, row)
+            var places = next
+            for column in shape {
+                look(columns.values[column]!, places[column])
+                places[column] += 1
+            }
+            rows[row] = needed.isEmpty
+        }
+        return rows
+    }
+}
