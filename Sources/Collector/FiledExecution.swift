@@ -58,6 +58,12 @@ package struct FiledExecution: IndexedExecution {
         return last
     }
 
+    package func position(
+        in process: Int, from position: Int, during span: ClosedRange<Int64>
+    ) throws -> Int? {
+        try index.position(in: process, from: position, during: span)
+    }
+
     package func hasTimes(_ process: Int) throws -> Bool { try index.hasTimes(process) }
 
     package func defects(_ cancellation: Cancellation) throws -> [Defect] { try index.defects() }

@@ -1,5 +1,6 @@
 import Causality
 import Exporting
+import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import NIOPosix
@@ -95,7 +96,8 @@ struct QuestionRoutes: Sendable {
             @escaping @Sendable (QuestionParameters, Question.Options, AnswerForm) throws
             -> (WrittenAnswer, mediaType: String)
     ) async throws -> Response {
-        let parameters = FormQuery.parameters(request.uri.query ?? "")
+        let now = WallTime(saturatingSeconds: Date().timeIntervalSince1970)
+        let parameters = FormQuery.parameters(request.uri.query ?? "").resolved(now: now)
         let asker = connections[context.channel]
         let run = QuestionRun(
             timeoutSeconds: try parameters.timeout(secondsMax: Limits.timeoutSecondsMax)

@@ -33,10 +33,12 @@ package struct ExportQuestion: Sendable {
     package let scope: ExportScope
     package let selection: Selection
 
-    /// Parameters: `format`, at most one of `past-of` and `future-of` (events), and `where` (a selection).
+    /// Parameters: `format`, at most one of `past-of` and `future-of` (events), `where` (a selection), and `since`
+    /// and `until` (times).
     package init(_ parameters: QuestionParameters) throws(QuestionError) {
         try parameters.expect(only: [
-            "execution", "limit", "timeout", "format", "past-of", "future-of", "where",
+            "execution", "limit", "timeout", "format", "past-of", "future-of", "where", "since",
+            "until",
         ])
         let name = try parameters.required("format")
         guard let format = ExportFormat(rawValue: name) else {
@@ -47,7 +49,7 @@ package struct ExportQuestion: Sendable {
                     + Suggestion.ending(for: name, among: all))
         }
         self.format = format
-        selection = try parameters.selection("where")
+        selection = try parameters.selection()
         switch (try parameters.one("past-of"), try parameters.one("future-of")) {
         case (nil, nil): scope = .whole
         case (_?, nil): scope = .pastOf(try parameters.event("past-of"))

@@ -104,6 +104,16 @@ extension History {
         }
     }
 
+    /// The first position of a process from `position` on whose event's wall time is in a span of nanoseconds; nil where none is.
+    /// O(events in between).
+    package func position(
+        in process: Int, from position: Int, during span: ClosedRange<Int64>
+    ) -> Int? {
+        processes[process].times[position...].firstIndex {
+            $0 != EventBatch.noTime && span.contains($0)
+        }
+    }
+
     /// The frame that holds the event at a place, its row there, and the positions that follow on one another from that row
     /// on. O(log frames).
     package func rows(

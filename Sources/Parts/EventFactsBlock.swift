@@ -57,6 +57,13 @@ struct EventFactsBlock: Sendable {
             partitionPoint(count: departures.count) { departures[$0].sequence < sequence }...]
     }
 
+    /// The first position from `position` on in a summary that has times in a span; nil where none has.
+    func position(from position: Int, during span: ClosedRange<Int64>) -> Int? {
+        let first = max(0, position - start) / Limits.rowsOfSummary
+        let found = times.indices.dropFirst(first).first { times[$0]?.overlaps(span) ?? false }
+        return found.map { max(position, start + $0 * Limits.rowsOfSummary) }
+    }
+
     /// The positions of the last summary whose least time is not later; nil where there is none.
     func lastPositions(by time: Int64, eventCount: Int) -> Range<Int>? {
         guard let index = times.lastIndex(where: { $0.map { $0.lowerBound <= time } ?? false })

@@ -89,6 +89,23 @@ extension OrderFile: MessageIndex {
         return nil
     }
 
+    /// The first position of a process from `position` on whose event may have a wall time in a span of nanoseconds; nil where
+    /// none has. Reads the blocks in between, and no event.
+    package func position(
+        in process: Int, from position: Int, during span: ClosedRange<Int64>
+    ) throws(PartError) -> Int? {
+        let blocks = try directory(process).facts
+        var number = max(
+            0, partitionPoint(count: blocks.count) { blocks[$0].start <= position } - 1)
+        while number < blocks.count {
+            if let found = try facts(process, number).position(from: position, during: span) {
+                return found
+            }
+            number += 1
+        }
+        return nil
+    }
+
     /// What contradicts itself in the history, and notes on wall clocks.
     package func defects() throws(PartError) -> [Defect] {
         var defects: [Defect] = []

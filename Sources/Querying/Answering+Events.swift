@@ -6,12 +6,23 @@ extension Answering {
     ///
     /// - Parameter namesCut: Whether the cut up to which it is all is of interest though nothing is missing.
     package func listing(
-        _ slice: Slice, _ selection: Selection, _ execution: some IndexedExecution,
+        _ slice: Slice, _ choice: EventChoice, _ execution: some IndexedExecution,
         _ restsOn: [Ruling] = [], namesCut: Bool
     ) throws -> Listing {
         let completeness = try completeness(slice, execution.index, restsOn, namesCut: namesCut)
-        return Listing(
-            completeness: completeness, events: try events(slice, selection, execution))
+        return Listing(completeness: completeness, events: try events(slice, choice, execution))
+    }
+
+    private func events(
+        _ slice: Slice, _ choice: EventChoice, _ execution: some IndexedExecution
+    ) throws -> any EventSequence {
+        guard choice.isReversed || choice.last != nil else {
+            return try events(slice, choice.selection, execution)
+        }
+        var options = options
+        if let last = choice.last { options.limit = last }
+        let reversed = try ReverseCursor(execution, slice, choice.selection, store, options)
+        return choice.isReversed ? reversed : LastEvents(reversed)
     }
 
     /// The events of a slice that a selection takes, in causal order.
@@ -40,7 +51,7 @@ extension Answering {
     }
 
     func timeline(
-        _ execution: some IndexedExecution, _ selection: Selection, _ processes: [String],
+        _ execution: some IndexedExecution, _ choice: EventChoice, _ processes: [String],
         _ hosts: [String]
     ) throws -> Listing {
         let index = execution.index
@@ -59,7 +70,7 @@ extension Answering {
             throw QuestionError(
                 .notFound, "no host “\(host)” in execution “\(index.execution)”\(hint)")
         }
-        return try listing(index.listing(listed), selection, execution, namesCut: false)
+        return try listing(index.listing(listed), choice, execution, namesCut: false)
     }
 
     func show<Execution: IndexedExecution>(
@@ -143,12 +154,12 @@ extension Answering {
     }
 
     func listing(
-        _ kind: Question.SliceKind, _ event: EventID, _ selection: Selection,
+        _ kind: Question.SliceKind, _ event: EventID, _ choice: EventChoice,
         _ execution: some IndexedExecution
     ) throws -> Listing {
         let slice = try slice(kind, event, execution.index)
         return try listing(
-            slice, selection, execution, execution.index.rulings(seenBy: [event]),
+            slice, choice, execution, execution.index.rulings(seenBy: [event]),
             namesCut: kind != .past)
     }
 

@@ -136,7 +136,7 @@ extension Answering {
         return ViewAnswer(
             of: name, at: at,
             listing: try listing(
-                Slice(ranges: ranges, lacks: lacks), .everything, execution,
+                Slice(ranges: ranges, lacks: lacks), EventChoice(.everything), execution,
                 index.rulings(seenBy: last), namesCut: false),
             seen: others)
     }

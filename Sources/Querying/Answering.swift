@@ -94,14 +94,14 @@ package struct Answering<Store: HistoryStore> {
         switch question {
         case .gaps: return .gaps(try gaps(execution), execution: index.execution)
         case .defects: return .defects(try defects(execution))
-        case .timeline(let selection, let processes, let hosts):
-            return .events(try timeline(execution, selection, processes, hosts))
+        case .timeline(let choice, let processes, let hosts):
+            return .events(try timeline(execution, choice, processes, hosts))
         case .show(let event): return try show(index.event(event), execution)
-        case .slice(let kind, let event, let selection, let countOnly):
+        case .slice(let kind, let event, let choice, let countOnly):
             let event = try index.event(event)
             return countOnly
-                ? .count(try count(kind, event, selection, execution))
-                : .events(try listing(kind, event, selection, execution))
+                ? .count(try count(kind, event, choice.selection, execution))
+                : .events(try listing(kind, event, choice, execution))
         case .path(let a, let b):
             return .path(try path(index.event(a), index.event(b), execution))
         case .cutAt(let time): return .cut(try cut(at: time, execution))
@@ -116,8 +116,8 @@ package struct Answering<Store: HistoryStore> {
         switch question {
         case .processes(let ghosts): return try processes(index, ghosts: ghosts)
         case .order(let a, let b): return .order(try order(index.event(a), index.event(b), index))
-        case .slice(let kind, let event, let selection, countOnly: true)
-        where selection.isEverything:
+        case .slice(let kind, let event, let choice, countOnly: true)
+        where choice.selection.isEverything:
             return .count(try count(kind, index.event(event), index))
         case .cut(let event): return .cut(try cut(index.event(event), index))
         default: return nil

@@ -64,18 +64,9 @@ struct EventCursor<Execution: IndexedExecution>: EventSequence {
         finder = try EventFinder(execution, selection, store, options)
         self.options = options
         let index = finder.index
-        var (ranges, sequences): ([Range<Int>], [SequenceRuns]) = ([], [])
-        for process in 0..<index.processCount {
-            var range = slice.ranges[process]
-            if !range.isEmpty {
-                let facts = try index.facts(of: process)
-                if !selection.mayHold(process: facts.id, host: facts.host) { range = 0..<0 }
-            }
-            ranges.append(range)
-            sequences.append(try index.sequences(of: process))
-        }
+        let ranges = try finder.ranges(of: slice)
         self.ranges = ranges
-        self.sequences = sequences
+        sequences = try (0..<index.processCount).map { try index.sequences(of: $0) }
         ranks = try finder.processes.listingRanks()
         queue = HeadQueue(heads: ranges.map { $0.isEmpty ? .max : $0.lowerBound })
         walks = ranges.map { Walk(next: $0.lowerBound, needsEnd: $0.lowerBound) }

@@ -20,6 +20,8 @@ struct EventFinder<Execution: IndexedExecution> {
     /// True where what events say may decide without the rest of them.
     private let asksForContent: Bool
     private let neededWords: [UInt64]
+    /// The wall times that events have which are taken, in nanoseconds; nil where they may have any, or none.
+    private let span: ClosedRange<Int64>?
     private var reader: EventReader
     /// The processes that are to be looked through, by the frame that each is at: processes share frames, and each frame is to
     /// be opened once for all of them.
@@ -37,7 +39,17 @@ struct EventFinder<Execution: IndexedExecution> {
         cancellation = options.cancellation
         asksForContent = selection.asksForContent
         neededWords = selection.neededWords
+        span = selection.span
         reader = EventReader(store, bytesMax: options.bytesMax)
+    }
+
+    /// Of a slice, what processes have that may be taken.
+    func ranges(of slice: Slice) throws -> [Range<Int>] {
+        try slice.ranges.enumerated().map { number, range in
+            guard !range.isEmpty else { return range }
+            let process = try processes[number]
+            return selection.mayHold(process: process.id, host: process.host) ? range : 0..<0
+        }
     }
 
     /// Looks through positions of a process in their order, until `eventsMax` were found. Returns the position up to which it
@@ -50,6 +62,13 @@ struct EventFinder<Execution: IndexedExecution> {
         var found: [FoundEvent] = []
         var next = positions.lowerBound
         while next < positions.upperBound, found.count < eventsMax {
+            if let span {
+                let later = try execution.position(in: process, from: next, during: span)
+                let end = min(later ?? positions.upperBound, positions.upperBound)
+                looked += end - next
+                next = end
+                if next == positions.upperBound { break }
+            }
             let place = EventPosition(process: process, position: next)
             guard let rows = try execution.rows(at: place) else {
                 found.append(FoundEvent(position: next, event: nil))

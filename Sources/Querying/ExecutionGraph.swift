@@ -155,6 +155,12 @@ extension ExecutionGraph: IndexedExecution {
         history.lastPosition(in: process, by: time)
     }
 
+    package func position(
+        in process: Int, from position: Int, during span: ClosedRange<Int64>
+    ) -> Int? {
+        history.position(in: process, from: position, during: span)
+    }
+
     package func hasTimes(_ process: Int) -> Bool { history.processes[process].hasTimes }
 
     package func defects(_ cancellation: Cancellation) throws -> [Defect] {

@@ -17,6 +17,11 @@ package protocol IndexedExecution: Sendable {
     func name(of reference: ProcessReference) throws -> ProcessID?
     /// The last position of a process whose event's wall time is not later; nil where there is none.
     func lastPosition(in process: Int, by time: WallTime) throws -> Int?
+    /// The first position of a process from `position` on, or one before it, whose event may have a wall time in a span of
+    /// nanoseconds; nil where none has.
+    func position(
+        in process: Int, from position: Int, during span: ClosedRange<Int64>
+    ) throws -> Int?
     /// Whether some event of a process has a wall time.
     func hasTimes(_ process: Int) throws -> Bool
     /// What contradicts itself in the history, notes on wall clocks, and what of it could not be read.

@@ -8,10 +8,10 @@ package enum Question: Sendable {
     case processes(ghosts: Bool)
     case gaps
     case defects
-    case timeline(Selection, processes: [String], hosts: [String])
+    case timeline(EventChoice, processes: [String], hosts: [String])
     case show(EventText)
     case order(EventText, EventText)
-    case slice(SliceKind, of: EventText, Selection, countOnly: Bool)
+    case slice(SliceKind, of: EventText, EventChoice, countOnly: Bool)
     case path(EventText, EventText)
     case cut(of: EventText)
     case cutAt(WallTime)
@@ -56,6 +56,34 @@ package enum Question: Sendable {
         "executions", "processes", "gaps", "defects", "timeline", "show", "order", "past", "future",
         "concurrent", "path", "cut", "view",
     ]
+}
+
+/// Which events of those that are meant are listed, and how.
+package struct EventChoice: Sendable {
+    package var selection: Selection
+    /// From the last one to the first.
+    package var isReversed = false
+    /// Only so many, the last ones.
+    package var last: Int?
+
+    package init(_ selection: Selection) { self.selection = selection }
+
+    static let parameters = ["where", "since", "until", "last", "reverse"]
+
+    init(_ parameters: QuestionParameters) throws(QuestionError) {
+        selection = try parameters.selection()
+        isReversed = try parameters.flag("reverse")
+        guard let text = try parameters.one("last") else { return }
+        guard let last = Int(text), (1...Limits.lastEventsMax).contains(last) else {
+            throw QuestionError(
+                .misuse,
+                "last: expected a number from 1 to \(Limits.lastEventsMax), found “\(text)”")
+        }
+        guard try parameters.one("limit") == nil else {
+            throw QuestionError(.misuse, "last and limit: expected one of them, found both")
+        }
+        self.last = last
+    }
 }
 
 /// Why a question cannot be asked or answered.
@@ -122,20 +150,44 @@ package struct QuestionParameters: Sendable {
         }
     }
 
-    package func selection(_ name: String) throws(QuestionError) -> Selection {
-        guard let text = try one(name) else { return .everything }
-        do {
-            return try Selection(text)
-        } catch {
-            throw QuestionError(.misuse, "\(error)")
+    /// Of the events: `where` (a selection), `since` and `until` (times).
+    package func selection() throws(QuestionError) -> Selection {
+        let (since, until) = (try time("since"), try time("until"))
+        var selection = Selection.everything
+        if let text = try one("where") {
+            do {
+                selection = try Selection(text)
+            } catch {
+                throw QuestionError(.misuse, "\(error)")
+            }
         }
+        return selection.during(since, until)
+    }
+
+    /// What may also be so long ago.
+    private static let timesAgo = ["since", "until"]
+
+    /// The same with times such as `-15m`, that long before now, in `since` and `until` as times of the day.
+    package func resolved(now: WallTime) -> QuestionParameters {
+        var resolved = self
+        for name in Self.timesAgo {
+            resolved[name] = self[name].map { text in
+                guard text.hasPrefix("-"), let seconds = Self.seconds(String(text.dropFirst())),
+                    let ago = Int64(exactly: Double(seconds) * -1e9)
+                else { return text }
+                return WallTime(nanoseconds: now.nanoseconds.addingSaturating(ago)).description
+            }
+        }
+        return resolved
     }
 
     package func time(_ name: String) throws(QuestionError) -> WallTime? {
         guard let text = try one(name) else { return nil }
         guard let time = WallTime(text: text) else {
+            let ago = Self.timesAgo.contains(name) ? " or -15m" : ""
             throw QuestionError(
-                .misuse, "\(name): expected a time such as 2026-11-23T10:20:30Z, found “\(text)”")
+                .misuse,
+                "\(name): expected a time such as 2026-11-23T10:20:30Z\(ago), found “\(text)”")
         }
         return time
     }
@@ -148,7 +200,7 @@ package struct QuestionParameters: Sendable {
         return limit
     }
 
-    /// How long an answer may take: `30`, `30s`, `2m` or `1h`, at most `secondsMax`; in seconds.
+    /// How long an answer may take: `30`, `30s`, `2m`, `1h` or `1d`, at most `secondsMax`; in seconds.
     package func timeout(secondsMax: Int) throws(QuestionError) -> Int? {
         guard let text = try one("timeout") else { return nil }
         guard let seconds = Self.seconds(text), seconds > 0, seconds <= secondsMax else {
@@ -160,9 +212,9 @@ package struct QuestionParameters: Sendable {
         return seconds
     }
 
-    /// The seconds of a text such as `30`, `30s`, `2m` or `1h`.
+    /// The seconds of a text such as `30`, `30s`, `2m`, `1h` or `1d`.
     package static func seconds(_ text: String) -> Int? {
-        let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600]
+        let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
         guard let last = text.last else { return nil }
         let number = units[last] == nil ? text[...] : text.dropLast()
         guard number.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(number) else {
@@ -184,9 +236,9 @@ package struct QuestionParameters: Sendable {
 }
 
 extension Question {
-    /// The question with this verb. Parameters: `where` (a selection), `process` and `host` (repeated), `event`,
-    /// `a`, `b`, `at`, `of`, `count`, `ghosts`; and for all of them `execution`, `limit`
-    /// and `timeout`.
+    /// The question with this verb. Parameters: `where` (a selection), `since` and `until` (times), `last` and `reverse`;
+    /// `process` and `host` (repeated), `event`, `a`, `b`, `at`, `of`, `count`, `ghosts`; and for all of them `execution`,
+    /// `limit` and `timeout`.
     package init(_ verb: String, _ parameters: QuestionParameters) throws(QuestionError) {
         let common = ["execution", "limit", "timeout"]
         switch verb {
@@ -203,9 +255,9 @@ extension Question {
             try parameters.expect(only: common)
             self = .defects
         case "timeline":
-            try parameters.expect(only: common + ["where", "process", "host"])
+            try parameters.expect(only: common + EventChoice.parameters + ["process", "host"])
             self = .timeline(
-                try parameters.selection("where"),
+                try EventChoice(parameters),
                 processes: parameters["process"],
                 hosts: parameters["host"])
         case "show":
@@ -215,11 +267,16 @@ extension Question {
             try parameters.expect(only: common + ["a", "b"])
             self = .order(try parameters.event("a"), try parameters.event("b"))
         case "past", "future", "concurrent":
-            try parameters.expect(only: common + ["event", "where", "count"])
+            try parameters.expect(only: common + EventChoice.parameters + ["event", "count"])
+            let choice = try EventChoice(parameters)
+            let countOnly = try parameters.flag("count")
+            guard !countOnly || !choice.isReversed && choice.last == nil else {
+                throw QuestionError(
+                    .misuse, "count: expected neither last nor reverse, which list events")
+            }
             self = .slice(
-                SliceKind(rawValue: verb)!, of: try parameters.event("event"),
-                try parameters.selection("where"),
-                countOnly: try parameters.flag("count"))
+                SliceKind(rawValue: verb)!, of: try parameters.event("event"), choice,
+                countOnly: countOnly)
         case "path":
             try parameters.expect(only: common + ["a", "b"])
             self = .path(try parameters.event("a"), try parameters.event("b"))

@@ -20,6 +20,9 @@ extension Selection {
         return asks
     }
 
+    /// The wall times, in nanoseconds, that every event has which it takes; nil where these may have any, or none.
+    var span: ClosedRange<Int64>? { condition.span }
+
     /// The hashes of words that every event has which it takes.
     var neededWords: [UInt64] { condition.neededWords }
 
@@ -34,6 +37,23 @@ extension Selection {
 }
 
 extension Selection.Condition {
+    fileprivate var span: ClosedRange<Int64>? {
+        switch self {
+        case .compare(.time, .greaterOrEqual, .time(let time)),
+            .compare(.time, .greater, .time(let time)):
+            return time.nanoseconds...Int64.max
+        case .compare(.time, .lessOrEqual, .time(let time)),
+            .compare(.time, .less, .time(let time)):
+            return Int64.min...time.nanoseconds
+        case .compare(.time, .equal, .time(let time)): return time.nanoseconds...time.nanoseconds
+        case .and(let a, let b):
+            guard let a = a.span, let b = b.span else { return a.span ?? b.span }
+            // Of two that have nothing in common, each alone is right too.
+            return a.overlaps(b) ? a.clamped(to: b) : a
+        case .always, .compare, .words, .not, .or: return nil
+        }
+    }
+
     fileprivate var neededWords: [UInt64] {
         switch self {
         case .words(let words): words.flatMap { Words.hashes(of: $0) }

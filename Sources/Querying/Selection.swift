@@ -39,6 +39,20 @@ package struct Selection: Sendable {
     /// Every event.
     package static let everything = Selection(condition: .always, text: "")
 
+    /// Those of them whose wall time is known and lies between two: nil for no bound.
+    func during(_ since: WallTime?, _ until: WallTime?) -> Selection {
+        var condition = condition
+        var text = text
+        for (comparison, symbol, time) in [
+            (Comparison.greaterOrEqual, ">=", since), (.lessOrEqual, "<=", until),
+        ] {
+            guard let time else { continue }
+            condition = .and(.compare(.time, comparison, .time(time)), condition)
+            text += "\(text.isEmpty ? "" : " && ")time \(symbol) \(time)"
+        }
+        return Selection(condition: condition, text: text)
+    }
+
     package var isEverything: Bool {
         if case .always = condition { true } else { false }
     }

@@ -69,6 +69,7 @@ struct AskOptions: ParsableArguments {
 
     /// Asks a question, writes the answer, and ends with the exit code that it means.
     func ask(_ verb: String, _ parameters: QuestionParameters = QuestionParameters()) async throws {
+        let parameters = parameters.resolved(now: .now)
         // A question that cannot be asked is told before anything is opened.
         let question = try Question(verb, parameters)
         try await answer(verb, parameters) {
@@ -78,6 +79,7 @@ struct AskOptions: ParsableArguments {
 
     /// The same for an export; `output` is a file, or nil for standard output.
     func export(_ parameters: QuestionParameters, to output: String?) async throws {
+        let parameters = parameters.resolved(now: .now)
         let question = try ExportQuestion(parameters)
         if let output { try OutputFile.open(output) }
         do {
@@ -245,4 +247,9 @@ struct CommandFailure: Error, CustomStringConvertible {
     let description: String
 
     init(_ description: String) { self.description = description }
+}
+
+extension WallTime {
+    /// What this machine's clock shows.
+    static var now: WallTime { WallTime(saturatingSeconds: Date().timeIntervalSince1970) }
 }

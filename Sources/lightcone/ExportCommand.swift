@@ -29,6 +29,8 @@ struct ExportCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("Only these of them.", valueName: "selection"))
     var selection: String?
 
+    @OptionGroup var times: TimeArguments
+
     @Option(
         name: [.short, .long], help: "The file to write (default: standard output).",
         completion: .file())
@@ -38,6 +40,7 @@ struct ExportCommand: AsyncParsableCommand {
 
     func run() async throws {
         var parameters = QuestionParameters()
+        times.add(to: &parameters)
         parameters["format"] = [format]
         if let pastOf { parameters["past-of"] = [pastOf] }
         if let futureOf { parameters["future-of"] = [futureOf] }

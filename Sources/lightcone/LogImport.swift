@@ -74,8 +74,7 @@ struct LogImport {
         }
         segment = hash.identity
         let state = try archive.state(of: segment)
-        let created =
-            state?.created ?? WallTime(saturatingSeconds: Date().timeIntervalSince1970)
+        let created = state?.created ?? .now
         let header = SegmentHeader(
             agent: Identity128(naming: Array("lightcone import".utf8)), segment: segment,
             created: created)

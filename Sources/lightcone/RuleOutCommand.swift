@@ -89,7 +89,7 @@ private struct Ruling {
     ) {
         let host = Name.host(SpoolFolder.systemHostName)
         id = Identity128(naming: Array("rule-out \(run) \(ruled.sequence)".utf8))
-        let now = WallTime(saturatingSeconds: Date().timeIntervalSince1970)
+        let now = WallTime.now
         let key = ProcessKey(
             execution: execution, host: host,
             process: ProcessID(

@@ -8,6 +8,7 @@ struct TimelineCommand: AsyncParsableCommand {
         discussion: """
             Example:
               lightcone timeline --source shop '{ level >= warn && text =~ "timeout" }'
+              lightcone timeline --source shop --since -15m --last 20
             """)
 
     @Argument(
@@ -21,10 +22,14 @@ struct TimelineCommand: AsyncParsableCommand {
     @Option(help: "Only this host; may be repeated.")
     var host: [String] = []
 
+    @OptionGroup var times: TimeArguments
+    @OptionGroup var listing: ListingArguments
     @OptionGroup var options: AskOptions
 
     func run() async throws {
         var parameters = QuestionParameters()
+        times.add(to: &parameters)
+        listing.add(to: &parameters)
         if let selection { parameters["where"] = [selection] }
         parameters["process"] = process
         parameters["host"] = host

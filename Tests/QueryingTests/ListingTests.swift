@@ -75,6 +75,12 @@ import Testing
                 ["where": ["{ process != \"a\" && seq > 20 }"]],
                 { $0.id.process.name != "a" && $0.id.sequence > 20 }
             ),
+            (
+                [
+                    "since": ["1970-01-01T00:00:00.0000002Z"],
+                    "until": ["1970-01-01T00:00:00.0000006Z"],
+                ], { (200...600).contains($0.time!.nanoseconds) }
+            ),
         ]
         for (parameters, isMeant) in selections {
             let listed = try Self.listed(store, parameters)
@@ -89,6 +95,19 @@ import Testing
             // A limit gives the beginning of it.
             let few = try Self.listed(store, parameters, limit: 5)
             #expect(few.map(\.id) == listed.prefix(5).map(\.id))
+            // From the end it is as many, each before what it has seen.
+            let reversed = try Self.listed(
+                store, parameters.merging(["reverse": ["true"]]) { $1 })
+            #expect(Set(reversed.map(\.id)) == Set(listed.map(\.id)))
+            #expect(reversed.count == listed.count)
+            for (place, event) in reversed.enumerated() {
+                let late = reversed[..<place].first {
+                    $0.id != event.id && clocks[event.id]![$0.id.process] >= $0.id.sequence
+                }
+                #expect(late == nil, "seed \(seed): \(event.id) after what it has seen")
+            }
+            let last = try Self.listed(store, parameters.merging(["last": ["6"]]) { $1 })
+            #expect(last.map(\.id) == reversed.prefix(6).reversed().map(\.id))
         }
     }
 
@@ -104,6 +123,36 @@ import Testing
             answering.answer(Question("timeline", QuestionParameters())))
         while try listing.events.next() != nil {}
         #expect(counting.opened.withLock { $0 } == [0])
+        var last = try Self.listing(
+            answering.answer(Question("timeline", QuestionParameters(["reverse": ["true"]]))))
+        while try last.events.next() != nil {}
+        #expect(counting.opened.withLock { $0 } == [0, 49])
+    }
+
+    @Test(arguments: [
+        (["last": "0"], "last: expected a number from 1"), (["last": "many"], "found “many”"),
+        (["last": "5", "limit": "5"], "expected one of them"),
+        (["since": "soon"], "since: expected a time such as 2026-11-23T10:20:30Z or -15m"),
+        (["until": "-15x"], "found “-15x”"), (["reverse": "maybe"], "expected true or false"),
+    ])
+    func whatCannotBeAskedIsToldSo(parameters: [String: String], text: String) throws {
+        let parameters = QuestionParameters(parameters.mapValues { [$0] })
+            .resolved(now: WallTime(nanoseconds: 0))
+        let error = try #require(throws: QuestionError.self) {
+            try Question("timeline", parameters)
+        }
+        #expect("\(error)".contains(text), "\(error)")
+    }
+
+    @Test func timesAgoAreBeforeNow() throws {
+        let now = try #require(WallTime(text: "2026-11-23T10:20:30Z"))
+        let parameters = QuestionParameters(["since": ["-15m"], "until": ["-1d"], "at": ["-15m"]])
+            .resolved(now: now)
+        #expect(parameters["since"] == ["2026-11-23T10:05:30Z"])
+        #expect(parameters["until"] == ["2026-11-22T10:20:30Z"])
+        #expect(parameters["at"] == ["-15m"])
+        let counted = QuestionParameters(["event": ["a:1"], "count": ["true"], "last": ["3"]])
+        #expect(throws: QuestionError.self) { try Question("past", counted) }
     }
 
     @Test func messagesAreShownWithWhatTheirEndsSay() throws {

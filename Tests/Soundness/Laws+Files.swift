@@ -57,6 +57,8 @@ extension Laws {
         }
         try check("timeline", [:])
         try check("timeline", ["where": "{ kind = receive }"])
+        try check("timeline", ["reverse": "true"])
+        try check("timeline", ["last": "7", "where": "{ kind != send }"])
         try check("gaps", [:])
         try check("defects", [:])
         let exporting = try ExportQuestion(QuestionParameters(["format": ["ndjson"]]))
@@ -69,6 +71,8 @@ extension Laws {
             guard let place = history.position(of: a) else { continue }
             if let time = history.processes[place.process].time(at: place.position) {
                 try check("cut", ["at": "\(time)"])
+                try check("timeline", ["since": "\(time)"])
+                try check("timeline", ["until": "\(time)"])
             }
             guard shown < 3 else { continue }
             shown += 1
