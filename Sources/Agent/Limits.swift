@@ -8,8 +8,9 @@ enum Limits {
     static let discoverMilliseconds = 500
     /// Times that a folder of journals is not looked at since it says that it was not changed.
     static let journalLooksSkippedMax = 9
-    /// Bytes that are read from one file at a time, so that a large one does not starve the others.
-    static let readBytesMax = 1 << 20
+    /// Bytes that are read from one file at a time, so that a large one does not starve the others, and that what was read is
+    /// still in the processor's cache when it is looked at.
+    static let readBytesMax = 256 << 10
     /// What events cost (`EventCost`) after which a commit does not wait for its time.
     static let commitCostMax = 8 << 20
     /// Bytes below which a segment is not sealed before its day is over.

@@ -6,7 +6,8 @@ package struct ByteTable: Sendable {
     /// Entry i ends at `ends[i]`.
     @usableFromInline var ends: [Int] = []
     private var hashes: [UInt32] = []
-    /// Open addressing: 0 is free, else the number of an entry, plus 1. As many as a power of two.
+    /// Open addressing: 0 is free, else the number of an entry, plus 1. As many as a power of two, and at most a quarter in use:
+    /// a processor cannot foretell where another entry is in the way.
     private var places: [UInt32] = []
     /// Unlike any other table's: whoever sends bytes cannot choose ones that collide.
     private let seed: UInt64
@@ -27,7 +28,7 @@ package struct ByteTable: Sendable {
 
     /// The number of an entry, added where it is new. O(bytes).
     package mutating func intern(_ key: Span<UInt8>) -> Int {
-        if (ends.count + 1) * 2 > places.count { grow() }
+        if (ends.count + 1) * 4 > places.count { grow() }
         let hash = hash(key)
         let mask = places.count - 1
         var place = Int(hash) & mask
@@ -57,6 +58,11 @@ package struct ByteTable: Sendable {
             place = (place + 1) & mask
         }
         return nil
+    }
+
+    /// As `find`, and quicker where `guess` is the number. O(bytes).
+    package func find(_ key: Span<UInt8>, guess: Int) -> Int? {
+        guess < ends.count && isEqual(guess, key) ? guess : find(key)
     }
 
     /// Where an entry lies in `withBytes`.

@@ -288,6 +288,7 @@ package struct JSONScanner {
         skipSpace()
     }
 
+    @inline(__always)
     private mutating func value(
         _ key: Range<Int>, _ keyHasEscapes: Bool
     ) throws(JSONDefect) -> JSONSpan {
@@ -400,6 +401,7 @@ extension JSONScanner {
     }
 
     /// Moves to the next byte that is not just itself inside a string: a quote, a backslash, a control character.
+    @inline(__always)
     private mutating func skipPlain() {
         let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
         // Eight bytes a step. The lowest bit of `found` is in the first byte that is 0 after the exclusive or, or that is below 32

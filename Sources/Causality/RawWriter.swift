@@ -22,7 +22,8 @@ package struct RawWriter {
     /// As LEB128.
     @inlinable @inline(__always)
     package mutating func varint(_ value: UInt64) {
-        precondition(written + Varint.bytesMax <= room.count)
+        if value < 0x80 { return byte(UInt8(truncatingIfNeeded: value)) }
+        precondition(written + Varint.byteCount(value) <= room.count)
         Varint.store(value, in: room, at: &written)
     }
 
@@ -52,6 +53,13 @@ package struct RawWriter {
                 .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[range]))
         }
         written += length
+    }
+
+    /// The next `count` bytes, which count as written: for parts that grow side by side. Whoever asks for them writes them all.
+    package mutating func part(_ count: Int) -> RawWriter {
+        precondition(count >= 0 && written + count <= room.count)
+        defer { written += count }
+        return RawWriter(UnsafeMutableRawBufferPointer(rebasing: room[written..<written + count]))
     }
 
     /// A part of `source`, its length before it. O(n)

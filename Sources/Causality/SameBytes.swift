@@ -3,18 +3,21 @@
 package func isSame(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
     let count = a.count
     guard count == b.count else { return false }
-    var index = 0
-    while index + 8 <= count {
-        guard
-            a.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-                == b.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-        else { return false }
-        index += 8
+    func isSame<Word: Equatable & BitwiseCopyable>(_ type: Word.Type, at index: Int) -> Bool {
+        a.loadUnaligned(fromByteOffset: index, as: type)
+            == b.loadUnaligned(fromByteOffset: index, as: type)
     }
-    while index < count {
-        guard a[index] == b[index] else { return false }
-        index += 1
+    // The last step takes some of the bytes again, rather than one by one what is left.
+    if count >= 8 {
+        var index = 0
+        while index + 8 < count {
+            guard isSame(UInt64.self, at: index) else { return false }
+            index += 8
+        }
+        return isSame(UInt64.self, at: count - 8)
     }
+    if count >= 4 { return isSame(UInt32.self, at: 0) && isSame(UInt32.self, at: count - 4) }
+    for index in 0..<count where a[index] != b[index] { return false }
     return true
 }
 

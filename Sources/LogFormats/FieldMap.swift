@@ -94,11 +94,15 @@ final class FieldMap: Sendable {
     func meaning(of key: String) -> KeyMeaning { meaning(keys.find(Array(key.utf8).span)) }
 
     /// O(key).
-    func meaning(of member: JSONSpan, _ bytes: [UInt8]) -> KeyMeaning {
+    ///
+    /// - Parameter guess: What is likely the number of the key among those that mean something; afterwards, what is.
+    func meaning(of member: JSONSpan, _ bytes: [UInt8], guess: inout Int) -> KeyMeaning {
         if member.keyHasEscapes {
             return meaning(of: JSONScanner.text(bytes, member.key, hasEscapes: true))
         }
-        return meaning(keys.find(bytes.span.extracting(member.key)))
+        let number = keys.find(bytes.span.extracting(member.key), guess: guess)
+        if let number { guess = number }
+        return meaning(number)
     }
 
     private func meaning(_ number: Int?) -> KeyMeaning {

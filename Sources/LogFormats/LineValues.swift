@@ -8,6 +8,8 @@ struct LineValues: Sendable {
     private var attributes: [JSONSpan] = []
     /// Keys of attributes that are called otherwise than in the line, by their index.
     private var renamed: [Int: [UInt8]] = [:]
+    /// By place in the line, which key was there in the line before: programs write theirs in one order.
+    private var guesses: [Int] = []
 
     init() { known = Array(repeating: nil, count: FieldMap.Word.allCases.count) }
 
@@ -25,8 +27,9 @@ struct LineValues: Sendable {
     mutating func read(
         _ members: [JSONSpan], _ map: FieldMap, _ inner: inout [JSONSpan]
     ) throws(RecordDefect) {
-        for member in members {
-            switch map.meaning(of: member, bytes) {
+        while guesses.count < members.count { guesses.append(0) }
+        for (place, member) in members.enumerated() {
+            switch map.meaning(of: member, bytes, guess: &guesses[place]) {
             case .word(let word): set(word, member)
             case .several(let meanings): add(meanings, member)
             case .nothing:

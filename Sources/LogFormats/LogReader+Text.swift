@@ -38,12 +38,9 @@ extension LogReader {
         while index < end {
             let start = index
             let wordEnd = min(line.upperBound, start + Limits.levelBytesMax)
-            var isCapital = true
-            while index < wordEnd, Bytes.isWord(bytes[index]) {
-                isCapital = isCapital && (65...90).contains(bytes[index])
-                index += 1
-            }
+            while index < wordEnd, Bytes.isWord(bytes[index]) { index += 1 }
             if (3...11).contains(index - start), beginsLikeALevel(bytes[start]) {
+                let isCapital = bytes[start..<index].allSatisfy { (65...90).contains($0) }
                 let isBracketed =
                     start > line.lowerBound && bytes[start - 1] == UInt8(ascii: "[")
                     && index < line.upperBound && bytes[index] == UInt8(ascii: "]")

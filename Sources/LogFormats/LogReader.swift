@@ -162,6 +162,12 @@ package struct LogReader: Sendable {
     private static func ordinaryLines(
         _ bytes: [UInt8], _ range: Range<Int>, isFinal: Bool
     ) -> (end: Int, isLongNext: Bool) {
+        if range.count <= Causality.Limits.eventBytesMax {
+            // No line can be too long.
+            if isFinal { return (range.upperBound, false) }
+            let newline = bytes[range].lastIndex(of: Bytes.newline)
+            return (newline.map { $0 + 1 } ?? range.lowerBound, false)
+        }
         var start = range.lowerBound
         while let end = Bytes.newline(bytes, in: start..<range.upperBound) {
             if end - start > Causality.Limits.eventBytesMax { return (start, true) }

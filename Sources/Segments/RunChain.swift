@@ -267,7 +267,10 @@ private struct CanonicalReferences {
     func writeChanges(_ batch: EventBatch, _ row: Int, _ writer: inout RawWriter) {
         let range = batch.changeStarts[row]..<batch.changeStarts[row + 1]
         writer.varint(range.count)
-        if range.count == 1 { return write(batch.changes[range.lowerBound], &writer) }
+        guard range.count > 1 else {
+            for index in range { write(batch.changes[index], &writer) }
+            return
+        }
         for change in batch.changes[range].sorted(by: { ranks[$0.process] < ranks[$1.process] }) {
             write(change, &writer)
         }

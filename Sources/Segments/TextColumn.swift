@@ -75,51 +75,103 @@ struct TextColumn {
 /// Texts split into templates and variables.
 private struct TextParts {
     private var templates = ByteTable()
+    /// By template: the number of its first variable, in a row of all templates' variables. One more than the templates.
+    private var firstSlots: [Int] = [0]
     /// By row.
     private var templateOf: [Int] = []
-    private var variableStarts: [Int] = [0]
-    /// Where the variables of the rows lie in the source.
-    private var variables: [Range<Int>] = []
+    /// Those of one row after another: its template says how many.
+    private var variables: [Variable] = []
+
+    /// Where a variable lies in the source. Half as large as a range: a frame may have a million.
+    private struct Variable {
+        let start: UInt32
+        let count: UInt32
+    }
+
+    /// Rows from which it is foretold how many variables there will be.
+    private static let foretellingRows = 64
 
     /// nil where a text cannot be split, or where the split only costs: a few rows of each template at least.
     init?(_ source: [UInt8], _ ranges: [Range<Int>], sampledMax: Int) {
+        guard source.count <= UInt32.max else { return nil }
         templateOf.reserveCapacity(ranges.count)
-        variableStarts.reserveCapacity(ranges.count + 1)
         var room = [UInt8](repeating: 0, count: ranges.reduce(0) { max($0, $1.count) })
-        for range in ranges {
-            let length = source.withUnsafeBytes { source in
-                room.withUnsafeMutableBytes { room -> Int? in
-                    var template = RawWriter(room)
-                    return split(source, range, into: &template) ? template.count : nil
+        let isSplit = source.withUnsafeBytes { source in
+            room.withUnsafeMutableBufferPointer { room in
+                for range in ranges {
+                    guard append(source, range, room) else { return false }
+                    if templateOf.count == sampledMax, templates.count > sampledMax / 2 {
+                        return false
+                    }
+                    if templateOf.count == Self.foretellingRows {
+                        let rest = ranges.count / Self.foretellingRows * variables.count
+                        variables.reserveCapacity(variables.count + rest)
+                    }
                 }
+                return true
             }
-            guard let length else { return nil }
-            templateOf.append(templates.intern(room.span.extracting(..<length)))
-            variableStarts.append(variables.count)
-            if templateOf.count == sampledMax, templates.count > sampledMax / 2 { return nil }
         }
-        guard templates.count * 4 <= ranges.count else { return nil }
+        guard isSplit, templates.count * 4 <= ranges.count else { return nil }
     }
 
-    /// Splits one text; the template has at most as many bytes. False where it cannot be split.
-    private mutating func split(
-        _ source: UnsafeRawBufferPointer, _ range: Range<Int>, into template: inout RawWriter
+    /// Splits one text. False where it cannot be split.
+    ///
+    /// - Parameter room: For a template, which has at most as many bytes as its text.
+    private mutating func append(
+        _ source: UnsafeRawBufferPointer, _ range: Range<Int>,
+        _ room: UnsafeMutableBufferPointer<UInt8>
     ) -> Bool {
         let first = variables.count
+        var template = RawWriter(UnsafeMutableRawBufferPointer(room))
+        var isSplit = false
+        variables.append(addingCapacity: TextColumn.variablesMax) { variables in
+            isSplit = TextParts.split(source, range, into: &template, &variables)
+        }
+        guard isSplit else { return false }
+        let bytes = room.span.extracting(..<template.count)
+        let number = templates.intern(bytes)
+        templateOf.append(number)
+        if number == firstSlots.count - 1 {
+            let holes = room[..<template.count].count { $0 == TextColumn.hole }
+            firstSlots.append(firstSlots[number] + holes)
+        }
+        // A text that has the byte of a hole in it has more holes in its template than variables.
+        return variables.count - first == firstSlots[number + 1] - firstSlots[number]
+    }
+
+    /// Splits one text. False where it has too many variables.
+    private static func split(
+        _ source: UnsafeRawBufferPointer, _ range: Range<Int>, into template: inout RawWriter,
+        _ variables: inout OutputSpan<Variable>
+    ) -> Bool {
         // Where the part begins that the template has as it stands.
         var literal = range.lowerBound
-        while let digit = TextParts.digitOrHole(source, literal..<range.upperBound) {
-            if source[digit] == TextColumn.hole { return false }
-            var (start, end) = (digit, digit + 1)
-            while start > literal, TextParts.isWord(source[start - 1]) { start -= 1 }
-            while end < range.upperBound, TextParts.isWord(source[end]) { end += 1 }
-            template.bytes(source, literal..<start)
-            template.byte(TextColumn.hole)
-            variables.append(start..<end)
-            literal = end
+        var base = range.lowerBound
+        while base < range.upperBound {
+            var (digits, words) = digitsAndWords(source, base..<min(base + 64, range.upperBound))
+            while digits != 0 {
+                let digit = digits.trailingZeroBitCount
+                let before = ~words & ((1 << UInt64(digit)) - 1)
+                var start = base + 64 - before.leadingZeroBitCount
+                var end = base + digit + (~(words >> UInt64(digit))).trailingZeroBitCount
+                // It may begin before these bytes and end behind them.
+                if start == base {
+                    while start > literal, isWord(source[start - 1]) { start -= 1 }
+                }
+                if end == base + 64 {
+                    while end < range.upperBound, isWord(source[end]) { end += 1 }
+                }
+                guard variables.count < TextColumn.variablesMax else { return false }
+                template.bytes(source, literal..<start)
+                template.byte(TextColumn.hole)
+                variables.append(Variable(start: UInt32(start), count: UInt32(end - start)))
+                literal = end
+                digits &= ~0 << UInt64(end - base)
+            }
+            base = max(base + 64, literal)
         }
-        if literal < range.upperBound { template.bytes(source, literal..<range.upperBound) }
-        return variables.count - first <= TextColumn.variablesMax
+        template.bytes(source, literal..<range.upperBound)
+        return true
     }
 
     /// A letter or a digit.
@@ -128,66 +180,89 @@ private struct TextParts {
         (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10
     }
 
-    /// The first digit or hole in a part; nil where there is none. Eight bytes a step: what is found is marked in its highest
-    /// bit, and no sum of two bytes below 128 reaches the next one.
+    /// Which of up to 64 bytes are digits, and which are letters or digits: a bit each, the first byte's the lowest.
+    ///
+    /// Eight bytes a step: what is found is marked in its highest bit, and no sum of two bytes below 128 reaches the next one.
     @inline(__always)
-    private static func digitOrHole(
+    private static func digitsAndWords(
         _ source: UnsafeRawBufferPointer, _ range: Range<Int>
-    ) -> Int? {
+    ) -> (digits: UInt64, words: UInt64) {
         let (ones, tops): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        var (digits, words): (UInt64, UInt64) = (0, 0)
         var index = range.lowerBound
         while index < range.upperBound {
-            var word: UInt64 = 0
-            if index + 8 <= source.count {
-                word = UInt64(
-                    littleEndian: source.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-            } else {
-                for (place, byte) in source[index...].enumerated() {
-                    word |= UInt64(byte) << (8 * UInt64(place))
-                }
-            }
-            let low = word & ~tops
-            let digits = (low &+ ones &* 0x50) & ~(low &+ ones &* 0x46) & ~word
-            let others = word ^ (ones &* UInt64(TextColumn.hole))
-            let holes = ~(((others & ~tops) &+ ones &* 0x7F) | others)
-            let found = (digits | holes) & tops
-            if found != 0 {
-                let place = index + found.trailingZeroBitCount / 8
-                return place < range.upperBound ? place : nil
-            }
+            let eight = eightBytes(source, index)
+            let low = eight & ~tops
+            let lowercase = low | (ones &* 0x20)
+            let isDigit = (low &+ ones &* 0x50) & ~(low &+ ones &* 0x46) & ~eight & tops
+            let isLetter =
+                (lowercase &+ ones &* 0x1F) & ~(lowercase &+ ones &* 0x05) & ~eight & tops
+            let place = UInt64(index - range.lowerBound)
+            digits |= gathered(isDigit) &<< place
+            words |= gathered(isDigit | isLetter) &<< place
             index += 8
         }
-        return nil
+        let valid: UInt64 = range.count == 64 ? ~0 : (1 &<< UInt64(range.count)) &- 1
+        return (digits & valid, words & valid)
+    }
+
+    /// The highest bits of eight bytes, side by side: the product has each of them, and no two in one place.
+    @inline(__always)
+    private static func gathered(_ marks: UInt64) -> UInt64 {
+        ((marks >> 7) &* 0x0102_0408_1020_4080) >> 56
+    }
+
+    /// The bytes from `index` on, the first one lowest; zeros behind the end.
+    @inline(__always)
+    private static func eightBytes(_ source: UnsafeRawBufferPointer, _ index: Int) -> UInt64 {
+        if index + 8 <= source.count {
+            return UInt64(
+                littleEndian: source.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+        }
+        var word: UInt64 = 0
+        for (place, byte) in source[index...].enumerated() {
+            word |= UInt64(byte) << (8 * UInt64(place))
+        }
+        return word
+    }
+
+    /// What is written of one variable of a template, of all its rows.
+    private struct Slot {
+        var lengths: RawWriter
+        var bytes: RawWriter
     }
 
     func encode(_ source: [UInt8], _ writer: inout ByteWriter) {
         TextColumn.write(templates, &writer)
         writer.varints(templateOf)
-        // The rows of each template, together.
-        var starts = [Int](repeating: 0, count: templates.count + 1)
-        for index in templateOf { starts[index + 1] += 1 }
-        for index in 0..<templates.count { starts[index + 1] += starts[index] }
-        var next = starts
-        var rows = [Int](repeating: 0, count: templateOf.count)
-        for (row, index) in templateOf.enumerated() {
-            rows[next[index]] = row
-            next[index] += 1
+        var sizes = [(lengths: Int, bytes: Int)](repeating: (0, 0), count: firstSlots.last!)
+        forEachVariable { slot, variable in
+            sizes[slot].lengths += Varint.byteCount(UInt64(variable.count))
+            sizes[slot].bytes += Int(variable.count)
         }
-        let size = variables.reduce(16) { $0 + $1.count + Varint.byteCount(UInt64($1.count)) }
-        writer.append(atMost: size + Varint.bytesMax) { writer in
+        writer.append(atMost: sizes.reduce(0) { $0 + $1.lengths + $1.bytes }) { writer in
+            var slots = sizes.map { size in
+                Slot(lengths: writer.part(size.lengths), bytes: writer.part(size.bytes))
+            }
             source.withUnsafeBytes { source in
-                for template in 0..<templates.count {
-                    let own = rows[starts[template]..<starts[template + 1]]
-                    guard let first = own.first else { continue }
-                    for slot in 0..<(variableStarts[first + 1] - variableStarts[first]) {
-                        for row in own {
-                            writer.varint(variables[variableStarts[row] + slot].count)
-                        }
-                        for row in own {
-                            writer.bytes(source, variables[variableStarts[row] + slot])
-                        }
-                    }
+                // The rows in their order: the source is read from its beginning to its end.
+                forEachVariable { slot, variable in
+                    let (start, count) = (Int(variable.start), Int(variable.count))
+                    slots[slot].lengths.varint(count)
+                    slots[slot].bytes.bytes(source, start..<start + count)
                 }
+            }
+        }
+    }
+
+    /// Calls `body` with each variable and the number of its place in its template.
+    @inline(__always)
+    private func forEachVariable(_ body: (Int, Variable) -> Void) {
+        var next = 0
+        for template in templateOf {
+            for slot in firstSlots[template]..<firstSlots[template + 1] {
+                body(slot, variables[next])
+                next += 1
             }
         }
     }

@@ -30,6 +30,19 @@ struct BytesTests {
         }
     }
 
+    @Test("two byte strings are the same where no byte differs", arguments: 0...40)
+    func sameBytes(count: Int) {
+        let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37) }
+        let whole = bytes + bytes
+        #expect(isSame(whole, 0..<count, count..<2 * count))
+        #expect(count == 0 || !isSame(whole, 0..<count, count..<2 * count - 1))
+        for index in 0..<count {
+            var other = whole
+            other[count + index] ^= 0x80
+            #expect(!isSame(other, 0..<count, count..<2 * count))
+        }
+    }
+
     @Test("what is written is read again")
     func roundTrip() throws(FormatError) {
         let numbers: [UInt64] = [0, 1, 127, 128, 16_383, 16_384, 1 << 32, 1 << 63, .max]
