@@ -21,6 +21,20 @@ extension PartFile {
         return found
     }
 
+    /// What the blocks say that are found by walking: how far each process goes, and which segments rows came from. O(bytes).
+    package func walkedContents() throws(PartError) -> WalkedPart {
+        var contents = WalkedPart()
+        for entry in try walk() {
+            do throws(PartError) {
+                contents.add(try causality(of: entry))
+            } catch {
+                if case .disk = error { throw error }
+                // Asking for its events tells of it.
+            }
+        }
+        return contents
+    }
+
     private func blockHeader(at offset: Int) throws(PartError) -> BlockHeader? {
         try? BlockHeader(atStartOf: try bytes(at: offset, count: BlockHeader.byteCount))
     }
@@ -40,6 +54,25 @@ extension PartFile {
             position += window
         }
         return end
+    }
+}
+
+/// What is found in a part whose index cannot be read.
+package struct WalkedPart: Sendable {
+    /// By process, the highest number, and how many events came: those that came twice count twice.
+    package private(set) var runs: [ProcessKey: (last: UInt64, taken: Int)] = [:]
+    package private(set) var segments: Set<SegmentHeader> = []
+    package private(set) var eventCount = 0
+
+    fileprivate mutating func add(_ block: BlockEvents) {
+        guard let key = block.batch.processes.first, let last = block.batch.sequences.max() else {
+            return
+        }
+        let known = runs[key] ?? (0, 0)
+        let taken = block.sources.all.reduce(0) { $0 + $1.rows.count }
+        runs[key] = (max(known.last, last), known.taken + taken)
+        eventCount += block.batch.count
+        segments.formUnion(block.sources.all.map(\.segment))
     }
 }
 
