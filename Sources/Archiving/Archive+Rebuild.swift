@@ -8,7 +8,7 @@ extension Archive {
     /// the archive. What of the old one can be read, and is in no file, is taken over: so what was lost is known as lost.
     ///
     /// A file that is damaged, or not where it belongs, costs what it held. Returns what is wrong, each with its path. At whatever
-    /// instant this ends, the old catalogue is there or the new one. O(bytes of all segments, and the indexes of all parts).
+    /// instant this ends, the old catalogue is there or the new one. O(bytes of all files).
     package static func rebuild(
         _ path: String, disk: any Disk = RealDisk()
     ) throws(ArchiveError) -> (archive: Archive, problems: [String]) {
@@ -88,8 +88,11 @@ extension Archive {
         for (path, name) in files where !removed.contains(name) {
             do throws(PartError) {
                 let part = try PartFile(path, on: disk)
-                if let damage = part.damage {
-                    damaged.append(DamagedPart(path: path, name: name, what: "\(damage)"))
+                let found = try PartVerification(part).damage()
+                // A header costs nothing.
+                if let first = part.damage ?? found.first(where: { $0 != part.headerDamage }) {
+                    let more = found.count > 1 ? ", and \(found.count - 1) more" : ""
+                    damaged.append(DamagedPart(path: path, name: name, what: "\(first)\(more)"))
                     continue
                 }
                 if let damage = part.headerDamage { problems.append("\(damage)") }
@@ -101,23 +104,10 @@ extension Archive {
         parts.sort { a, b in
             (b.part.footer.segmentCount, a.part.path) < (a.part.footer.segmentCount, b.part.path)
         }
-        for (part, name) in parts {
-            do {
-                guard try isNew(part) else { continue }
-                try catalogue.note(part, named: name, byteCount: part.byteCount)
-            } catch {
-                // What the index does not tell, the blocks do.
-                guard error is PartError || Archive.isOfFile(error) else { throw error }
-                damaged.append(DamagedPart(path: part.path, name: name, what: "\(error)"))
-            }
+        for (part, name) in parts where try isNew(part) {
+            try catalogue.note(part, named: name, byteCount: part.byteCount)
         }
         return (damaged, problems)
-    }
-
-    /// Whether a failure to note a part comes from the part.
-    private static func isOfFile(_ error: any Error) -> Bool {
-        guard let error = error as? ArchiveError, case .full = error else { return true }
-        return false
     }
 
     private func isNew(_ part: PartFile) throws -> Bool {
@@ -128,30 +118,30 @@ extension Archive {
         return part.footer.segmentCount == 0
     }
 
-    /// Takes in what the blocks of a damaged part say, where something of it is nowhere else.
+    /// Takes in what a damaged part still says, where something of it is nowhere else.
     private func take(_ damaged: DamagedPart) throws -> [String] {
         let what = "\(damaged.what): what it held is lost, but for what of its blocks is intact"
-        let contents: WalkedPart
+        let remains: PartRemains
         let byteCount: Int
         do {
             let part = try PartFile(damaged.path, on: disk)
-            contents = try part.walkedContents()
+            remains = try part.remains()
             byteCount = try disk.status(damaged.path)?.byteCount ?? 0
         } catch {
             return ["\(damaged.path) cannot be read: \(error)"]
         }
-        guard try isNeeded(contents) else {
+        guard try isNeeded(remains) else {
             return ["\(damaged.what): all that is found in it is elsewhere too"]
         }
         try catalogue.note(
-            contents, named: damaged.name, byteCount: byteCount, damage: damaged.what)
+            remains, named: damaged.name, byteCount: byteCount, damage: damaged.what)
         return [what]
     }
 
     /// Whether a segment of which rows are in a damaged part is not whole here.
-    func isNeeded(_ contents: WalkedPart) throws(ArchiveError) -> Bool {
+    func isNeeded(_ remains: PartRemains) throws(ArchiveError) -> Bool {
         let known = try catalogue.segments()
-        return contents.segments.contains { known[$0.segment]?.isSealed != true }
+        return remains.segments.contains { known[$0.header.segment]?.isSealed != true }
     }
 
     /// Takes in what the file of a segment holds. Returns what is wrong with it.

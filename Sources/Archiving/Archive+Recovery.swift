@@ -107,7 +107,7 @@ extension Archive {
     private func takeOrRemove(_ path: String, _ name: Identity128) throws {
         let part = try PartFile(path, on: disk)
         if let damage = part.damage {
-            if try isNeeded(part.walkedContents()) { throw damage }
+            if try isNeeded(part.remains()) { throw damage }
         } else if try isNeeded(part) {
             return try catalogue.note(part, named: name, byteCount: part.byteCount)
         }

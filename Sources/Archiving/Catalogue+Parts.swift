@@ -226,26 +226,17 @@ extension Catalogue {
         }
     }
 
-    /// Takes in what was found in a part whose index cannot be read. Its segments are asked of their agents again.
+    /// Takes in what a damaged part still says. Its segments are asked of their agents again, but for those that are here.
     func note(
-        _ part: WalkedPart, named name: Identity128, byteCount: Int, damage: String
+        _ part: PartRemains, named name: Identity128, byteCount: Int, damage: String
     ) throws(ArchiveError) {
         try write { database in
             let dropped = try Catalogue.dropped(inPart: name, database)
             let made = PartMaking.Made(byteCount: byteCount, eventCount: part.eventCount)
             let row = try Catalogue.insert(name, made, damage: damage, database)
-            for header in part.segments {
-                // How many bytes it had nobody knows; some.
-                try database.execute(
-                    sql: """
-                        INSERT INTO segment (name, agent, created, bytes, acknowledged, sealed, digest, part)
-                        VALUES (?, ?, ?, 0, 1, FALSE, x'', ?)
-                        ON CONFLICT (name) DO UPDATE SET part = iif(sealed, NULL, excluded.part)
-                        """,
-                    arguments: [
-                        Data(header.segment.bytes), Data(header.agent.bytes),
-                        header.created.nanoseconds, row,
-                    ])
+            for var segment in part.segments {
+                segment.leaveOut(dropped)
+                try Catalogue.note(segment, in: row, isDamaged: true, database)
             }
             for (key, run) in part.runs where !dropped.contains(ExactText(key.execution)) {
                 try note(key, Append.Taken(last: run.last, events: run.taken), in: row, database)
@@ -263,19 +254,28 @@ extension Catalogue {
     }
 
     private static func note(
-        _ merged: MergedSegment, in part: Int64, _ database: Database
+        _ merged: MergedSegment, in part: Int64, isDamaged: Bool = false, _ database: Database
     ) throws {
+        let update =
+            isDamaged
+            ? """
+            part = iif(sealed, NULL, excluded.part),
+            acknowledged = iif(sealed, acknowledged, max(acknowledged, excluded.acknowledged))
+            """
+            : """
+            part = excluded.part, bytes = excluded.bytes, sealed = TRUE,
+            acknowledged = excluded.acknowledged, digest = excluded.digest
+            """
         try database.execute(
             sql: """
                 INSERT INTO segment (name, agent, created, bytes, acknowledged, sealed, digest, part)
-                VALUES (?, ?, ?, ?, ?, TRUE, ?, ?)
-                ON CONFLICT (name) DO UPDATE SET part = excluded.part, bytes = excluded.bytes, sealed = TRUE,
-                    acknowledged = max(acknowledged, excluded.acknowledged), digest = excluded.digest
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (name) DO UPDATE SET \(update)
                 """,
             arguments: [
                 Data(merged.header.segment.bytes), Data(merged.header.agent.bytes),
-                merged.header.created.nanoseconds, merged.byteCount, merged.byteCount,
-                Data(merged.digest), part,
+                merged.header.created.nanoseconds, isDamaged ? 0 : merged.byteCount,
+                merged.byteCount, !isDamaged, isDamaged ? Data() : Data(merged.digest), part,
             ])
         let segment = try row(of: merged.header.segment, in: "segment", database)
         for unmatched in merged.unmatched

@@ -14,12 +14,16 @@ struct DropRoute: Sendable {
     let threads: NIOThreadPool
     let logger: Logger
 
+    private static let passedOn = ["forwarded", "x-forwarded-for", "via", "origin"]
+        .compactMap { HTTPField.Name($0) }
+
     func add(to router: Router<CollectorContext>) {
         router.delete("/v1/executions") { request, context in
             let peer = connections[context.channel].peer
-            guard
-                ListenAddress(peer.contains(":") ? "[\(peer)]:0" : "\(peer):0")?.isLoopback == true
-            else {
+            let address = ListenAddress(peer.contains(":") ? "[\(peer)]:0" : "\(peer):0")
+            // A proxy or a browser of this machine may ask for somebody else.
+            let isForOthers = DropRoute.passedOn.contains { request.headers[$0] != nil }
+            guard address?.isLoopback == true, !isForOthers else {
                 throw Problem(
                     .forbidden,
                     "executions are dropped from the collector's own machine only, found \(peer)")

@@ -21,18 +21,35 @@ extension PartFile {
         return found
     }
 
-    /// What the blocks say that are found by walking: how far each process goes, and which segments rows came from. O(bytes).
-    package func walkedContents() throws(PartError) -> WalkedPart {
-        var contents = WalkedPart()
-        for entry in try walk() {
+    /// What a part that is damaged still says of what it holds: its index, and where that does not tell all, its blocks. O(bytes).
+    package func remains() throws(PartError) -> PartRemains {
+        var remains = PartRemains()
+        var isWhole = damage == nil
+        func take(_ body: () throws(PartError) -> Void) throws(PartError) {
             do throws(PartError) {
-                contents.add(try causality(of: entry))
+                try body()
             } catch {
-                if case .disk = error { throw error }
                 // Asking for its events tells of it.
+                if case .disk = error { throw error }
+                isWhole = false
             }
         }
-        return contents
+        for index in 0..<footer.runCount {
+            try take { () throws(PartError) in
+                let run = try run(index)
+                remains.add(run.key, last: run.last, taken: run.taken)
+            }
+        }
+        for index in 0..<footer.segmentCount {
+            try take { () throws(PartError) in remains.add(try segment(index)) }
+        }
+        if isWhole { return remains }
+        var walked = PartRemains()
+        for entry in try walk() {
+            try take { () throws(PartError) in walked.add(try causality(of: entry)) }
+        }
+        remains.add(walked)
+        return remains
     }
 
     private func blockHeader(at offset: Int) throws(PartError) -> BlockHeader? {
@@ -57,22 +74,41 @@ extension PartFile {
     }
 }
 
-/// What is found in a part whose index cannot be read.
-package struct WalkedPart: Sendable {
+/// What is found in a part that is damaged.
+package struct PartRemains: Sendable {
     /// By process, the highest number, and how many events came: those that came twice count twice.
     package private(set) var runs: [ProcessKey: (last: UInt64, taken: Int)] = [:]
-    package private(set) var segments: Set<SegmentHeader> = []
-    package private(set) var eventCount = 0
+    /// Of those that only blocks tell of, it is not known how many bytes they had: 1, since they had some.
+    package private(set) var segments: [MergedSegment] = []
+    private var known: Set<SegmentHeader> = []
+
+    package var eventCount: Int { runs.values.reduce(0) { $0 + $1.taken } }
+
+    fileprivate mutating func add(_ key: ProcessKey, last: UInt64, taken: Int) {
+        let known = runs[key] ?? (0, 0)
+        runs[key] = (max(known.last, last), known.taken + taken)
+    }
+
+    fileprivate mutating func add(_ segment: MergedSegment) {
+        if known.insert(segment.header).inserted { segments.append(segment) }
+    }
 
     fileprivate mutating func add(_ block: BlockEvents) {
         guard let key = block.batch.processes.first, let last = block.batch.sequences.max() else {
             return
         }
-        let known = runs[key] ?? (0, 0)
-        let taken = block.sources.all.reduce(0) { $0 + $1.rows.count }
-        runs[key] = (max(known.last, last), known.taken + taken)
-        eventCount += block.batch.count
-        segments.formUnion(block.sources.all.map(\.segment))
+        add(key, last: last, taken: block.sources.all.reduce(0) { $0 + $1.rows.count })
+        add(block.sources.all.map(\.segment))
+    }
+
+    /// What the blocks say, where the index does not.
+    fileprivate mutating func add(_ walked: PartRemains) {
+        for (key, run) in walked.runs where runs[key] == nil { runs[key] = run }
+        add(walked.segments.map(\.header))
+    }
+
+    private mutating func add(_ headers: [SegmentHeader]) {
+        for header in headers { add(MergedSegment(header: header, byteCount: 1, digest: [])) }
     }
 }
 

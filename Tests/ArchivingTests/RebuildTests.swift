@@ -302,7 +302,7 @@ import Testing
     }
 
     /// A part that is changed or gone: its segments are asked again, and what is intact in it answers meanwhile.
-    @Test(arguments: ["header", "footer", "cut", "gone", "index"], [false, true])
+    @Test(arguments: ["header", "footer", "cut", "gone", "index", "block"], [false, true])
     func aDamagedPartIsNamedAndMended(how: String, isRebuilt: Bool) throws {
         try world.open().mergeAll()
         let name = try #require(try world.parts().first)
@@ -312,14 +312,15 @@ import Testing
             case "header": bytes[9] ^= 1
             case "footer": bytes[bytes.count - 20] ^= 1
             case "cut": bytes.removeLast(bytes.count * 2 / 3)
+            case "block": bytes[200] ^= 1
             case "index": bytes[bytes.count - 64 - 4096] ^= 1
             default: break
             }
         }
         if how == "gone" { try world.disk.remove(file: path) }
         let (archive, problems) = try isRebuilt ? world.rebuild() : recovered()
-        // A page of the index is found by whoever reads it.
-        let isSeen = isRebuilt || !["header", "index"].contains(how)
+        // What is inside is found by whoever reads it.
+        let isSeen = isRebuilt || !["header", "index", "block"].contains(how)
         #expect(isSeen == !problems.isEmpty, "\(problems)")
         #expect(problems.allSatisfy { $0.contains(path) }, "\(problems)")
         if how == "header" { return try expectWhole(archive) }
