@@ -130,6 +130,9 @@ extension Archive {
         } catch {
             return ["\(damaged.path) cannot be read: \(error)"]
         }
+        guard !remains.segments.isEmpty else {
+            return ["\(damaged.what): nothing that it held can be read"]
+        }
         guard try isNeeded(remains) else {
             return ["\(damaged.what): all that is found in it is elsewhere too"]
         }

@@ -107,7 +107,8 @@ extension Archive {
     private func takeOrRemove(_ path: String, _ name: Identity128) throws {
         let part = try PartFile(path, on: disk)
         if let damage = part.damage {
-            if try isNeeded(part.remains()) { throw damage }
+            let remains = try part.remains()
+            if try remains.segments.isEmpty || isNeeded(remains) { throw damage }
         } else if try isNeeded(part) {
             return try catalogue.note(part, named: name, byteCount: part.byteCount)
         }

@@ -44,7 +44,7 @@ extension Catalogue {
             sql: """
                 INSERT INTO segment (name, agent, created, bytes, acknowledged, sealed, digest)
                 VALUES (?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes, sealed = excluded.sealed,
+                ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes, sealed = excluded.sealed, created = excluded.created,
                     acknowledged = iif(excluded.sealed, excluded.bytes, max(acknowledged, excluded.acknowledged)),
                     digest = excluded.digest, kept = NULL, isChainBroken = FALSE, part = iif(excluded.sealed, NULL, part)
                 """

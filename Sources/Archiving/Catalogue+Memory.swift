@@ -46,7 +46,8 @@ extension Catalogue {
             guard isMissed else { continue }
             if row == nil {
                 let made = PartMaking.Made(byteCount: part.byteCount, eventCount: part.eventCount)
-                let loss = "\(path(name)) is gone: \(part.eventCount) acknowledged events are lost"
+                let loss =
+                    "\(path(name)) cannot be read: \(part.eventCount) acknowledged events are lost"
                 row = try insert(name, made, damage: loss, database)
                 losses.append(loss)
             }

@@ -64,7 +64,9 @@ import Testing
     }
 
     /// A collector loses the end of a segment, or its catalogue; the agent that still has everything sends it again.
-    @Test(arguments: ["cut", "removed", "header", "catalogue"], [false, true])
+    @Test(arguments: [
+        ("cut", false), ("cut", true), ("removed", false), ("header", true), ("catalogue", true),
+    ])
     func anAgentMendsWhatWasLost(how: String, isRebuilt: Bool) throws {
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)
@@ -95,7 +97,7 @@ import Testing
                 refused.status == 3 && refused.errors.contains("lightcone catalogue rebuild"),
                 "\(refused)")
         }
-        if isRebuilt || how == "catalogue" {
+        if isRebuilt {
             let rebuilt = try Program.lightcone("catalogue", "rebuild", "--data", collector.data)
             #expect(rebuilt.status == 1 && !rebuilt.errors.isEmpty, "\(rebuilt)")
             let defects = try Program.lightcone("defects", "--source", collector.data).output
@@ -110,6 +112,37 @@ import Testing
         #expect(agent.stop() == 0, "\(agent.text)")
         try JourneyTests.expectExactly(510, of: "a", in: collector.data)
         #expect(try Program.lightcone("defects", "--source", collector.data).output == "")
+    }
+
+    /// What was imported and is cut is named by a rebuild, and here again when the same file is imported again.
+    @Test(arguments: [false, true]) func importingAgainMends(hasParts: Bool) throws {
+        let folder = try TemporaryFolder()
+        let data = folder.path + "/db"
+        let log = try folder.write("a.log", JourneyTests.lines("a", 1...500))
+        func importIt() throws {
+            let result = try Program.lightcone(
+                ["import", "--into", data, "--format", "govector", log]
+                    + (hasParts ? ["--parts"] : []))
+            #expect(result.status == 0, "\(result.errors)")
+        }
+        try importIt()
+        let before = try Program.lightcone("timeline", "--source", data).output
+        let file = try #require(
+            try hasParts
+                ? FileManager.default.contentsOfDirectory(atPath: data + "/parts")
+                    .map { "\(data)/parts/\($0)" }.first
+                : JourneyTests.segments(data + "/segments").first)
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+        try bytes.prefix(hasParts ? 120 : bytes.count / 2).write(to: URL(fileURLWithPath: file))
+        let rebuilt = try Program.lightcone("catalogue", "rebuild", "--data", data)
+        #expect(rebuilt.status == 1 && rebuilt.errors.contains(file), "\(rebuilt)")
+        #expect(try Program.lightcone("defects", "--source", data).status == 0)
+        #expect(try Program.lightcone("gaps", "--source", data).status == 0)
+        try importIt()
+        #expect(try Program.lightcone("timeline", "--source", data).output == before)
+        for verb in ["defects", "gaps"] {
+            #expect(try Program.lightcone(verb, "--source", data).status == 1)
+        }
     }
 
     /// Killed at any moment, it leaves a catalogue that answers.
