@@ -13,6 +13,7 @@ extension Archive {
     package func merge(
         _ schedule: inout MergeSchedule, now: Int, isStopped: @escaping @Sendable () -> Bool
     ) throws(ArchiveError) -> Int {
+        try removeReplacedParts()
         let parts = try catalogue.parts().filter { $0.damage == nil }.map {
             Mergeable($0.name, byteCount: $0.byteCount, droppedByteCount: $0.droppedByteCount)
         }
@@ -159,7 +160,11 @@ extension Archive {
             throw Archive.failure(error)
         }
         try replace()
-        replaced.withLock { replaced in replaced += paths.map { ($0, now) } }
+        replaced.withLock { replaced in
+            // One of this name may have been there before, and been damaged.
+            replaced.removeAll { $0.path == partPath(name) }
+            replaced += paths.map { ($0, now) }
+        }
         return .merged
     }
 

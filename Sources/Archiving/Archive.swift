@@ -192,14 +192,20 @@ package final class Archive: Sendable {
             throw Archive.failure(error)
         }
         let namesakes = try catalogue.note(append)
-        if append.isRepair { try isRepaired(append) }
+        if append.isRepair {
+            // What had been lost is listed now.
+            isOtherwise()
+            if append.isSealed { try removeReplacedParts() }
+        }
         return Appended(end: append.end, namesakes: namesakes)
     }
 
-    /// What had been lost is here again: a damaged part that has it too may be replaced by that.
-    private func isRepaired(_ append: Catalogue.Append) throws(ArchiveError) {
-        let parts = append.isSealed ? try catalogue.forgetReplacedParts() : []
-        isOtherwise()
+    /// Removes the damaged parts whose segments are all here again; not while one that is made of these may take such a name.
+    func removeReplacedParts() throws(ArchiveError) {
+        guard beginChange() else { return }
+        defer { endChange() }
+        let parts = try catalogue.forgetReplacedParts()
+        if !parts.isEmpty { isOtherwise() }
         try remove(parts.map { partPath($0) })
     }
 
@@ -304,6 +310,8 @@ package final class Archive: Sendable {
         _ bytes: [UInt8], _ append: Catalogue.Append, at offset: Int, before acknowledged: Int
     ) throws {
         let path = segmentPath(agent: append.header.agent, segment: append.header.segment)
+        // A part that replaced it is damaged.
+        replaced.withLock { replaced in replaced.removeAll { $0.path == path } }
         try disk.make(folder: parentFolder(path))
         try disk.sync(folder: self.path + "/segments")
         let file = try disk.open(path, .write)

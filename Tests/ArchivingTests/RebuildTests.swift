@@ -353,6 +353,42 @@ import Testing
         try expectWhole(archive)
     }
 
+    /// Files that a part replaced stay for a minute: what comes again meanwhile is not removed with them, nor is a part that is
+    /// made of it and bears the name of the damaged one.
+    @Test func whatComesAgainIsNotRemoved() throws {
+        let archive = try world.open()
+        func merge() throws {
+            var schedule = MergeSchedule(isFinal: true)
+            while try archive.merge(&schedule, now: 0, isStopped: { false }) == 0 {}
+        }
+        try merge()
+        let parts = try archive.catalogue.parts().map(\.name)
+        try archive.catalogue.markDamaged(try #require(parts.first), "it is changed")
+        try ship(archive)
+        try archive.removeReplaced(now: .max)
+        #expect(try world.files == world.segments.map(\.path))
+        try expectWhole(archive)
+        try merge()
+        #expect(try archive.catalogue.parts().map(\.name) == parts)
+        try archive.removeReplaced(now: .max)
+        try expectWhole(archive)
+    }
+
+    /// A damaged part whose file was just about to be removed when one of its name was to take its place goes with the next merge.
+    @Test func aDamagedPartGoesLater() throws {
+        let archive = try world.open()
+        try archive.mergeAll()
+        let part = try #require(try archive.catalogue.parts().first)
+        try archive.catalogue.markDamaged(part.name, "it is changed")
+        #expect(archive.beginChange())
+        try ship(archive)
+        #expect(try archive.catalogue.parts().map(\.name) == [part.name])
+        try expectWhole(archive)
+        archive.endChange()
+        try archive.mergeAll()
+        try expectWhole(archive)
+    }
+
     /// Nothing may trap, whatever is changed in the catalogue.
     @Test func aCatalogueChangedAnywhereNeverTraps() throws {
         let whole = try Data(contentsOf: URL(fileURLWithPath: cataloguePath))

@@ -49,6 +49,12 @@ import Testing
         #expect(locked.status == 3 && locked.errors.contains("in use"), "\(locked)")
         let missing = try Program.lightcone("drop", "other", "--collector", collector.url)
         #expect(missing.status == 1, "\(missing)")
+        // Somebody else asks, through a proxy of this machine.
+        let port = try #require(collector.url.split(separator: ":").last.flatMap { Int($0) })
+        let passedOn = try RawConnection(port)
+        passedOn.send(
+            "DELETE /v1/executions?execution=main HTTP/1.1\r\nHost: h\r\nVia: 1.1 proxy\r\n\r\n")
+        #expect(passedOn.answer().hasPrefix("HTTP/1.1 403"))
         let dropped = try Program.lightcone("drop", "main", "--collector", collector.url, "--json")
         #expect(dropped.status == 0 && dropped.object["events"] as? Int == 100, "\(dropped)")
         #expect(try collector.eventCount() == 0)
