@@ -32,11 +32,13 @@ private final class DropWorld {
             execution: execution, host: "h", process: ProcessID(name: "\(name) of \(execution)"))
     }
 
-    /// A segment of two commits and perhaps a footer, of five events of each execution each; all but what comes `later` are sent.
-    @discardableResult
-    func add(
-        _ name: String, of executions: [String], isSealed: Bool, to other: Archive? = nil
-    ) throws -> Identity128 {
+    /// A segment of three commits, of five events of each execution each, and a footer; where it is not to be sealed, the last two
+    /// are not sent.
+    func add(_ name: String, of executions: [String], isSealed: Bool) throws {
+        try add(name, byCommit: Array(repeating: executions, count: 3), isSealed: isSealed)
+    }
+
+    func add(_ name: String, byCommit commits: [[String]], isSealed: Bool) throws {
         let id = Identity128(naming: Array(name.utf8))
         let header = SegmentHeader(
             agent: Identity128(naming: Array("agent".utf8)), segment: id,
@@ -44,7 +46,7 @@ private final class DropWorld {
         var writer = SegmentWriter(header)
         var pieces = [header.encoded()]
         var clocks: [String: VectorClock] = [:]
-        for part in 0..<3 {
+        for (part, executions) in commits.enumerated() {
             var batch = EventBatch()
             for execution in executions {
                 let key = Self.key(execution, name)
@@ -61,8 +63,7 @@ private final class DropWorld {
         pieces.append(writer.footer())
         segments[name] = (id, pieces)
         let sent = isSealed ? pieces : Array(pieces[..<3])
-        try (other ?? archive).append(Array(sent.joined()), to: id, at: 0)
-        return id
+        try archive.append(Array(sent.joined()), to: id, at: 0)
     }
 
     func path(_ name: String) -> String {
@@ -295,26 +296,22 @@ private final class DropWorld {
     /// A segment in a damaged part, of which its agent has sent a piece again that has nothing else: it is not taken for all of it.
     @Test func whatIsAskedAgainIsNotForgotten() throws {
         let world = try DropWorld()
+        try world.add("mixed", byCommit: [["test"], ["main"], ["main"]], isSealed: true)
         let main = try DropWorld.events(world.archive, "main")
-        let only = try world.add("mixed", of: ["test"], isSealed: false)
-        _ = only
         try world.archive.mergeAll()
         let part = try #require(try world.archive.catalogue.parts().first).name
         try world.archive.catalogue.markDamaged(part, "it is changed")
-        let (id, pieces) = world.segments["alone"]!
-        try world.archive.append(pieces[0] + pieces[1], to: id, at: 0)
+        let (id, pieces) = world.segments["mixed"]!
+        let end = try world.archive.append(pieces[0] + pieces[1], to: id, at: 0).end
         _ = try world.archive.drop("test")
-        for name in ["alone", "shared", "other"] {
-            let state = try world.archive.state(of: world.segments[name]!.id)
-            #expect(state?.isSealed != true, "\(name) is still asked for")
-        }
+        let state = try #require(try world.archive.state(of: id))
+        #expect(state.byteCount == end && !state.isSealed, "it is still asked for")
         try DropWorld.expectDropped(world.archive, main)
         // All of it comes again.
-        for name in ["alone", "shared", "other"] {
+        for name in ["alone", "shared", "other", "mixed"] {
             let (id, pieces) = world.segments[name]!
             let sent = try world.archive.state(of: id)?.byteCount ?? 0
-            let bytes = Array(pieces.joined())
-            try world.archive.append(Array(bytes[sent...]), to: id, at: sent)
+            try world.archive.append(Array(pieces.joined().dropFirst(sent)), to: id, at: sent)
         }
         #expect(try world.archive.catalogue.parts() == [])
         try DropWorld.expectDropped(world.archive, main)
