@@ -270,20 +270,26 @@ private final class DropWorld {
             pieces.append(writer.commit(batch, Commit(host: "h")))
         }
         pieces[1] = pieces[0] + pieces[1]
-        let failures = Counter()
         let archive = world.archive
-        DispatchQueue.concurrentPerform(iterations: 2) { [pieces] worker in
+        let failures = Counter()
+        let isDone = DispatchSemaphore(value: 0)
+        let dropping = Thread {
             do {
-                var end = 0
-                for (index, piece) in pieces.dropFirst().enumerated() where worker == 0 {
-                    end = try archive.append(piece, to: header.segment, at: end).end
-                    if index == 5 { while archive.revision == 0 {} }
-                }
-                if worker == 1 { for _ in 0..<20 { _ = try archive.drop("test") } }
+                for _ in 0..<20 { _ = try archive.drop("test") }
             } catch {
                 _ = failures.next()
             }
+            isDone.signal()
         }
+        var end = 0
+        for (index, piece) in pieces.dropFirst().enumerated() {
+            end = try archive.append(piece, to: header.segment, at: end).end
+            if index == 5 {
+                dropping.start()
+                while archive.revision == 0 { sched_yield() }
+            }
+        }
+        isDone.wait()
         #expect(failures.next() == 1)
         let answers = try MergingWorld.answers(ArchiveStore(archive))
         let taken = try archive.taken(of: "test")
