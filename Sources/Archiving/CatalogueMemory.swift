@@ -71,7 +71,7 @@ struct CatalogueMemory {
             memory.segments[name] = Segment(
                 header: header, acknowledged: max(bytes, try row.value("acknowledged") ?? 0),
                 part: (try row.value("part") as Int64?).flatMap { partNames[$0] },
-                kept: try row.value("kept"), isChainBroken: try row.value("isChainBroken"))
+                kept: try row.value("kept"), isChainBroken: try row.value("isChainBroken") ?? false)
         }
         each(database, "presence", path) { memory, row in
             guard let name = segmentNames[try row.value("segment")] else { return }
@@ -109,6 +109,8 @@ struct CatalogueMemory {
         _ database: Database, _ table: String, _ path: String,
         _ body: (inout CatalogueMemory, Row) throws -> Void
     ) {
+        // One of an earlier version has fewer.
+        guard (try? database.tableExists(table)) ?? true else { return }
         var isDamaged = false
         for order in ["", "ORDER BY rowid DESC"] {
             do {

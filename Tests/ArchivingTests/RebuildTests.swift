@@ -106,8 +106,8 @@ import Testing
         try expectWhole(archive)
     }
 
-    /// What the version before this one knew is taken over, a loss too.
-    @Test func anOlderCatalogueIsTakenOver() throws {
+    /// What earlier versions knew is taken over, a loss too.
+    @Test(arguments: [3, 4]) func anOlderCatalogueIsTakenOver(version: Int) throws {
         let lost = world.segments[0]
         try world.disk.remove(file: lost.path)
         do {
@@ -119,7 +119,16 @@ import Testing
                         ALTER TABLE segment DROP COLUMN isRemoved;
                         ALTER TABLE part DROP COLUMN damage;
                         DROP TABLE dropped; DROP TABLE droppedPart;
-                        PRAGMA user_version = 4
+                        PRAGMA user_version = \(version)
+                        """)
+                guard version < 4 else { return }
+                try $0.execute(
+                    sql: """
+                        DROP INDEX segmentByPart;
+                        ALTER TABLE segment DROP COLUMN part;
+                        ALTER TABLE segment DROP COLUMN kept;
+                        ALTER TABLE segment DROP COLUMN isChainBroken;
+                        DROP TABLE partPresence; DROP TABLE orderFile; DROP TABLE part
                         """)
             }
             try database.close()
