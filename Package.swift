@@ -242,6 +242,7 @@ let package = Package(
                 "Archiving", "Causality", "Collector", "Disks", "Exporting", "HappensBefore",
                 "Parts",
                 "Querying", "Segments", "SimulatedHistories",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -15,9 +15,7 @@ extension Archive {
 
     /// The segments that hold events of an execution and whose events are in no part: by creation, then id; an order that does
     /// not depend on when they arrived.
-    package func segments(
-        of execution: String
-    ) throws(ArchiveError) -> [(header: SegmentHeader, byteCount: Int)] {
+    package func segments(of execution: String) throws(ArchiveError) -> [SegmentSource] {
         try sources(of: execution).segments
     }
 
@@ -25,37 +23,28 @@ extension Archive {
     /// moment, since a merge makes one of the other.
     package func sources(
         of execution: String
-    ) throws(ArchiveError) -> (
-        segments: [(header: SegmentHeader, byteCount: Int)], parts: [Identity128]
-    ) {
+    ) throws(ArchiveError) -> (segments: [SegmentSource], parts: [Identity128]) {
         try catalogue.read { database in
             let rows = try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT segment.agent, segment.name, segment.created, segment.bytes FROM presence
-                    JOIN segment ON segment.id = presence.segment
+                    SELECT segment.agent, segment.name, segment.created, segment.acknowledged,
+                        ifnull(dropped.bytes, 0) AS start
+                    FROM presence JOIN segment ON segment.id = presence.segment
+                    LEFT JOIN dropped ON dropped.segment = segment.name AND dropped.execution = presence.execution
                     WHERE presence.execution = ? ORDER BY segment.created, segment.name
                     """,
                 arguments: [execution])
+            // What is left out here would shorten answers without a word.
             let segments = try rows.map { row in
-                // What is left out here would shorten answers without a word.
-                guard let agent = Identity128(stored: row["agent"]),
-                    let segment = Identity128(stored: row["name"])
-                else { throw Archive.damagedEntry("a segment") }
-                let created = WallTime(nanoseconds: row["created"])
-                return (
-                    SegmentHeader(agent: agent, segment: segment, created: created),
-                    row["bytes"] as Int
-                )
+                SegmentSource(
+                    header: SegmentHeader(
+                        agent: try row.identity("agent"), segment: try row.identity("name"),
+                        created: WallTime(nanoseconds: try row.value("created"))),
+                    start: try row.value("start"), byteCount: try row.value("acknowledged"))
             }
             return (segments, try Catalogue.parts(of: execution, database))
         }
-    }
-
-    static func damagedEntry(_ what: String) -> ArchiveError {
-        .failed(
-            "the catalogue's entry of \(what) is damaged: `lightcone catalogue rebuild` makes it anew"
-        )
     }
 
     /// The processes of an execution, the highest number of their events that was ever taken, and how many were.
@@ -67,10 +56,10 @@ extension Archive {
                 database, sql: "SELECT * FROM process WHERE execution = ? ORDER BY id",
                 arguments: [execution]
             ).map { row in
-                guard let key = Catalogue.key(row, execution: execution) else {
-                    throw Archive.damagedEntry("a process")
-                }
-                return (key, UInt64(row["last"] as Int64), row["events"])
+                (
+                    try Catalogue.key(row, execution: execution),
+                    UInt64(clamping: try row.value("last") as Int64), try row.value("events")
+                )
             }
         }
     }
@@ -91,16 +80,17 @@ extension Archive {
         do {
             let file = try disk.open(segmentPath(agent: agent, segment: segment), .read)
             let source = BytesOnDisk(file)
+            let here = min(end, source.byteCount)
             do {
-                while next < end {
-                    guard let frame = try SegmentLayout.frame(source, at: next, end: end) else {
+                while next < here {
+                    guard let frame = try SegmentLayout.frame(source, at: next, end: here) else {
                         break
                     }
                     add(next, frame.frameByteCount)
                     next += frame.frameByteCount
                 }
             } catch SegmentError.malformed {
-                var scanner = SegmentScanner(source, from: next, to: end)
+                var scanner = SegmentScanner(source, from: next, to: here)
                 while let item = try scanner.next() {
                     switch item {
                     case .frame(let frame): add(frame.offset, frame.bytes.count)
@@ -112,8 +102,19 @@ extension Archive {
                     }
                 }
             }
+            if here < end {
+                add(
+                    here, end - here,
+                    damage:
+                        "segment \(segment), from byte \(here) on: acknowledged data was lost: expected \(end) bytes, found \(here)"
+                )
+            }
         } catch {
-            add(next, end - next, damage: "segment \(segment), from byte \(next) on: \(error)")
+            add(
+                next, end - next,
+                damage:
+                    "segment \(segment), from byte \(next) on: acknowledged data was lost: \(error)"
+            )
         }
         return places
     }
@@ -127,7 +128,7 @@ extension Archive {
                 sql:
                     "SELECT host, max(readUpTo) AS time FROM agent WHERE readUpTo IS NOT NULL GROUP BY host"
             ) {
-                times[row["host"]] = WallTime(nanoseconds: row["time"])
+                times[try row.value("host")] = WallTime(nanoseconds: try row.value("time"))
             }
             return times
         }
@@ -143,13 +144,22 @@ extension Archive {
                 arguments: [execution]
             ).map { row in
                 (
-                    row["path"],
+                    try row.value("path"),
                     UnmatchedLine(
-                        line: UInt64(row["line"] as Int64), execution: row["execution"],
-                        reason: row["reason"],
-                        text: row["text"])
+                        line: UInt64(clamping: try row.value("line") as Int64),
+                        execution: try row.value("execution"), reason: try row.value("reason"),
+                        text: try row.value("text"))
                 )
             }
         }
     }
+}
+
+/// A segment that events of an execution are read from.
+package struct SegmentSource: Sendable {
+    package let header: SegmentHeader
+    /// Frames before this byte do not count: what they held of the execution was dropped.
+    package let start: Int
+    /// How many bytes were ever acknowledged: what of them is not here any more is listed as damage.
+    package let byteCount: Int
 }

@@ -13,7 +13,10 @@ extension Archive {
     package func merge(
         _ schedule: inout MergeSchedule, now: Int, isStopped: @escaping @Sendable () -> Bool
     ) throws(ArchiveError) -> Int {
-        let parts = try catalogue.parts().map { Mergeable($0.name, byteCount: $0.byteCount) }
+        try removeReplacedParts()
+        let parts = try catalogue.parts().filter { $0.damage == nil }.map {
+            Mergeable($0.name, byteCount: $0.byteCount, droppedByteCount: $0.droppedByteCount)
+        }
         let action = schedule.next(
             segments: try catalogue.segmentsToMerge(), parts: parts, now: now)
         do throws(ArchiveError) {
@@ -44,95 +47,131 @@ extension Archive {
     func merge(
         segments: [Identity128], now: Int, _ isStopped: @escaping @Sendable () -> Bool
     ) throws(ArchiveError) -> MergeSchedule.Outcome {
+        let dropped = try catalogue.dropped(in: segments)
         var inputs: [PartMaking.Input] = []
-        for segment in segments {
+        for (segment, dropped) in zip(segments, dropped) {
             guard let state = try state(of: segment) else { continue }
             inputs.append(
                 PartMaking.Input(
-                    path: segmentPath(agent: state.agent, segment: segment), segment: segment))
+                    path: segmentPath(agent: state.agent, segment: segment), segment: segment,
+                    dropped: dropped))
         }
-        let making = PartMaking(on: disk, isStopped: isStopped)
         let name = Identity128(naming: segments.flatMap(\.bytes))
-        let made: PartMaking.Made?
-        do throws(PartError) {
-            made = try publish(name) { path throws(PartError) in
-                try making.make(path, of: inputs)
-            }
-        } catch {
-            guard let (path, isChainBroken) = Archive.place(of: error),
-                let damaged = inputs.first(where: { $0.path == path })
-            else { throw Archive.failure(error) }
-            // It stays as it came: what is wrong with it is for people to see, and never merged away.
-            try catalogue.keep(
-                damaged.segment, because: "\(error)", isChainBroken: isChainBroken)
-            return .refused
+        let making = PartMaking(on: disk, isStopped: isStopped)
+        let attempt = try attempt(name) { path throws(PartError) in
+            try making.make(path, of: inputs)
         }
-        guard let made else { return .failed }
-        try catalogue.replace(segments: segments, by: name, made)
-        let paths = inputs.map(\.path)
-        replaced.withLock { replaced in replaced += paths.map { ($0, now) } }
-        return .merged
+        switch attempt {
+        case .stopped: return .failed
+        case .damaged(let path, let what, let isChainBroken):
+            guard let damaged = inputs.first(where: { $0.path == path }) else {
+                throw .damaged(what)
+            }
+            // It stays as it came: what is wrong with it is for people to see, and never merged away.
+            try catalogue.keep(damaged.segment, because: what, isChainBroken: isChainBroken)
+            return .refused
+        case .made(let made):
+            return try publish(name, instead: inputs.map(\.path), now) { () throws(ArchiveError) in
+                try catalogue.dropped(in: segments) == dropped
+            } replacing: { () throws(ArchiveError) in
+                try catalogue.replace(segments: segments, by: name, made)
+            }
+        }
     }
 
     func merge(
         parts: [Identity128], now: Int, _ isStopped: @escaping @Sendable () -> Bool
     ) throws(ArchiveError) -> MergeSchedule.Outcome {
-        let making = PartMaking(on: disk, isStopped: isStopped)
-        let name = Identity128(naming: parts.flatMap(\.bytes))
-        let made: PartMaking.Made?
-        do throws(PartError) {
-            made = try publish(name) { path throws(PartError) in
-                try making.make(path, ofParts: parts.map { partPath($0) })
-            }
-        } catch {
-            throw Archive.failure(error)
-        }
-        guard let made else { return .failed }
-        try catalogue.replace(parts: parts, by: name, made)
+        let dropped = try catalogue.dropped(inParts: parts)
         let paths = parts.map { partPath($0) }
-        replaced.withLock { replaced in replaced += paths.map { ($0, now) } }
-        return .merged
+        let name = Identity128(naming: parts.flatMap(\.bytes))
+        let making = PartMaking(on: disk, isStopped: isStopped)
+        let attempt = try attempt(name) { path throws(PartError) in
+            try making.make(
+                path, ofParts: paths, except: Dictionary(uniqueKeysWithValues: zip(paths, dropped)))
+        }
+        switch attempt {
+        case .stopped: return .failed
+        case .damaged(let path, let what, _):
+            guard let damaged = paths.firstIndex(of: path) else { throw .damaged(what) }
+            // The others are merged without it.
+            try catalogue.markDamaged(parts[damaged], what)
+            isOtherwise()
+            return .refused
+        case .made(let made):
+            return try publish(name, instead: paths, now) { () throws(ArchiveError) in
+                try catalogue.dropped(inParts: parts) == dropped
+            } replacing: { () throws(ArchiveError) in
+                try catalogue.replace(parts: parts, by: name, made)
+            }
+        }
     }
 
-    /// Has a part made under another name, and gives it its own once it is whole and on the device. Nil where it was stopped.
-    /// What was begun is removed where this throws.
-    private func publish(
-        _ name: Identity128,
-        _ make: (String) throws(PartError) -> PartMaking.Made
-    ) throws(PartError) -> PartMaking.Made? {
-        let fresh = partPath(name) + ".new"
+    /// What became of making a part.
+    private enum Attempt {
+        case made(PartMaking.Made)
+        case stopped
+        /// A file that it was to be made of is damaged, or only its chains say so.
+        case damaged(path: String, what: String, isChainBroken: Bool)
+    }
+
+    private func newPath(_ part: Identity128) -> String { partPath(part) + ".new" }
+
+    /// Has a part made under another name than its own. Where none is made, what was begun is removed.
+    private func attempt(
+        _ name: Identity128, _ make: (String) throws(PartError) -> PartMaking.Made
+    ) throws(ArchiveError) -> Attempt {
         do throws(PartError) {
-            let made = try make(fresh)
-            let (disk, path) = (disk, partPath(name))
-            try Archive.onDisk { () throws(DiskError) in
-                try disk.rename(fresh, to: path)
-                try disk.sync(folder: parentFolder(path))
-            }
-            return made
+            return .made(try make(newPath(name)))
         } catch {
             removeUnfinished()
-            if case .stopped = error { return nil }
-            throw error
+            switch error {
+            case .stopped: return .stopped
+            case .damaged(let path, _, _):
+                return .damaged(path: path, what: "\(error)", isChainBroken: false)
+            case .brokenChain(let path, _):
+                return .damaged(path: path, what: "\(error)", isChainBroken: true)
+            case .disk: throw Archive.failure(error)
+            }
         }
     }
 
-    private static func onDisk(_ body: () throws(DiskError) -> Void) throws(PartError) {
-        do throws(DiskError) { try body() } catch { throw .disk(error) }
-    }
-
-    /// The file that is damaged, and whether only its chains say so.
-    private static func place(of error: PartError) -> (path: String, isChainBroken: Bool)? {
-        switch error {
-        case .damaged(let path, _, _): (path, false)
-        case .brokenChain(let path, _): (path, true)
-        case .stopped, .disk: nil
+    /// Gives a part that was made its own name, and has it replace what it was made of; unless something was dropped
+    /// meanwhile, which would be in it.
+    private func publish(
+        _ name: Identity128, instead paths: [String], _ now: Int,
+        ifStill isRight: () throws(ArchiveError) -> Bool,
+        replacing replace: () throws(ArchiveError) -> Void
+    ) throws(ArchiveError) -> MergeSchedule.Outcome {
+        guard beginChange() else {
+            removeUnfinished()
+            return .failed
         }
+        defer { endChange() }
+        guard try isRight() else {
+            removeUnfinished()
+            return .failed
+        }
+        do {
+            try disk.rename(newPath(name), to: partPath(name))
+            try disk.sync(folder: path + "/parts")
+        } catch {
+            removeUnfinished()
+            throw Archive.failure(error)
+        }
+        try replace()
+        replaced.withLock { replaced in
+            // One of this name may have been there before, and been damaged.
+            replaced.removeAll { $0.path == partPath(name) }
+            replaced += paths.map { ($0, now) }
+        }
+        return .merged
     }
 
     /// Removes what no part became of.
     func removeUnfinished() {
         let folder = path + "/parts"
-        for name in (try? disk.names(folder)) ?? [] where !name.hasSuffix(".lcpart") {
+        for name in (try? disk.names(folder)) ?? [] where name.contains(".lcpart.new") {
             try? disk.remove(file: "\(folder)/\(name)")
         }
     }
@@ -144,14 +183,6 @@ extension Archive {
             replaced.removeAll { $0.at <= now - Limits.replacedSecondsMax }
             return due.map(\.path)
         }
-        openParts.withLock { parts in
-            for part in parts.filter({ due.contains($0.value.path) }).keys { parts[part] = nil }
-        }
-        do {
-            for path in due { try disk.remove(file: path) }
-            for folder in Set(due.map { parentFolder($0) }) { try disk.sync(folder: folder) }
-        } catch {
-            throw Archive.failure(error)
-        }
+        try remove(due)
     }
 }

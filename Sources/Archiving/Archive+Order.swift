@@ -37,10 +37,15 @@ extension Archive {
     /// Keeps what follows from the events of an execution, in the place of what was kept before; not where more events have
     /// arrived meanwhile. O(steps of knowledge); costs three syncs.
     ///
-    /// - Parameter taken: How many events were taken when the history was loaded.
-    package func keep(order: OrderFileContents, taken: Int) throws(ArchiveError) {
+    /// - Parameters:
+    ///   - taken: How many events were taken when the history was loaded.
+    ///   - revision: What the archive had come to by then; nil for what it has now.
+    package func keep(
+        order: OrderFileContents, taken: Int, revision: Int? = nil
+    ) throws(ArchiveError) {
         let execution = order.history.execution
-        let id = Identity128(naming: Array("\(execution)\0\(taken)".utf8))
+        let revision = revision ?? self.revision
+        let id = Identity128(naming: Array("\(execution)\0\(taken)\0\(revision)".utf8))
         do {
             try write(order, as: id)
         } catch {
@@ -49,7 +54,10 @@ extension Archive {
         }
         let name = Data(id.bytes)
         let stray = try catalogue.write { database -> Data? in
-            guard try Catalogue.taken(of: execution, database) == taken else { return name }
+            // As many may have come again of what was dropped.
+            guard revision == self.revision,
+                try Catalogue.taken(of: execution, database) == taken
+            else { return name }
             let before = try Data.fetchOne(
                 database, sql: "SELECT name FROM orderFile WHERE execution = ?",
                 arguments: [execution])

@@ -11,6 +11,12 @@ package enum EventPlace: Hashable, Sendable {
     case block(part: Identity128, BlockEntry)
     /// Events that were taken and cannot be found.
     case damage(String)
+
+    /// Whether a frame of a segment reaches beyond a byte of it.
+    package func isFrom(_ offset: Int) -> Bool {
+        guard case .frame(let place) = self else { return true }
+        return place.offset + place.byteCount > offset
+    }
 }
 
 extension Archive {
@@ -27,7 +33,7 @@ extension Archive {
             let listing = try open(part).frames(of: execution)
             return (listing.frames, listing.damage.map { "\($0)" })
         } catch {
-            return ([], ["part \(part): \(error)"])
+            return ([], ["part \(part): acknowledged data was lost: \(error)"])
         }
     }
 

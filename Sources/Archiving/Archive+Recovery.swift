@@ -1,72 +1,129 @@
 import Causality
 import Disks
-import FoundationEssentials
 import Parts
 import Segments
 
 extension Archive {
     /// Compares files and catalogue, for whoever opens the archive to write to it: takes into the catalogue what it lacks
-    /// of what is here, tells what is missing, and removes what a merge that was cut short left behind. Cuts nothing off.
-    /// O(segments + parts + bytes that the catalogue lacks).
+    /// of what is here, tells what is missing and has it asked of its agent again, and removes what a merge or a drop that was
+    /// cut short left behind. Cuts nothing off. O(segments + parts + bytes that the catalogue lacks, or that were cut).
     package func recover() throws(ArchiveError) -> [String] {
         removeUnfinished()
-        try removeStrayOrderFiles()
-        var warnings = try recoverParts()
-        let known = try catalogue.segments()
-        let merged = try catalogue.mergedSegments()
-        for (segment, state) in known.sorted(by: { "\($0.key)" < "\($1.key)" })
-        where !merged.contains(segment) {
-            let path = segmentPath(agent: state.agent, segment: segment)
-            if let warning = try missing(path, state.byteCount) { warnings.append(warning) }
-        }
-        try forEachSegment { path, segment in
-            if merged.contains(segment) { return try disk.remove(file: path) }
-            let size = try disk.status(path)?.byteCount ?? 0
-            guard size > known[segment]?.byteCount ?? 0 else { return }
-            warnings += try take(path, after: known[segment])
-        }
-        return warnings
-    }
-
-    /// What is lost of a file that had this many bytes; nil where nothing is.
-    private func missing(_ path: String, _ byteCount: Int) throws(ArchiveError) -> String? {
-        do throws(DiskError) {
-            guard let size = try disk.status(path)?.byteCount else {
-                return "\(path) is gone: \(byteCount) acknowledged bytes are lost"
-            }
-            return size < byteCount
-                ? "\(path) has \(size) bytes: \(byteCount) were acknowledged" : nil
+        var warnings = problems
+        do {
+            try CatalogueFiles(in: path, on: disk).removeNew()
+            warnings += try finishDrops()
+            warnings += try recoverParts()
+            warnings += try recoverSegments()
         } catch {
             throw Archive.failure(error)
         }
+        try removeStrayOrderFiles()
+        return warnings
+    }
+
+    /// Does what is left to do of drops that were cut short.
+    private func finishDrops() throws -> [String] {
+        let known = try catalogue.read { try Catalogue.drops($0) }
+        let (drops, problems) = try drops(known: known)
+        for drop in drops {
+            try catalogue.write { database in
+                if try !Catalogue.has(drop, database) { try Catalogue.apply(drop, database) }
+            }
+        }
+        if !problems.isEmpty { try write(catalogue.read { try Catalogue.drops($0) }) }
+        return problems
+    }
+
+    private func recoverSegments() throws -> [String] {
+        var warnings: [String] = []
+        let known = try catalogue.segments()
+        let merged = try catalogue.mergedSegments()
+        let isElsewhere = try catalogue.segmentsOfDamagedParts()
+        for (segment, state) in known.sorted(by: { "\($0.key)" < "\($1.key)" })
+        where !merged.contains(segment) {
+            let path = segmentPath(agent: state.agent, segment: segment)
+            let size = try disk.status(path)?.byteCount
+            if size ?? 0 < state.byteCount { try shrink(segment, state, path) }
+            guard size ?? 0 < state.acknowledged, size != nil || !isElsewhere.contains(segment)
+            else { continue }
+            warnings.append(Archive.loss(path, bytes: size, of: state.acknowledged))
+        }
+        return warnings
+            + (try forEachSegment { path, place in
+                if merged.contains(place.segment) {
+                    try disk.remove(file: path)
+                    return []
+                }
+                let state = known[place.segment]
+                let size = try disk.status(path)?.byteCount ?? 0
+                guard size > state?.acknowledged ?? 0 else { return [] }
+                return try take(path, place, after: state)
+            })
+    }
+
+    /// What is missing of a file, for people.
+    static func loss(_ path: String, bytes: Int?, of acknowledged: Int) -> String {
+        let found = bytes.map { "has \($0) bytes" } ?? "is gone"
+        return "\(path) \(found): acknowledged data was lost: expected \(acknowledged) bytes"
+    }
+
+    /// A file was cut: up to where it is intact is found out, and its agent told.
+    private func shrink(_ segment: Identity128, _ state: SegmentState, _ path: String) throws {
+        let place = SegmentHeader(agent: state.agent, segment: segment, created: state.created)
+        var (end, digest): (Int, [UInt8]) = (0, [])
+        if let file = try? disk.open(path, .read),
+            let contents = try? SegmentContents(file, place, dropped: [:])
+        {
+            (end, digest) = (contents.append.end, contents.append.digest)
+        }
+        try catalogue.shrink(segment, to: end, digest)
     }
 
     /// A part that the catalogue does not know is the result of a merge that was cut short, and its inputs are here; or it
     /// is all that there is of a segment, since the catalogue is an older one: then it is taken in.
-    private func recoverParts() throws(ArchiveError) -> [String] {
+    private func recoverParts() throws -> [String] {
         var warnings: [String] = []
+        _ = try catalogue.forgetReplacedParts()
         let known = try catalogue.parts()
         for part in known {
-            if let warning = try missing(partPath(part.name), part.byteCount) {
-                warnings.append(warning)
-            }
+            guard let damage = damage(of: part) else { continue }
+            warnings.append("\(damage): acknowledged data was lost")
+            if part.damage == nil { try catalogue.markDamaged(part.name, damage) }
         }
         let names = Set(known.map(\.name))
-        do {
-            for (path, name) in try partFiles() where !names.contains(name) {
-                let part = try PartFile(path, on: disk)
-                if let damage = part.damage {
-                    warnings.append("\(path) is left out: \(damage)")
-                } else if try isNeeded(part) {
-                    try catalogue.note(part, named: name, byteCount: part.byteCount)
-                } else {
-                    try disk.remove(file: path)
-                }
+        for (path, name) in try partFiles().parts where !names.contains(name) {
+            do {
+                try takeOrRemove(path, name)
+            } catch {
+                warnings.append(
+                    "\(path) is left out: \(error): `lightcone catalogue rebuild` takes in what is intact"
+                )
             }
-        } catch {
-            throw Archive.failure(error)
         }
         return warnings
+    }
+
+    private func takeOrRemove(_ path: String, _ name: Identity128) throws {
+        let part = try PartFile(path, on: disk)
+        if let damage = part.damage {
+            let remains = try part.remains()
+            if try remains.segments.isEmpty || isNeeded(remains) { throw damage }
+        } else if try isNeeded(part) {
+            return try catalogue.note(part, named: name, byteCount: part.byteCount)
+        }
+        try disk.remove(file: path)
+    }
+
+    /// What is wrong with a part, as far as its ends tell.
+    private func damage(of part: Catalogue.Part) -> String? {
+        let path = partPath(part.name)
+        do throws(PartError) {
+            if let damage = try PartFile(path, on: disk).damage { return "\(damage)" }
+        } catch {
+            return "\(path) cannot be read: \(error)"
+        }
+        return part.damage
     }
 
     /// Whether a part has a segment that is in no other part, and has no file.
@@ -80,124 +137,90 @@ extension Archive {
         return false
     }
 
-    /// Makes the catalogue anew from parts and segments alone. Returns what could not be read. O(bytes of all segments, and the
-    /// indexes of all parts).
-    @discardableResult
-    package func rebuild() throws(ArchiveError) -> [String] {
-        try catalogue.beginRebuild()
-        var problems = try rebuildParts()
-        let merged = try catalogue.mergedSegments()
-        try forEachSegment { path, segment in
-            // A part replaced it, and its removal was cut short.
-            guard !merged.contains(segment) else { return }
-            problems += try take(path, after: nil)
+    /// The files of parts, by name; and what else lies beside them.
+    func partFiles() throws -> (parts: [(path: String, name: Identity128)], strangers: [String]) {
+        var parts: [(path: String, name: Identity128)] = []
+        var strangers: [String] = []
+        for file in try disk.names(path + "/parts") {
+            let path = "\(path)/parts/\(file)"
+            if file.hasSuffix(".lcpart"), let name = Identity128(hex: file.dropLast(7)) {
+                parts.append((path, name))
+            } else {
+                strangers.append(Archive.stranger(path))
+            }
         }
-        try catalogue.endRebuild()
-        try removeStrayOrderFiles()
-        return problems
+        return (parts, strangers)
     }
 
-    /// Of parts that hold the same segments, the one counts that replaced the others: it has more of them.
-    private func rebuildParts() throws(ArchiveError) -> [String] {
-        var problems: [String] = []
-        do {
-            var parts: [(part: PartFile, name: Identity128)] = []
-            for (path, name) in try partFiles() {
-                let part = try PartFile(path, on: disk)
-                if let damage = part.damage {
-                    problems.append("\(path) is left out: \(damage)")
-                } else {
-                    parts.append((part, name))
+    private static func stranger(_ path: String) -> String {
+        "\(path) is no file of the archive: it is left as it is"
+    }
+
+    /// Calls `body` for the file of each segment, with what its place says of it. Returns what that returns, and what else lies
+    /// there.
+    func forEachSegment(_ body: (String, SegmentHeader) throws -> [String]) throws -> [String] {
+        var found: [String] = []
+        for name in try disk.names(path + "/segments") {
+            let folder = "\(path)/segments/\(name)"
+            guard let agent = Identity128(hex: name), disk.isFolder(folder) else {
+                found.append(Archive.stranger(folder))
+                continue
+            }
+            for name in try disk.names(folder) {
+                let path = "\(folder)/\(name)"
+                guard name.hasSuffix(".lcseg"), let segment = Identity128(hex: name.dropLast(6))
+                else {
+                    found.append(Archive.stranger(path))
+                    continue
                 }
+                found += try body(
+                    path,
+                    SegmentHeader(
+                        agent: agent, segment: segment, created: WallTime(nanoseconds: 0)))
             }
-            parts.sort { a, b in
-                (b.part.footer.segmentCount, a.part.path) < (
-                    a.part.footer.segmentCount, b.part.path
-                )
-            }
-            for (part, name) in parts where try isNew(part) {
-                do throws(ArchiveError) {
-                    try catalogue.note(part, named: name, byteCount: part.byteCount)
-                } catch {
-                    problems.append("\(part.path) is left out: \(error)")
-                }
-            }
-        } catch {
-            throw Archive.failure(error)
         }
-        return problems
-    }
-
-    private func isNew(_ part: PartFile) throws -> Bool {
-        let merged = try catalogue.mergedSegments()
-        for index in 0..<part.footer.segmentCount {
-            if try !merged.contains(part.segment(index).header.segment) { return true }
-        }
-        return part.footer.segmentCount == 0
-    }
-
-    /// The files of parts, by name.
-    private func partFiles() throws -> [(path: String, name: Identity128)] {
-        try disk.names(path + "/parts").compactMap { name in
-            guard name.hasSuffix(".lcpart"), let part = Identity128(hex: name.dropLast(7)) else {
-                return nil
-            }
-            return ("\(path)/parts/\(name)", part)
-        }
-    }
-
-    private func forEachSegment(
-        _ body: (String, Identity128) throws -> Void
-    ) throws(ArchiveError) {
-        do {
-            for agent in try disk.names(path + "/segments") where Identity128(hex: agent) != nil {
-                let folder = "\(path)/segments/\(agent)"
-                for name in try disk.names(folder) where name.hasSuffix(".lcseg") {
-                    guard let segment = Identity128(hex: name.dropLast(6)) else { continue }
-                    try body("\(folder)/\(name)", segment)
-                }
-            }
-        } catch {
-            throw Archive.failure(error)
-        }
+        return found
     }
 
     /// Takes into the catalogue what a segment holds beyond what that knows. Returns what could not be read.
-    private func take(_ path: String, after state: SegmentState?) throws -> [String] {
-        let file = try disk.open(path, .read)
-        let head = try file.read(at: 0, count: SegmentHeader.byteCount)
-        let header: SegmentHeader
-        do throws(FormatError) {
-            header = try SegmentHeader(decoding: head)
-        } catch {
-            return ["\(path) is left out: \(error)"]
-        }
-        var problems: [String] = []
-        var append = Catalogue.Append(
-            header, end: 0, digest: state?.digest ?? SegmentWriter.digest(head))
-        var scanner = SegmentScanner(
-            BytesOnDisk(file), from: state?.byteCount ?? 0, to: file.byteCount,
-            after: state?.digest)
-        while let item = try scanner.next() {
-            switch item {
-            case .damage(let damage) where state != nil && damage.isTail: break
-            case .damage(let damage):
-                problems.append("\(path), byte \(damage.offset): \(damage.text)")
-            case .frame(let frame):
-                if let batch = try? frame.batch() { try append.note(frame, batch) }
-                append.digest = scanner.digest ?? append.digest
+    private func take(
+        _ path: String, _ place: SegmentHeader, after state: SegmentState?
+    ) throws -> [String] {
+        // What was lost is asked of the agent: it comes in order.
+        if let state, state.byteCount < state.acknowledged { return [] }
+        let dropped = try catalogue.dropped(in: [place.segment])[0]
+        let contents: SegmentContents
+        do throws(SegmentError) {
+            let file = try Archive.open(path, disk)
+            if let state {
+                contents = try SegmentContents(file, after: state, of: place.segment)
+            } else {
+                contents = try SegmentContents(file, place, dropped: dropped)
             }
-            // In pieces: a segment may hold millions of events.
-            append.end = scanner.intactEnd
+        } catch {
+            return ["\(path) is left out: it cannot be read: \(error)"]
         }
-        append.isSealed = scanner.isSealed
-        append.end = max(scanner.intactEnd, SegmentHeader.byteCount)
-        guard append.end > state?.byteCount ?? 0 else { return problems }
-        // What the catalogue says is acknowledged: it must be on the device first.
-        let writable = try disk.open(path, .write)
-        try writable.sync()
+        let append = contents.append
+        let header = append.header
+        guard (header.agent, header.segment) == (place.agent, place.segment) else {
+            return ["\(path) is left out: it is segment \(header.segment) of agent \(header.agent)"]
+        }
+        // A tail that was torn was never acknowledged: nothing is wrong with that.
+        let isTail = append.end == append.acknowledged
+        let problems = isTail && state != nil ? [] : contents.problems.map { "\(path): \($0)" }
+        guard append.acknowledged > state?.acknowledged ?? 0, append.end > 0 else {
+            return problems
+        }
+        // What the catalogue says is acknowledged must be on the device first.
+        try disk.open(path, .write).sync()
         try disk.sync(folder: parentFolder(path))
         try catalogue.note(append)
         return problems
+    }
+
+    private static func open(
+        _ path: String, _ disk: any Disk
+    ) throws(SegmentError) -> any DiskFile {
+        do throws(DiskError) { return try disk.open(path, .read) } catch { throw .disk(error) }
     }
 }

@@ -12,6 +12,7 @@ import Synchronization
 ///     FOLDER/parts/<part id>.lcpart                    the parts
 ///     FOLDER/order/<id>.lcorder                         what follows from them
 ///     FOLDER/catalogue.sqlite                          the catalogue
+///     FOLDER/dropped.lcdrops                           what was dropped
 ///     FOLDER/lock                                      held by the one that writes
 ///
 /// Order of durability: bytes are checked, written, synced (a new file's folder too), then noted in the catalogue, then
@@ -29,47 +30,87 @@ package final class Archive: Sendable {
     let openParts = Mutex<[Identity128: PartFile]>([:])
     /// The files that parts have replaced, and when, in seconds of a steady clock.
     let replaced = Mutex<[(path: String, at: Int)]>([])
+    /// Whether somebody puts a part in the place of others, or drops an execution: one at a time.
+    private let isChanging = Mutex(false)
+    private let changes = Atomic(0)
     private let lock: (any DiskFile)?
+    /// What was wrong when the catalogue was made anew, since there was none.
+    let problems: [String]
 
     package enum Access: Sendable {
         case readOnly
         case readWrite
     }
 
-    /// Opens an archive; for writing, makes it where there is none, and a catalogue from the segments where that is gone.
-    package init(
-        _ path: String, _ access: Access, disk: any Disk = RealDisk()
-    ) throws(ArchiveError) {
+    init(
+        _ path: String, _ disk: any Disk, _ catalogue: Catalogue, _ lock: (any DiskFile)?,
+        problems: [String] = []
+    ) {
         self.path = path
         self.disk = disk
-        let cataloguePath = path + "/catalogue.sqlite"
+        self.catalogue = catalogue
+        self.lock = lock
+        self.problems = problems
+    }
+
+    /// Opens an archive; for writing, makes it where there is none, and a catalogue from the segments where that is gone.
+    package convenience init(
+        _ path: String, _ access: Access, disk: any Disk = RealDisk()
+    ) throws(ArchiveError) {
         do {
-            let hasCatalogue = try disk.status(cataloguePath) != nil
+            let files = CatalogueFiles(in: path, on: disk)
             switch access {
             case .readOnly:
-                guard try hasCatalogue || disk.status(path + "/segments") == nil else {
-                    throw ArchiveError.failed(
-                        "\(path) has segments and no catalogue: `lightcone catalogue rebuild --data \(path)` makes it anew"
-                    )
+                guard let current = try files.current() else {
+                    guard try disk.status(path + "/segments") == nil else {
+                        throw ArchiveError.failed(
+                            "\(path) has segments and no catalogue: `lightcone catalogue rebuild --data \(path)` makes it anew"
+                        )
+                    }
+                    throw ArchiveError.failed(Archive.noArchive(path))
                 }
-                guard hasCatalogue else {
-                    throw ArchiveError.failed(
-                        "\(path) is no archive: expected a folder that a collector or `lightcone import` made"
-                    )
-                }
-                lock = nil
-                catalogue = try Catalogue(path: cataloguePath, isReadOnly: true)
+                self.init(path, disk, try Catalogue(path: current, isReadOnly: true), nil)
             case .readWrite:
-                try disk.make(folder: path + "/segments")
-                try disk.make(folder: path + "/parts")
-                lock = try Archive.lock(path + "/lock", disk)
-                catalogue = try Catalogue(path: cataloguePath, isReadOnly: false)
-                if try !hasCatalogue || catalogue.isBeingRebuilt() { try rebuild() }
+                let lock = try Archive.take(path, disk)
+                let isThere = try files.current() != nil
+                let problems = isThere ? [] : try Archive.rebuild(path, disk, lock)
+                let catalogue = try Catalogue(path: files.path, isReadOnly: false)
+                self.init(path, disk, catalogue, lock, problems: problems)
             }
         } catch {
             throw Archive.failure(error)
         }
     }
+
+    static func noArchive(_ path: String) -> String {
+        "\(path) is no archive: expected a folder that a collector or `lightcone import` made"
+    }
+
+    /// Makes the folders of an archive, its lock ours, and the replacement of a catalogue complete that was cut short.
+    static func take(_ path: String, _ disk: any Disk) throws -> any DiskFile {
+        try disk.make(folder: path + "/segments")
+        try disk.make(folder: path + "/parts")
+        let lock = try Archive.lock(path + "/lock", disk)
+        try CatalogueFiles(in: path, on: disk).finishReplacing()
+        return lock
+    }
+
+    /// False where somebody else changes which files there are.
+    func beginChange() -> Bool {
+        isChanging.withLock { isChanging in
+            defer { isChanging = true }
+            return !isChanging
+        }
+    }
+
+    func endChange() { isChanging.withLock { $0 = false } }
+
+    /// Something else is to be listed now than was before, besides what was added.
+    func isOtherwise() { changes.add(1, ordering: .sequentiallyConsistent) }
+
+    /// Changes whenever what was listed before is not what would be listed now, but for what came in addition: something was
+    /// dropped, or what had been lost came again.
+    package var revision: Int { changes.load(ordering: .sequentiallyConsistent) }
 
     /// Makes sure that nobody else writes here, as long as the file that is returned is open.
     private static func lock(_ path: String, _ disk: any Disk) throws -> any DiskFile {
@@ -97,20 +138,17 @@ package final class Archive: Sendable {
         "\(path)/segments/\(agent)/\(segment).lcseg"
     }
 
-    /// How much of a segment is durable here; nil where nothing is.
+    /// How much of a segment is durable here, and intact from its beginning on; nil where nothing is.
     package func state(of segment: Identity128) throws(ArchiveError) -> SegmentState? {
-        try catalogue.read { database in
-            try Row.fetchOne(
-                database,
-                sql: "SELECT agent, created, bytes, sealed, digest FROM segment WHERE name = ?",
-                arguments: [Data(segment.bytes)]
-            ).flatMap(SegmentState.init)
-        }
+        try catalogue.segment(segment).flatMap { $0.byteCount > 0 ? $0 : nil }
     }
 
     /// Appends whole frames (before the first the file header, after the last perhaps the footer) to a segment at
     /// `offset`, which must be where it ends. Returns where it ends then, durably. Nothing changes where this throws.
     /// O(bytes): every frame is decoded in full before it is kept.
+    ///
+    /// Where bytes were lost that had been acknowledged, it ends before them: they are taken again, and what lies behind them
+    /// stays.
     ///
     /// - Parameter isOwn: True where this program has just made the frames: then what they say is not decoded again, only whose
     ///   events they are.
@@ -120,7 +158,8 @@ package final class Archive: Sendable {
     ) throws(ArchiveError) -> Appended {
         guard underWay.withLock({ $0.insert(segment).inserted }) else { throw .busy }
         defer { _ = underWay.withLock { $0.remove(segment) } }
-        let state = try state(of: segment)
+        let known = try catalogue.segment(segment)
+        let state = known.flatMap { $0.byteCount > 0 ? $0 : nil }
         guard offset == state?.byteCount ?? 0, state?.isSealed != true else {
             throw .wrongOffset(found: offset, expected: state?.byteCount ?? 0)
         }
@@ -130,16 +169,44 @@ package final class Archive: Sendable {
             header = SegmentHeader(agent: state.agent, segment: segment, created: state.created)
         } else {
             header = try readHeader(bytes, segment)
+            guard known.map({ $0.agent == header.agent }) ?? true else {
+                throw .notContinuation(
+                    "segment \(segment): expected one of agent \(known!.agent), found one of agent \(header.agent)"
+                )
+            }
         }
-        let append = try check(
-            bytes, header, at: offset, after: state?.digest, isOwn: isOwn)
+        let acknowledged = known?.acknowledged ?? 0
+        var append = Catalogue.Append(header, end: offset + bytes.count, digest: [])
+        append.isRepair = offset < acknowledged
+        if known == nil || append.isRepair {
+            append.dropped = try catalogue.dropped(in: [segment])[0]
+        }
+        try check(bytes, &append, at: offset, after: state?.digest, isOwn: isOwn)
         do {
-            try write(bytes, header, at: offset)
+            if append.isRepair {
+                try rewrite(bytes, append, at: offset, before: acknowledged)
+            } else {
+                try write(bytes, header, at: offset)
+            }
         } catch {
             throw Archive.failure(error)
         }
         let namesakes = try catalogue.note(append)
+        if append.isRepair {
+            // What had been lost is listed now.
+            isOtherwise()
+            if append.isSealed { try removeReplacedParts() }
+        }
         return Appended(end: append.end, namesakes: namesakes)
+    }
+
+    /// Removes the damaged parts whose segments are all here again; not while one that is made of these may take such a name.
+    func removeReplacedParts() throws(ArchiveError) {
+        guard beginChange() else { return }
+        defer { endChange() }
+        let parts = try catalogue.forgetReplacedParts()
+        if !parts.isEmpty { isOtherwise() }
+        try remove(parts.map { partPath($0) })
     }
 
     /// What became of an append.
@@ -169,12 +236,12 @@ package final class Archive: Sendable {
 
     /// Decodes everything that is to be appended.
     private func check(
-        _ bytes: [UInt8], _ header: SegmentHeader, at offset: Int, after digest: [UInt8]?,
-        isOwn: Bool
-    ) throws(ArchiveError) -> Catalogue.Append {
+        _ bytes: [UInt8], _ append: inout Catalogue.Append, at offset: Int,
+        after digest: [UInt8]?, isOwn: Bool
+    ) throws(ArchiveError) {
+        let header = append.header
         let start = digest == nil ? SegmentHeader.byteCount : offset
         let digest = digest ?? SegmentWriter.digest(bytes.prefix(SegmentHeader.byteCount))
-        var append = Catalogue.Append(header, end: offset + bytes.count, digest: digest)
         if let first = try? FrameHeader(atStartOf: bytes[(start - offset)...]),
             first.previousDigest != digest
         {
@@ -213,7 +280,6 @@ package final class Archive: Sendable {
         }
         append.digest = scanner.digest ?? digest
         append.isSealed = scanner.isSealed
-        return append
     }
 
     private func write(_ bytes: [UInt8], _ header: SegmentHeader, at offset: Int) throws {
@@ -239,6 +305,40 @@ package final class Archive: Sendable {
         if offset == 0 { try disk.sync(folder: parentFolder(path)) }
     }
 
+    /// Writes what was lost over what is there instead, up to where bytes were ever acknowledged.
+    private func rewrite(
+        _ bytes: [UInt8], _ append: Catalogue.Append, at offset: Int, before acknowledged: Int
+    ) throws {
+        let path = segmentPath(agent: append.header.agent, segment: append.header.segment)
+        // A part that replaced it is damaged.
+        replaced.withLock { replaced in replaced.removeAll { $0.path == path } }
+        try disk.make(folder: parentFolder(path))
+        try disk.sync(folder: self.path + "/segments")
+        let file = try disk.open(path, .write)
+        guard file.byteCount >= offset else {
+            throw ArchiveError.damaged(
+                "\(path) has \(file.byteCount) bytes: expected at least \(offset)")
+        }
+        try file.write(bytes, at: offset)
+        let kept = append.isSealed ? append.end : min(file.byteCount, acknowledged)
+        try file.truncate(to: max(append.end, kept))
+        try file.sync()
+        try disk.sync(folder: parentFolder(path))
+    }
+
+    /// Removes files, durably.
+    func remove(_ paths: [String]) throws(ArchiveError) {
+        openParts.withLock { parts in
+            for part in parts.filter({ paths.contains($0.value.path) }).keys { parts[part] = nil }
+        }
+        do {
+            for path in paths { try disk.remove(file: path) }
+            for folder in Set(paths.map { parentFolder($0) }) { try disk.sync(folder: folder) }
+        } catch {
+            throw Archive.failure(error)
+        }
+    }
+
     /// The frame at a place. Throws `.damaged` where it cannot be read as it was acknowledged.
     package func read(_ place: FramePlace) throws(ArchiveError) -> StoredFrame {
         if let damage = place.damage { throw .damaged(damage) }
@@ -257,18 +357,22 @@ package final class Archive: Sendable {
 package struct SegmentState: Sendable {
     package let agent: Identity128
     package let created: WallTime
+    /// Up to where it is here and intact.
     package let byteCount: Int
+    /// How many of its bytes were ever acknowledged: no fewer. What lies between is damaged or gone.
+    package let acknowledged: Int
     package let isSealed: Bool
-    /// Of the last frame.
+    /// Of the last frame before `byteCount`; empty where that is 0.
     package let digest: [UInt8]
 
-    init?(_ row: Row) {
-        guard let agent = Identity128(stored: row["agent"]) else { return nil }
-        self.agent = agent
-        created = WallTime(nanoseconds: row["created"])
-        byteCount = row["bytes"]
-        isSealed = row["sealed"]
-        digest = [UInt8](row["digest"] as Data)
+    init(_ row: Row) throws {
+        agent = try row.identity("agent")
+        created = WallTime(nanoseconds: try row.value("created"))
+        byteCount = try row.value("bytes")
+        acknowledged = try row.value("acknowledged")
+        isSealed = try row.value("sealed")
+        let digest: Data = try row.value("digest")
+        self.digest = [UInt8](digest)
     }
 }
 
@@ -280,12 +384,4 @@ package struct FramePlace: Hashable, Sendable {
     package let byteCount: Int
     /// For bytes between frames that are none: what is wrong with them.
     package let damage: String?
-}
-
-extension Identity128 {
-    init?(stored data: Data) {
-        guard data.count == 16 else { return nil }
-        self.init(
-            hex: data.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined())
-    }
 }

@@ -10,13 +10,29 @@ extension Catalogue {
     struct Part: Hashable {
         var name: Identity128
         var byteCount: Int
+        /// What of them is of executions that were dropped.
+        var droppedByteCount: Int
+        /// What is wrong with it: then it is not merged, and its segments are asked of their agents again.
+        var damage: String?
+
+        init(_ row: Row) throws {
+            name = try row.identity("name")
+            byteCount = try row.value("bytes")
+            droppedByteCount = try row.value("dropped")
+            damage = try row.value("damage")
+        }
     }
 
     func parts() throws(ArchiveError) -> [Part] {
         try read { database in
-            try Row.fetchAll(database, sql: "SELECT name, bytes FROM part ORDER BY name").map {
-                try Catalogue.part($0)
-            }
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT part.*, ifnull((SELECT sum(droppedPart.bytes) FROM droppedPart
+                        WHERE droppedPart.part = part.name), 0) AS dropped
+                    FROM part ORDER BY name
+                    """
+            ).map { try Part($0) }
         }
     }
 
@@ -25,18 +41,11 @@ extension Catalogue {
         try Row.fetchAll(
             database,
             sql: """
-                SELECT part.name, part.bytes FROM partPresence JOIN part ON part.id = partPresence.part
+                SELECT part.name FROM partPresence JOIN part ON part.id = partPresence.part
                 WHERE execution = ? ORDER BY part.name
                 """,
             arguments: [execution]
-        ).map { try Catalogue.part($0).name }
-    }
-
-    private static func part(_ row: Row) throws -> Part {
-        guard let name = Identity128(stored: row["name"]) else {
-            throw Archive.damagedEntry("a part")
-        }
-        return Part(name: name, byteCount: row["bytes"])
+        ).map { try $0.identity("name") }
     }
 
     /// The segments that may be merged: sealed, in no part, and not known to be damaged; in the order in which they are listed.
@@ -45,26 +54,79 @@ extension Catalogue {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT name, bytes FROM segment WHERE sealed AND part IS NULL AND kept IS NULL
+                    SELECT name, bytes FROM segment
+                    WHERE sealed AND part IS NULL AND kept IS NULL AND NOT isRemoved
                     ORDER BY created, name
                     """
-            ).map { row in
-                guard let name = Identity128(stored: row["name"]) else {
-                    throw Archive.damagedEntry("a segment")
-                }
-                return Mergeable(name, byteCount: row["bytes"])
-            }
+            ).map { Mergeable(try $0.identity("name"), byteCount: try $0.value("bytes")) }
         }
     }
 
-    /// The segments whose events are in parts, and whose files nobody needs any more.
+    /// The segments whose files nobody needs any more: their events are in a part, or were dropped.
     func mergedSegments() throws(ArchiveError) -> Set<Identity128> {
+        try segments(
+            where: "isRemoved OR part IN (SELECT id FROM part WHERE damage IS NULL)")
+    }
+
+    /// The segments whose events are in a part that is damaged.
+    func segmentsOfDamagedParts() throws(ArchiveError) -> Set<Identity128> {
+        try segments(where: "part IN (SELECT id FROM part WHERE damage IS NOT NULL)")
+    }
+
+    private func segments(where condition: String) throws(ArchiveError) -> Set<Identity128> {
         try read { database in
             Set(
-                try Data.fetchAll(
-                    database, sql: "SELECT name FROM segment WHERE part IS NOT NULL"
-                ).compactMap { Identity128(stored: $0) })
+                try Data.fetchAll(database, sql: "SELECT name FROM segment WHERE \(condition)")
+                    .compactMap { Identity128(stored: $0) })
         }
+    }
+
+    /// Notes that a part is not what it was: what it still has is told; its segments are asked of their agents again.
+    func markDamaged(_ part: Identity128, _ what: String) throws(ArchiveError) {
+        try write { database in
+            let name = Data(part.bytes)
+            try database.execute(
+                sql: "UPDATE part SET damage = ? WHERE name = ?", arguments: [what, name])
+            try database.execute(
+                sql: """
+                    UPDATE segment SET bytes = 0, sealed = FALSE, digest = x''
+                    WHERE part = (SELECT id FROM part WHERE name = ?)
+                    """, arguments: [name])
+            try database.execute(
+                sql: """
+                    DELETE FROM orderFile WHERE execution IN (
+                        SELECT execution FROM partPresence JOIN part ON part.id = part WHERE name = ?)
+                    """, arguments: [name])
+        }
+    }
+
+    /// Forgets the damaged parts whose segments are all here again. Returns their names.
+    func forgetReplacedParts() throws(ArchiveError) -> [Identity128] {
+        try write { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT id, name FROM part WHERE damage IS NOT NULL
+                    AND NOT EXISTS (SELECT 1 FROM segment WHERE segment.part = part.id)
+                    """)
+            for row in rows { try Catalogue.delete(part: try row.value("id"), database) }
+            return try rows.map { try $0.identity("name") }
+        }
+    }
+
+    private static func delete(part: Int64, _ database: Database) throws {
+        try database.execute(sql: "DELETE FROM partPresence WHERE part = ?", arguments: [part])
+        try database.execute(sql: "DELETE FROM part WHERE id = ?", arguments: [part])
+    }
+
+    /// The row of a file that a part replaces.
+    static func row(
+        of name: Identity128, in table: String, _ database: Database
+    ) throws -> Int64 {
+        let row = try Int64.fetchOne(
+            database, sql: "SELECT id FROM \(table) WHERE name = ?", arguments: [Data(name.bytes)])
+        guard let row else { throw ArchiveError.failed("there is no \(table) \(name)") }
+        return row
     }
 
     /// Puts a part in the place of segments, all at once.
@@ -74,12 +136,7 @@ extension Catalogue {
         try write { database in
             let part = try Catalogue.insert(name, made, database)
             for segment in segments {
-                let row = try Int64.fetchOne(
-                    database, sql: "SELECT id FROM segment WHERE name = ? AND part IS NULL",
-                    arguments: [Data(segment.bytes)])
-                guard let row else {
-                    throw ArchiveError.failed("segment \(segment) is in a part already")
-                }
+                let row = try Catalogue.row(of: segment, in: "segment", database)
                 try database.execute(
                     sql: """
                         INSERT OR IGNORE INTO partPresence
@@ -101,10 +158,7 @@ extension Catalogue {
         try write { database in
             let part = try Catalogue.insert(name, made, database)
             for old in parts {
-                let row = try Int64.fetchOne(
-                    database, sql: "SELECT id FROM part WHERE name = ?",
-                    arguments: [Data(old.bytes)])
-                guard let row else { throw ArchiveError.failed("there is no part \(old)") }
+                let row = try Catalogue.row(of: old, in: "part", database)
                 try database.execute(
                     sql: """
                         INSERT OR IGNORE INTO partPresence
@@ -113,19 +167,17 @@ extension Catalogue {
                     arguments: [part, row])
                 try database.execute(
                     sql: "UPDATE segment SET part = ? WHERE part = ?", arguments: [part, row])
-                try database.execute(
-                    sql: "DELETE FROM partPresence WHERE part = ?", arguments: [row])
-                try database.execute(sql: "DELETE FROM part WHERE id = ?", arguments: [row])
+                try Catalogue.delete(part: row, database)
             }
         }
     }
 
-    private static func insert(
-        _ name: Identity128, _ made: PartMaking.Made, _ database: Database
+    static func insert(
+        _ name: Identity128, _ made: PartMaking.Made, damage: String? = nil, _ database: Database
     ) throws -> Int64 {
         try database.execute(
-            sql: "INSERT INTO part (name, bytes, events) VALUES (?, ?, ?)",
-            arguments: [Data(name.bytes), made.byteCount, made.eventCount])
+            sql: "INSERT INTO part (name, bytes, events, damage) VALUES (?, ?, ?, ?)",
+            arguments: [Data(name.bytes), made.byteCount, made.eventCount, damage])
         return database.lastInsertedRowID
     }
 
@@ -156,41 +208,80 @@ extension Catalogue {
     /// Takes in what a part says of itself, for a catalogue that does not know it.
     func note(_ part: PartFile, named name: Identity128, byteCount: Int) throws(ArchiveError) {
         try write { database in
+            let dropped = try Catalogue.dropped(inPart: name, database)
             let made = PartMaking.Made(
                 byteCount: byteCount, eventCount: part.footer.eventCount)
             let row = try Catalogue.insert(name, made, database)
             for index in 0..<part.footer.segmentCount {
-                try note(try part.segment(index), in: row, database)
+                var segment = try part.segment(index)
+                segment.leaveOut(dropped)
+                try Catalogue.note(segment, in: row, database)
             }
             for index in 0..<part.footer.runCount {
                 let run = try part.run(index)
-                try database.execute(
-                    sql: "INSERT OR IGNORE INTO partPresence VALUES (?, ?)",
-                    arguments: [run.key.execution, row])
-                _ = try note(
-                    run.key, Append.Taken(last: run.last, events: run.taken), database)
+                guard !dropped.contains(ExactText(run.key.execution)) else { continue }
+                try note(
+                    run.key, Append.Taken(last: run.last, events: run.taken), in: row, database)
             }
         }
     }
 
-    private func note(_ merged: MergedSegment, in part: Int64, _ database: Database) throws {
+    /// Takes in what a damaged part still says. Its segments are asked of their agents again, but for those that are here.
+    func note(
+        _ part: PartRemains, named name: Identity128, byteCount: Int, damage: String
+    ) throws(ArchiveError) {
+        try write { database in
+            let dropped = try Catalogue.dropped(inPart: name, database)
+            let made = PartMaking.Made(byteCount: byteCount, eventCount: part.eventCount)
+            let row = try Catalogue.insert(name, made, damage: damage, database)
+            for var segment in part.segments {
+                segment.leaveOut(dropped)
+                try Catalogue.note(segment, in: row, isDamaged: true, database)
+            }
+            for (key, run) in part.runs where !dropped.contains(ExactText(key.execution)) {
+                try note(key, Append.Taken(last: run.last, events: run.taken), in: row, database)
+            }
+        }
+    }
+
+    private func note(
+        _ key: ProcessKey, _ taken: Append.Taken, in part: Int64, _ database: Database
+    ) throws {
+        try database.execute(
+            sql: "INSERT OR IGNORE INTO partPresence VALUES (?, ?)",
+            arguments: [key.execution, part])
+        _ = try note(key, taken, database)
+    }
+
+    private static func note(
+        _ merged: MergedSegment, in part: Int64, isDamaged: Bool = false, _ database: Database
+    ) throws {
+        let update =
+            isDamaged
+            ? """
+            part = iif(sealed, NULL, excluded.part),
+            acknowledged = iif(sealed, acknowledged, max(acknowledged, excluded.acknowledged))
+            """
+            : """
+            part = excluded.part, bytes = excluded.bytes, sealed = TRUE,
+            acknowledged = excluded.acknowledged, digest = excluded.digest
+            """
         try database.execute(
             sql: """
-                INSERT INTO segment (name, agent, created, bytes, sealed, digest, part)
-                VALUES (?, ?, ?, ?, TRUE, ?, ?)
-                ON CONFLICT (name) DO UPDATE SET part = excluded.part, bytes = excluded.bytes, sealed = TRUE
+                INSERT INTO segment (name, agent, created, bytes, acknowledged, sealed, digest, part)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (name) DO UPDATE SET \(update)
                 """,
             arguments: [
                 Data(merged.header.segment.bytes), Data(merged.header.agent.bytes),
-                merged.header.created.nanoseconds, merged.byteCount, Data(merged.digest), part,
+                merged.header.created.nanoseconds, isDamaged ? 0 : merged.byteCount,
+                merged.byteCount, !isDamaged, isDamaged ? Data() : Data(merged.digest), part,
             ])
-        let segment = try Int64.fetchOne(
-            database, sql: "SELECT id FROM segment WHERE name = ?",
-            arguments: [Data(merged.header.segment.bytes)])
-        for unmatched in merged.unmatched {
-            try Catalogue.note(unmatched.line, of: unmatched.path, segment: segment!, database)
+        let segment = try row(of: merged.header.segment, in: "segment", database)
+        for unmatched in merged.unmatched
+        where !(try has(unmatched.line, of: unmatched.path, segment, database)) {
+            try note(unmatched.line, of: unmatched.path, segment: segment, database)
         }
-        try Catalogue.note(
-            agent: merged.header.agent, of: merged.host, readUpTo: merged.readUpTo, database)
+        try note(agent: merged.header.agent, of: merged.host, readUpTo: merged.readUpTo, database)
     }
 }

@@ -1,50 +1,86 @@
 import Causality
+import Disks
 import FoundationEssentials
 import GRDB
 import Segments
 
-/// The index of an archive's segments, in SQLite: `catalogue.sqlite` beside the segments. It holds nothing
-/// that cannot be found again in them, and nothing for each frame or event.
+/// The index of an archive's files, in SQLite: `catalogue.sqlite` beside them. It holds nothing for each frame or event. All but
+/// what is lost can be found again in the files; what was acknowledged is known here only, so that a loss shows.
 ///
-///     segment   = one row each: whose it is, durable bytes, whether sealed, digest of the last frame; the part that its events
-///                 are in, or why it stays as it is
-///     part      = one row each: bytes and events
+///     segment   = one row each: whose it is; up to where it is here and intact (`bytes`, which its agent is told), whether it is
+///                 sealed, the digest of the last frame up to there; how many bytes were ever acknowledged: what lies between is
+///                 damaged or gone; the part that its events are in, or why it stays as it is; whether its file was removed,
+///                 since all its events were dropped
+///     part      = one row each: bytes and events, and what is wrong with it: then its segments are asked of their agents again
 ///     process   = execution, host, name, incarnation, run and origin: a row for each that its events say; the highest
 ///                 number, and how many events were taken
 ///     presence  = which segments hold events of which executions, until a part does
-///     partPresence = the same of parts
+///     partPresence = the same of parts: rows of executions that are not named here do not count
 ///     agent     = which machine an agent reads, and how far in time it has
 ///     unmatched = lines that were no events
 ///     orderFile = the file of what follows from the events of an execution, and how many events it tells of
+///     dropped   = which rows of which executions do not count: those in frames of a segment before a byte
+///     droppedPart = the same of parts, in which none of their rows counts; and how many bytes these take
 struct Catalogue: Sendable {
     let database: any DatabaseWriter
+    private let path: String
 
-    private static let schemaVersion = 4
+    private static let schemaVersion = 5
 
+    /// Opens the catalogue at a path. Whoever opens it to write has it checked: O(its size).
     init(path: String, isReadOnly: Bool) throws(ArchiveError) {
+        self.path = path
         var configuration = Configuration()
-        configuration.readonly = isReadOnly
         configuration.busyMode = .timeout(10)
+        var readOnly = configuration
+        readOnly.readonly = true
         do {
+            // A pool writes to what it opens: what is no catalogue stays as it is.
+            let reader = try DatabaseQueue(path: path, configuration: readOnly)
+            try reader.read { try Catalogue.check($0, path, isWhole: !isReadOnly) }
             if isReadOnly {
-                database = try DatabaseQueue(path: path, configuration: configuration)
-            } else {
-                database = try DatabasePool(path: path, configuration: configuration)
-                try database.writeWithoutTransaction { try Catalogue.syncCommits($0) }
-                try database.write { try Catalogue.migrate($0) }
+                database = reader
+                return
             }
-            let version = try database.read {
-                try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0
-            }
-            guard version == Self.schemaVersion else {
-                throw ArchiveError.failed(
-                    "\(path) is a catalogue of version \(version): this program reads version \(Self.schemaVersion)"
-                )
-            }
-        } catch let error as ArchiveError {
-            throw error
+            try reader.close()
+            database = try DatabasePool(path: path, configuration: configuration)
+            try database.writeWithoutTransaction { try Catalogue.syncCommits($0) }
         } catch {
             throw Catalogue.failure(error, path)
+        }
+    }
+
+    /// Makes an empty one in a new file, which is durable when it was closed and synced: it is for nobody to see before.
+    init(making path: String) throws(ArchiveError) {
+        self.path = path
+        var configuration = Configuration()
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF")
+        }
+        do {
+            database = try DatabaseQueue(path: path, configuration: configuration)
+            try database.write { try $0.execute(sql: Catalogue.schema) }
+        } catch {
+            throw Catalogue.failure(error, path)
+        }
+    }
+
+    func close() throws(ArchiveError) {
+        do { try database.close() } catch { throw Catalogue.failure(error, path) }
+    }
+
+    /// - Parameter isWhole: Whether all pages are looked at.
+    private static func check(_ database: Database, _ path: String, isWhole: Bool) throws {
+        let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        guard version == schemaVersion else {
+            let what = version == 0 ? "no catalogue" : "a catalogue of version \(version)"
+            throw ArchiveError.failed(
+                "\(path) is \(what): expected version \(schemaVersion): \(remedy(path))")
+        }
+        guard isWhole else { return }
+        let found = try String.fetchOne(database, sql: "PRAGMA quick_check(1)") ?? "ok"
+        if found != "ok" {
+            throw ArchiveError.failed("\(path) is damaged (\(found)): \(remedy(path))")
         }
     }
 
@@ -59,150 +95,99 @@ struct Catalogue: Sendable {
         }
     }
 
+    private static func remedy(_ path: String) -> String {
+        "`lightcone catalogue rebuild --data \(parentFolder(path))` makes it anew"
+    }
+
     static func failure(_ error: any Error, _ path: String) -> ArchiveError {
-        if let error = error as? ArchiveError { return error }
-        if let error = error as? DatabaseError, error.resultCode == .SQLITE_FULL {
-            return .full("cannot write \(path): no space left on device")
-        }
-        return .failed("cannot use \(path): \(error)")
-    }
-
-    private static func migrate(_ database: Database) throws {
-        guard try Int.fetchOne(database, sql: "PRAGMA user_version") == 0 else { return }
-        try database.execute(
-            sql: """
-                CREATE TABLE segment (
-                    id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, agent BLOB NOT NULL,
-                    created INTEGER NOT NULL, bytes INTEGER NOT NULL, sealed INTEGER NOT NULL, digest BLOB NOT NULL,
-                    part INTEGER REFERENCES part, kept TEXT, isChainBroken INTEGER NOT NULL DEFAULT 0);
-                CREATE INDEX segmentByPart ON segment (part);
-                CREATE TABLE part (
-                    id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, bytes INTEGER NOT NULL, events INTEGER NOT NULL);
-                CREATE TABLE partPresence (
-                    execution TEXT NOT NULL, part INTEGER NOT NULL REFERENCES part,
-                    PRIMARY KEY (execution, part)) WITHOUT ROWID;
-                CREATE TABLE process (
-                    id INTEGER PRIMARY KEY, execution TEXT NOT NULL, host TEXT NOT NULL, name TEXT NOT NULL,
-                    incarnation INTEGER NOT NULL, identity BLOB NOT NULL, run BLOB, originRun INTEGER, originSequence INTEGER,
-                    last INTEGER NOT NULL, events INTEGER NOT NULL,
-                    UNIQUE (execution, host, name, incarnation, identity, originRun, originSequence));
-                CREATE INDEX processByName ON process (execution, name, incarnation);
-                CREATE TABLE presence (
-                    execution TEXT NOT NULL, segment INTEGER NOT NULL REFERENCES segment,
-                    PRIMARY KEY (execution, segment)) WITHOUT ROWID;
-                CREATE TABLE agent (
-                    name BLOB PRIMARY KEY, host TEXT NOT NULL, readUpTo INTEGER);
-                CREATE TABLE unmatched (
-                    segment INTEGER NOT NULL REFERENCES segment, path TEXT NOT NULL, line INTEGER NOT NULL,
-                    execution TEXT NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL);
-                CREATE TABLE orderFile (
-                    execution TEXT PRIMARY KEY, name BLOB NOT NULL, taken INTEGER NOT NULL) WITHOUT ROWID;
-                PRAGMA user_version = 4;
-                PRAGMA application_id = 1;
-                """)
-    }
-
-    /// Forgets everything, for a rebuild, which `endRebuild` ends: a catalogue that was left half made is made again.
-    func beginRebuild() throws(ArchiveError) {
-        try write { database in
-            for table in [
-                "orderFile", "unmatched", "presence", "partPresence", "process", "agent", "segment",
-                "part",
-            ] {
-                try database.execute(sql: "DELETE FROM \(table)")
+        switch error {
+        case let error as ArchiveError: error
+        case is RowDecodingError: .failed("\(path) is damaged (\(error)): \(remedy(path))")
+        case let error as DatabaseError:
+            switch error.resultCode {
+            case .SQLITE_FULL: .full("cannot write \(path): no space left on device")
+            case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+                .failed("\(path) is damaged (\(error.message ?? "?")): \(remedy(path))")
+            default: .failed("cannot use \(path): \(error)")
             }
-            try database.execute(sql: "PRAGMA application_id = 1")
+        default: .failed("cannot use \(path): \(error)")
         }
     }
 
-    func endRebuild() throws(ArchiveError) {
-        try write { try $0.execute(sql: "PRAGMA application_id = 0") }
-    }
-
-    func isBeingRebuilt() throws(ArchiveError) -> Bool {
-        try read { try Int.fetchOne($0, sql: "PRAGMA application_id") == 1 }
-    }
+    private static let schema = """
+        CREATE TABLE segment (
+            id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, agent BLOB NOT NULL, created INTEGER NOT NULL,
+            bytes INTEGER NOT NULL, acknowledged INTEGER NOT NULL, sealed INTEGER NOT NULL, digest BLOB NOT NULL,
+            part INTEGER REFERENCES part, kept TEXT, isChainBroken INTEGER NOT NULL DEFAULT 0,
+            isRemoved INTEGER NOT NULL DEFAULT 0) STRICT;
+        CREATE INDEX segmentByPart ON segment (part);
+        CREATE TABLE part (
+            id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, bytes INTEGER NOT NULL, events INTEGER NOT NULL,
+            damage TEXT) STRICT;
+        CREATE TABLE partPresence (
+            execution TEXT NOT NULL, part INTEGER NOT NULL REFERENCES part,
+            PRIMARY KEY (execution, part)) STRICT, WITHOUT ROWID;
+        CREATE TABLE process (
+            id INTEGER PRIMARY KEY, execution TEXT NOT NULL, host TEXT NOT NULL, name TEXT NOT NULL,
+            incarnation INTEGER NOT NULL, identity BLOB NOT NULL, run BLOB, originRun INTEGER, originSequence INTEGER,
+            last INTEGER NOT NULL, events INTEGER NOT NULL,
+            UNIQUE (execution, host, name, incarnation, identity, originRun, originSequence)) STRICT;
+        CREATE INDEX processByName ON process (execution, name, incarnation);
+        CREATE TABLE presence (
+            execution TEXT NOT NULL, segment INTEGER NOT NULL REFERENCES segment,
+            PRIMARY KEY (execution, segment)) STRICT, WITHOUT ROWID;
+        CREATE INDEX presenceBySegment ON presence (segment);
+        CREATE TABLE agent (
+            name BLOB PRIMARY KEY, host TEXT NOT NULL, readUpTo INTEGER) STRICT;
+        CREATE TABLE unmatched (
+            segment INTEGER NOT NULL REFERENCES segment, path TEXT NOT NULL, line INTEGER NOT NULL,
+            execution TEXT NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL) STRICT;
+        CREATE INDEX unmatchedBySegment ON unmatched (segment);
+        CREATE TABLE orderFile (
+            execution TEXT PRIMARY KEY, name BLOB NOT NULL, taken INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE dropped (
+            segment BLOB NOT NULL, execution TEXT NOT NULL, agent BLOB NOT NULL, created INTEGER NOT NULL,
+            bytes INTEGER NOT NULL, sealed INTEGER NOT NULL, digest BLOB NOT NULL, isRemoved INTEGER NOT NULL,
+            PRIMARY KEY (segment, execution)) STRICT, WITHOUT ROWID;
+        CREATE TABLE droppedPart (
+            part BLOB NOT NULL, execution TEXT NOT NULL, bytes INTEGER NOT NULL, isRemoved INTEGER NOT NULL,
+            PRIMARY KEY (part, execution)) STRICT, WITHOUT ROWID;
+        PRAGMA user_version = \(schemaVersion);
+        """
 
     func write<T>(_ body: (Database) throws -> T) throws(ArchiveError) -> T {
-        do { return try database.write(body) } catch { throw Self.failure(error, "the catalogue") }
+        do { return try database.write(body) } catch { throw Self.failure(error, path) }
     }
 
     func read<T>(_ body: (Database) throws -> T) throws(ArchiveError) -> T {
-        do { return try database.read(body) } catch { throw Self.failure(error, "the catalogue") }
+        do { return try database.read(body) } catch { throw Self.failure(error, path) }
     }
 
-    /// Notes what was appended to a segment and is durable now; all of it or nothing. Returns the processes that are new here and
-    /// have the name and number of another run.
-    @discardableResult
-    func note(_ append: Append) throws(ArchiveError) -> [ProcessKey] {
-        try write { database in
-            var namesakes: [ProcessKey] = []
-            try database.cachedStatement(
-                sql: """
-                    INSERT INTO segment (name, agent, created, bytes, sealed, digest) VALUES (?, ?, ?, ?, ?, ?)
-                    ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes, sealed = excluded.sealed, digest = excluded.digest
-                    """
-            ).execute(arguments: [
-                Data(append.header.segment.bytes), Data(append.header.agent.bytes),
-                append.header.created.nanoseconds, append.end, append.isSealed,
-                Data(append.digest),
-            ])
-            guard
-                let segment = try Int64.fetchOne(
-                    database, sql: "SELECT id FROM segment WHERE name = ?",
-                    arguments: [Data(append.header.segment.bytes)])
-            else { return [] }
-            for execution in Set(append.taken.keys.map { ExactText($0.execution) }) {
-                try database.execute(
-                    sql: "INSERT OR IGNORE INTO presence VALUES (?, ?)",
-                    arguments: [execution.text, segment])
-            }
-            for (key, taken) in append.taken.sorted(by: { ProcessKey.listedBefore($0.key, $1.key) })
-            {
-                if try note(key, taken, database) { namesakes.append(key) }
-            }
-            try Catalogue.note(
-                agent: append.header.agent, of: append.host, readUpTo: append.readUpTo, database)
-            for (path, line) in append.unmatched.prefix(Limits.unmatchedOfSegmentMax) {
-                try Catalogue.note(line, of: path, segment: segment, database)
-            }
-            return namesakes
+    /// How much of a segment is here; nil where it was never heard of.
+    func segment(_ name: Identity128) throws(ArchiveError) -> SegmentState? {
+        try read { database in
+            try Row.fetchOne(
+                database, sql: "SELECT * FROM segment WHERE name = ?",
+                arguments: [Data(name.bytes)]
+            ).map { try SegmentState($0) }
         }
     }
 
-    /// Notes a line that was no event.
-    static func note(
-        _ line: UnmatchedLine, of path: String, segment: Int64, _ database: Database
-    ) throws {
-        try database.execute(
-            sql: "INSERT INTO unmatched VALUES (?, ?, ?, ?, ?, ?)",
-            arguments: [
-                segment, path, Int64(clamping: line.line), line.execution, line.reason, line.text,
-            ])
-    }
-
-    /// Notes which machine an agent reads, and how far in time it has.
-    static func note(
-        agent: Identity128, of host: String, readUpTo: WallTime?, _ database: Database
-    ) throws {
-        guard !host.isEmpty else { return }
-        try database.execute(
-            sql: """
-                INSERT INTO agent (name, host, readUpTo) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
-                SET host = excluded.host, readUpTo = max(ifnull(readUpTo, excluded.readUpTo), excluded.readUpTo)
-                """,
-            arguments: [Data(agent.bytes), host, readUpTo?.nanoseconds])
-    }
-
-    /// Notes that a process has events up to a number; true where it is new here and has the name and number of another run.
-    func note(
-        _ key: ProcessKey, _ taken: Append.Taken, _ database: Database
-    ) throws -> Bool {
-        let (process, isNamesake) = try Catalogue.process(key, database)
-        try database.cachedStatement(
-            sql: "UPDATE process SET last = max(last, ?), events = events + ? WHERE id = ?"
-        ).execute(arguments: [Int64(taken.last), taken.events, process])
-        return isNamesake
+    /// Notes that a segment is intact up to here only: from there its agent is asked again.
+    func shrink(
+        _ segment: Identity128, to byteCount: Int, _ digest: [UInt8]
+    ) throws(ArchiveError) {
+        try write { database in
+            try database.execute(
+                sql: "UPDATE segment SET bytes = ?, sealed = FALSE, digest = ? WHERE name = ?",
+                arguments: [byteCount, Data(digest), Data(segment.bytes)])
+            // What follows was found out of what was here.
+            try database.execute(
+                sql: """
+                    DELETE FROM orderFile WHERE execution IN (SELECT execution FROM presence
+                        JOIN segment ON segment.id = presence.segment WHERE name = ?)
+                    """, arguments: [Data(segment.bytes)])
+        }
     }
 
     /// All segments, by name.
@@ -210,112 +195,33 @@ struct Catalogue: Sendable {
         try read { database in
             var states: [Identity128: SegmentState] = [:]
             for row in try Row.fetchAll(database, sql: "SELECT * FROM segment") {
-                guard let name = Identity128(stored: row["name"]), let state = SegmentState(row)
-                else { continue }
-                states[name] = state
+                states[try row.identity("name")] = try SegmentState(row)
             }
             return states
         }
     }
+}
 
-    /// The row of a process, made where there is none; and whether it was made, and another run has its name and number.
-    private static func process(
-        _ key: ProcessKey, _ database: Database
-    ) throws -> (row: Int64, isNamesake: Bool) {
-        let origin: (run: Int64, sequence: Int64) =
-            switch key.origin {
-            case .nothing: (0, 0)
-            case .unknown: (0, -1)
-            case .event(let run, let sequence): (Int64(bitPattern: run.bits), Int64(sequence))
-            }
-        let identity: StatementArguments = [
-            key.execution, key.host, key.process.name, key.process.incarnation,
-            Data(key.identity.bytes), origin.run, origin.sequence,
-        ]
-        let condition =
-            "execution = ? AND host = ? AND name = ? AND incarnation = ? AND identity = ? AND originRun = ? AND originSequence = ?"
-        let find = try database.cachedStatement(
-            sql: "SELECT id FROM process WHERE \(condition)")
-        if let known = try Int64.fetchOne(find, arguments: identity) {
-            return (known, false)
-        }
-        let others = try Int.fetchOne(
-            database,
-            sql: """
-                SELECT count(*) FROM process
-                WHERE execution = ? AND name = ? AND incarnation = ? AND identity <> ?
-                """,
-            arguments: [
-                key.execution, key.process.name, key.process.incarnation, Data(key.identity.bytes),
-            ])
-        try database.execute(
-            sql: """
-                INSERT INTO process (execution, host, name, incarnation, identity, originRun, originSequence, run, last, events)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)
-                """,
-            arguments: identity + [key.run.map { Data($0.bytes) }])
-        return (database.lastInsertedRowID, others ?? 0 > 0)
+extension Row {
+    /// What a column says. Throws where it is not of that type: a row of a damaged file may say anything.
+    func value<Value: DatabaseValueConvertible>(_ column: String) throws -> Value {
+        try decode(forColumn: column)
     }
 
-    /// A process as its row tells it; nil where the row is not whole.
-    static func key(_ row: Row, execution: String) -> ProcessKey? {
-        let run = (row["run"] as Data?).flatMap(Identity128.init(stored:))
-        let (originRun, originSequence): (Int64, Int64) = (row["originRun"], row["originSequence"])
-        var origin = Origin.nothing
-        if originSequence < 0 { origin = .unknown }
-        if originSequence > 0 {
-            origin = .event(
-                RunKey(bits: UInt64(bitPattern: originRun)), UInt64(originSequence))
+    func identity(_ column: String) throws -> Identity128 {
+        let data: Data = try value(column)
+        guard let identity = Identity128(stored: data) else {
+            throw ArchiveError.failed(
+                "the catalogue is damaged (\(column): expected 16 bytes, found \(data.count)): `lightcone catalogue rebuild` makes it anew"
+            )
         }
-        return ProcessKey(
-            execution: execution, host: row["host"],
-            process: ProcessID(name: row["name"], incarnation: row["incarnation"]), run: run,
-            origin: origin)
+        return identity
     }
+}
 
-    /// What was appended.
-    struct Append {
-        var header: SegmentHeader
-        var end: Int
-        var isSealed = false
-        var digest: [UInt8]
-        var taken: [ProcessKey: Taken] = [:]
-        var unmatched: [(path: String, line: UnmatchedLine)] = []
-        /// The machine that the agent reads, and how far in time it has; empty where it is none.
-        var host = ""
-        var readUpTo: WallTime?
-
-        /// What is of one process.
-        struct Taken {
-            /// The highest number.
-            var last: UInt64 = 0
-            var events = 0
-        }
-
-        init(_ header: SegmentHeader, end: Int, digest: [UInt8]) {
-            self.header = header
-            self.end = end
-            self.digest = digest
-        }
-
-        /// Takes in a frame and what it holds.
-        mutating func note(_ frame: StoredFrame, _ batch: EventBatch) throws(FormatError) {
-            var found = [Taken](repeating: Taken(), count: batch.processes.count)
-            for (slot, sequence) in zip(batch.slots, batch.sequences) {
-                found[Int(slot)].last = max(found[Int(slot)].last, sequence)
-                found[Int(slot)].events += 1
-            }
-            for (key, new) in zip(batch.processes, found) {
-                taken[key, default: Taken()].last = max(taken[key]?.last ?? 0, new.last)
-                taken[key]!.events += new.events
-            }
-            guard let commit = try frame.commit() else { return }
-            if !commit.host.isEmpty { host = commit.host }
-            if let time = commit.readUpTo { readUpTo = readUpTo.map { max($0, time) } ?? time }
-            for checkpoint in commit.checkpoints
-            where unmatched.count < Limits.unmatchedOfSegmentMax {
-                unmatched += checkpoint.unmatched.map { (checkpoint.path, $0) }
-            }
-        }
+extension Identity128 {
+    init?(stored data: Data) {
+        guard data.count == 16 else { return nil }
+        self.init(bytes: data)
     }
 }

@@ -21,6 +21,9 @@ package enum Limits {
     static let smallestTierBytes = 4 << 20
     /// Bytes above which parts are not merged any more: what a merge needs of a disk for a while, and the index in memory.
     static let partBytesMax = 16 << 30
+    /// One part in so many that was dropped of a file is reason enough to write the rest anew: else each drop would cost as much
+    /// as what it leaves.
+    static let droppedShareMin = 4
     /// Seconds between two looks for what may be merged, and after a merge that failed.
     static let mergeSeconds = 10
     static let mergeRetrySeconds = 60

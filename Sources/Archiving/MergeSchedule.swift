@@ -4,10 +4,13 @@ import Causality
 package struct Mergeable: Hashable, Sendable {
     package var name: Identity128
     package var byteCount: Int
+    /// What of them is of executions that were dropped.
+    package var droppedByteCount: Int
 
-    package init(_ name: Identity128, byteCount: Int) {
+    package init(_ name: Identity128, byteCount: Int, droppedByteCount: Int = 0) {
         self.name = name
         self.byteCount = byteCount
+        self.droppedByteCount = droppedByteCount
     }
 }
 
@@ -15,7 +18,7 @@ package struct Mergeable: Hashable, Sendable {
 ///
 /// Sealed segments become a part once they are many or large enough, and parts of about one size become one of the next size
 /// once there are `Limits.mergedPartsMin` of them. So each event is written once for each size, and a thousand small segments
-/// do not stay a thousand files.
+/// do not stay a thousand files. A part of which much was dropped is written anew without that.
 package struct MergeSchedule: Sendable {
     package enum Action: Hashable, Sendable {
         case mergeSegments([Identity128])
@@ -74,6 +77,12 @@ package struct MergeSchedule: Sendable {
     }
 
     private func partsToMerge(_ parts: [Mergeable]) -> [Identity128]? {
+        if let part = parts.first(where: { part in
+            part.droppedByteCount > 0
+                && (isFinal || part.droppedByteCount >= part.byteCount / Limits.droppedShareMin)
+        }) {
+            return [part.name]
+        }
         var tiers: [Int: [Mergeable]] = [:]
         for part in parts { tiers[MergeSchedule.tier(part.byteCount), default: []].append(part) }
         for (_, parts) in tiers.sorted(by: { $0.key < $1.key })

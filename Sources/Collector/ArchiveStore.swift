@@ -19,6 +19,8 @@ package final class ArchiveStore: HistoryStore {
         var name: String
         var graph: ExecutionGraph
         var parts: [Identity128]
+        /// What the archive had come to by then.
+        var revision: Int
     }
 
     /// What was listed so far. A frame's id is its index.
@@ -30,6 +32,8 @@ package final class ArchiveStore: HistoryStore {
         var parts: [PartOfExecution: [Listed]] = [:]
         /// Of those that order files led to: by segment or part, and where in it.
         var found: [PlaceInFile: Int] = [:]
+        /// What the archive had come to by then.
+        var revision = 0
     }
 
     private struct PlaceInFile: Hashable {
@@ -53,14 +57,28 @@ package final class ArchiveStore: HistoryStore {
     package func executions() throws -> [String] { try archive.executions() }
 
     package func frames(of execution: String) throws -> [FrameSummary] {
+        while true {
+            if let frames = try framesUnlessOutdated(of: execution) { return frames }
+        }
+    }
+
+    /// Nil where the archive has come to something else meanwhile.
+    private func framesUnlessOutdated(of execution: String) throws -> [FrameSummary]? {
+        let revision = archive.revision
         let (segments, parts) = try archive.sources(of: execution)
         return try places.withLock { places in
+            guard places.revision <= revision else { return nil }
+            if places.revision < revision {
+                (places.segments, places.parts, places.found) = ([:], [:], [:])
+                places.revision = revision
+            }
             var listed: [Listed] = []
             for part in parts {
                 listed += try self.listed(
                     PartOfExecution(execution: execution, part: part), &places)
             }
-            for (header, end) in segments {
+            for source in segments {
+                let (header, end) = (source.header, source.byteCount)
                 var known = places.segments[header.segment] ?? (0, [])
                 if known.end < end {
                     let fresh = archive.frames(
@@ -70,7 +88,9 @@ package final class ArchiveStore: HistoryStore {
                     known.end = end
                     places.segments[header.segment] = known
                 }
-                listed += known.ids.map { Listed(segment: header, id: $0) }
+                for id in known.ids where places.all[id].isFrom(source.start) {
+                    listed.append(Listed(segment: header, id: id))
+                }
             }
             // By segment: within one the order is that in which they were listed.
             let sorted = listed.enumerated().sorted { a, b in
@@ -169,15 +189,19 @@ package final class ArchiveStore: HistoryStore {
     package func graph(
         of execution: String, _ cancellation: Cancellation = .never
     ) throws -> ExecutionGraph {
+        let revision = archive.revision
         let parts = try archive.parts(of: execution)
         let previous = graphs.withLock { graphs in
-            graphs.first { $0.name == execution && $0.parts == parts }?.graph
+            graphs.first {
+                $0.name == execution && $0.parts == parts && $0.revision == revision
+            }?.graph
         }
         let graph = try ExecutionGraph.load(
             execution, from: self, after: previous, cancellation: cancellation)
         graphs.withLock { graphs in
             graphs.removeAll { $0.name == execution }
-            graphs.append(LoadedGraph(name: execution, graph: graph, parts: parts))
+            graphs.append(
+                LoadedGraph(name: execution, graph: graph, parts: parts, revision: revision))
             if graphs.count > Limits.graphsKeptMax { graphs.removeFirst() }
         }
         return graph
@@ -252,6 +276,7 @@ package final class ArchiveStore: HistoryStore {
     package func keepOrder(
         of execution: String, _ cancellation: Cancellation = .never
     ) throws {
+        let revision = archive.revision
         let taken = try archive.taken(of: execution)
         guard taken >= Limits.orderFileEventsMin,
             try order(of: execution) == nil
@@ -262,7 +287,7 @@ package final class ArchiveStore: HistoryStore {
         let order = OrderFileContents(
             graph.history, try graph.edges(cancellation), try graph.defects(cancellation),
             places: try frameNames(of: execution))
-        try archive.keep(order: order, taken: taken)
+        try archive.keep(order: order, taken: taken, revision: revision)
         // The one in its place may be of the same name, and damaged.
         orders.withLock { orders in orders.removeAll { $0.file.isDamaged } }
     }

@@ -117,6 +117,9 @@ package struct CollectorService: Sendable {
         UploadRoutes(
             archive: store.archive, connections: connections, threads: pools.uploads, logger: logger
         ).add(to: router)
+        DropRoute(
+            archive: store.archive, connections: connections, threads: pools.uploads, logger: logger
+        ).add(to: router)
         QuestionRoutes(
             store: store, connections: connections, stopping: stopping,
             begins: pools.begins, pieces: pools.pieces

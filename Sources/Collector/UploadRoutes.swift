@@ -35,7 +35,7 @@ struct UploadRoutes: Sendable {
                 .uploadOffset: String(state?.byteCount ?? 0), .cacheControl: "no-store",
             ]
             headers[.uploadComplete] = state?.isSealed == true ? "?1" : "?0"
-            if let state {
+            if let state, !state.digest.isEmpty {
                 headers[.segmentDigest] = hexadecimal(state.digest)
             }
             return Response(status: .ok, headers: headers)

@@ -42,6 +42,12 @@ package struct MergedSegment: Hashable, Sendable {
 }
 
 extension MergedSegment {
+    /// Leaves out what is kept of executions that were dropped.
+    package mutating func leaveOut(_ dropped: Set<ExactText>) {
+        chains = chains.filter { !dropped.contains(ExactText($0.key.execution)) }
+        unmatched.removeAll { dropped.contains(ExactText($0.line.execution)) }
+    }
+
     /// Of the digest of a frame.
     private static let digestByteCount = 16
 

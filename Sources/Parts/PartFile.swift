@@ -9,8 +9,10 @@ package final class PartFile: Sendable {
     package let path: String
     /// Empty where it is damaged.
     package let footer: PartFooter
-    /// What is wrong with the header or footer: then blocks are found by walking (`walk`) only.
+    /// What is wrong with the footer: then blocks are found by walking (`walk`) only.
     package let damage: PartError?
+    /// What is wrong with the header. It costs nothing: the footer says all of it too.
+    package let headerDamage: PartError?
     let file: any DiskFile
     private let state = Mutex(State())
 
@@ -40,22 +42,37 @@ package final class PartFile: Sendable {
     /// Opens a part: reads its header and footer.
     package init(_ path: String, on disk: any Disk) throws(PartError) {
         self.path = path
-        file = try PartError.onDisk { () throws(DiskError) in try disk.open(path, .read) }
-        do throws(PartError) {
+        let file = try PartError.onDisk { () throws(DiskError) in try disk.open(path, .read) }
+        var footer = PartFooter(
+            blockCount: 0, runCount: 0, segmentCount: 0, eventCount: 0, tablesOffset: 0)
+        let headerDamage = try PartFile.damage { () throws(PartError) in
+            try PartFile.checkHeader(file, path)
+        }
+        let damage = try PartFile.damage { () throws(PartError) in
             footer = try PartFile.footer(of: file, path)
-            damage = nil
+        }
+        self.file = file
+        self.footer = footer
+        self.headerDamage = headerDamage
+        self.damage = damage.map { headerDamage ?? $0 }
+    }
+
+    /// What reading finds wrong with a file. Throws where reading itself fails.
+    private static func damage(
+        _ read: () throws(PartError) -> Void
+    ) throws(PartError) -> PartError? {
+        do throws(PartError) {
+            try read()
+            return nil
         } catch {
             if case .disk = error { throw error }
-            footer = PartFooter(
-                blockCount: 0, runCount: 0, segmentCount: 0, eventCount: 0, tablesOffset: 0)
-            damage = error
+            return error
         }
     }
 
     private static func footer(
         of file: any DiskFile, _ path: String
     ) throws(PartError) -> PartFooter {
-        try checkHeader(file, path)
         let size = try PartError.onDisk { () throws(DiskError) in
             try file.status().byteCount
         }

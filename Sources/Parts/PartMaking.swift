@@ -18,10 +18,18 @@ package struct PartMaking: Sendable {
     package struct Input: Hashable, Sendable {
         package var path: String
         package var segment: Identity128
+        /// The executions that were dropped, and the byte up to which their rows are left out.
+        package var dropped: [ExactText: Int]
 
-        package init(path: String, segment: Identity128) {
+        package init(path: String, segment: Identity128, dropped: [ExactText: Int] = [:]) {
             self.path = path
             self.segment = segment
+            self.dropped = dropped
+        }
+
+        /// Those whose rows are left out in the frame at `offset`.
+        fileprivate func dropped(at offset: Int) -> Set<ExactText> {
+            Set(dropped.filter { offset < $0.value }.keys)
         }
     }
 
@@ -46,8 +54,8 @@ package struct PartMaking: Sendable {
         var segments: [MergedSegment] = []
         var sorted: [String] = []
         for input in inputs {
-            let merged = try read(input) { frame, header throws(PartError) in
-                sorter.append(frame, of: header)
+            let merged = try read(input) { frame, header, dropped throws(PartError) in
+                sorter.append(frame, of: header, except: dropped)
                 if sorter.cost >= Limits.sortedCostMax {
                     sorted.append("\(path).\(sorted.count)")
                     try write(&sorter, to: sorted.last!, before: header.segment)
@@ -80,8 +88,13 @@ package struct PartMaking: Sendable {
     }
 
     /// Makes a part of parts.
-    package func make(_ path: String, ofParts parts: [String]) throws(PartError) -> Made {
-        var merger = PartMerger(try open(parts), copiesSmall: true)
+    ///
+    /// - Parameter dropped: By path, the executions that are left out.
+    package func make(
+        _ path: String, ofParts parts: [String], except dropped: [String: Set<ExactText>] = [:]
+    ) throws(PartError) -> Made {
+        var merger = PartMerger(
+            try open(parts), copiesSmall: true, except: parts.map { dropped[$0] ?? [] })
         var writer = PartWriter(try create(path))
         try merger.writeRuns(to: &writer, isStopped)
         try merger.writeSegments(to: &writer)
@@ -125,7 +138,7 @@ package struct PartMaking: Sendable {
     /// Reads a segment frame by frame.
     private func read(
         _ input: Input,
-        _ take: (EventBatch, SegmentHeader) throws(PartError) -> Void
+        _ take: (EventBatch, SegmentHeader, Set<ExactText>) throws(PartError) -> Void
     ) throws(PartError) -> MergedSegment {
         let path = input.path
         func damaged(_ offset: Int, _ what: String) -> PartError {
@@ -140,13 +153,14 @@ package struct PartMaking: Sendable {
             case .damage(let damage): throw damaged(damage.offset, damage.text)
             case .frame(let frame):
                 if facts == nil { facts = scanner.header.map { SegmentFacts($0) } }
+                let dropped = input.dropped(at: frame.offset)
                 try PartError.decoding(path, at: frame.offset) { () throws(FormatError) in
-                    try facts?.take(frame)
+                    try facts?.take(frame, except: dropped)
                 }
                 let batch = try PartError.decoding(path, at: frame.offset) {
                     () throws(FormatError) in try frame.batch()
                 }
-                if let header = facts?.merged.header { try take(batch, header) }
+                if let header = facts?.merged.header { try take(batch, header, dropped) }
             }
         }
         guard let header = scanner.header, header.segment == input.segment else {
@@ -160,6 +174,10 @@ package struct PartMaking: Sendable {
         merged.digest = digest
         merged.chains = try PartError.decoding(path, at: scanner.intactEnd - footer.count) {
             () throws(FormatError) in try SegmentFooter.chains(in: footer)
+        }
+        // What is left of a run of which rows are left out is not what its chain was made of.
+        merged.chains = merged.chains.filter {
+            input.dropped[ExactText($0.key.execution)] == nil
         }
         return merged
     }
@@ -197,7 +215,9 @@ private struct SegmentFacts {
         merged = MergedSegment(header: header, byteCount: 0, digest: [])
     }
 
-    mutating func take(_ frame: StoredFrame) throws(FormatError) {
+    mutating func take(
+        _ frame: StoredFrame, except dropped: Set<ExactText>
+    ) throws(FormatError) {
         guard let commit = try frame.commit(named: &named) else { return }
         if !commit.host.isEmpty { merged.host = commit.host }
         if let time = commit.readUpTo {
@@ -205,8 +225,8 @@ private struct SegmentFacts {
         }
         for checkpoint in commit.checkpoints
         where merged.unmatched.count < Limits.unmatchedOfSegmentMax {
-            merged.unmatched += checkpoint.unmatched.map {
-                MergedSegment.Unmatched(path: checkpoint.path, line: $0)
+            for line in checkpoint.unmatched where !dropped.contains(ExactText(line.execution)) {
+                merged.unmatched.append(MergedSegment.Unmatched(path: checkpoint.path, line: line))
             }
         }
     }

@@ -9,10 +9,13 @@ struct PartMerger {
     private var next: [Int]
     /// False where small blocks were packed in haste: then none is copied as it is.
     private let copiesSmall: Bool
+    /// Of each part, the executions that are left out.
+    private let dropped: [Set<ExactText>]
 
-    init(_ parts: [PartFile], copiesSmall: Bool) {
+    init(_ parts: [PartFile], copiesSmall: Bool, except dropped: [Set<ExactText>]? = nil) {
         self.parts = parts
         self.copiesSmall = copiesSmall
+        self.dropped = dropped ?? Array(repeating: [], count: parts.count)
         next = Array(repeating: 0, count: parts.count)
     }
 
@@ -49,8 +52,14 @@ struct PartMerger {
 
     /// Writes what is kept of the segments.
     func writeSegments(to writer: inout PartWriter) throws(PartError) {
-        for part in parts {
+        for (part, dropped) in zip(parts, dropped) {
             for index in 0..<part.footer.segmentCount {
+                guard dropped.isEmpty else {
+                    var segment = try part.segment(index)
+                    segment.leaveOut(dropped)
+                    try writer.add(segment)
+                    continue
+                }
                 let entry = try part.segmentEntry(index)
                 try writer.addRecord(
                     try part.segmentRecord(entry), of: entry.segment, agent: entry.agent)
@@ -61,8 +70,8 @@ struct PartMerger {
     /// The next run of all, and which parts have it.
     private mutating func nextRuns() throws(PartError) -> [(part: Int, run: PartRun)] {
         var found: [(part: Int, run: PartRun)] = []
-        for (part, index) in next.enumerated() where index < parts[part].footer.runCount {
-            let run = try parts[part].run(index)
+        for part in parts.indices {
+            guard let run = try nextRun(of: part) else { continue }
             if let least = found.first {
                 let (a, b) = (RunPlace(run.key), RunPlace(least.run.key))
                 if RunPlace.isBefore(b, a) { continue }
@@ -72,6 +81,16 @@ struct PartMerger {
         }
         for (part, _) in found { next[part] += 1 }
         return found
+    }
+
+    /// The next run of a part that is not left out.
+    private mutating func nextRun(of part: Int) throws(PartError) -> PartRun? {
+        while next[part] < parts[part].footer.runCount {
+            let run = try parts[part].run(next[part])
+            if !dropped[part].contains(ExactText(run.key.execution)) { return run }
+            next[part] += 1
+        }
+        return nil
     }
 
     private func write(

@@ -13,7 +13,7 @@ package struct PartVerification {
         if let damage = part.damage {
             return [damage] + (try contents(of: try part.walk()))
         }
-        var found: [PartError] = []
+        var found = part.headerDamage.map { [$0] } ?? []
         var blocks: [BlockEntry] = []
         // What lies where, so that no byte is left out.
         var spans: [Range<Int>] = [0..<PartWriter.headerByteCount]

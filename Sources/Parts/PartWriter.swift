@@ -17,8 +17,8 @@ import Segments
 /// number. So a run is found by binary search in the pages of the runs, and its blocks by number and by time by binary search
 /// in the pages of the blocks. A part says of each segment in it where it ended: the catalogue can be made of parts alone.
 ///
-/// What a reader does at a defect: a footer that is wrong costs the index; blocks are then found by walking through the file
-/// (`PartWalk`). A page whose checksum is wrong costs the entries in it, a record what it says, a block its events. Each is
+/// What a reader does at a defect: a file header that is wrong costs nothing; a footer that is wrong costs the index: blocks are
+/// then found by walking through the file (`PartWalk`). A page whose checksum is wrong costs the entries in it, a record what it says, a block its events. Each is
 /// reported with its place, and everything else is read as before.
 package struct PartWriter: ~Copyable {
     private let file: any DiskFile

@@ -27,12 +27,17 @@ struct RowSorter {
     var isEmpty: Bool { runs.isEmpty }
 
     /// Takes in a frame of a segment, after the frames before it. O(rows).
-    mutating func append(_ batch: EventBatch, of segment: SegmentHeader) {
+    ///
+    /// - Parameter dropped: The executions whose rows are left out.
+    mutating func append(
+        _ batch: EventBatch, of segment: SegmentHeader, except dropped: Set<ExactText> = []
+    ) {
         guard !batch.isEmpty else { return }
         batches.append(batch)
         cost += batch.cost
         eventCount += batch.count
         let places = batch.processes.map { RunPlace($0) }
+        let isDropped = batch.processes.map { dropped.contains(ExactText($0.execution)) }
         var nextWhole = 0
         var start = 0
         for end in 1...batch.count {
@@ -43,7 +48,10 @@ struct RowSorter {
             let isWritten = nextWhole < batch.wholes.count && batch.wholes[nextWhole] == start
             let isFirst = start == 0 || batch.slots[start - 1] != batch.slots[start]
             let before = isFirst && !isWritten ? batch.predecessors[slot] : 0
-            add(start..<end, places[slot], before == 0 ? .whole : .goesOn(after: before), segment)
+            if !isDropped[slot] {
+                let begin = before == 0 ? RowStretch.Start.whole : .goesOn(after: before)
+                add(start..<end, places[slot], begin, segment)
+            }
             start = end
         }
     }

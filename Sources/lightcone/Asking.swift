@@ -164,13 +164,15 @@ struct RemoteSource {
 
     /// The answer to a question, before its text.
     func open(
-        _ verb: String, _ parameters: QuestionParameters, isJSON: Bool
+        _ verb: String, _ parameters: QuestionParameters, isJSON: Bool,
+        method: HTTPMethod = .GET
     ) async throws -> HTTPClientResponse {
         let query = parameters.all.map { "\(escape($0.name))=\(escape($0.value))" }.joined(
             separator: "&")
         let base = url.hasSuffix("/") ? String(url.dropLast()) : url
         var request = HTTPClientRequest(
             url: "\(base)/v1/\(verb)\(query.isEmpty ? "" : "?")\(query)")
+        request.method = method
         request.headers.add(name: "Accept", value: isJSON ? "application/json" : "text/plain")
         let response: HTTPClientResponse
         do {

@@ -100,7 +100,7 @@ struct ImportCommand: ParsableCommand {
             throw QuestionError(.misuse, complaint)
         }
         let archive = try Archive(into, .readWrite)
-        _ = try archive.recover()
+        for warning in try archive.recover() { Terminal.note(warning) }
         var results: [LogImport.Result] = []
         for file in files {
             results.append(

@@ -40,8 +40,8 @@ struct Lightcone: AsyncParsableCommand {
             CommandGroup(
                 name: "Looking after",
                 subcommands: [
-                    SegmentCommand.self, PartCommand.self, CatalogueCommand.self, DemoCommand.self,
-                    DemoNodeCommand.self,
+                    SegmentCommand.self, PartCommand.self, CatalogueCommand.self, DropCommand.self,
+                    DemoCommand.self, DemoNodeCommand.self,
                 ]),
         ])
 }

@@ -106,7 +106,7 @@ private struct PartReport {
 
     init(_ path: String) throws {
         part = try PartFile(path, on: RealDisk())
-        if let found = part.damage { damage.append("\(found)") }
+        if let found = part.damage ?? part.headerDamage { damage.append("\(found)") }
         for index in 0..<part.footer.segmentCount {
             try read { report throws(PartError) in
                 report.add(try report.part.segment(index))

@@ -85,7 +85,7 @@ final class ArchiveFolder {
     @Test func piecesWholesAndRebuildsGiveTheSame() throws {
         let (one, two) = (ArchiveFolder(), ArchiveFolder())
         let (id, pieces) = Self.pieces("a")
-        let first = try Archive(one.path, .readWrite)
+        var first = try Archive(one.path, .readWrite)
         var offset = 0
         for (index, piece) in pieces.enumerated() {
             // The header travels with the first commit.
@@ -100,9 +100,15 @@ final class ArchiveFolder {
         #expect(try first.state(of: id)?.isSealed == true)
         let before = try Self.listing(first)
         #expect(before.count == 4 + 3 + 1, "frames, processes, an unmatched line")
-        #expect(try first.rebuild() == [])
-        #expect(try Self.listing(first) == before)
-        #expect(try Self.sequences(first, "run a").count == 120)
+        // It is replaced while somebody reads the old one.
+        let reader = try Archive(one.path, .readOnly)
+        first = try Archive(two.path + "-none", .readWrite)
+        let (rebuilt, problems) = try Archive.rebuild(one.path)
+        #expect(problems == [])
+        #expect(try Self.listing(rebuilt) == before)
+        #expect(try Self.listing(reader) == before)
+        #expect(try Self.sequences(rebuilt, "run a").count == 120)
+        try FileManager.default.removeItem(atPath: two.path + "-none")
     }
 
     @Test func wrongOffsetsAndDamageChangeNothing() throws {
@@ -183,10 +189,20 @@ final class ArchiveFolder {
         var archive: Archive? = try Archive(folder.path, .readWrite)
         _ = try archive?.append(pieces.flatMap { $0 }, to: id, at: 0)
         let before = try Self.listing(#require(archive))
-        try archive?.catalogue.beginRebuild()
-        #expect(try archive?.executions() == [])
         archive = nil
+        // One that was begun, and one that is whole and has not got its name: beside it the log of the old one.
+        let files = CatalogueFiles(in: folder.path, on: RealDisk())
+        for name in [files.new, files.path + "-wal", files.path + "-shm"] {
+            try Data("begun".utf8).write(to: URL(fileURLWithPath: name))
+        }
+        try RealDisk().remove(file: files.path + "-wal")
         #expect(try Self.listing(Archive(folder.path, .readWrite)) == before)
+        try FileManager.default.moveItem(atPath: files.path, toPath: files.path + ".next")
+        try Data("old".utf8).write(to: URL(fileURLWithPath: files.path))
+        try Data("old".utf8).write(to: URL(fileURLWithPath: files.path + "-wal"))
+        #expect(try Self.listing(Archive(folder.path, .readOnly)) == before)
+        #expect(try Self.listing(Archive(folder.path, .readWrite)) == before)
+        #expect(try RealDisk().status(files.path + ".next") == nil)
     }
 
     /// Two machines that record as one process: the second one hears of it, once.

@@ -10,7 +10,7 @@ import Testing
 /// An archive whose segments lie on a disk that crashes, and whose catalogue lies on a real one (SQLite opens it itself).
 private final class CrashingArchive {
     let folder = ArchiveFolder()
-    let disk = SimulatedDisk()
+    let disk = ArchiveDisk()
     let id = Identity128(naming: Array("segment".utf8))
     private static let key = ProcessKey(
         execution: "main", host: "h", process: ProcessID(name: "p"))
@@ -30,12 +30,7 @@ private final class CrashingArchive {
 
     var path: String { "\(folder.path)/segments/\(header.agent)/\(id).lcseg" }
 
-    /// What the disk knows of the catalogue is that it is there, or not.
-    func open() throws -> Archive {
-        let catalogue = folder.path + "/catalogue.sqlite"
-        if try RealDisk().status(catalogue) != nil { _ = try disk.open(catalogue, .write) }
-        return try Archive(folder.path, .readWrite, disk: disk)
-    }
+    func open() throws -> Archive { try Archive(folder.path, .readWrite, disk: disk) }
 
     /// The next commit, of `count` events.
     func commit(_ count: Int) -> [UInt8] {

@@ -163,7 +163,7 @@ private final class Countdown: Sendable {
 
     @Test(arguments: [
         ("45", 45), ("30s", 30), ("2m", 120), ("1h", 3600), ("", nil), ("s", nil), ("1.5s", nil),
-        ("-1s", nil), ("3d", nil), ("99999999999999999h", nil), ("１s", nil),
+        ("-1s", nil), ("3d", 259_200), ("3w", nil), ("99999999999999999h", nil), ("１s", nil),
     ])
     func timeouts(text: String, seconds: Int?) throws {
         #expect(QuestionParameters.seconds(text) == seconds)

@@ -1,0 +1,226 @@
+import Causality
+import FoundationEssentials
+import GRDB
+import Segments
+
+// Taking in what was appended to segments.
+extension Catalogue {
+    /// Notes what was appended to a segment and is durable now; all of it or nothing. Returns the processes that are new here and
+    /// have the name and number of another run.
+    @discardableResult
+    func note(_ append: Append) throws(ArchiveError) -> [ProcessKey] {
+        try write { database in
+            if append.isRepair {
+                guard try Catalogue.dropped(in: append.header.segment, database) == append.dropped
+                else { throw ArchiveError.busy }
+            }
+            let segment = try Catalogue.noteSegment(append, database)
+            for execution in Set(append.taken.keys.map { ExactText($0.execution) }) {
+                try database.execute(
+                    sql: "INSERT OR IGNORE INTO presence VALUES (?, ?)",
+                    arguments: [execution.text, segment])
+            }
+            var namesakes: [ProcessKey] = []
+            for (key, taken) in append.taken.sorted(by: { ProcessKey.listedBefore($0.key, $1.key) })
+            {
+                if try note(key, taken, database) { namesakes.append(key) }
+            }
+            try Catalogue.note(
+                agent: append.header.agent, of: append.host, readUpTo: append.readUpTo, database)
+            for (path, line) in append.unmatched.prefix(Limits.unmatchedOfSegmentMax) {
+                // What came again is noted already.
+                if append.isRepair, try Catalogue.has(line, of: path, segment, database) {
+                    continue
+                }
+                try Catalogue.note(line, of: path, segment: segment, database)
+            }
+            return namesakes
+        }
+    }
+
+    /// A segment that was in a damaged part counts for itself again when it is whole.
+    private static func noteSegment(_ append: Append, _ database: Database) throws -> Int64 {
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO segment (name, agent, created, bytes, acknowledged, sealed, digest)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes, sealed = excluded.sealed, created = excluded.created,
+                    acknowledged = iif(excluded.sealed, excluded.bytes, max(acknowledged, excluded.acknowledged)),
+                    digest = excluded.digest, kept = NULL, isChainBroken = FALSE, part = iif(excluded.sealed, NULL, part)
+                """
+        ).execute(arguments: [
+            Data(append.header.segment.bytes), Data(append.header.agent.bytes),
+            append.header.created.nanoseconds, append.end, max(append.acknowledged, append.end),
+            append.isSealed, Data(append.digest),
+        ])
+        let find = try database.cachedStatement(sql: "SELECT id FROM segment WHERE name = ?")
+        guard
+            let segment = try Int64.fetchOne(find, arguments: [Data(append.header.segment.bytes)])
+        else { throw ArchiveError.failed("segment \(append.header.segment) cannot be noted") }
+        return segment
+    }
+
+    /// Whether a line of a segment that was no event is noted already.
+    static func has(
+        _ line: UnmatchedLine, of path: String, _ segment: Int64, _ database: Database
+    ) throws -> Bool {
+        try Bool.fetchOne(
+            database,
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM unmatched WHERE segment = ? AND path = ? AND line = ? AND text = ?)
+                """,
+            arguments: [segment, path, Int64(clamping: line.line), line.text]) ?? false
+    }
+
+    /// Notes a line that was no event.
+    static func note(
+        _ line: UnmatchedLine, of path: String, segment: Int64, _ database: Database
+    ) throws {
+        try database.execute(
+            sql: "INSERT INTO unmatched VALUES (?, ?, ?, ?, ?, ?)",
+            arguments: [
+                segment, path, Int64(clamping: line.line), line.execution, line.reason, line.text,
+            ])
+    }
+
+    /// Notes which machine an agent reads, and how far in time it has.
+    static func note(
+        agent: Identity128, of host: String, readUpTo: WallTime?, _ database: Database
+    ) throws {
+        guard !host.isEmpty else { return }
+        try database.execute(
+            sql: """
+                INSERT INTO agent (name, host, readUpTo) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
+                SET host = excluded.host, readUpTo = max(ifnull(readUpTo, excluded.readUpTo), excluded.readUpTo)
+                """,
+            arguments: [Data(agent.bytes), host, readUpTo?.nanoseconds])
+    }
+
+    /// Notes that a process has events up to a number; true where it is new here and has the name and number of another run.
+    func note(
+        _ key: ProcessKey, _ taken: Append.Taken, _ database: Database
+    ) throws -> Bool {
+        let (process, isNamesake) = try Catalogue.process(key, database)
+        try database.cachedStatement(
+            sql: "UPDATE process SET last = max(last, ?), events = events + ? WHERE id = ?"
+        ).execute(arguments: [Int64(taken.last), taken.events, process])
+        return isNamesake
+    }
+
+    /// The row of a process, made where there is none; and whether it was made, and another run has its name and number.
+    private static func process(
+        _ key: ProcessKey, _ database: Database
+    ) throws -> (row: Int64, isNamesake: Bool) {
+        let origin: (run: Int64, sequence: Int64) =
+            switch key.origin {
+            case .nothing: (0, 0)
+            case .unknown: (0, -1)
+            case .event(let run, let sequence): (Int64(bitPattern: run.bits), Int64(sequence))
+            }
+        let identity: StatementArguments = [
+            key.execution, key.host, key.process.name, key.process.incarnation,
+            Data(key.identity.bytes), origin.run, origin.sequence,
+        ]
+        let condition =
+            "execution = ? AND host = ? AND name = ? AND incarnation = ? AND identity = ? AND originRun = ? AND originSequence = ?"
+        let find = try database.cachedStatement(
+            sql: "SELECT id FROM process WHERE \(condition)")
+        if let known = try Int64.fetchOne(find, arguments: identity) {
+            return (known, false)
+        }
+        let others = try Int.fetchOne(
+            database,
+            sql: """
+                SELECT count(*) FROM process
+                WHERE execution = ? AND name = ? AND incarnation = ? AND identity <> ?
+                """,
+            arguments: [
+                key.execution, key.process.name, key.process.incarnation, Data(key.identity.bytes),
+            ])
+        try database.execute(
+            sql: """
+                INSERT INTO process (execution, host, name, incarnation, identity, originRun, originSequence, run, last, events)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)
+                """,
+            arguments: identity + [key.run.map { Data($0.bytes) }])
+        return (database.lastInsertedRowID, others ?? 0 > 0)
+    }
+
+    /// A process as its row tells it.
+    static func key(_ row: Row, execution: String) throws -> ProcessKey {
+        let run = (try row.value("run") as Data?).flatMap(Identity128.init(stored:))
+        let originRun: Int64 = try row.value("originRun")
+        let originSequence: Int64 = try row.value("originSequence")
+        var origin = Origin.nothing
+        if originSequence < 0 { origin = .unknown }
+        if originSequence > 0 {
+            origin = .event(
+                RunKey(bits: UInt64(bitPattern: originRun)), UInt64(originSequence))
+        }
+        return ProcessKey(
+            execution: execution, host: try row.value("host"),
+            process: ProcessID(
+                name: try row.value("name"), incarnation: try row.value("incarnation")),
+            run: run, origin: origin)
+    }
+
+    /// What was appended.
+    struct Append {
+        var header: SegmentHeader
+        /// Up to where the segment is here and intact.
+        var end: Int
+        /// How many of its bytes were ever acknowledged, where that is more.
+        var acknowledged = 0
+        var isSealed = false
+        /// Of the last frame before `end`.
+        var digest: [UInt8]
+        var taken: [ProcessKey: Taken] = [:]
+        var unmatched: [(path: String, line: UnmatchedLine)] = []
+        /// The machine that the agent reads, and how far in time it has; empty where it is none.
+        var host = ""
+        var readUpTo: WallTime?
+        /// By execution that was dropped, the byte before which its rows do not count.
+        var dropped: [ExactText: Int] = [:]
+        /// True where bytes came again that had been acknowledged.
+        var isRepair = false
+
+        /// What is of one process.
+        struct Taken {
+            /// The highest number.
+            var last: UInt64 = 0
+            var events = 0
+        }
+
+        init(_ header: SegmentHeader, end: Int, digest: [UInt8]) {
+            self.header = header
+            self.end = end
+            self.digest = digest
+        }
+
+        /// Takes in a frame and what it holds.
+        mutating func note(_ frame: StoredFrame, _ batch: EventBatch) throws(FormatError) {
+            let dropped = Set(dropped.filter { frame.offset < $0.value }.keys)
+            var found = [Taken](repeating: Taken(), count: batch.processes.count)
+            for (slot, sequence) in zip(batch.slots, batch.sequences) {
+                found[Int(slot)].last = max(found[Int(slot)].last, sequence)
+                found[Int(slot)].events += 1
+            }
+            for (key, new) in zip(batch.processes, found)
+            where !dropped.contains(ExactText(key.execution)) {
+                taken[key, default: Taken()].last = max(taken[key]?.last ?? 0, new.last)
+                taken[key]!.events += new.events
+            }
+            guard let commit = try frame.commit() else { return }
+            if !commit.host.isEmpty { host = commit.host }
+            if let time = commit.readUpTo { readUpTo = readUpTo.map { max($0, time) } ?? time }
+            for checkpoint in commit.checkpoints {
+                for line in checkpoint.unmatched
+                where unmatched.count < Limits.unmatchedOfSegmentMax
+                    && !dropped.contains(ExactText(line.execution))
+                {
+                    unmatched.append((checkpoint.path, line))
+                }
+            }
+        }
+    }
+}
