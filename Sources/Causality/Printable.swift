@@ -50,26 +50,42 @@ extension String {
     package func mayBeHarmful(but kept: Kept = []) -> Bool {
         let lineBreak: UInt8 = kept.contains(.lineBreaks) ? 0x0a : 0x20
         let tab: UInt8 = kept.contains(.tabs) ? 0x09 : 0x20
-        func isPlain(_ byte: UInt8) -> Bool {
-            (0x20..<0x7f).contains(byte) || byte == lineBreak || byte == tab
+        return !arePlain { $0 == lineBreak || $0 == tab }
+    }
+
+    /// False where it can stand in a JSON string as it is, which most texts show at a glance.
+    package var mayNeedJSONEscapes: Bool {
+        !arePlain(besides: Self.escapedInJSON) { _ in false }
+    }
+
+    private static let escapedInJSON = [UInt8(ascii: "\""), UInt8(ascii: "\\")]
+
+    /// Whether all bytes are plain: those from 0x20 to 0x7e, but for `excluded`, and whatever else `isPlain` says.
+    private func arePlain(
+        besides excluded: [UInt8] = [], _ isPlain: (UInt8) -> Bool
+    ) -> Bool {
+        func isPlainByte(_ byte: UInt8) -> Bool {
+            (0x20..<0x7f).contains(byte) && !excluded.contains(byte) || isPlain(byte)
         }
+        // Every text of every answer comes by here, some twice: eight bytes at a time, for which a high bit is set where one is
+        // below 0x20, is one that is excluded or 0x7f, or is beyond (Warren, Hacker's Delight, 6-1).
+        let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
         func arePlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-            // Every text of every answer comes by here, some twice: eight bytes at a time, for which a high bit is set where
-            // one is below 0x20, is 0x7f, or is beyond (Warren, Hacker's Delight, 6-1).
+            guard bytes.count >= 8 else { return bytes.allSatisfy(isPlainByte) }
             let raw = UnsafeRawBufferPointer(bytes)
-            let wide = bytes.count & ~7
-            let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
-            for start in stride(from: 0, to: wide, by: 8) {
+            for step in stride(from: 0, to: bytes.count, by: 8) {
+                // The last eight may overlap those before them.
+                let start = min(step, bytes.count - 8)
                 let some = raw.loadUnaligned(fromByteOffset: start, as: UInt64.self)
-                let controls = (some &- ones &* 0x20) & ~some
-                let deletes = (some ^ ones &* 0x7f) &- ones
-                guard (controls | deletes | some) & highs != 0 else { continue }
-                guard bytes[start..<start + 8].allSatisfy(isPlain) else { return false }
+                var signs = (some &- ones &* 0x20) & ~some | (some ^ ones &* 0x7f) &- ones | some
+                for byte in excluded { signs |= (some ^ ones &* UInt64(byte)) &- ones }
+                guard signs & highs == 0 || bytes[start..<start + 8].allSatisfy(isPlainByte) else {
+                    return false
+                }
             }
-            return bytes[wide...].allSatisfy(isPlain)
+            return true
         }
-        return
-            !(utf8.withContiguousStorageIfAvailable(arePlain) ?? utf8.allSatisfy(isPlain))
+        return utf8.withContiguousStorageIfAvailable(arePlain) ?? utf8.allSatisfy(isPlainByte)
     }
 }
 

@@ -138,9 +138,7 @@ package struct JSONWriter {
     /// Appends a JSON string. What could harm a terminal is escaped, everything else is UTF-8 as it is.
     private mutating func quote(_ string: String) {
         bytes.append(UInt8(ascii: "\""))
-        let needsEscape =
-            string.mayBeHarmful() || string.utf8.contains { $0 == 0x22 || $0 == 0x5c }
-        if !needsEscape {
+        if !string.mayNeedJSONEscapes {
             append(string)
         } else {
             for scalar in string.unicodeScalars {

@@ -5,7 +5,10 @@ package enum Limits {
     /// Parentheses and negations inside each other in a selection: bounds the parser's stack.
     package static let selectionDepthMax = 100
     /// What the frames take that an answer keeps decoded, by `EventCost`: about what lies side by side in causal order.
-    package static let openFramesCostMax = 64 << 20
+    package static let openFramesCostMax = 32 << 20
+    /// Instructions of a compiled pattern that is matched with all rows of a frame before the first of them is given: a word or
+    /// two, or alternatives of them.
+    static let columnInstructionsMax = 100
     /// Frames of which a search keeps in mind what it has found: some bytes, or a byte an event.
     static let framesSearchedMax = 1_024
     /// Events that may be asked for from the end, which are held until the first of them is found.
@@ -14,9 +17,9 @@ package enum Limits {
     package static let mermaidEventsMax = 200
     /// Processes that an error shows where a name may mean several.
     package static let candidatesShownMax = 10
-    /// Events of one process that a listing has ready, at first, and of all processes together: tens of megabytes.
+    /// Events of one process that a listing has ready, at first, and of all processes together: some megabytes.
     static let eventsFoundMin = 16
-    static let eventsFoundMax = 65_536
+    static let eventsFoundMax = 16_384
     /// Positions of a process whose news a listing asks for at once; what is further away is asked for by itself.
     static let rowsOfNews = 256
     /// Positions of a process that are looked through in one step of an answer: well below 10 ms of work.

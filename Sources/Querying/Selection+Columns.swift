@@ -74,6 +74,9 @@ private struct ColumnSearch {
     ) throws -> [Bool] {
         switch condition {
         case .always: return meant
+        case .compare(.text, .matches, .pattern(let pattern)) where isSlow(.pattern(pattern)):
+            guard let needle = pattern.needle else { return meant }
+            return try rows(meant, having: needle, check) { _ in true }
         case .compare(let field, let comparison, let literal):
             return try rows(field, comparison, literal, meant, check) ?? meant
         case .words(let words): return try rows(words, meant, check)
@@ -127,13 +130,20 @@ private struct ColumnSearch {
                 comparison.holds(Level(rawValue: number).map { .level($0) } ?? .nothing, literal)
             }
             return zip(meant, columns.levels).map { $0 && holds[Int($1)] }
-        case .text: return try rows(comparison, literal, meant, check)
+        case .text: return isSlow(literal) ? nil : try rows(comparison, literal, meant, check)
         case .attribute(let key):
             // A path may lead into any attribute that is an object.
-            guard !key.contains(".") else { return nil }
+            guard !key.contains("."), !isSlow(literal) else { return nil }
             return try rows(attribute: key, comparison, literal, meant, check)
         case .process, .host, .kind, .time, .seq: return nil
         }
+    }
+
+    /// True for what may take long to be compared: it is for each event by itself, so that what was found is given before the next
+    /// one is looked at.
+    private func isSlow(_ literal: Selection.Literal) -> Bool {
+        guard case .pattern(let pattern) = literal else { return false }
+        return pattern.instructionCount > Limits.columnInstructionsMax
     }
 
     private func rows(
@@ -141,37 +151,39 @@ private struct ColumnSearch {
         _ check: () throws -> Void
     ) throws -> [Bool] {
         let texts = columns.texts
-        var rows = [Bool](repeating: false, count: meant.count)
-        if case .pattern(let pattern) = literal {
-            let isWanted = comparison == .matches
-            try texts.bytes.withUnsafeBytes { bytes in
-                var next = 0
-                while next < meant.count {
-                    if let needle = pattern.needle {
-                        let start = next == 0 ? 0 : texts.ends[next - 1]
-                        let found = needle.first(in: bytes, from: start)
-                        // The first row that ends behind it, and all before that which do not have it.
-                        let row =
-                            found.map { found in
-                                partitionPoint(count: meant.count) { texts.ends[$0] <= found }
-                            } ?? meant.count
-                        if !isWanted { for row in next..<row { rows[row] = meant[row] } }
-                        next = row
-                        guard next < meant.count else { break }
-                    }
-                    if meant[next] {
-                        try check()
-                        let text = UnsafeRawBufferPointer(rebasing: bytes[texts[next]])
-                        rows[next] = pattern.matches(text) == isWanted
-                    }
-                    next += 1
-                }
+        guard case .pattern(let pattern) = literal else {
+            return meant.indices.map { row in
+                meant[row]
+                    && comparison.holds(
+                        .text(String(decoding: texts.bytes[texts[row]], as: UTF8.self)), literal)
             }
-            return rows
         }
-        for row in rows.indices where meant[row] {
-            let text = String(decoding: texts.bytes[texts[row]], as: UTF8.self)
-            rows[row] = comparison.holds(.text(text), literal)
+        let matching = try rows(meant, having: pattern.needle, check) { pattern.matches($0) }
+        return comparison == .matches
+            ? matching : zip(meant, matching).map { $0 && !$1 }
+    }
+
+    /// The rows, of those that are meant, whose texts have a needle, where there is one, and satisfy a condition.
+    private func rows(
+        _ meant: [Bool], having needle: Needle?, _ check: () throws -> Void,
+        _ holds: (UnsafeRawBufferPointer) -> Bool
+    ) throws -> [Bool] {
+        let texts = columns.texts
+        var rows = [Bool](repeating: false, count: meant.count)
+        try texts.bytes.withUnsafeBytes { bytes in
+            var row = 0
+            while row < meant.count {
+                if let needle {
+                    let start = row == 0 ? 0 : texts.ends[row - 1]
+                    guard let found = needle.first(in: bytes, from: start) else { return }
+                    row = partitionPoint(count: meant.count) { texts.ends[$0] <= found }
+                }
+                if meant[row] {
+                    try check()
+                    rows[row] = holds(UnsafeRawBufferPointer(rebasing: bytes[texts[row]]))
+                }
+                row += 1
+            }
         }
         return rows
     }

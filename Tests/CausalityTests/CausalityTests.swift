@@ -133,6 +133,27 @@ import Testing
         "\u{3164}", "\u{fe0f}", "\u{feff}", "\u{fff9}", "\u{e0001}", "\u{e0041}", "\u{e0100}",
     ]
 
+    /// Each ASCII character at each place, before and behind the eight bytes that are looked at together.
+    @Test func whatMayBeHarmfulIsNotOverlooked() {
+        for length in 1...20 {
+            for place in 0..<length {
+                for byte in 0..<UInt8(128) {
+                    var bytes = [UInt8](repeating: UInt8(ascii: "a"), count: length)
+                    bytes[place] = byte
+                    let text = String(decoding: bytes, as: UTF8.self)
+                    let isPlain = (0x20..<0x7f).contains(byte)
+                    #expect(text.mayBeHarmful() == !isPlain, "\(byte) at \(place) of \(length)")
+                    #expect(
+                        text.mayBeHarmful(but: [.lineBreaks, .tabs])
+                            == !(isPlain || byte == 10 || byte == 9))
+                    #expect(text.mayNeedJSONEscapes == (!isPlain || byte == 34 || byte == 92))
+                }
+                let text = String(repeating: "a", count: place) + "ü"
+                #expect(text.mayBeHarmful() && text.mayNeedJSONEscapes)
+            }
+        }
+    }
+
     @Test(arguments: harmful)
     func isShownByItsNumber(scalar: Unicode.Scalar) {
         let text = "a\(scalar)b"
