@@ -63,9 +63,9 @@ package struct HeadQueue: Sendable {
     /// waits.
     package mutating func breakCycle() -> (process: Int, cycle: [(process: Int, needs: EventKey)])?
     {
-        guard var process = blockedBy.indices.first(where: { blockedBy[$0] != nil }) else {
-            return nil
-        }
+        // Not from the process of the least index: what indexes are follows from what came first.
+        let blocked = blockedBy.indices.filter { blockedBy[$0] != nil }
+        guard var process = blocked.min(by: { ties[$0] < ties[$1] }) else { return nil }
         var seen: [Int: Int] = [:]
         var path: [Int] = []
         while seen[process] == nil {
