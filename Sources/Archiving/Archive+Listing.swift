@@ -128,7 +128,10 @@ extension Archive {
                 sql:
                     "SELECT host, max(readUpTo) AS time FROM agent WHERE readUpTo IS NOT NULL GROUP BY host"
             ) {
-                times[try row.value("host")] = WallTime(nanoseconds: try row.value("time"))
+                // Of hosts that look alike, as far as each of them has been read.
+                let host: String = try row.value("host")
+                let time = WallTime(nanoseconds: try row.value("time"))
+                times[host] = min(times[host] ?? time, time)
             }
             return times
         }

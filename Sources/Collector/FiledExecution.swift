@@ -23,6 +23,8 @@ package struct FiledExecution: IndexedExecution {
 
     package var findsEvents: Bool { index.findsEvents }
 
+    package var eventCount: Int { index.eventCount }
+
     package func messages(_ cancellation: Cancellation) -> OrderFile { index }
 
     package func rows(at place: EventPosition) throws -> EventRows? {
@@ -59,9 +61,9 @@ package struct FiledExecution: IndexedExecution {
     }
 
     package func position(
-        in process: Int, from position: Int, during span: ClosedRange<Int64>
+        of process: Int, in positions: Range<Int>, during span: ClosedRange<Int64>
     ) throws -> Int? {
-        try index.position(in: process, from: position, during: span)
+        try index.position(of: process, in: positions, during: span)
     }
 
     package func hasTimes(_ process: Int) throws -> Bool { try index.hasTimes(process) }

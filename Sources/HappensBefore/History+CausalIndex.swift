@@ -104,12 +104,12 @@ extension History {
         }
     }
 
-    /// The first position of a process from `position` on whose event's wall time is in a span of nanoseconds; nil where none is.
-    /// O(events in between).
+    /// The first of some positions of a process whose event's wall time is in a span of nanoseconds; nil where none is.
+    /// O(positions).
     package func position(
-        in process: Int, from position: Int, during span: ClosedRange<Int64>
+        of process: Int, in positions: Range<Int>, during span: ClosedRange<Int64>
     ) -> Int? {
-        processes[process].times[position...].firstIndex {
+        processes[process].times[positions].firstIndex {
             $0 != EventBatch.noTime && span.contains($0)
         }
     }

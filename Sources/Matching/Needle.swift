@@ -43,9 +43,14 @@ extension Pattern {
                 // What stands before it may be left out.
                 if !current.isEmpty { removeLastCharacter(&current) }
                 end()
-                if byte == UInt8(ascii: "{") {
-                    while index < bytes.count, bytes[index - 1] != UInt8(ascii: "}") { index += 1 }
-                }
+                guard byte == UInt8(ascii: "{") else { break }
+                // One that begins no count stands for itself: not worth to be read here.
+                let count = bytes[index...].prefix { $0 != UInt8(ascii: "}") }
+                let isCount = count.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2c }
+                guard let first = count.first, first != 0x2c, isCount, count.endIndex < bytes.count,
+                    count.count(where: { $0 == 0x2c }) < 2
+                else { return nil }
+                index = count.endIndex + 1
             case UInt8(ascii: "+"), UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "$"): end()
             case UInt8(ascii: "["):
                 end()

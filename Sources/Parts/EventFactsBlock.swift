@@ -98,7 +98,7 @@ extension EventFactsBlock {
     ) throws(FormatError) {
         start = try reader.count(eventCount, "start")
         try readRows(&reader, eventCount, segments)
-        try readTimes(&reader)
+        try readTimes(&reader, eventCount)
         try readArrivals(&reader, processCount, eventCount)
         try readDepartures(&reader, processCount)
         try reader.expectEnd("events")
@@ -138,9 +138,12 @@ extension EventFactsBlock {
         }
     }
 
-    private mutating func readTimes(_ reader: inout ByteReader) throws(FormatError) {
+    private mutating func readTimes(
+        _ reader: inout ByteReader, _ eventCount: Int
+    ) throws(FormatError) {
         var last: Int64 = 0
-        for _ in 0..<(try reader.count(reader.remaining, "times")) {
+        let summaries = (eventCount - start + Limits.rowsOfSummary - 1) / Limits.rowsOfSummary
+        for _ in 0..<(try reader.count(summaries, "times")) {
             guard try reader.byte("time") != 0 else {
                 times.append(nil)
                 continue

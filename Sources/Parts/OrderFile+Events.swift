@@ -25,8 +25,25 @@ extension OrderFile: MessageIndex {
 
     package func receipts(of send: EventKey) throws(PartError) -> [EventPosition] {
         guard let number = try block(of: send) else { return [] }
-        return try facts(send.process, number).departures(since: send.sequence)
-            .prefix { $0.sequence == send.sequence }.map(\.receipt)
+        let departures = try facts(send.process, number).departures(since: send.sequence)
+            .prefix { $0.sequence == send.sequence }
+        return try checked(departures).map(\.receipt)
+    }
+
+    /// Throws where a message arrived at no event that is here.
+    private func checked(
+        _ departures: ArraySlice<Departure>
+    ) throws(PartError) -> ArraySlice<Departure> {
+        for receipt in departures.map(\.receipt) {
+            let count = try line(receipt.process).facts.count
+            guard receipt.position < count else {
+                throw .damaged(
+                    path: file.path, offset: 0,
+                    what: "a message to event \(receipt.position) of process \(receipt.process), "
+                        + "which has \(count)")
+            }
+        }
+        return departures
     }
 
     package func departures(
@@ -37,7 +54,7 @@ extension OrderFile: MessageIndex {
         let count = try directory(process).facts.count
         while number < count {
             let departures = try facts(process, number).departures(since: sequence)
-            if !departures.isEmpty { return Array(departures) }
+            if !departures.isEmpty { return Array(try checked(departures)) }
             number += 1
         }
         return []
@@ -89,17 +106,17 @@ extension OrderFile: MessageIndex {
         return nil
     }
 
-    /// The first position of a process from `position` on whose event may have a wall time in a span of nanoseconds; nil where
-    /// none has. Reads the blocks in between, and no event.
+    /// The first of some positions of a process whose event may have a wall time in a span of nanoseconds; nil where none has.
+    /// Reads the blocks in between, and no event.
     package func position(
-        in process: Int, from position: Int, during span: ClosedRange<Int64>
+        of process: Int, in positions: Range<Int>, during span: ClosedRange<Int64>
     ) throws(PartError) -> Int? {
         let blocks = try directory(process).facts
-        var number = max(
-            0, partitionPoint(count: blocks.count) { blocks[$0].start <= position } - 1)
-        while number < blocks.count {
-            if let found = try facts(process, number).position(from: position, during: span) {
-                return found
+        let first = positions.lowerBound
+        var number = max(0, partitionPoint(count: blocks.count) { blocks[$0].start <= first } - 1)
+        while number < blocks.count, blocks[number].start < positions.upperBound {
+            if let found = try facts(process, number).position(from: first, during: span) {
+                return found < positions.upperBound ? found : nil
             }
             number += 1
         }

@@ -18,13 +18,15 @@ struct Footer: Sendable {
     private(set) var unlinked: [Int] = []
     private(set) var ruledOut: [EventKey] = []
 
-    init(_ reader: inout ByteReader) throws(FormatError) {
+    /// Reads the footer of a file of some bytes.
+    init(_ reader: inout ByteReader, fileByteCount: Int) throws(FormatError) {
         execution = try reader.string(Causality.Limits.nameBytesMax, "execution")
         form = OrderFileForm(rawValue: try reader.byte("form"))
         guard form.rawValue < 4 else {
             throw reader.malformed("a form of \(form.rawValue) is unknown")
         }
-        processCount = try reader.count(Int(UInt32.max), "processes")
+        // Each takes some bytes of the file.
+        processCount = try reader.count(fileByteCount, "processes")
         lineCount = try reader.count(processCount, "processes that are here")
         eventCount = try reader.count(Int.max, "events")
         for _ in 0..<(try reader.count(reader.remaining / 3, "pages of processes")) {

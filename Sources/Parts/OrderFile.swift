@@ -79,7 +79,7 @@ package final class OrderFile: CausalIndex {
         }
         let place = FilePlace(offset: offset, byteCount: length)
         footer = try Self.decode(place, in: file) { (reader) throws(FormatError) in
-            try Footer(&reader)
+            try Footer(&reader, fileByteCount: size)
         }
         let reads = Reads(bytes: trailerBytes + length + FilePlace.checksumBytes, blocks: 1)
         cache.withLock { $0.reads = reads }

@@ -23,7 +23,8 @@ package struct Answering<Store: HistoryStore> {
     package func execution() throws -> String {
         let names = try store.executions()
         if let name = options.execution {
-            guard names.contains(name) else {
+            // Names that look alike are not the same.
+            guard let name = names.first(where: { ExactText.isSame($0, name) }) else {
                 throw QuestionError(
                     .notFound, "no execution “\(name)” here: there is \(Self.listed(names))")
             }
@@ -50,7 +51,10 @@ package struct Answering<Store: HistoryStore> {
     package func answer(_ question: Question) throws -> Answer {
         if case .executions = question { return .executions(try executions()) }
         let name = try execution()
+        // How many events the files tell of.
+        var eventCount = 0
         let filed = try askingFiles(of: name) { filed -> Answer? in
+            eventCount = filed.eventCount
             if let answer = try answer(question, by: filed.index) { return answer }
             return filed.findsEvents ? try answer(question, from: filed) : nil
         }
@@ -58,7 +62,8 @@ package struct Answering<Store: HistoryStore> {
         return filed.withEvents { events in
             RecoveringEvents(events) {
                 let graph = try loadGraph(name)
-                guard graph.isUndamaged else { return nil }
+                // More may have come meanwhile, or be gone.
+                guard graph.isUndamaged, graph.eventCount == eventCount else { return nil }
                 return try answer(question, from: graph).events
             }
         }

@@ -63,8 +63,9 @@ struct EventFinder<Execution: IndexedExecution> {
         var next = positions.lowerBound
         while next < positions.upperBound, found.count < eventsMax {
             if let span {
-                let later = try execution.position(in: process, from: next, during: span)
-                let end = min(later ?? positions.upperBound, positions.upperBound)
+                let rest = next..<positions.upperBound
+                let end =
+                    try execution.position(of: process, in: rest, during: span) ?? rest.upperBound
                 looked += end - next
                 next = end
                 if next == positions.upperBound { break }

@@ -138,6 +138,8 @@ extension ExecutionGraph: IndexedExecution {
 
     package var findsEvents: Bool { true }
 
+    package var eventCount: Int { history.countEvents() }
+
     package func messages(_ cancellation: Cancellation) throws -> MessageEdges {
         try edges(cancellation)
     }
@@ -156,9 +158,9 @@ extension ExecutionGraph: IndexedExecution {
     }
 
     package func position(
-        in process: Int, from position: Int, during span: ClosedRange<Int64>
+        of process: Int, in positions: Range<Int>, during span: ClosedRange<Int64>
     ) -> Int? {
-        history.position(in: process, from: position, during: span)
+        history.position(of: process, in: positions, during: span)
     }
 
     package func hasTimes(_ process: Int) -> Bool { history.processes[process].hasTimes }

@@ -7,6 +7,8 @@ package protocol IndexedExecution: Sendable {
     associatedtype Messages: MessageIndex
 
     var index: Index { get }
+    /// How many events are here.
+    var eventCount: Int { get }
     /// True where all else that follows can be asked; false where only the order can.
     var findsEvents: Bool { get }
     /// The messages; where they have to be found first, `cancellation` is asked meanwhile.
@@ -17,10 +19,10 @@ package protocol IndexedExecution: Sendable {
     func name(of reference: ProcessReference) throws -> ProcessID?
     /// The last position of a process whose event's wall time is not later; nil where there is none.
     func lastPosition(in process: Int, by time: WallTime) throws -> Int?
-    /// The first position of a process from `position` on, or one before it, whose event may have a wall time in a span of
-    /// nanoseconds; nil where none has.
+    /// The first of some positions of a process, or one before it, whose event may have a wall time in a span of nanoseconds; nil
+    /// where none has.
     func position(
-        in process: Int, from position: Int, during span: ClosedRange<Int64>
+        of process: Int, in positions: Range<Int>, during span: ClosedRange<Int64>
     ) throws -> Int?
     /// Whether some event of a process has a wall time.
     func hasTimes(_ process: Int) throws -> Bool

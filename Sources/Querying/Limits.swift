@@ -12,7 +12,7 @@ package enum Limits {
     /// Frames of which a search keeps in mind what it has found: some bytes, or a byte an event.
     static let framesSearchedMax = 1_024
     /// Events that may be asked for from the end, which are held until the first of them is found.
-    package static let lastEventsMax = 100_000
+    package static let lastEventsMax = 10_000
     /// Events of a Mermaid diagram: browsers give up on larger ones.
     package static let mermaidEventsMax = 200
     /// Processes that an error shows where a name may mean several.

@@ -12,6 +12,8 @@ struct ReverseCursor<Execution: IndexedExecution>: EventSequence {
     private let ranges: [Range<Int>]
     private let meant: [Int]
     private let ranks: [Int]
+    /// Positions that are looked through at once: what is found among them is held.
+    private let stepMax: Int
     /// Heads count from the ends: how many events of a process came, or were passed by.
     private var queue: HeadQueue
     private var walks: [ReverseWalk]
@@ -28,6 +30,9 @@ struct ReverseCursor<Execution: IndexedExecution>: EventSequence {
         let index = finder.index
         ranges = try finder.ranges(of: slice)
         meant = ranges.indices.filter { [ranges] in !ranges[$0].isEmpty }
+        stepMax = min(
+            Limits.rowsLookedAt,
+            max(Limits.eventsFoundMin, Limits.eventsFoundMax / max(1, meant.count)))
         ranks = try index.listingRanks()
         queue = HeadQueue(heads: ranges.map { $0.isEmpty ? .max : 0 })
         walks = ranges.map { ReverseWalk(end: $0.upperBound) }
@@ -73,7 +78,7 @@ struct ReverseCursor<Execution: IndexedExecution>: EventSequence {
     private mutating func seek(_ process: Int) throws {
         let end = walks[process].end
         let start = max(ranges[process].lowerBound, end - walks[process].step)
-        walks[process].step = min(walks[process].step * 2, Limits.rowsLookedAt)
+        walks[process].step = min(walks[process].step * 2, stepMax)
         walks[process].found = try finder.find(in: process, start..<end, eventsMax: .max).found
         walks[process].end = start
         if walks[process].found.isEmpty {
@@ -158,17 +163,35 @@ struct LastEvents: EventSequence {
     private var reversed: any EventSequence
     private var steps: [EventStep] = []
     private var isOver = false
+    /// Why there may be more of them.
+    private var stopped: QuestionStopped?
 
     init(_ reversed: any EventSequence) { self.reversed = reversed }
 
     mutating func next() throws -> EventStep? {
-        guard !isOver else { return steps.popLast() }
-        guard let step = try reversed.next() else {
+        guard !isOver else {
+            if let step = steps.popLast() { return step }
+            if let stopped { throw stopped }
+            return nil
+        }
+        let step: EventStep?
+        do {
+            step = try reversed.next()
+        } catch var error as QuestionStopped {
+            // Those that were found are the last ones, and are given.
+            let events = steps.compactMap {
+                if case .event(let listed) = $0 { listed } else { nil }
+            }
+            error.progress = .listed(events.count, last: events.first?.event.id)
+            (isOver, stopped) = (true, error)
+            return .passed
+        }
+        guard let step else {
             isOver = true
             return .passed
         }
-        if case .passed = step { return step }
-        steps.append(step)
+        if case .event = step { steps.append(step) }
+        if case .unreadable = step { steps.append(step) }
         return .passed
     }
 

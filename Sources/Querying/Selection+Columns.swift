@@ -192,21 +192,17 @@ private struct ColumnSearch {
         attribute key: String, _ comparison: Selection.Comparison, _ literal: Selection.Literal,
         _ meant: [Bool], _ check: () throws -> Void
     ) throws -> [Bool] {
-        let number = columns.keys.firstIndex { $0 == key }
+        // Of keys that look alike, each.
+        let isKey = columns.keys.map { $0 == key }
         let withoutIt = comparison.holds(.nothing, literal)
-        guard let number else { return meant.map { $0 && withoutIt } }
+        guard isKey.contains(true) else { return meant.map { $0 && withoutIt } }
         var rows = [Bool](repeating: false, count: meant.count)
-        var next = (0, 0)
+        var next = [Int](repeating: 0, count: columns.values.count)
         for row in rows.indices {
             var value: (texts: ContentColumns.Texts, index: Int, isJSON: Bool)?
-            for column in columns.shapes[columns.shapeOf[row]] where column / 2 == number {
-                if column % 2 == 0 {
-                    value = (columns.values[column]!, next.0, false)
-                    next.0 += 1
-                } else {
-                    value = (columns.values[column]!, next.1, true)
-                    next.1 += 1
-                }
+            for column in columns.shapes[columns.shapeOf[row]] where isKey[column / 2] {
+                value = (columns.values[column]!, next[column], column % 2 == 1)
+                next[column] += 1
             }
             guard meant[row] else { continue }
             try check()

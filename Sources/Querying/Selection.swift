@@ -100,9 +100,10 @@ enum SelectionTest {
 
 extension Event {
     fileprivate func has(_ words: [String]) -> Bool {
-        var left = Set(words)
+        // Exactly, as filters have them.
+        var left = Set(words.map { ExactText($0) })
         for text in [name, text] + attributes.map(\.value.text) where !left.isEmpty {
-            for word in Words.all(of: text) { left.remove(word) }
+            for word in Words.all(of: text) { left.remove(ExactText(word)) }
         }
         return left.isEmpty
     }

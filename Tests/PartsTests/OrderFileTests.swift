@@ -260,7 +260,48 @@ import Testing
         writer.string("main")
         writer.bytes(counts)
         var reader = ByteReader(writer.bytes)
-        #expect(throws: FormatError.self) { try Footer(&reader) }
+        #expect(throws: FormatError.self) { try Footer(&reader, fileByteCount: 100) }
+    }
+
+    /// The same of blocks: more summaries than events, and a message to an event that is not there.
+    @Test func factsThatCannotBeAreRefused() throws {
+        func block(_ body: (inout ByteWriter) -> Void) throws {
+            var writer = ByteWriter()
+            writer.bytes([0, 1, 0, 0] as [UInt8])
+            body(&writer)
+            var reader = ByteReader(writer.bytes)
+            _ = try EventFactsBlock(&reader, processCount: 2, eventCount: 10, [])
+        }
+        try block { $0.bytes([1, 0, 0, 0] as [UInt8]) }
+        #expect(throws: FormatError.self) { try block { $0.bytes([2, 0, 0, 0, 0] as [UInt8]) } }
+        // Messages of a history that has more events than the file tells of.
+        func history(_ count: UInt64) -> History {
+            let (p, q) = (ProcessID(name: "p"), ProcessID(name: "q"))
+            var history = History(execution: "main")
+            let send = Event(id: EventID(p, 1), text: "", clock: VectorClock([p: 1]))
+            let others = (1...count).map { number in
+                Event(
+                    id: EventID(q, number), text: "",
+                    clock: VectorClock(number < 5 ? [q: number] : [q: number, p: 1]))
+            }
+            for (frame, (process, events)) in [(p, [send]), (q, others)].enumerated() {
+                let key = ProcessKey(execution: "main", host: "h", process: process)
+                _ = history.append(
+                    HistoryFrame(
+                        id: frame, source: Self.source, batch: EventBatch(events, of: key)))
+            }
+            history.finish()
+            return history
+        }
+        let file = try SimulatedDisk().open("/order", .create)
+        try OrderFileWriter.write(
+            OrderFileContents(history(2), MessageEdges(history(6)), [], places: [:]), to: file)
+        let read = try OrderFile(file)
+        let sender = try #require(try read.index(of: ProcessID(name: "p")))
+        #expect(throws: PartError.self) {
+            try read.receipts(of: EventKey(process: sender, sequence: 1))
+        }
+        #expect(throws: PartError.self) { try read.departures(from: sender, since: 1) }
     }
 
     @Test func everyCutIsNamed() throws {

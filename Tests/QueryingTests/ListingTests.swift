@@ -144,6 +144,41 @@ import Testing
         #expect("\(error)".contains(text), "\(error)")
     }
 
+    /// What is found of the last events before the time is over is given.
+    @Test func lastEventsThatAreStoppedAreGiven() throws {
+        let store = Self.store(1)
+        let asked = Mutex(0)
+        var options = Question.Options()
+        options.cancellation = Cancellation {
+            asked.withLock {
+                $0 += 1; return $0 > 100
+            } ? .deadline(seconds: 1) : nil
+        }
+        let question = try Question("timeline", QuestionParameters(["last": ["200"]]))
+        let graph = try ExecutionGraph.load("main", from: store)
+        let answering = Answering(store, options) { _ in graph }
+        var listing = try Self.listing(answering.answer(question))
+        var listed: [EventID] = []
+        let stopped = try #require(throws: QuestionStopped.self) {
+            while let step = try listing.events.next() {
+                if case .event(let event) = step { listed.append(event.event.id) }
+            }
+        }
+        #expect(!listed.isEmpty && listed.count < 200)
+        #expect(stopped.progress == .listed(listed.count, last: listed.last))
+        let all = try Self.listed(store, ["last": ["200"]])
+        #expect(listed == all.suffix(listed.count).map(\.id))
+    }
+
+    /// Names that look alike are not the same: nothing is known of the other one.
+    @Test func executionsThatLookAlikeAreTold() throws {
+        let store = MemoryStore(
+            events: [[AnsweringTests.event("a", 1)]], name: "cafe\u{301}")
+        let answering = Answering(store, Question.Options(execution: "caf\u{e9}"))
+        let error = try #require(throws: QuestionError.self) { try answering.execution() }
+        #expect("\(error)".hasPrefix("no execution"))
+    }
+
     @Test func timesAgoAreBeforeNow() throws {
         let now = try #require(WallTime(text: "2026-11-23T10:20:30Z"))
         let parameters = QuestionParameters(["since": ["-15m"], "until": ["-1d"], "at": ["-15m"]])

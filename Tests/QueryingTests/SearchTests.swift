@@ -24,11 +24,38 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "a|b", "(abc)?", "(?i)abc", "a?", ".*", "\\d+", "\\Qa\\E", "[a\\]]b", "[[:alpha:]]x",
+        "", "a|b", "{[^}]+}", "ab{x[}]y", "a{,3}b", "a{2", "a{1,2,3}b", "(abc)?", "(?i)abc", "a?",
+        ".*", "\\d+", "\\Qa\\E", "[a\\]]b", "[[:alpha:]]x",
         "^$",
     ])
     func whereNothingIsKnown(pattern: String) throws {
         #expect(try Pattern(pattern).needle == nil)
+    }
+
+    /// Whatever a pattern is, where it matches its needle lies.
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func aMatchHoldsTheNeedle(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        func text(_ letters: [Character], _ count: Int) -> String {
+            String(
+                (0..<Int.random(in: 0...count, using: &random)).map { _ in
+                    letters.randomElement(using: &random)!
+                })
+        }
+        var known = 0
+        for _ in 0..<4_000 {
+            guard let pattern = try? Pattern(text(Array("ab{}[]^1,?*+.\\-"), 9)),
+                let needle = pattern.needle
+            else { continue }
+            for _ in 0..<40 {
+                let text = text(Array("ab{}[]^1,-"), 8)
+                guard pattern.matches(text) else { continue }
+                known += 1
+                let found = Array(text.utf8).withUnsafeBytes { needle.first(in: $0, from: 0) }
+                #expect(found != nil, "\(pattern.source) matches \(text)")
+            }
+        }
+        #expect(known > 20)
     }
 
     @Test func aNeedleIsFoundWhereverItLies() {
@@ -41,7 +68,8 @@ import Testing
     }
 
     private static let words = [
-        "Order", "order", "19425", "refused", "ÄRGER", "ärger", "ms", "a.b", "x", "", "cached",
+        "Order", "order", "caf\u{e9}", "cafe\u{301}", "19425", "refused", "ÄRGER", "ärger", "ms",
+        "a.b", "x", "", "cached",
     ]
 
     private static func batch(_ random: inout SeededGenerator) -> EventBatch {
@@ -56,7 +84,7 @@ import Testing
                 name: Bool.random(using: &random) ? "" : words.randomElement(using: &random)!,
                 text: text(), clock: VectorClock([process: UInt64(number)]))
             event.level = Level(rawValue: UInt8.random(in: 0...7, using: &random))
-            for key in ["user", "size", "user", "detail"]
+            for key in ["user", "size", "user", "detail", "k\u{e9}", "ke\u{301}"]
             where Int.random(in: 0..<3, using: &random) == 0 {
                 event.attributes.append(
                     Attribute(
@@ -85,6 +113,7 @@ import Testing
             "text = \"\(word)\"", "text =~ \"\(pattern)\"", "text !~ \"\(pattern)\"",
             "name != \"\(word)\"", "name =~ \"\(pattern)\"", "level >= warn", "level != info",
             "user = \"\(word)\"", "user != \"\(word)\"", "user =~ \"\(pattern)\"",
+            "\"caf\u{e9}\"", "k\u{e9} = \"\(word)\"", "ke\u{301} =~ \"\(pattern)\"",
             "detail.a = order",
             "other = 1", "other != 1", "\"order\"", "\"refused 19425\"", "\"Ärger\"", "seq > 150",
             "kind = local",
@@ -113,7 +142,8 @@ import Testing
                 passed += possible[row] ? 0 : 1
                 // Where what rows say decides all, it decides it.
                 let decides = ![
-                    "seq", "kind", "detail.a", "\"order\"", "\"refused 19425\"", "\"Ärger\"",
+                    "seq", "kind", "detail.a", "\"caf\u{e9}\"", "\"order\"", "\"refused 19425\"",
+                    "\"Ärger\"",
                 ]
                 .contains { text.contains($0) }
                 #expect(!decides || possible[row] == holds, "\(text): \(event)")

@@ -123,8 +123,10 @@ struct MemoryStore: HistoryStore {
     var damaged: Set<Int> = []
     /// The segments that frames are in, where it is not the first one.
     var segments: [Int: Int] = [:]
+    /// Of the execution.
+    var name = "main"
 
-    func executions() throws -> [String] { ["main"] }
+    func executions() throws -> [String] { [name] }
     func frames(of execution: String) throws -> [FrameSummary] {
         events.indices.map { index in
             FrameSummary(
@@ -141,7 +143,7 @@ struct MemoryStore: HistoryStore {
         events.indices.map { (key(of: $0), events[$0].last!.id.sequence) }
     }
     private func key(of frame: Int) -> ProcessKey {
-        ProcessKey(execution: "main", host: "h", process: events[frame][0].id.process)
+        ProcessKey(execution: name, host: "h", process: events[frame][0].id.process)
     }
     func sourceDefects(of execution: String) throws -> [Defect] { [] }
     var read: [String: WallTime] = [:]
