@@ -24,8 +24,8 @@ class Archive:
         self.event_bytes = bytes_of(
             [*segment_files(folder), *folder.rglob("*.lcpart")]) / events
         self.order_bytes = bytes_of(folder.rglob("*.lcorder")) / events
-        self.processes = [
-            json.loads(line) for line in self.ask("processes", "--json").output.splitlines()]
+        listed = map(json.loads, self.ask("processes", "--json").output.splitlines())
+        self.processes = [(process["process"], process["last"]) for process in listed]
         remarks.append(
             f"{folder.name}: {events} events of {len(self.processes)} processes, "
             f"{log.stat().st_size / events:.0f} bytes each as JSON lines; bytes an event: "
@@ -40,8 +40,8 @@ class Archive:
 
     def event(self, number, share):
         """An event of a process, after that share of what it did."""
-        process = self.processes[number % len(self.processes)]
-        return f"{process['process']}:{max(int(process['last'] * share), 1)}"
+        process, last = self.processes[number % len(self.processes)]
+        return f"{process}:{max(int(last * share), 1)}"
 
     def seen(self, event):
         """How far an event had seen each process."""

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import platform
+import resource
 import shlex
 import statistics
 import subprocess
@@ -210,6 +211,8 @@ def write(figures, remarks, is_json):
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
         print()
     print("medians (least–greatest); CPU seconds are user and system time of all threads")
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    print(f"a peak is never less than what the bench held itself, at most {own:.1f} MB")
     for remark in remarks:
         print(remark)
     print(f"machine: {about['processor']}, {about['cores']} processors, Linux {about['kernel']}, "
