@@ -31,12 +31,13 @@ class Binaries:
         self.lightcone = os.path.abspath(given[0] or built["lightcone"])
         self.bench = os.path.abspath(given[1] or built["lightcone-bench"])
 
-    def generate(self, path, kind, events, processes, seed):
+    def generate(self, path, kind, events, processes, seed, service_size=None):
         """Writes a log, and returns what the generator says of it."""
         with open(path, "wb") as output:
             return run(
                 [self.bench, "generate", "--kind", kind, "--events", events,
-                 "--processes", processes, "--seed", seed, "--stats"], output=output).errors
+                 "--processes", processes, "--service-size", service_size or processes,
+                 "--seed", seed, "--stats"], output=output).errors
 
 
 def nobodys_address():

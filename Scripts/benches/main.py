@@ -1,14 +1,26 @@
-"""Scripts/bench ingest | live: measures whole programs from outside. See Scripts/bench."""
+"""Scripts/bench ingest | live | cold | scale: measures whole programs from outside.
+
+See Scripts/bench.
+"""
 
 import argparse
 import sys
 
+import cold
 import ingest
 import live
 import report
+import scale
 from programs import BenchError, Workplace, say
 
-BENCHES = {"ingest": (ingest.Ingest, ingest.NAMES), "live": (live.Live, live.NAMES)}
+BENCHES = {
+    "ingest": (ingest.Ingest, ingest.NAMES, 1_000_000),
+    "live": (live.Live, live.NAMES, 1_000_000),
+    "cold": (cold.Cold, cold.NAMES, 1_000_000),
+    "scale": (scale.Scale, scale.NAMES, 300_000),
+}
+# These are asked of archives: their events come first, and their rounds are an option.
+OF_ARCHIVES = ("cold", "scale")
 
 
 def positive(text):
@@ -21,12 +33,19 @@ def positive(text):
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="Scripts/bench", description=__doc__)
     benches = parser.add_subparsers(dest="bench", required=True)
-    for name, (_, parts) in BENCHES.items():
-        bench = benches.add_parser(name)
-        bench.add_argument("rounds", nargs="?", type=positive, default=5)
+    for name, (kind, parts, events) in BENCHES.items():
+        about = sys.modules[kind.__module__].__doc__
+        bench = benches.add_parser(name, help=about, description=about)
+        if name in OF_ARCHIVES:
+            bench.add_argument("events", nargs="?", type=positive, default=events,
+                               help=f"{events:,}, unless told otherwise")
+            bench.add_argument("--rounds", type=positive, default=5,
+                               help="5, unless told otherwise")
+        else:
+            bench.add_argument("rounds", nargs="?", type=positive, default=5)
+            bench.add_argument("--events", type=positive, default=events,
+                               help="in the place of a million; goals are for a million")
         bench.add_argument("--json", action="store_true", help="an object a line")
-        bench.add_argument("--events", type=positive, default=1_000_000,
-                           help="in the place of a million; goals are for a million")
         bench.add_argument("--only", metavar="PART,…", type=lambda text: text.split(","),
                            help=", ".join(parts))
         if name == "live":

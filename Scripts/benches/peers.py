@@ -65,30 +65,36 @@ class Rsyslog:
         return lines / done.cpu_seconds[0], lines / (done.cpu_seconds[1] - at_start)
 
 
-class ClickHouse:
-    """ClickHouse in process, as PyPI has it."""
+class PythonPeer:
+    """A peer in process, as PyPI has it, in a Python of its own below .build."""
 
-    name = "ClickHouse"
+    python = PYTHON / "bin/python"
 
     def prepare(self):
-        self.python = PYTHON / "bin/python"
         if not self.has_module():
-            say("installing chdb below .build (it is large)")
+            say(f"installing {self.module} below .build")
             PYTHON.parent.mkdir(parents=True, exist_ok=True)
             install([sys.executable, "-m", "venv", PYTHON])
-            install([self.python, "-m", "pip", "install", "-q", "chdb"])
+            install([self.python, "-m", "pip", "install", "-q", self.module])
         if not self.has_module():
-            raise Unavailable("chdb cannot be loaded")
-        program = "import chdb; print(chdb.__version__, chdb.engine_version)"
+            raise Unavailable(f"{self.module} cannot be loaded")
+        program = f"import {self.module} as module; print({self.versions})"
         answer = subprocess.run([self.python, "-c", program], capture_output=True, text=True,
                                 check=False)
-        self.version = "chdb " + answer.stdout.strip().replace(" ", ", ClickHouse ")
+        self.version = f"{self.module} {answer.stdout.strip()}"
 
     def has_module(self):
         if not self.python.exists():
             return False
-        command = [self.python, "-c", "from chdb import session"]
+        command = [self.python, "-c", self.probe]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+class ClickHouse(PythonPeer):
+    name = "ClickHouse"
+    module = "chdb"
+    probe = "from chdb import session"
+    versions = "f'{module.__version__}, ClickHouse {module.engine_version}'"
 
     def measure(self, work, log, rows):
         """Rows per CPU second, less what starting takes, and bytes per row."""
@@ -100,6 +106,62 @@ class ClickHouse:
             raise BenchError(f"ClickHouse holds {answer['rows']} rows of {rows}")
         return (rows / max(loaded.cpu_seconds - started.cpu_seconds, 0.001),
                 answer["bytes"] / rows)
+
+
+class DuckDB(PythonPeer):
+    name = "DuckDB"
+    module = "duckdb"
+    probe = "import duckdb"
+    versions = "module.__version__"
+
+    def load(self, folder, log):
+        """Keeps the events of `export --format ndjson` as a table."""
+        self.database = folder / "duck.db"
+        columns = ("{process: 'VARCHAR', seq: 'UBIGINT', kind: 'VARCHAR', name: 'VARCHAR', "
+                   "text: 'VARCHAR', level: 'VARCHAR', time: 'TIMESTAMP'}")
+        self.ask("CREATE TABLE events AS SELECT * FROM "
+                 f"read_json('{log}', format = 'newline_delimited', columns = {columns})")
+
+    def ask(self, statement):
+        return run([self.python, "-B", PEERS / "duckdb/ask.py", self.database, statement])
+
+
+class IGraph(PythonPeer):
+    name = "igraph"
+    module = "igraph"
+    probe = "import igraph"
+    versions = "module.__version__"
+    program = PEERS / "igraph/past.py"
+
+    def load(self, folder, graph):
+        """Keeps the edges of `export --format json` as pairs of numbers."""
+        self.edges = folder / "edges"
+        run([self.python, "-B", self.program, "edges", graph, self.edges])
+
+    def past(self, event):
+        return run([self.python, "-B", self.program, "past", self.edges, event])
+
+
+class Grep:
+    """grep behind zstdcat, on texts alone."""
+
+    name = "grep"
+
+    def prepare(self):
+        if not shutil.which("zstdcat"):
+            install(["Scripts/prepare", "zstd"])
+        programs = [["zstd", "--version"], ["grep", "--version"]]
+        self.version = ", ".join(
+            subprocess.run(program, capture_output=True, text=True, check=False)
+            .stdout.split("\n")[0].strip("* ") for program in programs)
+
+    def load(self, folder, texts):
+        self.texts = folder / "text.zst"
+        run(["zstd", "-q", "-f", texts, "-o", self.texts])
+
+    def count(self, pattern):
+        return run(["sh", "-c", 'zstdcat "$1" | grep -c -E "$2"', "sh", self.texts, pattern],
+                   codes=(0, 1))
 
 
 def install(command):

@@ -4,19 +4,21 @@ import Glibc
 enum GenerateBenchmark {
     private static let usage =
         "lightcone-bench generate --kind text|jsonl|jsonl-clocks [--events N] [--processes P] "
-        + "[--seed S] [--stats]"
+        + "[--service-size N] [--seed S] [--stats]"
     private static let bufferBytes = 1 << 20
 
     static func run(_ arguments: [String]) {
         let arguments = Arguments(
-            arguments, values: ["--kind", "--events", "--processes", "--seed"], flags: ["--stats"],
-            usage: usage)
+            arguments, values: ["--kind", "--events", "--processes", "--service-size", "--seed"],
+            flags: ["--stats"], usage: usage)
         guard arguments.others.isEmpty, let name = arguments.text("--kind"),
             let kind = LogGenerator.Kind(rawValue: name)
         else { arguments.refuse("expected a kind, and nothing else") }
         let events = arguments.number("--events", 0...1_000_000_000, otherwise: 1_000_000)
+        let processes = arguments.number("--processes", 1...10_000, otherwise: 16)
         var generator = LogGenerator(
-            kind, processes: arguments.number("--processes", 1...4096, otherwise: 16),
+            kind, processes: processes,
+            serviceSize: arguments.number("--service-size", 1...10_000, otherwise: processes),
             seed: UInt64(arguments.number("--seed", 0...Int.max, otherwise: 1)))
         var buffer: [UInt8] = []
         buffer.reserveCapacity(2 * bufferBytes)

@@ -23,6 +23,8 @@ struct GeneratedSystem {
     }
 
     let processCount: Int
+    /// Processes of a service, which talk among themselves, and to others now and then.
+    private let serviceSize: Int
     private let hasClocks: Bool
     /// The clocks of all processes, one after another; what each has seen of itself is its last number.
     private(set) var clocks: [UInt64]
@@ -35,16 +37,21 @@ struct GeneratedSystem {
     /// Messages under way at the most: then the next event that may receive one does.
     private static let underWayMax = 64
     private static let hundred = Choice.even(100)
+    /// Of so many messages, one leaves its service.
+    private static let leaving = Choice.even(20)
     private static let gapKind = Choice.skewed(256)
     private static let shortGap = Choice.skewed(1500)
     private static let middleGap = Choice.skewed(20_000)
     private static let longGap = Choice.even(500_000)
     private let anyProcess: Choice
     private let otherProcess: Choice
+    private let otherOfService: Choice
     private let anyMessage: [Choice]
 
-    init(processes: Int, hasClocks: Bool) {
+    /// - Parameter serviceSize: at most `processes`, which makes one service of them; those that remain are a smaller one.
+    init(processes: Int, serviceSize: Int, hasClocks: Bool) {
         processCount = processes
+        self.serviceSize = serviceSize
         self.hasClocks = hasClocks
         clocks = Array(repeating: 0, count: hasClocks ? processes * processes : processes)
         if hasClocks {
@@ -52,6 +59,7 @@ struct GeneratedSystem {
         }
         anyProcess = .even(processes)
         otherProcess = .even(max(processes - 1, 1))
+        otherOfService = .even(max(serviceSize - 1, 1))
         anyMessage = (1...Self.underWayMax).map { .even($0) }
     }
 
@@ -62,8 +70,7 @@ struct GeneratedSystem {
         if chance < 25, processCount > 1, underWay.count < Self.underWayMax {
             let process = dice.draw(anyProcess)
             let sequence = count(process)
-            let other = (process + 1 + dice.draw(otherProcess)) % processCount
-            send(from: process, to: other, sequence)
+            send(from: process, to: drawReceiver(for: process, &dice), sequence)
             return Step(
                 process: process, kind: .send, sequence: sequence, microseconds: microseconds)
         }
@@ -100,6 +107,16 @@ struct GeneratedSystem {
         let place = hasClocks ? process * processCount + process : process
         clocks[place] += 1
         return clocks[place]
+    }
+
+    private func drawReceiver(for process: Int, _ dice: inout Dice) -> Int {
+        if serviceSize < processCount, dice.draw(Self.leaving) > 0 {
+            let first = process / serviceSize * serviceSize
+            // The last service may be smaller: what it has too few of, others are in the place of.
+            let other = (process - first + 1 + dice.draw(otherOfService)) % serviceSize + first
+            if other < processCount, other != process { return other }
+        }
+        return (process + 1 + dice.draw(otherProcess)) % processCount
     }
 
     private mutating func send(from process: Int, to other: Int, _ sequence: UInt64) {

@@ -27,9 +27,11 @@ struct LogGenerator {
     private static let isNewRequest = Choice.even(4)
     private static let thread = Choice.even(8)
 
-    init(_ kind: Kind, processes: Int, seed: UInt64) {
+    init(_ kind: Kind, processes: Int, serviceSize: Int? = nil, seed: UInt64) {
         self.kind = kind
-        system = GeneratedSystem(processes: processes, hasClocks: kind == .clocks)
+        system = GeneratedSystem(
+            processes: processes, serviceSize: min(serviceSize ?? processes, processes),
+            hasClocks: kind == .clocks)
         dice = Dice(seed: seed)
         let services = Vocabulary.services
         names = (0..<processes).map {

@@ -16,12 +16,14 @@ import Testing
         return root.appendingPathComponent(".build/debug/lightcone-bench")
     }()
 
-    private static func generate(_ kind: String, processes: Int, seed: Int) throws -> [UInt8] {
+    private static func generate(
+        _ kind: String, processes: Int, serviceSize: Int? = nil, seed: Int
+    ) throws -> [UInt8] {
         let process = Process()
         process.executableURL = program
         process.arguments = [
             "generate", "--kind", kind, "--events", "\(events)", "--processes", "\(processes)",
-            "--seed", "\(seed)",
+            "--service-size", "\(serviceSize ?? processes)", "--seed", "\(seed)",
         ]
         let output = Pipe()
         process.standardOutput = output
@@ -86,6 +88,21 @@ import Testing
             }
         }
         #expect((Self.events * 2 / 5...Self.events * 3 / 5).contains(sends.count + receives))
+    }
+
+    /// Nearly all messages stay in their service; those of a node's eight processes, in twos, are of that node.
+    @Test func servicesTalkAmongThemselves() throws {
+        let bytes = try Self.generate("jsonl", processes: 16, serviceSize: 2, seed: 1)
+        var staying = 0
+        var leaving = 0
+        for object in try Self.objects(bytes) {
+            guard let cause = object["cause"] as? String else { continue }
+            let process = try #require(object["process"] as? String)
+            let stays = cause.prefix { $0 != "/" } == process.prefix { $0 != "/" }
+            if stays { staying += 1 } else { leaving += 1 }
+        }
+        #expect(leaving > 0)
+        #expect(staying > 9 * leaving)
     }
 
     /// Clocks never go back, and say of their own process which event this is.
