@@ -87,6 +87,18 @@ import Testing
             "import", "--into", parts, "--format", "jsonl", "--parts", log)
         #expect(merged.status == 0, "\(merged.errors)")
         #expect(try Self.answers(parts) == answers)
+        // And parts that took the place of the segments that the file tells of.
+        let kept = folder.path + "/kept"
+        for flags in [[], ["--parts"]] {
+            let result = try Program.lightcone(
+                ["import", "--into", kept, "--format", "jsonl"] + flags + [log])
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(Self.orderFiles(kept).map { $0.suffix(40) } == [path.suffix(40)])
+        }
+        let files = FileManager.default.subpaths(atPath: kept) ?? []
+        #expect(!files.contains { $0.hasSuffix(".lcseg") })
+        #expect(files.contains { $0.hasSuffix(".lcpart") })
+        #expect(try Self.answers(kept) == answers)
 
         // Made anew, it is the same.
         #expect(try Program.lightcone("catalogue", "rebuild", "--data", source).status == 0)
