@@ -50,8 +50,8 @@ extension Footing {
     fileprivate init(_ history: History, at ends: [Int]) {
         let progress = Footing.progress(of: history, at: ends)
         let cited = Footing.cited(by: history, at: ends)
-        for (index, line) in history.processes.enumerated() where ends[index] > 0 || cited[index] > 0
-        {
+        for (index, line) in history.processes.enumerated()
+        where ends[index] > 0 || cited[index] > 0 {
             let sealed = max(cited[index], ends[index] == 0 ? 0 : line.runs[ends[index] - 1])
             processes[index] = Settled(
                 id: line.id, isHere: line.key != nil, standIn: line.standIn,
@@ -83,7 +83,12 @@ extension Footing {
         history.resolveKnowledge()
         var sweep = Sweep(history, in: zip(history.processes, ends).map { $0.base..<$1 }) {}
         sweep.run {}
-        return sweep.progress
+        return sweep.progress.map { progress in
+            var progress = progress
+            // Most of the stamps below are put away.
+            progress.stampRun = 0
+            return progress
+        }
     }
 
     /// By process: the highest number that events which are put away know, or name as a cause.

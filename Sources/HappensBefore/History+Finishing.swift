@@ -5,7 +5,8 @@ extension History {
     /// else one sweep that follows stamps and causes, O((events + growth) · log processes). Where `check` throws it stops, and
     /// the history is of no use. Where events are put away, `finish(over:)` is meant.
     package mutating func finish(check: () throws -> Void) rethrows {
-        precondition(footing == nil, "a history of which events are put away is finished over these")
+        precondition(
+            footing == nil, "a history of which events are put away is finished over these")
         resolveMeanings()
         try derive(check: check)
     }

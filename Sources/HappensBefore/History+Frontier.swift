@@ -60,7 +60,8 @@ extension History {
             let gap = Gap(
                 process: gap.process, first: max(gap.first, sealed + 1), last: gap.last)
             guard let first = awaited(gap) else { continue }
-            precondition(gap.contains(first), "who waits for an event waits for one that is missing")
+            precondition(
+                gap.contains(first), "who waits for an event waits for one that is missing")
             return first
         }
         return nil

@@ -69,7 +69,9 @@ struct Arrivals {
     private mutating func start(name: String, incarnation: UInt32 = 1, after: Program? = nil) {
         runs += 1
         var mode = Mode.generating
-        if let after { mode = after.mode } else if chance(40) {
+        if let after {
+            mode = after.mode
+        } else if chance(40) {
             mode = Mode.allCases.randomElement(using: &random)!
         }
         let run = Identity128(naming: Array("run \(runs)".utf8))
@@ -79,8 +81,8 @@ struct Arrivals {
             lag: after?.lag ?? Int.random(in: 0..<4, using: &random) * 5)
         if let after, case .run(let key) = after.key.reference, after.sequence > 0 {
             origin = chance(80) ? .event(key, after.sequence) : .unknown
+            // What it goes on from is left out of clocks.
             program.known = after.known
-            program.known[after.key.reference] = after.sequence
             if origin == .unknown { program.loss = Loss(since: 1, .originUnknown) }
         }
         if mode == .generating {

@@ -136,8 +136,7 @@ private struct Growth {
             tail = grow(tail)!
             tail.finish(over: floor)
             if let breach = tail.breach {
-                breaches[String("\(breach)".split(separator: "(")[0]), default: 0] += 1
-                kinds.insert(kind(of: breach))
+                breaches[kind(of: breach), default: 0] += 1
                 return restart()
             }
             compare(floor, tail)
@@ -153,7 +152,6 @@ private struct Growth {
     }
 
     private var lastCut = Cut(sequences: [])
-    private(set) var kinds: Set<String> = []
 
     private func kind(of breach: Breach) -> String {
         switch breach {
@@ -244,7 +242,7 @@ private struct Growth {
     /// Where whoever cuts waits for all that comes, no cut has ever to be taken back, and answers are the same.
     @Test func whatIsPutAwayHoldsWhereNothingComesLate() {
         var (held, cuts, putAway, refusals) = (0, 0, 0, 0)
-        for seed in 1...60 as ClosedRange<UInt64> {
+        for seed in 1...30 as ClosedRange<UInt64> {
             let arrivals = Arrivals(steps: 90, .none, seed: seed)
             let growth = Growth(arrivals, .forWhatComes, seed: seed)
             #expect(growth.differences == [], "seed \(seed)")
@@ -254,8 +252,7 @@ private struct Growth {
             putAway += growth.putAway
             refusals += growth.refusals
         }
-        print("held \(held), cuts \(cuts), put away \(putAway), refused \(refusals)")
-        #expect(held > 600 && cuts > 200 && putAway > 2_000)
+        #expect(held > 500 && cuts > 200 && putAway > 1_500)
         #expect(refusals == 0)
     }
 
@@ -263,7 +260,7 @@ private struct Growth {
     @Test func theAnswersAreTheSameOrItIsSaidThatTheyAreNot() {
         var (held, kinds): (Int, Set<String>) = (0, [])
         var breaches = 0
-        for seed in 1...240 as ClosedRange<UInt64> {
+        for seed in 1...100 as ClosedRange<UInt64> {
             var random = SeededGenerator(seed: seed)
             func flip() -> Bool { Int.random(in: 0..<3, using: &random) == 0 }
             let misfortunes = Arrivals.Misfortunes(
@@ -276,10 +273,10 @@ private struct Growth {
             #expect(growth.differences == [], "seed \(seed) \(misfortunes) \(waits)")
             held += growth.held
             breaches += growth.breaches.values.reduce(0, +)
-            kinds.formUnion(growth.kinds)
+            kinds.formUnion(growth.breaches.keys)
         }
-        print("held \(held), breaches \(breaches) \(kinds)")
-        #expect(held > 1_500 && breaches > 100)
-        #expect(kinds.isSuperset(of: ["late", "rewritten", "renamed", "ruled", "speaking"]))
+        #expect(held > 1_000 && breaches > 50)
+        #expect(
+            kinds.isSuperset(of: ["late", "rewritten", "renamed", "ruled", "speaking", "cycle"]))
     }
 }
