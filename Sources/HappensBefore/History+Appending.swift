@@ -54,7 +54,8 @@ extension History {
     /// Adds the events of this execution in a frame. O(rows + changed clock entries).
     ///
     /// Returns the runs of which events were left out, since they do not lie wholly after what is here, or the run is forked, or
-    /// in `excluded`: `rebuild` these from all frames that have them. Call `finish` after the last frame.
+    /// in `excluded`: `rebuild` these from all frames that have them. Call `finish` after the last frame. Where events of such
+    /// a run are put away, what is put away does not hold any more: `breach` says so.
     package mutating func append(
         _ frame: HistoryFrame, except excluded: Set<Identity128> = []
     ) -> Set<Identity128> {
@@ -69,6 +70,7 @@ extension History {
                 || !append(block, of: frame, key, wholes, &citations)
             {
                 left.insert(run)
+                noteRewriting(of: run)
             }
         }
         return left
@@ -131,6 +133,7 @@ extension History {
             frames[block.frame].batch.processes[block.block.slot]
         }
         guard let first = blocks.first else { return }
+        noteRewriting(of: run)
         _ = line(LineIdentity(run: run), key(first))
         for index in processes.indices where processes[index].identity?.run == run {
             let old = processes[index]

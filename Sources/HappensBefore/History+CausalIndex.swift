@@ -50,11 +50,13 @@ extension History: CausalIndex {
     package func known(of process: Int, at place: EventPosition) -> UInt64 {
         // Not through a local copy of the process: copying counts references, which costs more than the search.
         if process == place.process { return processes[process].runs[place.position] }
+        requireHere(place)
         return processes[place.process].known[process]?.value(at: place.position) ?? 0
     }
 
     package func known(at place: EventPosition) -> [EventKey] {
-        processes[place.process].known.compactMap { process, steps in
+        requireHere(place)
+        return processes[place.process].known.compactMap { process, steps in
             let value = steps.value(at: place.position)
             return value == 0 ? nil : EventKey(process: process, sequence: value)
         }.sorted { $0.process < $1.process }
@@ -76,21 +78,37 @@ extension History: CausalIndex {
     }
 
     package func firstPosition(knowing event: EventKey, in process: Int) -> Int? {
+        let position = firstStep(knowing: event, in: process)
+        if let position { requireHere(EventPosition(process: process, position: position)) }
+        return position
+    }
+
+    /// The position of the first event of a process that knows `event`; where that is put away, some position of what is.
+    func firstStep(knowing event: EventKey, in process: Int) -> Int? {
         processes[process].known[event.process]?.firstPosition(reaching: event.sequence)
     }
 
+    /// A history knows nothing of events that are put away: a `Chronicle` does.
+    private func requireHere(_ place: EventPosition) {
+        precondition(
+            place.position >= processes[place.process].base, "a question about what is put away")
+    }
+
     package func uncertainty(at place: EventPosition) -> Uncertainty? {
-        processes[place.process].uncertainty(at: place.position)
+        requireHere(place)
+        return processes[place.process].uncertainty(at: place.position)
     }
 
     package func firstCertain(from place: EventPosition) -> Int? {
-        processes[place.process].firstCertain(from: place.position)
+        requireHere(place)
+        return processes[place.process].firstCertain(from: place.position)
     }
 
     package func learned(fromMissing send: EventKey) -> [EventKey] {
         learnedFromMissing[send] ?? []
     }
 
+    /// The stamp of the event at a place; of one that is put away only whether it says that something was lost, and what.
     package func stamp(at place: EventPosition) -> Stamp {
         processes[place.process].stamp(at: place.position)
     }

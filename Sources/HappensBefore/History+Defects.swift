@@ -249,7 +249,8 @@ extension History {
         var first: (back: Int, from: Int)?
         var count = 0
         var most: Int64 = 0
-        for (position, time) in line.times.enumerated() where time != EventBatch.noTime {
+        for (position, time) in zip(line.times.indices, line.times) where time != EventBatch.noTime
+        {
             if let before = latest, time < before.time {
                 count += 1
                 most = max(most, before.time.subtractingReportingOverflow(time).partialValue)

@@ -3,8 +3,11 @@ import Causality
 // What citations mean, what processes are called, and what each goes on from. All of it follows from what is here,
 // whatever came first.
 extension History {
-    /// Finds all of it out anew. O(citations + steps of knowledge · log n).
-    mutating func resolve() {
+    /// Finds out anew what is called what, what citations mean, and what processes go on from.
+    /// O(citations + processes · log processes).
+    mutating func resolveMeanings() {
+        for index in 0..<lineCount { processes[index].rulings = [:] }
+        unlinked = []
         processes.removeLast(processes.count - lineCount)
         standIns = [:]
         indexOfCited = [:]
@@ -29,9 +32,17 @@ extension History {
         unlinked.sort { listingOrder(processes[$0].id, processes[$1].id) }
         indexOf = [:]
         for (index, line) in processes.enumerated() { indexOf[line.id] = index }
+    }
+
+    /// Finds out anew what stamps and causes say, once it is known what they mean: of processes of which events are put away,
+    /// what they say above these. O(steps of knowledge · log n).
+    mutating func resolveKnowledge() {
         for process in 0..<lineCount { resolveKnowledge(of: process) }
         for index in 0..<lineCount {
             processes[index].citedMax = max(processes[index].citedMax, processes[index].expectedMax)
+        }
+        for (index, settled) in footing?.processes ?? [:] where settled.cited > 0 {
+            note(cited: EventKey(process: index, sequence: settled.cited))
         }
     }
 
@@ -212,19 +223,22 @@ extension History {
 
     /// Puts what a process's stamps and causes say into terms of processes.
     private mutating func resolveKnowledge(of process: Int) {
+        let base = processes[process].base
         var known: [Int: StepFunction] = [:]
         var rises: [Int: [(position: Int, value: UInt64)]] = [:]
         for citation in processes[process].stamped.keys.sorted() {
             let steps = processes[process].stamped[citation]!
             if case .process(let index) = targets[citation], known[index] == nil,
-                !hasUnsentEntry(steps, citation, index)
+                !hasUnsentEntry(steps.rises(from: base), citation, index)
             {
                 known[index] = steps
                 note(cited: EventKey(process: index, sequence: steps.last))
                 continue
             }
             for (position, value) in zip(steps.positions, steps.values) {
-                for key in entry(citation, value) {
+                // What is put away was found to be sent.
+                let said = position < base ? keys(of: citation, value) : entry(citation, value)
+                for key in said {
                     note(cited: key)
                     rises[key.process, default: []].append((Int(position), key.sequence))
                 }
@@ -253,7 +267,9 @@ extension History {
             known[other] = StepFunction(more + (steps ?? []))
         }
         known[process] = nil
-        processes[process].known = known
+        processes[process].known =
+            base == 0
+            ? known : known.mapValues { $0.rises(from: base) }.filter { $0.value.count > 0 }
         processes[process].uncertainty = []
         resolveCauses(of: process)
     }
@@ -263,8 +279,13 @@ extension History {
         guard case .run = citations[citation].process,
             let position = processes[index].position(of: value)
         else { return false }
-        return processes[index].kinds[position] == .local
-            || processes[index].kinds[position] == .receive
+        return isUnsent(EventPosition(process: index, position: position))
+    }
+
+    /// Whether an event's own source calls it something else than a send.
+    private func isUnsent(_ place: EventPosition) -> Bool {
+        let kind = recordedKind(at: place)
+        return kind == .local || kind == .receive
     }
 
     private func hasUnsentEntry(_ steps: StepFunction, _ citation: Int, _ index: Int) -> Bool {
@@ -301,7 +322,7 @@ extension History {
             var key = keys.first ?? EventKey(process: process, sequence: 0)
             note(cited: key)
             if let position = processes[key.process].position(of: key.sequence),
-                [.local, .receive].contains(processes[key.process].kinds[position])
+                isUnsent(EventPosition(process: key.process, position: position))
             {
                 key.process = claim(on: key.process)
             }

@@ -36,6 +36,12 @@ package struct History: Sendable {
     var unlinked: [Int] = []
     /// By process: those that stand for it or for another, which cannot be told.
     var standIns: [Int: [Int]] = [:]
+    /// True where events name each other in a ring, and what they had seen was concluded all the same.
+    var isCyclic = false
+    /// What is kept of what is put away; nil where nothing is.
+    package internal(set) var footing: Footing?
+    /// Why what is put away does not hold any more, and everything has to be derived anew from all events; nil where it does.
+    package internal(set) var breach: Breach?
     /// By send that is not here: what the receivers of its message learned of others by it, all of which it had seen.
     package internal(set) var learnedFromMissing: [EventKey: [EventKey]] = [:]
 

@@ -9,9 +9,9 @@ package struct ProcessHistory: Sendable {
     let identity: LineIdentity?
     var runs = SequenceRuns()
     /// Wall time by position; `EventBatch.noTime` where there is none.
-    var times: [Int64] = []
-    var kinds: [EventKind] = []
-    /// The stamps, where they change.
+    var times = Column<Int64>()
+    var kinds = Column<EventKind>()
+    /// The stamps, where they change. Of events that are put away, only where something was lost.
     package internal(set) var stamps: [StampRun] = []
     /// True where some event's source says something of messages.
     var speaks = false
@@ -39,6 +39,8 @@ package struct ProcessHistory: Sendable {
     package internal(set) var known: [Int: StepFunction] = [:]
     /// Recorded causes, ascending by position.
     var causes: [RecordedCause] = []
+    /// What its receives learned from sends that are not here.
+    var receipts: [Receipt] = []
     /// Where knowledge is a lower bound, and why; ascending positions.
     package internal(set) var uncertainty: [UncertainRun] = []
     /// The highest sequence number that any clock or cause cites.
@@ -200,6 +202,13 @@ struct RecordedCause: Sendable {
     var evidence: Evidence
 
     var key: EventKey { EventKey(process: process, sequence: sequence) }
+}
+
+/// What an event learned by the message of a send that is not here, which had seen it then.
+struct Receipt: Sendable {
+    var position: Int
+    var send: EventKey
+    var learned: EventKey
 }
 
 /// From a position on, the stamp is of this quality.

@@ -78,5 +78,13 @@ package struct SequenceRuns: Sendable {
         }
     }
 
+    /// The first numbers.
+    func prefix(_ count: Int) -> SequenceRuns {
+        var result = self
+        result.runs.removeAll { $0.position >= count }
+        result.count = count
+        return result
+    }
+
     init() {}
 }

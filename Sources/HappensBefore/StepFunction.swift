@@ -54,6 +54,35 @@ extension StepFunction {
         }
     }
 
+    /// What it is within a range of positions: its value just before the range is one step there.
+    func restricted(to range: Range<Int>) -> StepFunction {
+        var result = StepFunction()
+        let before = range.lowerBound - 1
+        if before >= 0 { result.rise(to: value(at: before), at: before) }
+        for (position, value) in zip(positions, values)
+        where Int(position) > before && Int(position) < range.upperBound {
+            result.rise(to: value, at: Int(position))
+        }
+        return result
+    }
+
+    /// Its steps from a position on.
+    func rises(from position: Int) -> StepFunction {
+        let first = partitionPoint(count: count) { Int(positions[$0]) < position }
+        if first == 0 { return self }
+        var result = StepFunction()
+        result.positions = Array(positions[first...])
+        result.values = Array(values[first...])
+        return result
+    }
+
+    /// Adds the steps of another one whose positions do not come before the last one here.
+    mutating func rise(along other: StepFunction) {
+        for (position, value) in zip(other.positions, other.values) {
+            rise(to: value, at: Int(position))
+        }
+    }
+
     /// The position of the first step, nil where there is none.
     var first: Int? { positions.first.map(Int.init) }
 }

@@ -1,0 +1,117 @@
+import Causality
+
+/// The history of one execution in two pieces that answer as one: what is put away at or below a cut, and what lies above.
+///
+/// Where its processes have events, which are missing, and what they are called, the piece above knows; what an event knows,
+/// the piece that has it. The piece below may be a chronicle itself.
+package struct Chronicle<Floor: CausalFloor>: CausalFloor {
+    package typealias Failure = Floor.Failure
+
+    private let floor: Floor
+    /// What lies above the cut.
+    package let tail: History
+    private let numbers: FloorNumbers
+
+    /// O(processes that are known below the cut). Throws what the floor does.
+    ///
+    /// - Parameters:
+    ///   - floor: What follows from the events that the tail has put away, as it was then.
+    ///   - tail: Finished, and without a breach: traps where the floor does not hold.
+    package init(_ floor: Floor, _ tail: History) throws(Failure) {
+        precondition(tail.breach == nil, "a floor that does not hold any more")
+        self.floor = floor
+        self.tail = tail
+        numbers = try FloorNumbers(floor, tail)
+    }
+
+    private func isBelow(_ place: EventPosition) -> Bool {
+        place.position < tail.processes[place.process].base
+    }
+
+    // MARK: Processes
+
+    package var execution: String { tail.execution }
+    package var processCount: Int { tail.processCount }
+    package func index(of process: ProcessID) -> Int? { tail.index(of: process) }
+    package func id(of process: Int) -> ProcessID { tail.id(of: process) }
+    package func facts(of process: Int) -> ProcessFacts { tail.facts(of: process) }
+    package func gaps(of process: Int) -> [Gap] { tail.gaps(of: process) }
+    package func sequences(of process: Int) -> SequenceRuns { tail.sequences(of: process) }
+    package func implied(by process: Int) -> [EventKey] { tail.implied(by: process) }
+    package func unlinkedProcesses() -> [Int] { tail.unlinkedProcesses() }
+    package func ruledOut() -> [EventKey] { tail.ruledOut() }
+    package func ruling(on event: EventKey) -> EventKey? { tail.ruling(on: event) }
+
+    // MARK: Events
+
+    package func known(of process: Int, at place: EventPosition) throws(Failure) -> UInt64 {
+        guard isBelow(place) else { return tail.known(of: process, at: place) }
+        guard let other = numbers.below(process) else { return 0 }
+        return try floor.known(of: other, at: numbers.below(place))
+    }
+
+    package func known(at place: EventPosition) throws(Failure) -> [EventKey] {
+        guard isBelow(place) else { return tail.known(at: place) }
+        return try floor.known(at: numbers.below(place)).map(numbers.above)
+            .sorted { $0.process < $1.process }
+    }
+
+    package func learned(
+        by process: Int, in positions: Range<Int>
+    ) throws(Failure) -> [Arrival] {
+        let base = tail.processes[process].base
+        var learned: [Arrival] = []
+        if positions.lowerBound < base {
+            let there = numbers.below(EventPosition(process: process, position: 0)).process
+            let end = min(base, positions.upperBound)
+            learned = try floor.learned(by: there, in: positions.lowerBound..<end)
+                .map { Arrival(position: $0.position, event: numbers.above($0.event)) }
+                .sorted { ($0.position, $0.event.process) < ($1.position, $1.event.process) }
+        }
+        guard positions.upperBound > base else { return learned }
+        let above = max(base, positions.lowerBound)..<positions.upperBound
+        return learned + tail.learned(by: process, in: above)
+    }
+
+    package func firstPosition(
+        knowing event: EventKey, in process: Int
+    ) throws(Failure) -> Int? {
+        guard let position = tail.firstStep(knowing: event, in: process) else { return nil }
+        let place = EventPosition(process: process, position: position)
+        guard isBelow(place), let known = numbers.below(event) else { return position }
+        return try floor.firstPosition(knowing: known, in: numbers.below(place).process)
+    }
+
+    package func uncertainty(at place: EventPosition) throws(Failure) -> Uncertainty? {
+        guard isBelow(place) else { return tail.uncertainty(at: place) }
+        return numbers.above(try floor.uncertainty(at: numbers.below(place)))
+    }
+
+    package func firstCertain(from place: EventPosition) throws(Failure) -> Int? {
+        guard isBelow(place) else { return tail.firstCertain(from: place) }
+        let base = tail.processes[place.process].base
+        if let first = try floor.firstCertain(from: numbers.below(place)), first < base {
+            return first
+        }
+        guard base < tail.processes[place.process].count else { return nil }
+        return tail.firstCertain(from: EventPosition(process: place.process, position: base))
+    }
+
+    package func learned(fromMissing send: EventKey) throws(Failure) -> [EventKey] {
+        var learned = tail.learned(fromMissing: send)
+        if let below = numbers.below(send) {
+            learned += try floor.learned(fromMissing: below).map(numbers.above)
+        }
+        return learned
+    }
+
+    package func stamp(at place: EventPosition) throws(Failure) -> Stamp {
+        guard isBelow(place) else { return tail.stamp(at: place) }
+        return try floor.stamp(at: numbers.below(place))
+    }
+
+    package func kind(at place: EventPosition) throws(Failure) -> EventKind {
+        guard isBelow(place) else { return tail.kind(at: place) }
+        return try floor.kind(at: numbers.below(place))
+    }
+}

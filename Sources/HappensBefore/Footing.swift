@@ -1,0 +1,208 @@
+import Causality
+
+/// What a history keeps of what is put away: by the indexes of its processes, what held at the cut, and must go on to hold.
+///
+/// What was derived of the events below a cut follows from these events, what their citations mean, what processes go on
+/// from, which of the events that they name are here, and operators' words about them. So it holds while none of these
+/// changes, whatever else arrives.
+package struct Footing: Sendable {
+    /// The processes that have events which are put away, or are known to such events.
+    var processes: [Int: Settled] = [:]
+    /// What the citations mean that events which are put away may have.
+    var targets: [Int: Target] = [:]
+    /// What is known of events that are put away and that others name.
+    var events: [EventPosition: PutAwayEvent] = [:]
+    /// Whether some stamp that is put away does not say all that its event had seen.
+    var isSwept = false
+
+    /// A process as it was at the cut.
+    struct Settled: Sendable {
+        var id: ProcessID
+        var isHere: Bool
+        var standIn: StandIn?
+        var isUnlinked: Bool
+        var implied: [EventKey]
+        /// Whether its source says something of messages.
+        var speaks: Bool
+        /// How many of its events are put away.
+        var base: Int
+        /// The highest number that events which are put away cite.
+        var cited: UInt64
+        /// The highest number that what is put away depends on: none up to it may arrive any more.
+        var sealed: UInt64
+        /// The numbers up to that one of which an operator says that no message came there.
+        var ruled: Set<UInt64>
+        /// Where the next event goes on.
+        var progress: Sweep.Progress
+    }
+
+    func progress(of process: Int) -> Sweep.Progress? { processes[process]?.progress }
+}
+
+/// What is known of an event that is put away.
+struct PutAwayEvent: Sendable {
+    /// As its source recorded it.
+    var kind: EventKind
+    var known: [EventKey]
+    var isExact: Bool
+}
+
+/// Why what was derived of events that are put away does not hold any more.
+package enum Breach: Hashable, Sendable, CustomStringConvertible {
+    /// An event has arrived that was not waited for any more: one that is named below the cut, or lies before events there.
+    case late(ProcessID)
+    /// Events of a process, some of which is put away, do not lie behind what is here, or are here twice.
+    case rewritten(ProcessID)
+    /// What is known below the cut means something else now: it was only cited and is here, another one bears its name, or
+    /// where it goes on from is known.
+    case renamed(ProcessID)
+    /// An operator's word is about an event below the cut.
+    case ruled(EventID)
+    /// A source that said nothing of messages below the cut does now.
+    case speaking(ProcessID)
+    /// Events above the cut name each other in a ring.
+    case cycle
+
+    package var description: String {
+        switch self {
+        case .late(let process):
+            "an event of \(process) has arrived that was not waited for any more"
+        case .rewritten(let process): "events of \(process) do not lie behind those that are here"
+        case .renamed(let process): "\(process) means something else now"
+        case .ruled(let event): "an operator's word about \(event) has arrived"
+        case .speaking(let process): "\(process) says something of messages now"
+        case .cycle: "events have seen each other, which cannot be"
+        }
+    }
+}
+
+extension History {
+    /// What is known of an event that is put away: of the last one of its process, or of one that others name.
+    func putAway(_ place: EventPosition) -> PutAwayEvent {
+        guard let event = footing?.events[place] else {
+            preconditionFailure("an event that is put away, and that was not looked up")
+        }
+        return event
+    }
+
+    /// The kind that was recorded for an event: of one that is put away, where others name it.
+    func recordedKind(at place: EventPosition) -> EventKind {
+        let line = processes[place.process]
+        return place.position < line.base ? putAway(place).kind : line.kinds[place.position]
+    }
+
+    /// What the last event of a process that is put away knows, as steps there; nothing where none is.
+    func knownBelow(_ process: Int) -> [Int: StepFunction] {
+        let last = processes[process].base - 1
+        guard last >= 0 else { return [:] }
+        var known: [Int: StepFunction] = [:]
+        for key in putAway(EventPosition(process: process, position: last)).known {
+            known[key.process, default: StepFunction()].rise(to: key.sequence, at: last)
+        }
+        return known
+    }
+}
+
+// Whether what is put away still holds.
+extension History {
+    /// Notes that a run was not in order, where events of it are put away.
+    mutating func noteRewriting(of run: Identity128) {
+        guard breach == nil, let index = indexOfLine[LineIdentity(run: run)],
+            processes[index].base > 0
+        else { return }
+        breach = .rewritten(processes[index].id)
+    }
+
+    /// Compares what processes and citations mean with what they meant at the cut, and renumbers the footing where that holds.
+    /// O(what the footing keeps).
+    mutating func settle() {
+        guard let footing else { return }
+        var indices: [Int: Int] = [:]
+        for (old, settled) in footing.processes.sorted(by: { $0.key < $1.key }) {
+            let index = settled.isHere ? old : indexOf[settled.id] ?? -1
+            guard index >= 0, isSame(processes[index], as: settled) else {
+                breach = .renamed(settled.id)
+                return
+            }
+            let line = processes[index]
+            if line.runs.count(upTo: settled.sealed) != settled.base {
+                breach = .late(settled.id)
+                return
+            }
+            if settled.base > 0, line.speaks != settled.speaks {
+                breach = .speaking(settled.id)
+                return
+            }
+            indices[old] = index
+        }
+        let renumbered = footing.renumbered(indices)
+        for (index, settled) in renumbered.processes.sorted(by: { $0.key < $1.key })
+        where breach == nil && Set(settled.implied) != Set(processes[index].implied) {
+            breach = .renamed(settled.id)
+        }
+        for (citation, target) in renumbered.targets.sorted(by: { $0.key < $1.key })
+        where breach == nil && targets[citation] != target {
+            breach = .renamed(name(ofCitation: citation))
+        }
+        self.footing = renumbered
+    }
+
+    private func isSame(_ line: ProcessHistory, as settled: Footing.Settled) -> Bool {
+        line.id == settled.id && (line.key != nil) == settled.isHere
+            && line.standIn == settled.standIn && line.isUnlinked == settled.isUnlinked
+    }
+
+    private func name(ofCitation citation: Int) -> ProcessID {
+        switch citations[citation].process {
+        case .named(let name): name
+        case .run(let run): name(of: .run(run)) ?? ProcessID(name: "?\(run)")
+        }
+    }
+
+    /// Notes operators' words about events that are put away, or that these depend on.
+    mutating func noteRulings() {
+        let ruled = (footing?.processes ?? [:]).flatMap { index, settled in
+            processes[index].rulings.keys
+                .filter { $0 <= settled.sealed && !settled.ruled.contains($0) }
+                .map { EventID(settled.id, $0) }
+        }
+        if let first = ruled.min(by: listingOrder) { breach = .ruled(first) }
+    }
+}
+
+extension Footing {
+    /// The same, where processes have other indexes.
+    fileprivate func renumbered(_ indices: [Int: Int]) -> Footing {
+        guard indices.contains(where: { $0.key != $0.value }) else { return self }
+        func key(_ key: EventKey) -> EventKey {
+            EventKey(process: indices[key.process]!, sequence: key.sequence)
+        }
+        func keyed<Value>(_ values: [Int: Value]) -> [Int: Value] {
+            Dictionary(uniqueKeysWithValues: values.map { (indices[$0.key]!, $0.value) })
+        }
+        var result = self
+        result.processes = keyed(
+            processes.mapValues { settled in
+                var settled = settled
+                settled.implied = settled.implied.map(key)
+                settled.progress.open = keyed(settled.progress.open)
+                settled.progress.covered = keyed(settled.progress.covered)
+                return settled
+            })
+        result.targets = targets.mapValues { target in
+            switch target {
+            case .process(let index): .process(indices[index]!)
+            case .forked(let base, let sequence, let standIn):
+                .forked(
+                    base: base.map { indices[$0]! }, sequence: sequence, standIn: indices[standIn]!)
+            }
+        }
+        // Places are of processes that are here, which keep their indexes.
+        result.events = events.mapValues { event in
+            var event = event
+            event.known = event.known.map(key)
+            return event
+        }
+        return result
+    }
+}

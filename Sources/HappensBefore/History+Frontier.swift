@@ -1,0 +1,93 @@
+import Causality
+
+/// Up to where the order of what is here can be put away.
+package enum Frontier: Hashable, Sendable {
+    /// By process index, the last sequence number inside that is here; 0 where none is.
+    case cut(Cut)
+    /// Nowhere, since the history contradicts itself, or what is put away does not hold.
+    case none(Refusal)
+
+    package enum Refusal: Hashable, Sendable {
+        /// A run is there more than once.
+        case fork(Identity128)
+        /// Events of the process are cited as sends, and are none.
+        case claim(ProcessID)
+        /// Events have seen each other, which cannot be.
+        case cycle
+        /// A clock of the process runs backwards.
+        case backwards(ProcessID)
+        /// An event has a cause that its own clock does not know.
+        case unknownCause(EventID)
+        case breach(Breach)
+    }
+}
+
+extension History {
+    /// The greatest cut that is here such that whatever its events cite, and what is before these on their processes, is inside
+    /// too, or is missing and not waited for any more. What a process counts as lost is not waited for; nor is anything that
+    /// is missing below an earlier cut. Of a history that is finished.
+    /// O(processes² · log n), and O(processes · log n) for each time that a process has to retreat.
+    ///
+    /// - Parameter awaited: Of sequence numbers of a process that are known to exist and are not here, the first one that is
+    ///   waited for; nil where none is.
+    package func frontier(awaiting awaited: (Gap) -> UInt64?) -> Frontier {
+        if let refusal { return .none(refusal) }
+        // By process: which number of it, if any, nothing inside may know.
+        var excluded = processes.indices.map { firstAwaited(of: $0, awaited) }
+        var lowered = processes.indices.filter { excluded[$0] != nil }
+        while let process = lowered.popLast() {
+            let outside = EventKey(process: process, sequence: excluded[process]!)
+            for other in 0..<lineCount where other != process {
+                guard let position = firstStep(knowing: outside, in: other) else { continue }
+                let first = processes[other].runs[position]
+                if excluded[other].map({ first < $0 }) ?? true {
+                    excluded[other] = first
+                    lowered.append(other)
+                }
+            }
+        }
+        return .cut(
+            Cut(
+                sequences: zip(processes, excluded).map { line, excluded in
+                    let count = excluded.map { line.count(upTo: $0 - 1) } ?? line.count
+                    return count == 0 ? 0 : line.runs[count - 1]
+                }))
+    }
+
+    private func firstAwaited(of process: Int, _ awaited: (Gap) -> UInt64?) -> UInt64? {
+        let sealed = footing?.processes[process]?.sealed ?? 0
+        for gap in processes[process].gaps where !gap.isLost && gap.last > sealed {
+            let gap = Gap(
+                process: gap.process, first: max(gap.first, sealed + 1), last: gap.last)
+            guard let first = awaited(gap) else { continue }
+            precondition(
+                gap.contains(first), "who waits for an event waits for one that is missing")
+            return first
+        }
+        return nil
+    }
+
+    /// What of the history contradicts itself; nil where nothing does that would leave open what its events had seen.
+    private var refusal: Frontier.Refusal? {
+        if let breach { return .breach(breach) }
+        if isCyclic { return .cycle }
+        if let run = forks.keys.min(by: { ($0.high, $0.low) < ($1.high, $1.low) }) {
+            return .fork(run)
+        }
+        for line in processes {
+            if case .claim(let process) = line.standIn { return .claim(process) }
+            if !line.regressions.isEmpty { return .backwards(line.id) }
+        }
+        for (index, line) in processes.enumerated() {
+            for cause in line.causes {
+                let place = EventPosition(process: index, position: Int(cause.position))
+                let known = known(of: cause.process, at: place)
+                // Nobody has a message of what it has not yet done itself.
+                if known < cause.sequence || cause.process == index && known == cause.sequence {
+                    return .unknownCause(id(place))
+                }
+            }
+        }
+        return nil
+    }
+}
