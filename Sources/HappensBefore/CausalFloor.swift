@@ -4,10 +4,16 @@ import Causality
 package protocol CausalFloor: CausalIndex {
     /// The kind that was recorded for the event at a place.
     func kind(at place: EventPosition) throws(Failure) -> EventKind
+    /// The wall time of the event at a place, in nanoseconds since 1970; `EventBatch.noTime` where it has none.
+    func time(at place: EventPosition) throws(Failure) -> Int64
 }
 
 extension History: CausalFloor {
     package func kind(at place: EventPosition) -> EventKind { recordedKind(at: place) }
+
+    package func time(at place: EventPosition) -> Int64 {
+        processes[place.process].times[place.position]
+    }
 }
 
 /// Which process of a floor is which of the history above it.
@@ -40,6 +46,12 @@ struct FloorNumbers: Sendable {
         EventPosition(process: below[place.process]!, position: place.position)
     }
 
+    func above(_ process: Int) -> Int { above[process]! }
+
+    func above(_ place: EventPosition) -> EventPosition {
+        EventPosition(process: above(place.process), position: place.position)
+    }
+
     /// What an event below the cut knows.
     func above(_ key: EventKey) -> EventKey {
         EventKey(process: above[key.process]!, sequence: key.sequence)
@@ -59,7 +71,7 @@ extension History {
     /// each that was not named before.
     mutating func borrow<Floor: CausalFloor>(from floor: Floor) throws(Floor.Failure) {
         guard let footing else { return }
-        let wanted = namedBelow().subtracting(footing.events.keys)
+        let wanted = namedBelow().union(lastBelow()).subtracting(footing.events.keys)
         guard !wanted.isEmpty else { return }
         let numbers = try FloorNumbers(floor, self)
         for place in wanted {
@@ -68,6 +80,14 @@ extension History {
                 kind: try floor.kind(at: there),
                 known: try floor.known(at: there).map(numbers.above),
                 isExact: try floor.uncertainty(at: there) == nil)
+        }
+    }
+
+    /// The last places below the cut.
+    private func lastBelow() -> [EventPosition] {
+        processes.indices.compactMap { process in
+            let base = processes[process].base
+            return base == 0 ? nil : EventPosition(process: process, position: base - 1)
         }
     }
 

@@ -10,7 +10,7 @@ package struct Chronicle<Floor: CausalFloor>: CausalFloor {
     private let floor: Floor
     /// What lies above the cut.
     package let tail: History
-    private let numbers: FloorNumbers
+    fileprivate let numbers: FloorNumbers
 
     /// O(processes that are known below the cut). Throws what the floor does.
     ///
@@ -110,8 +110,90 @@ package struct Chronicle<Floor: CausalFloor>: CausalFloor {
         return try floor.stamp(at: numbers.below(place))
     }
 
+    package func time(at place: EventPosition) throws(Failure) -> Int64 {
+        guard isBelow(place) else { return tail.time(at: place) }
+        return try floor.time(at: numbers.below(place))
+    }
+
     package func kind(at place: EventPosition) throws(Failure) -> EventKind {
         guard isBelow(place) else { return tail.kind(at: place) }
         return try floor.kind(at: numbers.below(place))
+    }
+}
+
+extension Chronicle {
+    /// Adds what contradicts itself above the cut to what does below, which has the floor's indexes. Stops where `check` throws.
+    ///
+    /// - Parameter edges: The messages that arrived above the cut.
+    package func tally(
+        _ edges: MessageEdges, after below: DefectTally, check: () throws -> Void
+    ) throws -> DefectTally {
+        try tail.tally(
+            edges, in: self, after: below.renumbered(numbers.above), check: check)
+    }
+
+    /// All defects, once they are tallied.
+    package func defects(_ tally: DefectTally) throws(Failure) -> [Defect] {
+        try tail.defects(tally, in: self)
+    }
+}
+
+/// The messages of a chronicle: those that arrived below its cut and those that arrived above.
+package struct ChronicleMessages<Floor: CausalFloor, Below: MessageIndex>: MessageIndex
+where Below.Failure == Floor.Failure {
+    package typealias Failure = Floor.Failure
+
+    private let below: Below
+    private let above: MessageEdges
+    private let tail: History
+    private let numbers: FloorNumbers
+
+    /// - Parameters:
+    ///   - below: Those of the chronicle's floor, in its indexes.
+    ///   - above: Those that arrived above the cut.
+    package init(_ chronicle: Chronicle<Floor>, below: Below, above: MessageEdges) {
+        self.below = below
+        self.above = above
+        tail = chronicle.tail
+        numbers = chronicle.numbers
+    }
+
+    package var areAllKnown: Bool { below.areAllKnown && above.areAllKnown }
+
+    package func arrivals(
+        at process: Int, in positions: Range<Int>
+    ) throws(Failure) -> [Arrival] {
+        let base = tail.processes[process].base
+        var arrivals: [Arrival] = []
+        if positions.lowerBound < base, let there = numbers.below(process) {
+            let range = positions.lowerBound..<min(base, positions.upperBound)
+            arrivals = try below.arrivals(at: there, in: range).map {
+                Arrival(position: $0.position, event: numbers.above($0.event))
+            }
+        }
+        return arrivals + above.arrivals(at: process, in: positions)
+    }
+
+    package func receipts(of send: EventKey) throws(Failure) -> [EventPosition] {
+        var receipts: [EventPosition] = []
+        if let there = numbers.below(send) {
+            receipts = try below.receipts(of: there).map(numbers.above)
+        }
+        return receipts + above.receipts(of: send)
+    }
+
+    package func departures(
+        from process: Int, since sequence: UInt64
+    ) throws(Failure) -> [Departure] {
+        let here = above.departures(from: process, since: sequence)
+        guard let there = numbers.below(process) else { return here }
+        let before = try below.departures(from: there, since: sequence).map {
+            Departure(sequence: $0.sequence, receipt: numbers.above($0.receipt))
+        }
+        guard let lastHere = here.last?.sequence else { return before }
+        guard let lastBefore = before.last?.sequence else { return here }
+        // Up to where both tell of all.
+        let last = min(lastHere, lastBefore)
+        return (before + here).filter { $0.sequence <= last }.sorted { $0.sequence < $1.sequence }
     }
 }

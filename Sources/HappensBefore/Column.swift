@@ -4,6 +4,11 @@ struct Column<Element: Sendable>: RandomAccessCollection, Sendable {
     private(set) var startIndex = 0
     private var elements: [Element] = []
 
+    init() {}
+
+    /// A column whose first values, so many, are put away.
+    init(from startIndex: Int) { self.startIndex = startIndex }
+
     var endIndex: Int { startIndex + elements.count }
 
     /// The value at a position. Traps where it is put away.

@@ -6,7 +6,8 @@ struct Dependencies {
     private var starts: [[UInt32]] = []
     private var entries: [[EventKey]] = []
 
-    /// The dependencies of the events in `ranges` (positions, by process). Stops where `check` throws. O(events + entries).
+    /// The dependencies of the events in `ranges` (positions, by process), the first one of each with all that is known there:
+    /// but where events before it are put away, only what it saw first. Stops where `check` throws. O(events + entries).
     init(
         _ history: History, in ranges: [Range<Int>], check: () throws -> Void
     ) rethrows {
@@ -50,10 +51,11 @@ struct Dependencies {
         guard !range.isEmpty else { return }
         for process in line.known.keys.sorted() {
             let steps = line.known[process]!
+            let isAtCut = range.lowerBound > 0 && range.lowerBound == line.base
             let from = partitionPoint(count: steps.count) {
-                Int(steps.positions[$0]) <= range.lowerBound
+                Int(steps.positions[$0]) < range.lowerBound + (isAtCut ? 0 : 1)
             }
-            if from > 0 {
+            if from > 0, !isAtCut {
                 body(range.lowerBound, EventKey(process: process, sequence: steps.values[from - 1]))
             }
             for step in from..<steps.count {

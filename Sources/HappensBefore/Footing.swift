@@ -113,6 +113,18 @@ extension History {
         breach = .rewritten(processes[index].id)
     }
 
+    /// Notes that events lie before what is put away and are not part of it, though they are here. Numbers ascend.
+    mutating func noteLateness(of sequences: ArraySlice<UInt64>, _ process: Int) {
+        let runs = processes[process].runs
+        guard breach == nil, let first = sequences.first, let last = sequences.last else { return }
+        let isOneStretch =
+            last - first + 1 == UInt64(sequences.count) && first > 0
+            && runs.count(upTo: last) - runs.count(upTo: first - 1) == sequences.count
+        if !isOneStretch, sequences.contains(where: { runs.position(of: $0) == nil }) {
+            breach = .late(processes[process].id)
+        }
+    }
+
     /// Compares what processes and citations mean with what they meant at the cut, and renumbers the footing where that holds.
     /// O(what the footing keeps).
     mutating func settle() {

@@ -56,8 +56,11 @@ extension History {
     /// Returns the runs of which events were left out, since they do not lie wholly after what is here, or the run is forked, or
     /// in `excluded`: `rebuild` these from all frames that have them. Call `finish` after the last frame. Where events of such
     /// a run are put away, what is put away does not hold any more: `breach` says so.
+    ///
+    /// - Parameter skipsPutAway: True for a frame that may be known to what is put away: rows of numbers up to the last one
+    ///   there are passed over.
     package mutating func append(
-        _ frame: HistoryFrame, except excluded: Set<Identity128> = []
+        _ frame: HistoryFrame, except excluded: Set<Identity128> = [], skipsPutAway: Bool = false
     ) -> Set<Identity128> {
         var left: Set<Identity128> = []
         var citations = FrameCitations(frame)
@@ -67,7 +70,8 @@ extension History {
             guard key.execution == execution else { continue }
             let run = key.identity
             if excluded.contains(run) || left.contains(run)
-                || !append(block, of: frame, key, wholes, &citations)
+                || !append(
+                    block, of: frame, key, wholes, &citations, skipsPutAway: skipsPutAway)
             {
                 left.insert(run)
                 noteRewriting(of: run)
@@ -78,21 +82,34 @@ extension History {
 
     private mutating func append(
         _ block: HistoryBlock, of frame: HistoryFrame, _ key: ProcessKey, _ wholes: Set<Int>,
-        _ citations: inout FrameCitations
+        _ citations: inout FrameCitations, skipsPutAway: Bool
     ) -> Bool {
         let identity = LineIdentity(run: key.identity)
         guard forks[identity.run] == nil else { return false }
         let process = line(identity, key)
-        guard frame.batch.sequences[block.rows.lowerBound] > processes[process].last,
-            processes[process].key == key
+        let sequences = frame.batch.sequences
+        var rows = block.rows
+        if skipsPutAway, processes[process].base > 0 {
+            let last = processes[process].sequence(at: processes[process].base - 1)
+            let count = partitionPoint(count: rows.count) {
+                sequences[rows.lowerBound + $0] <= last
+            }
+            noteLateness(of: sequences[rows.prefix(count)], process)
+            rows = rows.lowerBound + count..<rows.upperBound
+        }
+        guard let first = rows.first else { return true }
+        guard sequences[first] > processes[process].last, processes[process].key == key
         else { return false }
         let tail = processes[process].tail
+        let predecessor =
+            first == block.rows.lowerBound ? block.predecessor : sequences[first - 1]
         guard
-            block.predecessor == 0
-                || tail.source == frame.source && processes[process].last == block.predecessor
+            predecessor == 0
+                || tail.source == frame.source && processes[process].last == predecessor
+                || tail.isResumed && processes[process].last == predecessor
         else { return false }
         var isBroken = tail.isBroken
-        for row in block.rows {
+        for row in rows {
             let isWhole =
                 row == block.rows.lowerBound ? block.predecessor == 0 : wholes.contains(row)
             if isWhole {
@@ -108,7 +125,7 @@ extension History {
             add(row, of: frame, &citations, isBroken: isBroken, to: process)
         }
         processes[process].tail = ProcessHistory.Tail(source: frame.source, isBroken: isBroken)
-        noteHoles(of: block, frame, in: process)
+        noteHoles(in: rows, of: frame, in: process)
         return true
     }
 
@@ -179,7 +196,7 @@ extension History {
                 }
                 rows.append((batch.sequences[row], frame, row, strand, isWhole))
             }
-            noteHoles(of: block, frames[frame], in: process)
+            noteHoles(in: block.rows, of: frames[frame], in: process)
         }
         rows.sort { ($0.sequence, $0.frame, $0.row) < ($1.sequence, $1.frame, $1.row) }
 
@@ -315,6 +332,11 @@ extension History {
                     to: value))
         }
         processes[process].lastStamp[citation] = value == 0 ? nil : value
+        if value != before, value <= processes[process].stamped[citation]?.last ?? 0 {
+            processes[process].lowered.append(
+                LoweredEntry(
+                    position: processes[process].count, citation: citation, value: value))
+        }
         guard value > before else { return }
         processes[process].stamped[citation, default: StepFunction()].rise(
             to: value, at: processes[process].count)
@@ -327,9 +349,9 @@ extension History {
     }
 
     private mutating func noteHoles(
-        of block: HistoryBlock, _ frame: HistoryFrame, in process: Int
+        in rows: Range<Int>, of frame: HistoryFrame, in process: Int
     ) {
-        let sequences = frame.batch.sequences[block.rows]
+        let sequences = frame.batch.sequences[rows]
         guard let first = sequences.first, let last = sequences.last,
             last - first + 1 != UInt64(sequences.count)
         else { return }

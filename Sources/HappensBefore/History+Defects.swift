@@ -1,31 +1,72 @@
 import Causality
 
 extension History {
-    /// What contradicts itself in the clocks, sorted by kind and event. Stops where `check` throws. O(events + clock growth · log n).
+    /// What contradicts itself in the clocks, sorted by kind and event. Stops where `check` throws.
+    /// O(events + clock growth · log n).
     package func defects(
         _ edges: MessageEdges, check: () throws -> Void
-    ) rethrows -> [Defect] {
-        var defects: [Defect] = []
+    ) throws -> [Defect] {
+        let tally = try tally(edges, in: self, after: DefectTally(), check: check)
+        return defects(tally, in: self)
+    }
+
+    package func defects(_ edges: MessageEdges) -> [Defect] {
+        do { return try defects(edges) {} } catch { preconditionFailure("\(error)") }
+    }
+
+    /// All that is to be said of a history, once what contradicts itself in its events and messages was tallied.
+    func defects<Index: CausalIndex>(
+        _ tally: DefectTally, in index: Index
+    ) throws(Index.Failure) -> [Defect] {
+        var defects = tally.defects(named: id)
         for process in processes.indices {
-            try check()
             defects += regressions(process) + jumps(process)
-            if let ghost = ghost(process) { defects.append(ghost) }
-            if let note = wallClockBackwards(process) { defects.append(note) }
+            if let ghost = try ghost(process, in: index) { defects.append(ghost) }
         }
-        var all = try LinearExtension(self, check: check)
+        defects += forkDefects() + nameDefects() + claims()
+        return defects.sorted(by: Defect.listedBefore)
+    }
+
+    /// Adds what contradicts itself in the events that are not put away, and in the messages that arrived there.
+    func tally<Index: CausalFloor>(
+        _ edges: MessageEdges, in index: Index, after below: DefectTally,
+        check: () throws -> Void
+    ) throws -> DefectTally {
+        var tally = below
+        for (process, line) in processes.enumerated() {
+            try check()
+            for (position, time) in zip(line.times.indices, line.times)
+            where time != EventBatch.noTime {
+                tally.clocks[process, default: .init()].note(line.runs[position], time)
+            }
+        }
+        var all = try LinearExtension(
+            self, in: processes.map { $0.base..<$0.count }, check: check)
         var listed = 0
         while all.next() != nil {
             if listed % Limits.rowsBetweenChecks == 0 { try check() }
             listed += 1
         }
-        defects += all.cycles.map(History.cycleDefect)
-        defects += try contradictions(at: edges, check: check)
-        defects += try wallClockDisagreements(at: edges, check: check)
-        defects += forkDefects() + nameDefects() + claims()
-        return defects.sorted(by: Defect.listedBefore)
+        tally.listed[.cycle, default: []] += all.cycles.map(History.cycleDefect)
+        try edges.forEach(in: self) { (from, receive) in
+            try check()
+            guard let position = processes[from.process].position(of: from.sequence) else {
+                return
+            }
+            let send = EventPosition(process: from.process, position: position)
+            try tallyContradiction(send, receive, in: index, &tally)
+            let (sent, received) = (try index.time(at: send), time(at: receive))
+            if sent != EventBatch.noTime, received != EventBatch.noTime, received < sent {
+                let pair = DefectTally.Pair(sender: send.process, receiver: receive.process)
+                tally.pairs[
+                    pair, default: .init(sent: from.sequence, received: key(receive).sequence)
+                ]
+                .note(sent.subtractingReportingOverflow(received).partialValue)
+            }
+        }
+        tally.keepFirst()
+        return tally
     }
-
-    package func defects(_ edges: MessageEdges) -> [Defect] { defects(edges) {} }
 
     private static func cycleDefect(_ claims: [CycleClaim]) -> Defect {
         // Where it is said to begin must not depend on whose events came first.
@@ -86,18 +127,24 @@ extension History {
         return jumps
     }
 
-    private func ghost(_ process: Int) -> Defect? {
+    private func ghost<Index: CausalIndex>(
+        _ process: Int, in index: Index
+    ) throws(Index.Failure) -> Defect? {
         let line = processes[process]
         guard line.standIn == nil, line.citedMax > line.last else { return nil }
         let cited = EventKey(process: process, sequence: line.citedMax)
-        let citing = processes.indices.compactMap { other -> EventID? in
-            let causes = processes[other].causes
-            if other != process, let position = firstKnower(of: cited, in: other) {
-                return id(EventPosition(process: other, position: position))
-            }
-            return causes.first { $0.process == process && $0.sequence == cited.sequence }
-                .map { id(EventPosition(process: other, position: Int($0.position))) }
-        }.min(by: listingOrder)
+        var citing: EventID?
+        for other in processes.indices {
+            var position = other == process ? nil : try index.firstKnower(of: cited, in: other)
+            position =
+                position
+                ?? processes[other].causes.first {
+                    $0.process == process && $0.sequence == cited.sequence
+                }.map { Int($0.position) }
+            guard let position else { continue }
+            let event = id(EventPosition(process: other, position: position))
+            if citing.map({ listingOrder(event, $0) }) ?? true { citing = event }
+        }
         let known =
             line.count == 0
             ? "no event of \(line.id) is here" : "\(line.id) ends at \(line.last) here"
@@ -106,41 +153,32 @@ extension History {
             "\(citing.map(\.description) ?? "a clock") has seen \(id(cited)), but \(known)")
     }
 
-    /// What is wrong between the two ends of a message.
-    private func contradictions(
-        at edges: MessageEdges, check: () throws -> Void
-    ) rethrows -> [Defect] {
-        var before: [Defect] = []
-        var lost: [Defect] = []
-        try edges.forEach(in: self) { edge in
-            try check()
-            guard let send = position(of: edge.from), let receive = position(of: edge.to) else {
-                return
+    /// Notes what is wrong between the two ends of a message.
+    private func tallyContradiction<Index: CausalIndex>(
+        _ send: EventPosition, _ receive: EventPosition, in index: Index,
+        _ tally: inout DefectTally
+    ) throws(Index.Failure) {
+        let (sent, received) = (key(send), key(receive))
+        if try index.surelyKnows(sent, received) {
+            // Where only clocks say so the cycle already tells it.
+            let isRecorded = processes[receive.process].causes(at: receive.position).contains {
+                $0.process == sent.process && $0.sequence == sent.sequence
             }
-            let isRecorded =
-                processes[receive.process].causes(at: receive.position).contains {
-                    $0.process == send.process && $0.sequence == edge.from.sequence
-                }
-            if case .yes = knows(key(send), key(receive)) {
-                // Where only clocks say so the cycle already tells it.
-                if isRecorded, before.count < Limits.defectsOfKindMax {
-                    before.append(
-                        Defect(
-                            .receiveBeforeSend, [edge.to, edge.from],
-                            "\(edge.to) is a receive from \(edge.from), but \(edge.from) has already seen it"
-                        ))
-                }
-            } else if lost.count < Limits.defectsOfKindMax,
-                let missing = firstUnknown(of: send, to: receive)
-            {
-                lost.append(
-                    Defect(
-                        .knowledgeLost, [edge.to, edge.from],
-                        "\(edge.from) had seen \(missing.sent), but \(edge.to), which has seen \(edge.from), "
-                            + "knows \(missing.sent.process) up to \(missing.received) only"))
-            }
+            guard isRecorded, tally.isOpen(.receiveBeforeSend) else { return }
+            tally.listed[.receiveBeforeSend, default: []].append(
+                Defect(
+                    .receiveBeforeSend, [id(received), id(sent)],
+                    "\(id(received)) is a receive from \(id(sent)), but \(id(sent)) has already seen it"
+                ))
+        } else if tally.isOpen(.knowledgeLost),
+            let missing = try firstUnknown(of: send, to: receive, in: index)
+        {
+            tally.listed[.knowledgeLost, default: []].append(
+                Defect(
+                    .knowledgeLost, [id(received), id(sent)],
+                    "\(id(sent)) had seen \(missing.sent), but \(id(received)), which has seen \(id(sent)), "
+                        + "knows \(missing.sent.process) up to \(missing.received) only"))
         }
-        return before + lost
     }
 
     /// Runs of one name and number, and runs that are there more than once.
@@ -224,87 +262,26 @@ extension History {
 
     private func claim(_ event: EventID, by place: EventPosition) -> Defect {
         let by = id(place)
-        let kind = position(of: event).map { processes[$0.process].kinds[$0.position].text } ?? "?"
+        let kind = position(of: event).map { recordedKind(at: $0).text } ?? "?"
         return Defect(
             .notASend, [by, event],
             "\(by) has a message of \(event), whose own source calls it \(kind): expected a send; no edge is drawn"
         )
     }
 
-    private func firstUnknown(of send: EventPosition, to receive: EventPosition) -> (
-        sent: EventID, received: UInt64
-    )? {
-        for other in processes[send.process].known.keys.sorted()
-        where processes[other].standIn == nil {
-            let sent = known(of: other, at: send)
-            let received = known(of: other, at: receive)
-            if received < sent { return (EventID(processes[other].id, sent), received) }
+    /// What a sender had seen, and the receiver of its message had not: of several the one that is listed first.
+    private func firstUnknown<Index: CausalIndex>(
+        of send: EventPosition, to receive: EventPosition, in index: Index
+    ) throws(Index.Failure) -> (sent: EventID, received: UInt64)? {
+        var first: (sent: EventID, received: UInt64)?
+        for seen in try index.known(at: send)
+        where processes[seen.process].standIn == nil && seen.process != receive.process {
+            let received = known(of: seen.process, at: receive)
+            guard received < seen.sequence else { continue }
+            let sent = id(seen)
+            if first.map({ listingOrder(sent, $0.sent) }) ?? true { first = (sent, received) }
         }
-        return nil
-    }
-
-    private func wallClockBackwards(_ process: Int) -> Defect? {
-        let line = processes[process]
-        var latest: (position: Int, time: Int64)?
-        var first: (back: Int, from: Int)?
-        var count = 0
-        var most: Int64 = 0
-        for (position, time) in zip(line.times.indices, line.times) where time != EventBatch.noTime
-        {
-            if let before = latest, time < before.time {
-                count += 1
-                most = max(most, before.time.subtractingReportingOverflow(time).partialValue)
-                if first == nil { first = (position, before.position) }
-            } else {
-                latest = (position, time)
-            }
-        }
-        guard let first else { return nil }
-        let events = [first.back, first.from].map {
-            id(EventPosition(process: process, position: $0))
-        }
-        return Defect(
-            .wallClockBackwards, events,
-            "the wall clock of \(line.id) runs backwards at \(count) event\(count == 1 ? "" : "s"), first at "
-                + "\(events[0]), by at most \(duration(most)); the causal order does not depend on it"
-        )
-    }
-
-    private func wallClockDisagreements(
-        at edges: MessageEdges, check: () throws -> Void
-    ) rethrows -> [Defect] {
-        var pairs: [[Int]: (edge: MessageEdge, count: Int, most: Int64)] = [:]
-        try edges.forEach(in: self) { edge in
-            try check()
-            guard let send = position(of: edge.from), let receive = position(of: edge.to),
-                let sent = processes[send.process].time(at: send.position),
-                let received = processes[receive.process].time(at: receive.position),
-                received < sent
-            else { return }
-            let by = sent.nanoseconds.subtractingReportingOverflow(received.nanoseconds)
-                .partialValue
-            let pair = [send.process, receive.process]
-            if let known = pairs[pair] {
-                pairs[pair] = (known.edge, known.count + 1, max(known.most, by))
-            } else {
-                pairs[pair] = (edge, 1, by)
-            }
-        }
-        return pairs.values.map { edge, count, most in
-            Defect(
-                .wallClockDisagrees, [edge.to, edge.from],
-                "the wall clocks of \(edge.from.process) and \(edge.to.process) disagree: \(count) "
-                    + "message\(count == 1 ? "" : "s") arrived earlier than sent, first \(edge.from) → \(edge.to), "
-                    + "by at most \(duration(most)); the causal order does not depend on it")
-        }
-    }
-
-    private func duration(_ nanoseconds: Int64) -> String {
-        switch nanoseconds {
-        case ..<1_000_000: "\(nanoseconds) ns"
-        case ..<10_000_000_000: "\(nanoseconds / 1_000_000) ms"
-        default: "\(nanoseconds / 1_000_000_000) s"
-        }
+        return first
     }
 }
 

@@ -6,6 +6,9 @@ package enum Limits {
     package static let defectsOfKindMax = 1_000
     /// Runs of one name that a defect shows.
     package static let forksShownMax = 20
+    /// Entries that are looked up one by one; of more, all that an event knows is read: a look-up costs a binary search, and an
+    /// event of a large system knows hundreds.
+    static let lookupsMax = 32
     /// Events between two looks at whether an answer is still wanted: well below a millisecond of work.
     static let rowsBetweenChecks = 1_024
 }

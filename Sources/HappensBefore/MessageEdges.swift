@@ -27,24 +27,44 @@ package struct MessageEdges: MessageIndex {
         }
     }
 
-    /// O(clock growth · log n + processes · log processes), times the new entries of one event where many come at once. Stops
-    /// where `check` throws.
-    package init(_ history: History, check: () throws -> Void) rethrows {
+    /// The messages of a history. O(clock growth · log n + processes · log processes), times the new entries of one event where
+    /// many come at once. Stops where `check` throws.
+    package init(_ history: History, check: () throws -> Void) throws {
+        try self.init(history, in: history, check: check)
+    }
+
+    package init(_ history: History) {
+        do { try self.init(history) {} } catch { preconditionFailure("\(error)") }
+    }
+
+    /// The messages that arrived above the cut of a chronicle. Stops where `check` throws, and throws what the floor does.
+    package init<Floor: CausalFloor>(
+        _ chronicle: Chronicle<Floor>, check: () throws -> Void
+    ) throws {
+        try self.init(chronicle.tail, in: chronicle, check: check)
+    }
+
+    /// - Parameters:
+    ///   - history: Of the events that messages arrived at.
+    ///   - index: What is known of all events.
+    private init(
+        _ history: History, in index: some CausalIndex, check: () throws -> Void
+    ) throws {
         outgoing = Array(repeating: [], count: history.processes.count)
         let ranks = history.listingRanks()
         let dependencies = try Dependencies(
-            history, in: history.processes.map { 0..<$0.count }, check: check)
+            history, in: history.processes.map { $0.base..<$0.count }, check: check)
         for (process, line) in history.processes.enumerated() {
             var edges: [Edge] = []
-            for position in 0..<line.count {
+            for position in line.base..<line.count {
                 if position % Limits.rowsBetweenChecks == 0 { try check() }
                 // What may mean one of several processes, or was never sent, is no edge.
-                let grown = dependencies.of(process: process, row: position)
+                let grown = dependencies.of(process: process, row: position - line.base)
                     .filter { history.processes[$0.process].standIn == nil }[...]
                 guard !grown.isEmpty else { continue }
                 let place = EventPosition(process: process, position: position)
-                for key in MessageEdges.sources(
-                    of: place, among: grown, ranks: ranks, in: history)
+                for key in try MessageEdges.sources(
+                    of: place, among: grown, ranks: ranks, in: history, index)
                 {
                     let edge = Edge(
                         sender: UInt32(key.process), receiver: UInt32(process),
@@ -71,53 +91,59 @@ package struct MessageEdges: MessageIndex {
         }
     }
 
-    package init(_ history: History) { self.init(history) {} }
-
     /// The senders of the messages that arrived at an event: its recorded causes, and each new entry
     /// that neither a cause nor another new entry implies.
-    private static func sources(
+    private static func sources<Index: CausalIndex>(
         of place: EventPosition, among grown: ArraySlice<EventKey>, ranks: [Int],
-        in history: History
-    ) -> [EventKey] {
+        in history: History, _ index: Index
+    ) throws(Index.Failure) -> [EventKey] {
         if grown.count == 1 { return Array(grown) }
         let causes = history.processes[place.process].causes(at: place.position).map(\.key)
         // Most of what came with a message its sender had seen: what is left is little.
-        let left = grown.filter { key in
-            if causes.contains(key) { return true }
-            return !causes.contains { cause in
-                if key.process == cause.process { return key.sequence <= cause.sequence }
-                return history.surelyKnows(cause, key) && !history.surelyKnows(key, cause)
+        var left: [EventKey] = []
+        for key in grown {
+            var isTold = false
+            for cause in causes where !isTold && !causes.contains(key) {
+                if key.process == cause.process {
+                    isTold = key.sequence <= cause.sequence
+                } else if try index.surelyKnows(cause, key) {
+                    isTold = try !index.surelyKnows(key, cause)
+                }
             }
+            if !isTold { left.append(key) }
         }
-        let implied = MessageEdges.implied(among: left, in: history)
+        let implied = try MessageEdges.implied(among: left, in: index)
         return Set(left).filter { !implied.contains($0) || causes.contains($0) }
             .sorted { (ranks[$0.process], $0.sequence) < (ranks[$1.process], $1.sequence) }
     }
 
     /// Those of the events that another one of them has seen, unless it has seen that one too: two that imply each other
     /// contradict, and both stay. Each event's knowledge is gone through once: O(entries that they know, or are).
-    private static func implied(
-        among keys: [EventKey], in history: History
-    ) -> Set<EventKey> {
+    private static func implied<Index: CausalIndex>(
+        among keys: [EventKey], in index: Index
+    ) throws(Index.Failure) -> Set<EventKey> {
         guard keys.count > 1 else { return [] }
         var byProcess: [Int: [UInt64]] = [:]
         for key in keys { byProcess[key.process, default: []].append(key.sequence) }
         var implied: Set<EventKey> = []
         for other in keys {
-            func mark(_ process: Int, upTo sequence: UInt64) {
+            func mark(_ process: Int, upTo sequence: UInt64) throws(Index.Failure) {
                 guard process != other.process else { return }
                 for candidate in byProcess[process] ?? [] where candidate <= sequence {
                     let key = EventKey(process: process, sequence: candidate)
-                    if !history.surelyKnows(key, other) { implied.insert(key) }
+                    if try !index.surelyKnows(key, other) { implied.insert(key) }
                 }
             }
             for sequence in byProcess[other.process]! where sequence < other.sequence {
                 implied.insert(EventKey(process: other.process, sequence: sequence))
             }
-            for key in history.processes[other.process].implied {
-                mark(key.process, upTo: key.sequence)
+            for key in try index.implied(by: other.process) {
+                try mark(key.process, upTo: key.sequence)
             }
-            history.forEachKnown(by: other, among: byProcess) { mark($0, upTo: $1) }
+            try index.forEachKnown(by: other, among: byProcess) {
+                (process, sequence) throws(Index.Failure) in
+                try mark(process, upTo: sequence)
+            }
         }
         return implied
     }
@@ -172,39 +198,49 @@ package struct MessageEdges: MessageIndex {
     package func forEach(
         in history: History, _ body: (MessageEdge) throws -> Void
     ) rethrows {
+        try forEach(in: history) { send, receipt in
+            try body(history.edge(from: send, to: receipt))
+        }
+    }
+
+    /// The same by numbers.
+    func forEach(
+        in history: History, _ body: (EventKey, EventPosition) throws -> Void
+    ) rethrows {
         for process in history.listedProcesses() {
-            for edge in incoming[process] {
-                try body(history.edge(from: edge.send, to: edge.receipt))
-            }
+            for edge in incoming[process] { try body(edge.send, edge.receipt) }
         }
     }
 }
 
-extension History {
+extension CausalIndex {
     /// Calls `body` with what event `e` is known to have seen of those of `processes` that have an entry in `wanted`, as
     /// `surelyKnows` has it; what its process goes on from excepted.
     fileprivate func forEachKnown(
-        by e: EventKey, among wanted: [Int: [UInt64]], _ body: (Int, UInt64) -> Void
-    ) {
-        let line = processes[e.process]
-        let floor = line.runs.count(upTo: e.sequence) - 1
+        by e: EventKey, among wanted: [Int: [UInt64]],
+        _ body: (Int, UInt64) throws(Failure) -> Void
+    ) throws(Failure) {
+        let sequences = try sequences(of: e.process)
+        let floor = sequences.count(upTo: e.sequence) - 1
         if floor >= 0 {
-            if line.known.count < wanted.count {
-                for (process, steps) in line.known where wanted[process] != nil {
-                    body(process, steps.value(at: floor))
+            let place = EventPosition(process: e.process, position: floor)
+            if wanted.count > Limits.lookupsMax {
+                for key in try known(at: place) where wanted[key.process] != nil {
+                    try body(key.process, key.sequence)
                 }
             } else {
-                for process in wanted.keys {
-                    if let steps = line.known[process] { body(process, steps.value(at: floor)) }
+                for process in wanted.keys where process != e.process {
+                    let value = try known(of: process, at: place)
+                    if value > 0 { try body(process, value) }
                 }
             }
-            if line.runs[floor] == e.sequence { return }
+            if sequences[floor] == e.sequence { return }
         }
-        guard learnedFromMissing[e] != nil else { return }
+        guard try !learned(fromMissing: e).isEmpty else { return }
         for (process, sequences) in wanted {
             for sequence in sequences
-            where hadSeen(e, EventKey(process: process, sequence: sequence)) {
-                body(process, sequence)
+            where try hadSeen(e, EventKey(process: process, sequence: sequence)) {
+                try body(process, sequence)
             }
         }
     }

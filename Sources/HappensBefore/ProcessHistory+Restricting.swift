@@ -11,6 +11,7 @@ extension ProcessHistory {
         times.restrict(to: range)
         kinds.restrict(to: range)
         restrictStamps(to: range)
+        restrictLowered(to: range)
         stamped = StepFunction.restricted(stamped, to: range)
         known = StepFunction.restricted(known, to: range)
         writtenCauses.removeAll { !range.contains(Int($0.position)) }
@@ -20,6 +21,42 @@ extension ProcessHistory {
         receipts.removeAll { !range.contains($0.position) }
         blockStarts = ProcessHistory.restricted(blockStarts, to: range) { $0.position }
         uncertainty = ProcessHistory.restricted(uncertainty, to: range) { $0.position }
+    }
+
+    /// Of what stamps had less of, what holds just before the range stays.
+    private mutating func restrictLowered(to range: Range<Int>) {
+        var last: [Int: UInt64] = [:]
+        for entry in lowered where entry.position < range.lowerBound {
+            last[entry.citation] = entry.value
+        }
+        let below = stamp(before: range.lowerBound)
+        let kept = last.keys.sorted().compactMap { citation in
+            let value = below[citation] ?? 0
+            return value == stamped[citation]?.value(at: range.lowerBound - 1)
+                ? nil
+                : LoweredEntry(
+                    position: range.lowerBound - 1, citation: citation, value: value)
+        }
+        lowered = kept + lowered.filter { range.contains($0.position) }
+    }
+
+    /// The stamp of the event before a position, as it was written: by citation; nothing where none is. Of what is put away,
+    /// of the last event only. O(citations · log n).
+    func stamp(before position: Int) -> [Int: UInt64] {
+        guard position < count else { return lastStamp }
+        guard position > 0 else { return [:] }
+        var raised: [Int: Int] = [:]
+        var stamp: [Int: UInt64] = [:]
+        for (citation, steps) in stamped {
+            guard let step = steps.step(at: position - 1) else { continue }
+            stamp[citation] = step.value
+            raised[citation] = step.position
+        }
+        for entry in lowered where entry.position < position {
+            guard entry.position >= raised[entry.citation] ?? 0 else { continue }
+            stamp[entry.citation] = entry.value == 0 ? nil : entry.value
+        }
+        return stamp
     }
 
     /// Below the range only what tells where something was lost stays: later stamps may go on from that, and gaps do too.

@@ -27,6 +27,8 @@ package struct ProcessHistory: Sendable {
     var tail = Tail()
     /// The stamp of the last event as it was written, for the comparison with the next one.
     var lastStamp: [Int: UInt64] = [:]
+    /// Where stamps say less of something than `stamped` has: that it was left out, or a lower number. Ascending positions.
+    var lowered: [LoweredEntry] = []
     /// Stamps that know less than the stamp before them.
     var regressions: [Regression] = []
     /// Holes that one block has in itself: its source jumped.
@@ -101,6 +103,8 @@ package struct ProcessHistory: Sendable {
     /// What clocks that go on from the last event go on from.
     struct Tail: Sendable {
         var source: Identity128?
+        /// True where the last event is put away, and whatever goes on from its number goes on from it.
+        var isResumed = false
         /// True where that clock goes on itself from one that cannot be read.
         var isBroken = false
     }
@@ -245,6 +249,13 @@ package enum Uncertainty: Hashable, Sendable {
     case origin
     /// Because it received a message whose sender is not named.
     case sender(EventKey)
+}
+
+/// From a position on, a stamp has less of what a citation means than an earlier one had; 0 where it left it out.
+struct LoweredEntry: Sendable {
+    var position: Int
+    var citation: Int
+    var value: UInt64
 }
 
 struct BlockStart: Sendable {

@@ -26,6 +26,12 @@ package struct StepFunction: Sendable {
         return index == 0 ? 0 : values[index - 1]
     }
 
+    /// The last step at or before `position`. O(log steps).
+    func step(at position: Int) -> (position: Int, value: UInt64)? {
+        let index = partitionPoint(count: positions.count) { Int(positions[$0]) <= position }
+        return index == 0 ? nil : (Int(positions[index - 1]), values[index - 1])
+    }
+
     /// The first position at which the value is at least `value`, or nil. O(log steps).
     func firstPosition(reaching value: UInt64) -> Int? {
         let index = partitionPoint(count: values.count) { values[$0] < value }
