@@ -2,7 +2,7 @@
 /// says in its error what was being read, and throws where the bytes end too early.
 @usableFromInline
 package struct ByteReader: Sendable {
-    @usableFromInline let source: [UInt8]
+    @usableFromInline package let source: [UInt8]
     @usableFromInline var position: Int
     /// Where reading ends, in the array.
     @usableFromInline package let end: Int

@@ -30,12 +30,19 @@ package enum Limits {
     static let rowsOfSummary = 256
     /// Bytes of a page of defects, unless one alone takes more.
     static let defectPageBytes = 64 << 10
-    /// Entries of one block of knowledge, or of facts of events: some 10 kB, which are read and decoded in a tenth of a millisecond.
+    /// Entries of one piece of knowledge, or of one block of facts of events: 2 to 10 kB, which are read and decoded in some 10 µs.
     static let knowledgeEntries = 2_048
+    /// Steps of a block of knowledge for each process that is known: what was known before it, which each block repeats, is a
+    /// tenth of it.
+    static let knowledgeStepsOfFloor = 16
+    /// Steps of a piece that a reader expands, to 64 MB: many times what a writer puts into one.
+    static let knowledgeStepsMax = 1 << 22
     /// Bytes of a page of processes, unless one alone takes more: a few hundred processes' facts are read at once.
     static let processPageBytes = 8 << 10
     /// Processes of a page of names: 12 bytes each, 6 kB.
     static let namesOfPage = 512
+    /// Bytes of an order file: offsets beyond are damage.
+    static let fileBytesMax = 1 << 47
     /// Bytes of one block, page or footer: what claims more is damage.
     static let blockBytesMax = 1 << 30
     /// Entries of decoded blocks and pages that an open file keeps: some 32 MB.

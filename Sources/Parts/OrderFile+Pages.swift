@@ -156,13 +156,21 @@ struct NamePage: Sendable {
 
 /// Where the blocks of one process are.
 struct Directory: Sendable {
-    /// A block: from which position on, where it lies, and the first position in it that is certain.
+    /// A block of knowledge.
     struct Entry: Sendable {
+        /// From which position on.
         var start: Int
-        var place: FilePlace
+        var certainty: FilePlace
+        /// The first position in it that is certain.
         var firstCertain: Int?
+        /// True where all of it is.
+        var isCertain: Bool
+        /// Which of the directory's pieces.
+        var pieces: Range<Int>
     }
     private(set) var entries: [Entry] = []
+    /// Each tells of what is known of some processes, from one on.
+    private(set) var pieces: [(first: Int, place: FilePlace)] = []
     /// The blocks of facts of its events.
     private(set) var facts: [(start: Int, place: FilePlace)] = []
     /// By number of a send that is not here: what the receivers of its message learned by it.
@@ -174,13 +182,27 @@ struct Directory: Sendable {
         _ reader: inout ByteReader, eventCount: Int, _ processCount: Int
     ) throws(FormatError) {
         var blocks = BlockPlaces(eventCount: eventCount)
-        for _ in 0..<(try reader.count(reader.remaining / 4, "blocks")) {
+        for _ in 0..<(try reader.count(reader.remaining / 5, "blocks")) {
             let (start, place) = try blocks.next(&reader)
             let certain = try reader.count(eventCount, "certain")
+            let first = pieces.count
+            var process = 0
+            for index in 0..<(try reader.count(reader.remaining / 2, "pieces")) {
+                let distance = try reader.count(processCount, "process")
+                process += distance
+                guard process < processCount, index == 0 || distance > 0 else {
+                    throw reader.malformed("piece: a process of \(process) is out of order")
+                }
+                pieces.append((process, try blocks.piece(&reader)))
+            }
+            let firstCertain = certain == 0 ? nil : start + max(certain, 2) - 2
+            guard firstCertain.map({ $0 < eventCount }) ?? true else {
+                throw reader.malformed("certain: expected a position below \(eventCount)")
+            }
             entries.append(
                 Entry(
-                    start: start, place: place,
-                    firstCertain: certain == 0 ? nil : start + certain - 1))
+                    start: start, certainty: place, firstCertain: firstCertain,
+                    isCertain: certain == 1, pieces: first..<pieces.count))
         }
         blocks = BlockPlaces(eventCount: eventCount)
         for _ in 0..<(try reader.count(reader.remaining / 3, "blocks")) {
@@ -211,6 +233,21 @@ private struct BlockPlaces {
 
     init(eventCount: Int) { self.eventCount = eventCount }
 
+    /// What lies behind the last one, of a length.
+    mutating func piece(_ reader: inout ByteReader) throws(FormatError) -> FilePlace {
+        let place = FilePlace(
+            offset: end, byteCount: try reader.count(Limits.blockBytesMax, "piece"))
+        try pass(place, reader)
+        return place
+    }
+
+    private mutating func pass(_ place: FilePlace, _ reader: ByteReader) throws(FormatError) {
+        guard place.end <= Limits.fileBytesMax else {
+            throw reader.malformed("block: expected one below \(Limits.fileBytesMax)")
+        }
+        end = place.end
+    }
+
     mutating func next(
         _ reader: inout ByteReader
     ) throws(FormatError) -> (start: Int, place: FilePlace) {
@@ -220,10 +257,10 @@ private struct BlockPlaces {
             throw reader.malformed("block: a start of \(start) is out of order")
         }
         isFirst = false
-        let offset = end + (try reader.count(Int(Int32.max) << 16, "offset"))
+        let offset = end + (try reader.count(Limits.fileBytesMax, "offset"))
         let place = FilePlace(
             offset: offset, byteCount: try reader.count(Limits.blockBytesMax, "block"))
-        end = place.end
+        try pass(place, reader)
         return (start, place)
     }
 }
@@ -264,7 +301,7 @@ extension ByteReader {
 
     fileprivate mutating func place() throws(FormatError) -> FilePlace {
         FilePlace(
-            offset: try count(Int(Int32.max) << 16, "offset"),
+            offset: try count(Limits.fileBytesMax, "offset"),
             byteCount: try count(Limits.blockBytesMax, "block"))
     }
 

@@ -1,12 +1,14 @@
 import Causality
 import Disks
 import HappensBefore
+import Segments
 import Synchronization
 
 /// An order file that is open for questions: it reads the blocks that these need, and keeps those that it has read.
 ///
-/// Opening costs two reads; a process two (its facts and its directory) the first time; what an event knows, and the first
-/// event that knows another, one block or as many as a binary search among the blocks of a process needs.
+/// Opening costs two reads; a process two (its facts and its directory) the first time; what an event knows of another process
+/// one piece of some kilobytes; the first event that knows another as many as a binary search among the blocks of a process
+/// needs, of which all but one are read for what was known at their start alone.
 package final class OrderFile: CausalIndex {
     package typealias Failure = PartError
 
@@ -27,7 +29,9 @@ package final class OrderFile: CausalIndex {
         var names: [Int: NamePage] = [:]
         var directories: [Int: Directory] = [:]
         /// By offset.
-        var knowledge = BlockCache<KnowledgeBlock>()
+        var certainty = BlockCache<CertaintyBlock>()
+        var floors = BlockCache<KnowledgeFloors>()
+        var knowledge = BlockCache<KnowledgePiece>()
         var facts = BlockCache<EventFactsBlock>()
         var segments: [SegmentName]?
         var isDamaged = false
@@ -123,7 +127,8 @@ package final class OrderFile: CausalIndex {
         let bytes = try read(file, place.offset, place.byteCount + FilePlace.checksumBytes)
         do throws(FormatError) {
             var checksum = ByteReader(bytes, from: place.byteCount)
-            guard try checksum.fixed32("checksum") == crc32(bytes[..<place.byteCount]) else {
+            guard try checksum.fixed32("checksum") == Segments.checksum(bytes[..<place.byteCount])
+            else {
                 throw FormatError(what: "the bytes do not match their checksum", offset: 0)
             }
             var reader = ByteReader(bytes, to: place.byteCount)
@@ -177,25 +182,66 @@ package final class OrderFile: CausalIndex {
         return directory
     }
 
-    private func knowledge(
-        _ process: Int, _ entry: Directory.Entry
-    ) throws(PartError) -> KnowledgeBlock {
-        if let known = cache.withLock({ $0.knowledge[entry.place] }) { return known }
-        let eventCount = try line(process).facts.count
-        let block = try load(entry.place) { [footer] (reader) throws(FormatError) in
-            let block = try KnowledgeBlock(
+    private func certainty(
+        at place: EventPosition, _ entry: Directory.Entry
+    ) throws(PartError) -> CertaintyBlock {
+        if let known = cache.withLock({ $0.certainty[entry.certainty] }) { return known }
+        let eventCount = try line(place.process).facts.count
+        let block = try load(entry.certainty) { [footer] (reader) throws(FormatError) in
+            let block = try CertaintyBlock(
                 &reader, processCount: footer.processCount, eventCount: eventCount)
-            guard block.start == entry.start else {
-                throw FormatError(
-                    what: "expected a block from \(entry.start) on, found \(block.start)", offset: 0
-                )
-            }
+            try reader.expect(block.start, entry.start)
             return block
         }
         cache.withLock {
-            $0.knowledge.keep(block, at: entry.place, entryCount: block.entryCount)
+            $0.certainty.keep(block, at: entry.certainty, entryCount: block.entryCount)
         }
         return block
+    }
+
+    /// What was known at the start of a block, of those processes of which one of its pieces tells.
+    private func floors(
+        _ process: Int, _ entry: Directory.Entry, at place: FilePlace
+    ) throws(PartError) -> KnowledgeFloors {
+        if let known = cache.withLock({ $0.floors[place] }) { return known }
+        let eventCount = try line(process).facts.count
+        let floors = try load(place) { [footer] (reader) throws(FormatError) in
+            let floors = try KnowledgeFloors(
+                &reader, processCount: footer.processCount, eventCount: eventCount)
+            try reader.expect(floors.start, entry.start)
+            return floors
+        }
+        cache.withLock { $0.floors.keep(floors, at: place, entryCount: floors.entryCount) }
+        return floors
+    }
+
+    /// One of the pieces of a block.
+    private func knowledge(
+        _ process: Int, _ entry: Directory.Entry, at place: FilePlace
+    ) throws(PartError) -> KnowledgePiece {
+        if let known = cache.withLock({ $0.knowledge[place] }) { return known }
+        let floors = try floors(process, entry, at: place)
+        let eventCount = try line(process).facts.count
+        let piece: KnowledgePiece
+        do {
+            piece = try floors.steps(eventCount: eventCount)
+        } catch {
+            cache.withLock { $0.isDamaged = true }
+            throw .damaged(path: file.path, offset: place.offset, what: error.what)
+        }
+        cache.withLock { $0.knowledge.keep(piece, at: place, entryCount: piece.entryCount) }
+        return piece
+    }
+
+    /// The piece of a block that tells what is known of another process; nil where none does.
+    private func piece(
+        of other: Int, _ directory: Directory, _ entry: Directory.Entry
+    ) -> FilePlace? {
+        let first = entry.pieces.lowerBound
+        let count = partitionPoint(count: entry.pieces.count) {
+            directory.pieces[first + $0].first <= other
+        }
+        return count == 0 ? nil : directory.pieces[first + count - 1].place
     }
 
     /// A block of facts of the events of a process, by its number among these.
@@ -207,10 +253,7 @@ package final class OrderFile: CausalIndex {
         let block = try load(place) { [footer] (reader) throws(FormatError) in
             let block = try EventFactsBlock(
                 &reader, processCount: footer.processCount, eventCount: eventCount, segments)
-            guard block.start == start else {
-                throw FormatError(
-                    what: "expected a block from \(start) on, found \(block.start)", offset: 0)
-            }
+            try reader.expect(block.start, start)
             return block
         }
         cache.withLock { $0.facts.keep(block, at: place, entryCount: block.entryCount) }
@@ -233,15 +276,28 @@ package final class OrderFile: CausalIndex {
         return segments
     }
 
-    private func knowledge(at place: EventPosition) throws(PartError) -> KnowledgeBlock {
-        let entries = try directory(place.process).entries
+    /// The block of knowledge of a position.
+    private func block(
+        at place: EventPosition, _ directory: Directory
+    ) throws(PartError) -> Directory.Entry {
+        let entries = directory.entries
         let index = partitionPoint(count: entries.count) { entries[$0].start <= place.position } - 1
         guard index >= 0 else {
             throw .damaged(
                 path: file.path, offset: 0,
                 what: "process \(place.process) has no block with position \(place.position)")
         }
-        return try knowledge(place.process, entries[index])
+        return entries[index]
+    }
+
+}
+
+extension ByteReader {
+    fileprivate func expect(_ start: Int, _ expected: Int) throws(FormatError) {
+        guard start == expected else {
+            throw FormatError(
+                what: "expected a block from \(expected) on, found \(start)", offset: 0)
+        }
     }
 }
 
@@ -316,53 +372,86 @@ extension OrderFile {
         if process == place.process {
             return try sequences(of: process)[place.position]
         }
-        return try knowledge(at: place).known(of: process, at: place.position)
+        let directory = try directory(place.process)
+        let entry = try block(at: place, directory)
+        guard let piece = piece(of: process, directory, entry) else { return 0 }
+        return try knowledge(place.process, entry, at: piece).known(
+            of: process, at: place.position)
     }
 
     package func known(at place: EventPosition) throws(PartError) -> [EventKey] {
-        try knowledge(at: place).known(at: place.position)
+        let directory = try directory(place.process)
+        let entry = try block(at: place, directory)
+        var known: [EventKey] = []
+        for piece in directory.pieces[entry.pieces] {
+            known += try knowledge(place.process, entry, at: piece.place)
+                .known(at: place.position)
+        }
+        return known
     }
 
     package func learned(
         by process: Int, in positions: Range<Int>
     ) throws(PartError) -> [Arrival] {
-        let entries = try directory(process).entries
+        let directory = try directory(process)
+        let entries = directory.entries
         var index = max(
             0,
             partitionPoint(count: entries.count) { entries[$0].start <= positions.lowerBound } - 1)
         var learned: [Arrival] = []
         while index < entries.count, entries[index].start < positions.upperBound {
-            learned += try knowledge(process, entries[index]).learned(in: positions)
+            for piece in directory.pieces[entries[index].pieces] {
+                learned += try knowledge(process, entries[index], at: piece.place)
+                    .learned(in: positions)
+            }
             index += 1
         }
-        return learned
+        return learned.sorted {
+            ($0.position, $0.event.process) < ($1.position, $1.event.process)
+        }
     }
 
     package func firstPosition(
         knowing event: EventKey, in process: Int
     ) throws(PartError) -> Int? {
-        let entries = try directory(process).entries
+        let directory = try directory(process)
+        let entries = directory.entries
+        func floor(_ index: Int) throws(PartError) -> UInt64 {
+            guard let piece = piece(of: event.process, directory, entries[index])
+            else { return 0 }
+            return try floors(process, entries[index], at: piece).floor(of: event.process)
+        }
         // Along a process knowledge only grows: the last block at whose start the event is not known.
         let index =
             try partitionPoint(count: entries.count) { (index) throws(PartError) in
-                try knowledge(process, entries[index]).floor(of: event.process) < event.sequence
+                try floor(index) < event.sequence
             } - 1
         guard index >= 0 else { return nil }
-        let found = try knowledge(process, entries[index]).firstPosition(knowing: event)
+        if let piece = piece(of: event.process, directory, entries[index]),
+            let found = try knowledge(process, entries[index], at: piece)
+                .firstPosition(knowing: event)
+        {
+            return found
+        }
         // What the next block knows from its start on, its first event does.
-        return found ?? (index + 1 < entries.count ? entries[index + 1].start : nil)
+        return index + 1 < entries.count ? entries[index + 1].start : nil
     }
 
     package func uncertainty(at place: EventPosition) throws(PartError) -> Uncertainty? {
-        try knowledge(at: place).uncertainty(at: place.position)
+        let entry = try block(at: place, directory(place.process))
+        return entry.isCertain
+            ? nil : try certainty(at: place, entry).uncertainty(at: place.position)
     }
 
     package func firstCertain(from place: EventPosition) throws(PartError) -> Int? {
-        if let position = try knowledge(at: place).firstCertain(from: place.position) {
+        let directory = try directory(place.process)
+        let entry = try block(at: place, directory)
+        if entry.isCertain { return place.position }
+        if let position = try certainty(at: place, entry).firstCertain(from: place.position) {
             return position
         }
-        let entries = try directory(place.process).entries
-        return entries.first { $0.start > place.position && $0.firstCertain != nil }?.firstCertain
+        return directory.entries.first { $0.start > place.position && $0.firstCertain != nil }?
+            .firstCertain
     }
 
     package func learned(fromMissing send: EventKey) throws(PartError) -> [EventKey] {
@@ -370,6 +459,7 @@ extension OrderFile {
     }
 
     package func stamp(at place: EventPosition) throws(PartError) -> Stamp {
-        try knowledge(at: place).stamp(at: place.position)
+        let entry = try block(at: place, directory(place.process))
+        return try certainty(at: place, entry).stamp(at: place.position)
     }
 }

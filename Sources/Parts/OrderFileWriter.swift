@@ -5,23 +5,27 @@ import Segments
 
 // The order file: what follows from the events of one execution, made so that a question reads a few blocks of it.
 //
-//     order file = "LCORDER1", block*, footer, trailer
+//     order file = "LCORDER2", block*, footer, trailer
 //     block      = bytes, CRC-32 of them u32
-//     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER1"
+//     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER2"
 //
 // Little-endian; numbers are varints where nothing else is said; a place is offset and length of a block without its
 // checksum. Processes have numbers: those that are here first, in listing order, then those that are only cited, in listing
 // order; so the bytes follow from the history, and not from the order in which it arrived.
 //
-// Of each process that has events, or sent messages to some: its blocks of knowledge (`KnowledgeBlock`), of facts of its events
-// (`EventFactsBlock`), and a directory:
+// Of each process that has events, or sent messages to some: its knowledge, block by block, each a block of certainty
+// (`CertaintyBlock`) and pieces (`KnowledgePiece`) that lie behind one another; blocks of facts of its events
+// (`EventFactsBlock`); and a directory:
 //
-//     directory = block count, (start, place, first certain position + 1 or 0)*,
+//     directory = block count, (start, place, certain, piece count, (first process, length)*)*,
 //                 block count, (start, place)*,
 //                 count of missing sends, (sequence number, count, event*)*
+//     certain   = 0 | 1 | position + 2
 //
-// Starts, offsets and sequence numbers are written as distances from the one before. The missing sends are those of the
-// process whose receivers learned something by their messages: events of others, which the send had seen. Then
+// Starts, offsets and sequence numbers are written as distances from the one before, and so are the first processes of pieces,
+// each of which tells of those up to the next one's. Certain is what is known by no event of a block (0), by all (1), or by one
+// at a position from the start on, the first. The missing sends are those of the process whose receivers learned something by
+// their messages: events of others, which the send had seen. Then
 //
 //     page of processes  = facts*                    processes in the order of their numbers
 //     page of names      = (hash u64, number u32)*   ascending
@@ -48,7 +52,7 @@ import Segments
 
 /// Writes an order file.
 package struct OrderFileWriter {
-    static let magic = Array("LCORDER1".utf8)
+    static let magic = Array("LCORDER2".utf8)
     private let file: any DiskFile
     private var offset = 0
     private let history: History
@@ -186,13 +190,21 @@ package struct OrderFileWriter {
         if line.count > 0 {
             var blocks = KnowledgeBlocks(of: line, numbers)
             var (lastStart, lastEnd) = (0, 0)
-            try blocks.forEach { (start, bytes, firstCertain) throws(DiskError) in
-                let place = try append(block: bytes)
-                directory.varint(start - lastStart)
+            try blocks.forEach { (block) throws(DiskError) in
+                let place = try append(block: block.certainty)
+                directory.varint(block.start - lastStart)
                 directory.varint(place.offset - lastEnd)
                 directory.varint(place.byteCount)
-                directory.varint(firstCertain.map { $0 - start + 1 } ?? 0)
-                (lastStart, lastEnd) = (start, place.end)
+                let certain = block.firstCertain.map { $0 - block.start + 2 } ?? 0
+                directory.varint(block.isCertain ? 1 : certain)
+                directory.varint(block.pieces.count)
+                var lastProcess = 0
+                for piece in block.pieces {
+                    directory.varint(piece.first - lastProcess)
+                    directory.varint(try append(block: piece.bytes).byteCount)
+                    lastProcess = piece.first
+                }
+                (lastStart, lastEnd) = (block.start, offset)
                 count += 1
             }
         }
