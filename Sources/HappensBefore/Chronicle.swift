@@ -190,10 +190,6 @@ where Below.Failure == Floor.Failure {
         let before = try below.departures(from: there, since: sequence).map {
             Departure(sequence: $0.sequence, receipt: numbers.above($0.receipt))
         }
-        guard let lastHere = here.last?.sequence else { return before }
-        guard let lastBefore = before.last?.sequence else { return here }
-        // Up to where both tell of all.
-        let last = min(lastHere, lastBefore)
-        return (before + here).filter { $0.sequence <= last }.sorted { $0.sequence < $1.sequence }
+        return Departure.merged(before, here)
     }
 }

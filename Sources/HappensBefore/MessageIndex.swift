@@ -40,6 +40,17 @@ package struct Departure: Hashable, Sendable {
     }
 }
 
+extension Departure {
+    /// The first departures of one process that two indexes tell of, each as `departures(from:since:)` gives them: up to where
+    /// both tell of all.
+    package static func merged(_ a: [Departure], _ b: [Departure]) -> [Departure] {
+        guard let lastOfA = a.last?.sequence else { return b }
+        guard let lastOfB = b.last?.sequence else { return a }
+        let last = min(lastOfA, lastOfB)
+        return (a + b).filter { $0.sequence <= last }.sorted { $0.sequence < $1.sequence }
+    }
+}
+
 /// A message: the receive could not have happened without the send. Either end may be named by a clock
 /// and yet be missing; the receive is always here.
 package struct MessageEdge: Hashable, Sendable {

@@ -55,12 +55,7 @@ extension CertaintyBlock {
     ) throws(FormatError) {
         try reader.runs(from: start, below: eventCount, "stamps") {
             (reader, position) throws(FormatError) in
-            let number = try reader.byte("stamp")
-            guard
-                let stamp = try Stamp(
-                    rawValue: number, loss: { () throws(FormatError) in try reader.loss() })
-            else { throw reader.malformed("stamp: \(number) is none") }
-            stamps.append(StampRun(position: position, stamp: stamp))
+            stamps.append(StampRun(position: position, stamp: try reader.stamp()))
         }
     }
 
@@ -106,6 +101,15 @@ extension ByteReader {
     mutating func event(_ processCount: Int) throws(FormatError) -> EventKey {
         let process = try process(of: processCount, "process")
         return EventKey(process: process, sequence: try sequence("event"))
+    }
+
+    mutating func stamp() throws(FormatError) -> Stamp {
+        let number = try byte("stamp")
+        guard
+            let stamp = try Stamp(
+                rawValue: number, loss: { () throws(FormatError) in try loss() })
+        else { throw malformed("stamp: \(number) is none") }
+        return stamp
     }
 
     fileprivate mutating func loss() throws(FormatError) -> Loss {

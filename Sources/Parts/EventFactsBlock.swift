@@ -1,20 +1,24 @@
 import Causality
 import HappensBefore
 
-/// Where the events of one process lie, from one position up to another, when they were, and which messages they got and sent.
+/// Where the events of one process lie, from one position up to another, when they were, of which kinds, and which messages they
+/// got and sent.
 ///
-///     block = start, rows, times, arrivals, departures
+///     block = start, rows, times, arrivals, departures, kinds
 ///     rows = count, (position, 0 | segment + 1, offset (zigzag), row)*
 ///     times = count, (0 | 1, least (zigzag), greatest)*
 ///     arrivals = count, (position, sender, number (zigzag))*
 ///     departures = count, (number, receiver, position (zigzag))*
+///     kinds = 0 to 3 | 4 to 7, count, bits
 ///
 /// All numbers are varints. Rows: from a position on, events follow on one another in a frame of a segment from a row on, or
 /// lay in parts already (0) when the file was written; the first is at the start. Times: the wall times, in nanoseconds, of each
 /// `Limits.rowsOfSummary` events from the start on, where one has any. Positions, offsets, least times and the numbers of
 /// departures are written as distances from the one before, the first position from the start; numbers of arrivals and
 /// positions of departures as distances from the last of the same process. Departures are those of the numbers from that of
-/// the first event on up to that of the next block's, and of the first block of those before too.
+/// the first event on up to that of the next block's, and of the first block of those before too. Kinds: all are of one; or that
+/// is 4 more, the most frequent one, and each follows as how far it is above that, less 4 where that is past the last, as a
+/// column (`BitColumns.swift`).
 struct EventFactsBlock: Sendable {
     /// The position of its first event.
     var start = 0
@@ -22,6 +26,8 @@ struct EventFactsBlock: Sendable {
     private(set) var times: [ClosedRange<Int64>?] = []
     private(set) var arrivals: [Arrival] = []
     private(set) var departures: [Departure] = []
+    /// By event; one alone where all are of one kind.
+    private var kinds: [EventKind] = []
 
     /// From a position on, where the events lie.
     struct Rows: Hashable, Sendable {
@@ -31,7 +37,16 @@ struct EventFactsBlock: Sendable {
     }
 
     /// How much memory it takes, in entries.
-    var entryCount: Int { rows.count + times.count + arrivals.count + departures.count + 1 }
+    var entryCount: Int {
+        rows.count + times.count + arrivals.count + departures.count + kinds.count / 16 + 1
+    }
+
+    /// The kind that was recorded for the event at `position`; nil where the block does not tell.
+    func kind(at position: Int) -> EventKind? {
+        guard position >= start else { return nil }
+        if kinds.count == 1 { return kinds[0] }
+        return position - start < kinds.count ? kinds[position - start] : nil
+    }
 
     /// Where the event at `position` lies, and up to which position those that follow on it do, as far as the block tells.
     /// O(log entries).
@@ -101,6 +116,7 @@ extension EventFactsBlock {
         try readTimes(&reader, eventCount)
         try readArrivals(&reader, processCount, eventCount)
         try readDepartures(&reader, processCount)
+        try readKinds(&reader, eventCount)
         try reader.expectEnd("events")
     }
 
@@ -133,7 +149,7 @@ extension EventFactsBlock {
                     place: RowPlace(
                         agent: segment.agent, segment: segment.segment, offset: offset, row: row)))
         }
-        guard eventCount == 0 || !rows.isEmpty else {
+        guard eventCount == start || !rows.isEmpty else {
             throw reader.malformed("rows: expected one at least, found none")
         }
     }
@@ -208,6 +224,26 @@ extension EventFactsBlock {
     }
 }
 
+extension EventFactsBlock {
+    private mutating func readKinds(
+        _ reader: inout ByteReader, _ eventCount: Int
+    ) throws(FormatError) {
+        let form = try reader.byte("kinds")
+        guard form >= 4 else {
+            kinds = [EventKind(rawValue: form)!]
+            return
+        }
+        guard form < 8 else { throw reader.malformed("kinds: a form of \(form) is unknown") }
+        let count = try reader.count(eventCount - start, "kinds")
+        var bits = try reader.bits()
+        for distance in try bits.column(count, "kinds") {
+            guard distance < 4 else { throw reader.malformed("kind: \(distance) is none") }
+            kinds.append(EventKind(rawValue: (form + UInt8(distance)) & 3)!)
+        }
+        try bits.expectEnd("kinds")
+    }
+}
+
 /// Cuts what there is to say of the events of a process into blocks.
 struct EventFactsBlocks {
     private let line: ProcessHistory
@@ -216,7 +252,7 @@ struct EventFactsBlocks {
     private let arrivals: [Arrival]
     private let departures: [Departure]
     private var rows: [Rows] = []
-    private var starts = [0]
+    private var starts: [Int]
 
     private struct Rows {
         var position: Int
@@ -231,12 +267,13 @@ struct EventFactsBlocks {
     ) {
         line = history.processes[process]
         self.numbers = numbers
-        arrivals = messages.arrivals(at: process, in: 0..<line.count)
+        starts = [line.base]
+        arrivals = messages.arrivals(at: process, in: line.base..<line.count)
         departures = messages.allDepartures(from: process).sorted { a, b in
             (a.sequence, numbers[a.receipt.process], a.receipt.position)
                 < (b.sequence, numbers[b.receipt.process], b.receipt.position)
         }
-        var next = 0
+        var next = line.base
         while next < line.count {
             let found = history.rows(at: EventPosition(process: process, position: next))
             let frame = place(found.frame)
@@ -250,26 +287,26 @@ struct EventFactsBlocks {
     }
 
     private mutating func findStarts() {
-        let summaries = (line.count + Limits.rowsOfSummary - 1) / Limits.rowsOfSummary
-        var counts = [Int](repeating: 1, count: max(1, summaries))
-        for rows in rows { counts[rows.position / Limits.rowsOfSummary] += 1 }
-        for arrival in arrivals { counts[arrival.position / Limits.rowsOfSummary] += 1 }
-        for departure in departures {
-            let position = min(line.count(upTo: departure.sequence), line.count) - 1
-            counts[max(0, position) / Limits.rowsOfSummary] += 1
+        let size = Limits.rowsOfSummary
+        var counts = [Int](repeating: 1, count: max(1, (line.count - line.base + size - 1) / size))
+        func note(_ position: Int) {
+            counts[min(max(0, position - line.base) / size, counts.count - 1)] += 1
         }
-        var size = 0
+        for rows in rows { note(rows.position) }
+        for arrival in arrivals { note(arrival.position) }
+        for departure in departures { note(line.count(upTo: departure.sequence) - 1) }
+        var entries = 0
         for (summary, count) in counts.enumerated() {
-            if size >= Limits.knowledgeEntries {
-                starts.append(summary * Limits.rowsOfSummary)
-                size = 0
+            if entries >= Limits.knowledgeEntries {
+                starts.append(line.base + summary * size)
+                entries = 0
             }
-            size += count
+            entries += count
         }
     }
 
     /// True where there is nothing to say.
-    var isEmpty: Bool { line.count == 0 && departures.isEmpty }
+    var isEmpty: Bool { line.count == line.base && departures.isEmpty }
 
     /// Calls `body` with the start and the bytes of each block.
     func forEach<Failure>(
@@ -283,6 +320,7 @@ struct EventFactsBlocks {
             writeTimes(start..<end, &writer)
             writeArrivals(start..<end, &writer)
             writeDepartures(start..<end, &writer)
+            writeKinds(start..<end, &writer)
             try body(start, writer.bytes)
         }
     }
@@ -351,7 +389,7 @@ struct EventFactsBlocks {
 
     private func writeDepartures(_ range: Range<Int>, _ writer: inout ByteWriter) {
         let first =
-            range.lowerBound == 0
+            range.lowerBound == line.base
             ? 0
             : partitionPoint(count: departures.count) {
                 departures[$0].sequence < line.sequence(at: range.lowerBound)
@@ -373,5 +411,18 @@ struct EventFactsBlocks {
             writer.zigzag(Int64(receipt.position - lasts[receipt.process, default: 0]))
             lasts[receipt.process] = receipt.position
         }
+    }
+
+    private func writeKinds(_ range: Range<Int>, _ writer: inout ByteWriter) {
+        var counts = [Int](repeating: 0, count: 4)
+        for position in range { counts[Int(line.kind(at: position).rawValue)] += 1 }
+        let most = UInt8(counts.indices.max { counts[$0] < counts[$1] }!)
+        guard counts[Int(most)] < range.count else { return writer.byte(most) }
+        writer.byte(4 + most)
+        writer.varint(range.count)
+        var bits = BitWriter()
+        bits.column(range.map { UInt64((line.kind(at: $0).rawValue &- most) & 3) })
+        bits.finish()
+        writer.bytes(bits.bytes)
     }
 }

@@ -45,11 +45,16 @@ struct KnowledgeBlocks {
         let others = line.known.map { (process: numbers[$0.key], steps: $0.value) }
             .sorted { $0.process < $1.process }
         self.others = others
-        done = Array(repeating: 0, count: others.count)
+        // What is known at the cut below, it is from before the first block on.
+        done = others.map { other in
+            partitionPoint(count: other.steps.count) {
+                Int(other.steps.positions[$0]) < line.base
+            }
+        }
         var steps: [Step] = []
         steps.reserveCapacity(others.reduce(0) { $0 + $1.steps.count })
         for place in others.indices {
-            for position in others[place].steps.positions {
+            for position in others[place].steps.positions.dropFirst(done[place]) {
                 steps.append(Step(position: position, place: place))
             }
         }
@@ -57,12 +62,13 @@ struct KnowledgeBlocks {
         self.steps = steps
         var positions = steps.map(\.position)
         if line.stamps.count + line.uncertainty.count > 2 {
-            positions += line.stamps.map(\.position) + line.uncertainty.map(\.position)
+            positions += (line.stamps.map(\.position) + line.uncertainty.map(\.position))
+                .filter { $0 >= line.base }
             positions.sort()
         }
         // A block repeats what is known before it: it holds several times as much that is new.
         let size = max(Limits.knowledgeEntries, Limits.knowledgeStepsOfFloor * others.count)
-        var starts = [0]
+        var starts = [line.base]
         for index in stride(from: size, to: positions.count, by: size)
         where positions[index] > starts.last! { starts.append(positions[index]) }
         self.starts = starts
@@ -191,9 +197,7 @@ struct KnowledgeBlocks {
         var writer = ByteWriter()
         writer.varint(range.lowerBound)
         writeRuns(line.stamps, \.position, Stamp.complete, \.stamp, range, &writer) {
-            stamp, writer in
-            writer.byte(stamp.rawValue)
-            if case .lossy(let loss) = stamp { writer.loss(loss) }
+            stamp, writer in writer.stamp(stamp)
         }
         writeRuns(line.uncertainty, \.position, nil, \.why, range, &writer) {
             why, writer in writer.why(why, numbers)
@@ -233,7 +237,12 @@ struct KnowledgeBlocks {
 }
 
 extension ByteWriter {
-    fileprivate mutating func loss(_ loss: Loss) {
+    mutating func stamp(_ stamp: Stamp) {
+        byte(stamp.rawValue)
+        if case .lossy(let loss) = stamp { self.loss(loss) }
+    }
+
+    private mutating func loss(_ loss: Loss) {
         varint(loss.since)
         byte(loss.reason.rawValue)
         varint(UInt64(loss.number))

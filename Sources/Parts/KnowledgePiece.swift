@@ -228,7 +228,7 @@ struct KnowledgePiece: Sendable {
 
 extension ByteReader {
     /// What is left, as bits.
-    fileprivate mutating func bits() throws(FormatError) -> BitReader {
+    mutating func bits() throws(FormatError) -> BitReader {
         let range = try range(remaining, "bits")
         return BitReader(source, from: range.lowerBound, to: range.upperBound)
     }

@@ -39,6 +39,8 @@ package enum Limits {
     static let knowledgeStepsMax = 1 << 22
     /// Bytes of a page of processes, unless one alone takes more: a few hundred processes' facts are read at once.
     static let processPageBytes = 8 << 10
+    /// Bytes of a page of what a history keeps that goes on from a slice, unless one process alone takes more.
+    static let resumptionPageBytes = 256 << 10
     /// Processes of a page of names: 12 bytes each, 6 kB.
     static let namesOfPage = 512
     /// Bytes of an order file: offsets beyond are damage.

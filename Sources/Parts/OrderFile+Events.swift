@@ -66,7 +66,7 @@ extension OrderFile: MessageIndex {
         guard !blocks.isEmpty else { return nil }
         let sequences = try sequences(of: event.process)
         let number = partitionPoint(count: blocks.count) {
-            blocks[$0].start == 0 || sequences[blocks[$0].start] <= event.sequence
+            $0 == 0 || sequences[blocks[$0].start] <= event.sequence
         }
         return number - 1
     }
@@ -90,7 +90,20 @@ extension OrderFile: MessageIndex {
         return (row, place.position..<(end ?? blockEnd))
     }
 
-    /// Whether some event of a process has a wall time.
+    /// The kind that was recorded for an event.
+    package func kind(at place: EventPosition) throws(PartError) -> EventKind {
+        let blocks = try directory(place.process).facts
+        let number = partitionPoint(count: blocks.count) { blocks[$0].start <= place.position } - 1
+        guard number >= 0, let kind = try facts(place.process, number).kind(at: place.position)
+        else {
+            throw .damaged(
+                path: file.path, offset: 0,
+                what: "process \(place.process) has no kind of position \(place.position)")
+        }
+        return kind
+    }
+
+    /// Whether some event of a process in the slice has a wall time.
     package func hasTimes(_ process: Int) throws(PartError) -> Bool { try line(process).hasTimes }
 
     /// Positions of a process among which is its last event whose wall time is not later; nil where there is none.
@@ -132,5 +145,26 @@ extension OrderFile: MessageIndex {
             }
         }
         return defects
+    }
+
+    /// What contradicts itself in the events of the slice and below it, of which later ones may add more.
+    package func tally() throws(PartError) -> DefectTally {
+        try load(footer.tally) { [footer] (reader) throws(FormatError) in
+            try DefectTally(&reader, processCount: footer.processCount)
+        }
+    }
+
+    /// What a history keeps that goes on from the end of the slice; nil where none can.
+    package func resumption() throws(PartError) -> Resumption? {
+        guard let head = footer.resumption.first else { return nil }
+        var resumption = try load(head) { [footer] (reader) throws(FormatError) in
+            try Resumption(head: &reader, processCount: footer.processCount)
+        }
+        for place in footer.resumption.dropFirst() {
+            try load(place) { [footer] (reader) throws(FormatError) in
+                try resumption.read(page: &reader, processCount: footer.processCount)
+            }
+        }
+        return resumption
     }
 }

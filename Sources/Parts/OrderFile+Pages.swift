@@ -7,14 +7,18 @@ struct Footer: Sendable {
     let execution: String
     let form: OrderFileForm
     let processCount: Int
-    /// How many processes are here: the first ones.
-    let lineCount: Int
+    /// How many events it and the files below it tell of.
     let eventCount: Int
+    /// How many it tells of itself.
+    let sliceEventCount: Int
     private(set) var processPages: [(first: Int, place: FilePlace)] = []
     private(set) var namePages: [(first: UInt64, place: FilePlace)] = []
     private(set) var referencePages: [(first: UInt64, place: FilePlace)] = []
     private(set) var defectPages: [FilePlace] = []
     private(set) var segments: FilePlace
+    private(set) var tally: FilePlace
+    /// The head and the pages of what goes on from here; none where nothing does.
+    private(set) var resumption: [FilePlace] = []
     private(set) var unlinked: [Int] = []
     private(set) var ruledOut: [EventKey] = []
 
@@ -27,8 +31,8 @@ struct Footer: Sendable {
         }
         // Each takes some bytes of the file.
         processCount = try reader.count(fileByteCount, "processes")
-        lineCount = try reader.count(processCount, "processes that are here")
         eventCount = try reader.count(Int.max, "events")
+        sliceEventCount = try reader.count(eventCount, "events of the slice")
         for _ in 0..<(try reader.count(reader.remaining / 3, "pages of processes")) {
             let first = try reader.count(processCount, "first process")
             guard first < processCount, processPages.last.map({ $0.first < first }) ?? (first == 0)
@@ -41,6 +45,10 @@ struct Footer: Sendable {
             defectPages.append(try reader.place())
         }
         segments = try reader.place()
+        tally = try reader.place()
+        for _ in 0..<(try reader.count(reader.remaining / 2, "pages of the resumption")) {
+            resumption.append(try reader.place())
+        }
         guard processCount == 0 || !processPages.isEmpty else {
             throw reader.malformed("expected a page of processes, found none")
         }
@@ -66,6 +74,8 @@ struct ProcessPage: Sendable {
         var implied: [EventKey] = []
         /// By number of an event of which an operator says that no message came there: who says so.
         var rulings: [UInt64: EventKey] = [:]
+        /// How many of its events are below the slice.
+        var base = 0
         var directory: FilePlace?
         var hasTimes = false
     }
@@ -126,6 +136,7 @@ extension ProcessPage.Line {
             let sequence = try reader.sequence("ruling")
             rulings[sequence] = try reader.event(footer.processCount)
         }
+        base = try reader.count(sequences.count, "events below")
         if form.contains(.hasDirectory) { directory = try reader.place() }
         hasTimes = form.contains(.hasTimes)
     }
@@ -179,12 +190,12 @@ struct Directory: Sendable {
     init() {}
 
     init(
-        _ reader: inout ByteReader, eventCount: Int, _ processCount: Int
+        _ reader: inout ByteReader, _ positions: Range<Int>, _ processCount: Int
     ) throws(FormatError) {
-        var blocks = BlockPlaces(eventCount: eventCount)
+        var blocks = BlockPlaces(positions)
         for _ in 0..<(try reader.count(reader.remaining / 5, "blocks")) {
             let (start, place) = try blocks.next(&reader)
-            let certain = try reader.count(eventCount, "certain")
+            let certain = try reader.count(positions.upperBound + 2, "certain")
             let first = pieces.count
             var process = 0
             for index in 0..<(try reader.count(reader.remaining / 2, "pieces")) {
@@ -196,15 +207,15 @@ struct Directory: Sendable {
                 pieces.append((process, try blocks.piece(&reader)))
             }
             let firstCertain = certain == 0 ? nil : start + max(certain, 2) - 2
-            guard firstCertain.map({ $0 < eventCount }) ?? true else {
-                throw reader.malformed("certain: expected a position below \(eventCount)")
+            guard firstCertain.map({ $0 < positions.upperBound }) ?? true else {
+                throw reader.malformed("certain: expected a position below \(positions.upperBound)")
             }
             entries.append(
                 Entry(
                     start: start, certainty: place, firstCertain: firstCertain,
                     isCertain: certain == 1, pieces: first..<pieces.count))
         }
-        blocks = BlockPlaces(eventCount: eventCount)
+        blocks = BlockPlaces(positions)
         for _ in 0..<(try reader.count(reader.remaining / 3, "blocks")) {
             facts.append(try blocks.next(&reader))
         }
@@ -226,12 +237,13 @@ struct Directory: Sendable {
 
 /// Reads where the blocks of a process lie, one after the other.
 private struct BlockPlaces {
-    let eventCount: Int
+    /// Those that they tell of.
+    let positions: Range<Int>
     private var start = 0
     private var end = 0
     private var isFirst = true
 
-    init(eventCount: Int) { self.eventCount = eventCount }
+    init(_ positions: Range<Int>) { self.positions = positions }
 
     /// What lies behind the last one, of a length.
     mutating func piece(_ reader: inout ByteReader) throws(FormatError) -> FilePlace {
@@ -251,9 +263,12 @@ private struct BlockPlaces {
     mutating func next(
         _ reader: inout ByteReader
     ) throws(FormatError) -> (start: Int, place: FilePlace) {
-        let distance = try reader.count(eventCount, "start")
+        let distance = try reader.count(positions.upperBound, "start")
         start += distance
-        guard isFirst ? distance == 0 : distance > 0 && start < eventCount else {
+        guard
+            isFirst
+                ? start == positions.lowerBound : distance > 0 && start < positions.upperBound
+        else {
             throw reader.malformed("block: a start of \(start) is out of order")
         }
         isFirst = false
@@ -270,21 +285,46 @@ struct DefectPage: Sendable {
     private(set) var defects: [Defect] = []
 
     init(_ reader: inout ByteReader) throws(FormatError) {
-        let kinds = Defect.Kind.allCases
-        while reader.remaining > 0 {
-            let number = Int(try reader.byte("kind"))
-            guard number < kinds.count else {
-                throw reader.malformed("defect: a kind of \(number) is unknown")
+        while reader.remaining > 0 { defects.append(try reader.defect()) }
+    }
+}
+
+extension DefectTally {
+    /// Reads the tally of a file that tells of some processes.
+    init(_ reader: inout ByteReader, processCount: Int) throws(FormatError) {
+        self.init()
+        for kind in Defect.Kind.allCases {
+            var defects: [Defect] = []
+            for _ in 0..<(try reader.count(reader.remaining / 3, "defects")) {
+                let defect = try reader.defect()
+                guard defect.kind == kind, !defect.events.isEmpty else {
+                    throw reader.malformed("defect: expected one of \(kind)")
+                }
+                defects.append(defect)
             }
-            var events: [EventID] = []
-            for _ in 0..<(try reader.count(reader.remaining / 4, "events")) {
-                let process = try reader.fullName()
-                events.append(EventID(process, try reader.sequence("event")))
-            }
-            let text = try reader.validString(
-                ofLength: try reader.count(reader.remaining, "text"), "text")
-            defects.append(Defect(kinds[number], events, text))
+            if !defects.isEmpty { listed[kind] = defects }
         }
+        for _ in 0..<(try reader.count(reader.remaining / 7, "clocks")) {
+            let process = try reader.process(of: processCount, "process")
+            var clock = Clock()
+            clock.latest = try reader.sequence("latest")
+            clock.time = try reader.zigzag("time")
+            clock.firstBack = try reader.sequence("first")
+            clock.firstFrom = try reader.sequence("first")
+            clock.count = try reader.count(Int.max, "count")
+            clock.mostNanoseconds = try reader.zigzag("most")
+            clocks[process] = clock
+        }
+        for _ in 0..<(try reader.count(reader.remaining / 6, "pairs")) {
+            let sender = try reader.process(of: processCount, "sender")
+            let receiver = try reader.process(of: processCount, "receiver")
+            var difference = Difference(
+                sent: try reader.sequence("sent"), received: try reader.sequence("received"))
+            difference.count = try reader.count(Int.max, "count")
+            difference.mostNanoseconds = try reader.zigzag("most")
+            pairs[Pair(sender: sender, receiver: receiver)] = difference
+        }
+        try reader.expectEnd("tally")
     }
 }
 
@@ -331,6 +371,21 @@ extension ByteReader {
         Fork(sequence: try sequence("fork"), isOfOneSource: try byte("fork") == 1)
     }
 
+    fileprivate mutating func defect() throws(FormatError) -> Defect {
+        let kinds = Defect.Kind.allCases
+        let number = Int(try byte("kind"))
+        guard number < kinds.count else {
+            throw malformed("defect: a kind of \(number) is unknown")
+        }
+        var events: [EventID] = []
+        for _ in 0..<(try count(remaining / 4, "events")) {
+            let process = try fullName()
+            events.append(EventID(process, try sequence("event")))
+        }
+        let text = try validString(ofLength: try count(remaining, "text"), "text")
+        return Defect(kinds[number], events, text)
+    }
+
     fileprivate mutating func nameAndIncarnation() throws(FormatError) -> ProcessID {
         let name = try validString(
             ofLength: try count(Causality.Limits.nameBytesMax + 16, "name"), "name")
@@ -338,7 +393,7 @@ extension ByteReader {
         return ProcessID(name: name, incarnation: UInt32(incarnation))
     }
 
-    fileprivate mutating func fullName() throws(FormatError) -> ProcessID {
+    mutating func fullName() throws(FormatError) -> ProcessID {
         var id = try nameAndIncarnation()
         id.fork = try string(64, "fork")
         return id

@@ -176,7 +176,7 @@ package final class OrderFile: CausalIndex {
         let line = try line(process)
         guard let place = line.directory else { return Directory() }
         let directory = try load(place) { [footer] (reader) throws(FormatError) in
-            try Directory(&reader, eventCount: line.facts.count, footer.processCount)
+            try Directory(&reader, line.base..<line.facts.count, footer.processCount)
         }
         cache.withLock { $0.directories[process] = directory }
         return directory
@@ -304,8 +304,13 @@ extension ByteReader {
 extension OrderFile {
     package var execution: String { footer.execution }
     package var processCount: Int { footer.processCount }
-    /// How many events it tells of.
+    /// How many events it tells of, and the files below it.
     package var eventCount: Int { footer.eventCount }
+    /// How many it tells of itself.
+    package var sliceEventCount: Int { footer.sliceEventCount }
+
+    /// How many events of a process are below the slice: positions from there on are of its own.
+    package func base(of process: Int) throws(PartError) -> Int { try line(process).base }
 
     package func index(of process: ProcessID) throws(PartError) -> Int? {
         for number in try numbers(of: NameHash.of(process), in: footer.namePages)
@@ -414,8 +419,29 @@ extension OrderFile {
     package func firstPosition(
         knowing event: EventKey, in process: Int
     ) throws(PartError) -> Int? {
+        switch try firstKnowing(event, in: process) {
+        case .nowhere, .below: nil
+        case .at(let position), .fromStart(let position): position
+        }
+    }
+
+    /// Where in the slice another process's event is first known.
+    enum FirstKnowing {
+        /// Not up to the end of the slice.
+        case nowhere
+        case at(Int)
+        /// Below the slice already; the position is that of its first event there.
+        case fromStart(Int)
+        /// Below the slice or nowhere: there is no event of the process in it.
+        case below
+    }
+
+    func firstKnowing(
+        _ event: EventKey, in process: Int
+    ) throws(PartError) -> FirstKnowing {
         let directory = try directory(process)
         let entries = directory.entries
+        guard let first = entries.first else { return .below }
         func floor(_ index: Int) throws(PartError) -> UInt64 {
             guard let piece = piece(of: event.process, directory, entries[index])
             else { return 0 }
@@ -426,15 +452,15 @@ extension OrderFile {
             try partitionPoint(count: entries.count) { (index) throws(PartError) in
                 try floor(index) < event.sequence
             } - 1
-        guard index >= 0 else { return nil }
+        guard index >= 0 else { return .fromStart(first.start) }
         if let piece = piece(of: event.process, directory, entries[index]),
             let found = try knowledge(process, entries[index], at: piece)
                 .firstPosition(knowing: event)
         {
-            return found
+            return .at(found)
         }
         // What the next block knows from its start on, its first event does.
-        return index + 1 < entries.count ? entries[index + 1].start : nil
+        return index + 1 < entries.count ? .at(entries[index + 1].start) : .nowhere
     }
 
     package func uncertainty(at place: EventPosition) throws(PartError) -> Uncertainty? {

@@ -3,17 +3,19 @@ import Disks
 import HappensBefore
 import Segments
 
-// The order file: what follows from the events of one execution, made so that a question reads a few blocks of it.
+// The order file: what follows from the events of a slice of one execution, made so that a question reads a few blocks of it. A
+// slice lies between two cuts: it has of each process the events from a position on up to another; those before, if any, are in
+// the files below it (`OrderStack`).
 //
-//     order file = "LCORDER2", block*, footer, trailer
+//     order file = "LCORDER3", block*, footer, trailer
 //     block      = bytes, CRC-32 of them u32
-//     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER2"
+//     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER3"
 //
 // Little-endian; numbers are varints where nothing else is said; a place is offset and length of a block without its
-// checksum. Processes have numbers: those that are here first, in listing order, then those that are only cited, in listing
-// order; so the bytes follow from the history, and not from the order in which it arrived.
+// checksum. Processes have numbers: first those that the files below know, which keep theirs; then those that are here, in
+// listing order; then those that are only cited, in listing order. So the bytes follow from the history and its cuts.
 //
-// Of each process that has events, or sent messages to some: its knowledge, block by block, each a block of certainty
+// Of each process that has events in the slice, or sent messages to some: its knowledge, block by block, each a block of certainty
 // (`CertaintyBlock`) and pieces (`KnowledgePiece`) that lie behind one another; blocks of facts of its events
 // (`EventFactsBlock`); and a directory:
 //
@@ -32,11 +34,15 @@ import Segments
 //     page of references = (hash u64, number u32)*   ascending: what events call processes that they refer to
 //     page of defects    = (kind, count, event*, text)*
 //     segments = (agent 16, segment 16)*             those that hold events, ascending
-//     footer = execution, form u8, processes, processes that are here, events,
+//     tally      = defects of each kind: (count, (kind, count, event*, text)*)*,
+//                  count, (process, latest, time (zigzag), first back, first from, count, most)*,
+//                  count, (sender, receiver, sent, received, count, most)*
+//     resumption = see `Resumption+Bytes.swift`
+//     footer = execution, form u8, processes, events here and below, events of the slice,
 //              pages of processes: count, (first process, place)*,
 //              pages of names: count, (first hash u64, place)*,
 //              pages of references: count, (first hash u64, place)*,
-//              pages of defects: count, place*, place of the segments,
+//              pages of defects: count, place*, place of the segments, place of the tally, resumption: count, place*,
 //              unlinked: count, process*, ruled out: count, event*
 //
 // and the facts of a process are
@@ -44,7 +50,8 @@ import Segments
 //     facts = form u8, [name, incarnation], fork, [host, process as in a frame], [branch 16], [fork],
 //             [stand-in u8, name, incarnation, fork, [fork]], stand-ins: count, process*,
 //             runs of sequence numbers: count, (first, length)*, highest cited number, gaps: count, (first, length, lost u8)*,
-//             implied: count, event*, ruled out: count, (number, by event)*, [place of the directory]
+//             implied: count, event*, ruled out: count, (number, by event)*, how many events are below the slice,
+//             [place of the directory]
 //
 // where a text is a count and as many bytes, and the event of a defect the name of a process and a number.
 //
@@ -52,7 +59,7 @@ import Segments
 
 /// Writes an order file.
 package struct OrderFileWriter {
-    static let magic = Array("LCORDER2".utf8)
+    static let magic = Array("LCORDER3".utf8)
     private let file: any DiskFile
     private var offset = 0
     private let history: History
@@ -76,11 +83,19 @@ package struct OrderFileWriter {
         self.contents = contents
         self.file = file
         let history = contents.history
-        indices = history.processes.indices.sorted { a, b in
-            let (x, y) = (history.processes[a], history.processes[b])
-            if (x.key == nil) != (y.key == nil) { return x.key != nil }
-            return listingOrder(x.id, y.id)
+        let below = contents.namesBelow.map { name in
+            guard let index = history.index(of: name) else {
+                preconditionFailure("\(name) is known below the slice and not in it")
+            }
+            return index
         }
+        indices =
+            below
+            + Set(history.processes.indices).subtracting(below).sorted { a, b in
+                let (x, y) = (history.processes[a], history.processes[b])
+                if (x.key == nil) != (y.key == nil) { return x.key != nil }
+                return listingOrder(x.id, y.id)
+            }
         var numbers = [Int](repeating: 0, count: indices.count)
         for (number, index) in indices.enumerated() { numbers[index] = number }
         self.numbers = numbers
@@ -110,8 +125,8 @@ package struct OrderFileWriter {
         footer.string(history.execution)
         footer.byte(form.rawValue)
         footer.varint(indices.count)
-        footer.varint(history.processes.count { $0.key != nil })
         footer.varint(history.countEvents())
+        footer.varint(history.processes.reduce(0) { $0 + $1.count - $1.base })
         footer.varint(processes.count)
         for (first, place) in processes {
             footer.varint(first)
@@ -127,6 +142,8 @@ package struct OrderFileWriter {
         footer.varint(defects.count)
         for place in defects { footer.place(place) }
         footer.place(try write(segments))
+        footer.place(try writeTally())
+        try writeResumption(&footer)
         let unlinked = history.unlinkedProcesses()
         footer.varint(unlinked.count)
         for index in unlinked { footer.varint(numbers[index]) }
@@ -187,7 +204,7 @@ package struct OrderFileWriter {
         let line = history.processes[index]
         var directory = ByteWriter()
         var count = 0
-        if line.count > 0 {
+        if line.count > line.base {
             var blocks = KnowledgeBlocks(of: line, numbers)
             var (lastStart, lastEnd) = (0, 0)
             try blocks.forEach { (block) throws(DiskError) in
@@ -311,6 +328,7 @@ package struct OrderFileWriter {
             writer.varint(sequence)
             writer.event(numbered(by))
         }
+        writer.varint(history.processes[index].base)
         if let directory { writer.place(directory) }
     }
 
@@ -371,12 +389,62 @@ package struct OrderFileWriter {
         if page.count > 0 { pages.append(try append(block: page.bytes)) }
         return pages
     }
+
+    private mutating func writeTally() throws(DiskError) -> FilePlace {
+        let tally = contents.tally.renumbered { numbers[$0] }
+        var writer = ByteWriter()
+        for kind in Defect.Kind.allCases {
+            let defects = tally.listed[kind] ?? []
+            writer.varint(defects.count)
+            for defect in defects { writer.defect(defect) }
+        }
+        writer.varint(tally.clocks.count)
+        for (process, clock) in tally.clocks.sorted(by: { $0.key < $1.key }) {
+            writer.varint(process)
+            writer.varint(clock.latest)
+            writer.zigzag(clock.time)
+            writer.varint(clock.firstBack)
+            writer.varint(clock.firstFrom)
+            writer.varint(clock.count)
+            writer.zigzag(clock.mostNanoseconds)
+        }
+        writer.varint(tally.pairs.count)
+        for (pair, difference) in tally.pairs.sorted(by: {
+            ($0.key.sender, $0.key.receiver) < ($1.key.sender, $1.key.receiver)
+        }) {
+            writer.varint(pair.sender)
+            writer.varint(pair.receiver)
+            writer.varint(difference.sent)
+            writer.varint(difference.received)
+            writer.varint(difference.count)
+            writer.zigzag(difference.mostNanoseconds)
+        }
+        return try append(block: writer.bytes)
+    }
+
+    private mutating func writeResumption(_ footer: inout ByteWriter) throws(DiskError) {
+        guard let resumption = contents.resumption?.renumbered(numbers) else {
+            return footer.varint(0)
+        }
+        var places = [try append(block: resumption.head())]
+        for page in resumption.pages() { places.append(try append(block: page)) }
+        footer.varint(places.count)
+        for place in places { footer.place(place) }
+    }
 }
 
 /// What an order file is made of.
 package struct OrderFileContents: Sendable {
+    /// Of the events of the slice; those below it are put away.
     package let history: History
+    /// By number of a process in the files below: what it is called.
+    let namesBelow: [ProcessID]
+    /// Those that arrived in the slice.
     let messages: MessageEdges
+    /// What contradicts itself here and below.
+    let tally: DefectTally
+    /// What a history keeps that goes on from here; nil where none can.
+    let resumption: Resumption?
     let defects: [Defect]
     /// By what the history calls a frame: where it lies in a segment; none for rows of parts.
     let places: [Int: FrameName]
@@ -395,14 +463,21 @@ package struct OrderFileContents: Sendable {
     }
 
     /// - Parameters:
-    ///   - messages: Those of the history.
-    ///   - defects: All that there are to tell of it.
+    ///   - history: Of the events of the slice, cut off at its end: those of the whole execution, or what lies on a floor.
+    ///   - messages: Those that arrived there.
+    ///   - defects: All that there are to tell of the execution up to here.
+    ///   - tally: What of these later ones add to.
+    ///   - resumption: What the history above keeps, in the indexes of this one.
+    ///   - namesBelow: What the processes are called which the files below know, by number.
     package init(
-        _ history: History, _ messages: MessageEdges, _ defects: [Defect],
-        places: [Int: FrameName]
+        _ history: History, _ messages: MessageEdges, _ defects: [Defect], tally: DefectTally,
+        _ resumption: Resumption?, namesBelow: [ProcessID] = [], places: [Int: FrameName]
     ) {
         self.history = history
         self.messages = messages
+        self.tally = tally
+        self.resumption = resumption
+        self.namesBelow = namesBelow
         self.defects = defects
         self.places = places
     }
@@ -516,7 +591,7 @@ extension ByteWriter {
         bytes(text)
     }
 
-    private mutating func name(of process: ProcessID) {
+    mutating func name(of process: ProcessID) {
         string(process.name)
         varint(UInt64(process.incarnation))
         string(process.fork)

@@ -1,0 +1,270 @@
+import Causality
+import HappensBefore
+
+/// The order files of an execution, each of which has the events of one slice: as one index of all events up to the last cut.
+///
+/// Where its processes have events, which are missing, and what they are called, the uppermost file says; what an event knows,
+/// the file of its slice. A process has one number in all files that know it. A look-up costs what it does in one file, and
+/// the facts of a process once for each file between the uppermost one and that of the event.
+package struct OrderStack: CausalFloor {
+    package typealias Failure = PartError
+
+    /// From the oldest slice to the newest.
+    package let files: [OrderFile]
+    /// Reads the wall time of an event in a file: which is in the event itself.
+    private let time: @Sendable (OrderFile, EventPosition) throws(PartError) -> Int64
+
+    /// - Parameters:
+    ///   - files: From the oldest slice on, one at least, each of which stands on those before it.
+    ///   - time: The wall time of an event in a file, in nanoseconds; `EventBatch.noTime` where it has none.
+    package init(
+        _ files: [OrderFile],
+        time: @escaping @Sendable (OrderFile, EventPosition) throws(PartError) -> Int64
+    ) {
+        precondition(!files.isEmpty, "a stack of no files")
+        self.files = files
+        self.time = time
+    }
+
+    private var top: OrderFile { files[files.count - 1] }
+
+    /// How many events it tells of.
+    package var eventCount: Int { top.eventCount }
+
+    /// True where some of what was asked for could not be read.
+    package var isDamaged: Bool { files.contains(where: \.isDamaged) }
+
+    /// What was read so far.
+    package var reads: OrderFile.Reads {
+        files.reduce(into: OrderFile.Reads()) {
+            $0.bytes += $1.reads.bytes
+            $0.blocks += $1.reads.blocks
+        }
+    }
+
+    /// The file of the slice that an event is in. O(files above it).
+    package func file(of place: EventPosition) throws(PartError) -> OrderFile {
+        try files[number(of: place)]
+    }
+
+    private func number(of place: EventPosition) throws(PartError) -> Int {
+        var number = files.count - 1
+        while number > 0, try files[number].base(of: place.process) > place.position { number -= 1 }
+        guard place.process < files[number].processCount else {
+            throw .damaged(
+                path: files[number].file.path, offset: 0,
+                what: "process \(place.process) is not known below position \(place.position)")
+        }
+        return number
+    }
+
+    /// The files that know a process, the newest first.
+    private func filesDownward(knowing process: Int) -> ReversedCollection<ArraySlice<OrderFile>> {
+        let count = partitionPoint(count: files.count) { files[$0].processCount <= process }
+        return files[count...].reversed()
+    }
+
+    /// The positions of a process that lie in each slice where some of a range do, the oldest first.
+    private func parts(
+        of process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [(file: OrderFile, positions: Range<Int>)] {
+        var parts: [(file: OrderFile, positions: Range<Int>)] = []
+        var end = positions.upperBound
+        for file in filesDownward(knowing: process) {
+            let base = try file.base(of: process)
+            if base < end { parts.append((file, max(base, positions.lowerBound)..<end)) }
+            end = min(end, base)
+            if end <= positions.lowerBound { break }
+        }
+        return parts.reversed()
+    }
+}
+
+// MARK: Processes
+
+extension OrderStack {
+    package var execution: String { top.execution }
+    package var processCount: Int { top.processCount }
+    package func index(of process: ProcessID) throws(PartError) -> Int? {
+        try top.index(of: process)
+    }
+    package func id(of process: Int) throws(PartError) -> ProcessID { try top.id(of: process) }
+    package func facts(of process: Int) throws(PartError) -> ProcessFacts {
+        try top.facts(of: process)
+    }
+    package func gaps(of process: Int) throws(PartError) -> [Gap] { try top.gaps(of: process) }
+    package func sequences(of process: Int) throws(PartError) -> SequenceRuns {
+        try top.sequences(of: process)
+    }
+    package func implied(by process: Int) throws(PartError) -> [EventKey] {
+        try top.implied(by: process)
+    }
+    package func unlinkedProcesses() -> [Int] { top.unlinkedProcesses() }
+    package func ruledOut() -> [EventKey] { top.ruledOut() }
+    package func ruling(on event: EventKey) throws(PartError) -> EventKey? {
+        try top.ruling(on: event)
+    }
+
+    /// What a process is called that an event refers to; nil where that may be one of several.
+    package func name(of reference: ProcessReference) throws(PartError) -> ProcessID? {
+        try top.name(of: reference)
+    }
+
+    /// True where an event is found by its process and number, and every reference of an event has one meaning.
+    package var findsEvents: Bool { top.findsEvents }
+
+    /// What contradicts itself, and notes on wall clocks.
+    package func defects() throws(PartError) -> [Defect] { try top.defects() }
+
+    /// What of that later events add to.
+    package func tally() throws(PartError) -> DefectTally { try top.tally() }
+
+    /// What a history keeps that goes on from the last cut; nil where none can.
+    package func resumption() throws(PartError) -> Resumption? { try top.resumption() }
+}
+
+// MARK: Events
+
+extension OrderStack {
+    package func known(of process: Int, at place: EventPosition) throws(PartError) -> UInt64 {
+        let file = try file(of: place)
+        // What nothing in the slice or below it knows.
+        guard process < file.processCount else { return 0 }
+        return try file.known(of: process, at: place)
+    }
+
+    package func known(at place: EventPosition) throws(PartError) -> [EventKey] {
+        try file(of: place).known(at: place)
+    }
+
+    package func learned(
+        by process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [Arrival] {
+        var learned: [Arrival] = []
+        for part in try parts(of: process, in: positions) {
+            learned += try part.file.learned(by: process, in: part.positions)
+        }
+        return learned
+    }
+
+    package func firstPosition(
+        knowing event: EventKey, in process: Int
+    ) throws(PartError) -> Int? {
+        // Along a process knowledge only grows: the slice at whose start the event is not known, and at whose end it is.
+        var found: Int?
+        for file in filesDownward(knowing: process) where event.process < file.processCount {
+            switch try file.firstKnowing(event, in: process) {
+            case .nowhere: return found
+            case .at(let position): return position
+            case .fromStart(let start): found = start
+            case .below: continue
+            }
+        }
+        return found
+    }
+
+    package func uncertainty(at place: EventPosition) throws(PartError) -> Uncertainty? {
+        try file(of: place).uncertainty(at: place)
+    }
+
+    package func firstCertain(from place: EventPosition) throws(PartError) -> Int? {
+        var place = place
+        for number in try number(of: place)..<files.count {
+            let count = try files[number].sequences(of: place.process).count
+            guard place.position < count else { continue }
+            if let position = try files[number].firstCertain(from: place) { return position }
+            place.position = count
+        }
+        return nil
+    }
+
+    package func learned(fromMissing send: EventKey) throws(PartError) -> [EventKey] {
+        var learned: [EventKey] = []
+        for file in filesDownward(knowing: send.process) {
+            learned += try file.learned(fromMissing: send)
+        }
+        return learned
+    }
+
+    package func stamp(at place: EventPosition) throws(PartError) -> Stamp {
+        try file(of: place).stamp(at: place)
+    }
+
+    package func kind(at place: EventPosition) throws(PartError) -> EventKind {
+        try file(of: place).kind(at: place)
+    }
+
+    package func time(at place: EventPosition) throws(PartError) -> Int64 {
+        try time(file(of: place), place)
+    }
+
+    /// Where an event lies, and the positions from it on that follow on it there; no place for what lay in parts already when
+    /// its file was written.
+    package func rows(
+        at place: EventPosition
+    ) throws(PartError) -> (place: RowPlace?, positions: Range<Int>) {
+        try file(of: place).rows(at: place)
+    }
+
+    /// Whether some event of a process has a wall time.
+    package func hasTimes(_ process: Int) throws(PartError) -> Bool {
+        for file in filesDownward(knowing: process) where try file.hasTimes(process) { return true }
+        return false
+    }
+
+    /// Positions of a process among which is its last event whose wall time is not later; nil where there is none.
+    package func lastPositions(
+        in process: Int, by time: WallTime
+    ) throws(PartError) -> Range<Int>? {
+        for file in filesDownward(knowing: process) {
+            if let found = try file.lastPositions(in: process, by: time) { return found }
+        }
+        return nil
+    }
+
+    /// The first of some positions of a process whose event may have a wall time in a span of nanoseconds; nil where none has.
+    package func position(
+        of process: Int, in positions: Range<Int>, during span: ClosedRange<Int64>
+    ) throws(PartError) -> Int? {
+        for part in try parts(of: process, in: positions) {
+            let found = try part.file.position(of: process, in: part.positions, during: span)
+            if let found { return found }
+        }
+        return nil
+    }
+}
+
+// MARK: Messages
+
+extension OrderStack: MessageIndex {
+    package var areAllKnown: Bool { files.allSatisfy(\.areAllKnown) }
+
+    package func arrivals(
+        at process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [Arrival] {
+        var arrivals: [Arrival] = []
+        for part in try parts(of: process, in: positions) {
+            arrivals += try part.file.arrivals(at: process, in: part.positions)
+        }
+        return arrivals
+    }
+
+    package func receipts(of send: EventKey) throws(PartError) -> [EventPosition] {
+        var receipts: [EventPosition] = []
+        for file in filesDownward(knowing: send.process) {
+            receipts += try file.receipts(of: send)
+        }
+        return receipts
+    }
+
+    package func departures(
+        from process: Int, since sequence: UInt64
+    ) throws(PartError) -> [Departure] {
+        var departures: [Departure] = []
+        for file in filesDownward(knowing: process) {
+            departures = Departure.merged(
+                departures, try file.departures(from: process, since: sequence))
+        }
+        return departures
+    }
+}
