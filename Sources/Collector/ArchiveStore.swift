@@ -213,7 +213,7 @@ package final class ArchiveStore: HistoryStore {
 
     package func filed(_ execution: String) throws -> (any IndexedExecution)? {
         guard let file = try order(of: execution) else { return nil }
-        return FiledExecution(file, try ArchiveRows(execution, self))
+        return FiledExecution([file], try ArchiveRows(execution, self))
     }
 
     /// The frame in which a row lies; nil where none begins there.
@@ -284,9 +284,9 @@ package final class ArchiveStore: HistoryStore {
         let graph = try graph(of: execution, cancellation)
         // What cannot be read today may be mended tomorrow.
         guard graph.isUndamaged else { return }
-        let order = OrderFileContents(
-            graph.history, try graph.edges(cancellation), try graph.defects(cancellation),
-            places: try frameNames(of: execution))
+        let order = try OrderFileContents(
+            whole: graph.history, try graph.edges(cancellation),
+            places: try frameNames(of: execution), check: cancellation.check)
         try archive.keep(order: order, taken: taken, revision: revision)
         // The one in its place may be of the same name, and damaged.
         orders.withLock { orders in orders.removeAll { $0.file.isDamaged } }

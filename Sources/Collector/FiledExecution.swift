@@ -3,7 +3,7 @@ import HappensBefore
 import Parts
 import Querying
 
-/// Where events lie that an order file tells of.
+/// Where events lie that order files tell of.
 package protocol FiledRows: Sendable {
     /// The frame that holds the event at a place, and what follows on it there; nil where it is not found.
     func rows(at place: EventPosition, of file: OrderFile) throws -> EventRows?
@@ -11,13 +11,35 @@ package protocol FiledRows: Sendable {
     func causality(of frame: Int) throws -> EventBatch
 }
 
-/// An execution as its order file has it.
+extension FiledRows {
+    /// The wall time of an event, in nanoseconds; `EventBatch.noTime` where it has none.
+    func time(at place: EventPosition, of file: OrderFile) throws -> Int64 {
+        guard let rows = try rows(at: place, of: file) else {
+            throw DamagedFrame("\(try file.id(place)) is not found")
+        }
+        let times = try causality(of: rows.frame).times
+        let row = rows.row + place.position - rows.positions.lowerBound
+        guard row < times.count else {
+            throw DamagedFrame("\(try file.id(place)) is not where it was")
+        }
+        return times[row]
+    }
+}
+
+/// An execution as its order files have it.
 package struct FiledExecution: IndexedExecution {
-    package let index: OrderFile
+    package let index: OrderStack
     private let rows: any FiledRows
 
-    package init(_ file: OrderFile, _ rows: some FiledRows) {
-        index = file
+    /// - Parameter files: From the oldest slice to the newest, one at least.
+    package init(_ files: [OrderFile], _ rows: some FiledRows) {
+        index = OrderStack(files) { (file, place) throws(PartError) in
+            do {
+                return try rows.time(at: place, of: file)
+            } catch {
+                throw .damaged(path: "", offset: 0, what: "\(error)")
+            }
+        }
         self.rows = rows
     }
 
@@ -25,10 +47,10 @@ package struct FiledExecution: IndexedExecution {
 
     package var eventCount: Int { index.eventCount }
 
-    package func messages(_ cancellation: Cancellation) -> OrderFile { index }
+    package func messages(_ cancellation: Cancellation) -> OrderStack { index }
 
     package func rows(at place: EventPosition) throws -> EventRows? {
-        try rows.rows(at: place, of: index)
+        try rows.rows(at: place, of: index.file(of: place))
     }
 
     package func name(of reference: ProcessReference) throws -> ProcessID? {

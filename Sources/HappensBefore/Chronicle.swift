@@ -24,6 +24,17 @@ package struct Chronicle<Floor: CausalFloor>: CausalFloor {
         numbers = try FloorNumbers(floor, tail)
     }
 
+    /// The place of an event in the floor; nil for one above the cut.
+    package func below(_ place: EventPosition) -> EventPosition? {
+        isBelow(place) ? numbers.below(place) : nil
+    }
+
+    /// A process in the floor; nil where nothing below the cut knows it.
+    package func below(_ process: Int) -> Int? { numbers.below(process) }
+
+    /// How many events of a process are below the cut.
+    package func base(of process: Int) -> Int { tail.processes[process].base }
+
     private func isBelow(_ place: EventPosition) -> Bool {
         place.position < tail.processes[place.process].base
     }

@@ -78,6 +78,9 @@ extension Footing {
 
     /// Where the next event of each process goes on.
     private static func progress(of history: History, at ends: [Int]) -> [Sweep.Progress] {
+        guard history.isSwept else {
+            return ends.map { Sweep.Progress(isAllCovered: $0 > 0) }
+        }
         var history = history
         // What stamps alone say: a sweep goes on from that.
         history.resolveKnowledge()

@@ -6,9 +6,19 @@ extension History {
     package func defects(
         _ edges: MessageEdges, check: () throws -> Void
     ) throws -> [Defect] {
-        let tally = try tally(edges, in: self, after: DefectTally(), check: check)
-        return defects(tally, in: self)
+        defects(try tally(edges, check: check))
     }
+
+    /// What contradicts itself in a history of which nothing is put away, and what of that later events add to. Stops where
+    /// `check` throws. O(events + clock growth · log n).
+    package func tally(
+        _ edges: MessageEdges, check: () throws -> Void
+    ) throws -> DefectTally {
+        try tally(edges, in: self, after: DefectTally(), check: check)
+    }
+
+    /// All defects, once they are tallied.
+    package func defects(_ tally: DefectTally) -> [Defect] { defects(tally, in: self) }
 
     package func defects(_ edges: MessageEdges) -> [Defect] {
         do { return try defects(edges) {} } catch { preconditionFailure("\(error)") }

@@ -278,8 +278,10 @@ struct EventFactsBlocks {
             let found = history.rows(at: EventPosition(process: process, position: next))
             let frame = place(found.frame)
             if frame != nil || rows.isEmpty || rows.last?.place != nil {
+                // The first may begin below the slice.
+                let row = found.row + next - found.positions.lowerBound
                 rows.append(
-                    Rows(position: next, place: frame.map { ($0.segment, $0.offset, found.row) }))
+                    Rows(position: next, place: frame.map { ($0.segment, $0.offset, row) }))
             }
             next = found.positions.upperBound
         }

@@ -449,6 +449,44 @@ package struct OrderFileContents: Sendable {
     /// By what the history calls a frame: where it lies in a segment; none for rows of parts.
     let places: [Int: FrameName]
 
+    /// Of a whole execution, of which nothing is put away: all of it is one slice, from whose end a history can go on, unless
+    /// it contradicts itself. Stops where `check` throws. O(events + clock growth · log n).
+    package init(
+        whole history: History, _ messages: MessageEdges, places: [Int: FrameName],
+        check: () throws -> Void
+    ) throws {
+        let tally = try history.tally(messages, check: check)
+        var below = history
+        var resumption: Resumption?
+        if case .cut(let cut) = history.frontier(awaiting: { _ in nil }) {
+            var above = history
+            below = above.cutOff(at: cut)
+            resumption = above.resumption()
+        }
+        self.init(
+            below, messages, history.defects(tally), tally: tally, resumption, places: places)
+    }
+
+    /// Of what lies between two cuts. Stops where `check` throws, and throws what the files below it do.
+    /// O(events of the slice + clock growth · log n + processes).
+    ///
+    /// - Parameters:
+    ///   - slice: What `cutOff` gave.
+    ///   - floor: What it stands on.
+    package init(
+        _ slice: History, _ resumption: Resumption?, on floor: OrderStack,
+        places: [Int: FrameName], check: () throws -> Void
+    ) throws {
+        let chronicle = try Chronicle(floor, slice)
+        let messages = try MessageEdges(chronicle, check: check)
+        let tally = try chronicle.tally(messages, after: floor.tally(), check: check)
+        var names: [ProcessID] = []
+        for process in 0..<floor.processCount { names.append(try floor.id(of: process)) }
+        self.init(
+            slice, messages, try chronicle.defects(tally), tally: tally, resumption,
+            namesBelow: names, places: places)
+    }
+
     /// A frame of a segment.
     package struct FrameName: Hashable, Sendable {
         let agent: Identity128

@@ -230,7 +230,7 @@ private final class DropWorld {
         let revision = world.archive.revision
         func order() throws -> OrderFileContents {
             let graph = try store.graph(of: "test")
-            return OrderFileContents(graph.history, try graph.edges(), [], places: [:])
+            return try OrderFileContents(whole: graph.history, graph.edges(), places: [:]) {}
         }
         let old = try order()
         try world.archive.keep(order: old, taken: taken, revision: revision)

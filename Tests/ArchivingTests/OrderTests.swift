@@ -23,7 +23,8 @@ import Testing
             _ = history.append(frame)
         }
         history.finish()
-        return OrderFileContents(history, MessageEdges(history), [], places: [:])
+        return OrderFileContents(
+            history, MessageEdges(history), [], tally: DefectTally(), nil, places: [:])
     }
 
     private func orderFiles() throws -> [String] {

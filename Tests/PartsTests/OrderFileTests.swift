@@ -44,8 +44,7 @@ import Testing
                 agent: source, segment: Identity128(naming: Array("\(line.id)".utf8)), offset: 7)
         }
         try OrderFileWriter.write(
-            OrderFileContents(history, messages, history.defects(messages), places: places),
-            to: file)
+            OrderFileContents(whole: history, messages, places: places) {}, to: file)
         return file
     }
 
@@ -295,7 +294,9 @@ import Testing
         }
         let file = try SimulatedDisk().open("/order", .create)
         try OrderFileWriter.write(
-            OrderFileContents(history(2), MessageEdges(history(6)), [], places: [:]), to: file)
+            OrderFileContents(
+                history(2), MessageEdges(history(6)), [], tally: DefectTally(), nil, places: [:]),
+            to: file)
         let read = try OrderFile(file)
         let sender = try #require(try read.index(of: ProcessID(name: "p")))
         #expect(throws: PartError.self) {

@@ -12,11 +12,13 @@ extension Laws {
     mutating func checkOrderFile(_ events: [EventID]) throws {
         let file = try SimulatedDisk().open("/order", .create)
         try OrderFileWriter.write(
-            OrderFileContents(
-                history, try graph.edges(), try graph.defects(.never), places: evidence.places()),
+            OrderFileContents(whole: history, try graph.edges(), places: evidence.places()) {},
             to: file)
         let stored = try OrderFile(file)
-        if graph.isUndamaged { try checkFiledAnswers(events, by: stored) }
+        if graph.isUndamaged {
+            let filed = FiledEvidence(evidence: evidence, files: [stored])
+            try checkFiledAnswers(events, by: filed) { FiledExecution([stored], filed) }
+        }
         if Set(try stored.allGaps()) != Set(history.allGaps()) { violate("file: other gaps") }
         for a in events {
             for b in events where try stored.order(a, b) != history.order(a, b) {
@@ -29,9 +31,13 @@ extension Laws {
     }
 
     /// Asks questions that read events, as a person would: the words are the same.
-    private mutating func checkFiledAnswers(_ events: [EventID], by file: OrderFile) throws {
-        let (graph, plain) = (graph, FiledEvidence(evidence: evidence, file: nil))
-        let filed = FiledEvidence(evidence: evidence, file: file)
+    private mutating func checkFiledAnswers(
+        _ events: [EventID], by filed: FiledEvidence,
+        _ execution: @escaping () throws -> any IndexedExecution
+    ) throws {
+        let (graph, plain) = (graph, FiledEvidence(evidence: evidence, files: []))
+        var filed = filed
+        filed.execution = try execution()
         let options = Question.Options(execution: history.execution)
         func answers(_ ask: (Answering<FiledEvidence>) throws -> WrittenAnswer) -> [String] {
             [plain, filed].map { store in
@@ -129,10 +135,109 @@ extension Laws {
     }
 }
 
-/// What has arrived of a world, and the order file that was made of it.
+// What follows is the same, wherever it was cut.
+extension Laws {
+    /// Writes the graph to files of slices, cut anywhere, with a tail above them in memory, and asks both.
+    mutating func checkSlices(
+        _ events: [EventID], _ random: inout some RandomNumberGenerator
+    ) throws {
+        guard graph.isUndamaged, let sliced = try slices(&random) else { return }
+        let filed = FiledEvidence(evidence: evidence, files: sliced.files)
+        let below = FiledExecution(sliced.files, filed)
+        let tail = sliced.tail
+        try checkFiledAnswers(events, by: filed) { try TailedExecution(below, tail) }
+        let chronicle = try Chronicle(below.index, tail)
+        for a in events {
+            for b in events where try chronicle.order(a, b) != history.order(a, b) {
+                violate("slices: order \(a) \(b): \(try chronicle.order(a, b))")
+            }
+            if try told(a, by: chronicle) != told(a, by: history) {
+                violate("slices: \(a): \(try told(a, by: chronicle)), \(told(a, by: history))")
+            }
+        }
+    }
+
+    /// Some slices, and what is above them; nil where the history contradicts itself.
+    private func slices(
+        _ random: inout some RandomNumberGenerator
+    ) throws -> (files: [OrderFile], tail: History)? {
+        guard case .cut(let frontier) = history.frontier(awaiting: { _ in nil }) else {
+            return nil
+        }
+        var (files, tail): ([OrderFile], History) = ([], history)
+        for _ in 0..<Int.random(in: 1...3, using: &random) {
+            var cut = frontier
+            for (process, line) in tail.processes.enumerated() {
+                let base = line.base == 0 ? 0 : line.sequence(at: line.base - 1)
+                if cut.sequences[process] > base {
+                    cut.sequences[process] = .random(
+                        in: base...cut.sequences[process], using: &random)
+                }
+            }
+            cut = history.greatestConsistent(inside: cut)
+            let slice = tail.cutOff(at: cut)
+            guard let resumption = tail.resumption() else { return nil }
+            files.append(try write(slice, resumption, on: files))
+            let floor = FiledExecution(
+                files, FiledEvidence(evidence: evidence, files: files)
+            ).index
+            if Bool.random(using: &random), let resumed = try resume(on: floor) {
+                tail = resumed
+                // Its processes have other indexes.
+                return (files, tail)
+            }
+            try tail.finish(over: floor)
+            guard tail.breach == nil else {
+                preconditionFailure("nothing arrived, and what was put away does not hold")
+            }
+        }
+        return (files, tail)
+    }
+
+    private func write(
+        _ slice: History, _ resumption: Resumption, on files: [OrderFile]
+    ) throws -> OrderFile {
+        let file = try SimulatedDisk().open("/order", .create)
+        var contents: OrderFileContents
+        if files.isEmpty {
+            let messages = MessageEdges(slice)
+            let tally = try slice.tally(messages) {}
+            contents = OrderFileContents(
+                slice, messages, slice.defects(tally), tally: tally, resumption,
+                places: evidence.places())
+        } else {
+            let floor = FiledExecution(
+                files, FiledEvidence(evidence: evidence, files: files)
+            ).index
+            contents = try OrderFileContents(
+                slice, resumption, on: floor, places: evidence.places()
+            ) {}
+        }
+        try OrderFileWriter.write(contents, to: file)
+        return try OrderFile(file)
+    }
+
+    /// What goes on from the uppermost file, with all that has arrived; nil where some run was not in order.
+    private func resume(on floor: OrderStack) throws -> History? {
+        guard let resumption = try floor.resumption(),
+            var tail = try History(resuming: resumption, on: floor)
+        else { return nil }
+        for summary in evidence.frames(of: history.execution) {
+            let frame = HistoryFrame(
+                id: summary.id, source: summary.segment,
+                batch: try evidence.causality(of: summary.id))
+            guard tail.append(frame, skipsPutAway: true).isEmpty else { return nil }
+        }
+        try tail.finish(over: floor)
+        return tail.breach == nil && tail.countEvents() == history.countEvents() ? tail : nil
+    }
+}
+
+/// What has arrived of a world, and the order files that were made of it.
 private struct FiledEvidence: HistoryStore, FiledRows {
     var evidence: Evidence
-    var file: OrderFile?
+    var files: [OrderFile]
+    var execution: (any IndexedExecution)?
 
     func executions() -> [String] { evidence.executions() }
     func frames(of execution: String) -> [FrameSummary] { evidence.frames(of: execution) }
@@ -144,9 +249,7 @@ private struct FiledEvidence: HistoryStore, FiledRows {
     func sourceDefects(of execution: String) -> [Defect] { [] }
     func readUpTo() -> [String: WallTime] { [:] }
 
-    func filed(_ execution: String) -> (any IndexedExecution)? {
-        file.map { FiledExecution($0, self) }
-    }
+    func filed(_ name: String) -> (any IndexedExecution)? { execution }
 
     func rows(at place: EventPosition, of file: OrderFile) throws -> EventRows? {
         let (row, positions) = try file.rows(at: place)

@@ -166,6 +166,7 @@ enum Main {
                 laws.check(events, &random)
                 try laws.checkAnswers(of: events)
                 try laws.checkOrderFile(events)
+                try laws.checkSlices(events, &random)
                 orders.merge(laws.orders(events)) { $1 }
                 outcome.violations += laws.violations.map { "some arrived: \($0)" }
                 outcome.tally += laws.tally
@@ -179,6 +180,7 @@ enum Main {
             laws.check(events, &random)
             try laws.checkAnswers(of: events)
             try laws.checkOrderFile(events)
+            try laws.checkSlices(events, &random)
             laws.checkMonotone(orders)
             outcome.violations += laws.violations
             outcome.tally += laws.tally

@@ -1,0 +1,75 @@
+import Causality
+import HappensBefore
+import Parts
+import Querying
+
+/// An execution whose order files tell of what is below a cut, and a history in memory of what came since.
+package struct TailedExecution: IndexedExecution {
+    package let index: Chronicle<OrderStack>
+    private let below: FiledExecution
+    private let edges: MessageEdges
+
+    /// Stops where `cancellation` says so. O(events above the cut).
+    ///
+    /// - Parameters:
+    ///   - below: What the files tell of.
+    ///   - tail: What is above, finished over it, and without a breach.
+    package init(
+        _ below: FiledExecution, _ tail: History, _ cancellation: Cancellation = .never
+    ) throws {
+        index = try Chronicle(below.index, tail)
+        self.below = below
+        edges = try MessageEdges(index, check: cancellation.check)
+    }
+
+    package var findsEvents: Bool { below.findsEvents && !index.tail.hasForks }
+
+    package var eventCount: Int { index.tail.countEvents() }
+
+    package func messages(
+        _ cancellation: Cancellation
+    ) -> ChronicleMessages<OrderStack, OrderStack> {
+        ChronicleMessages(index, below: below.index, above: edges)
+    }
+
+    package func rows(at place: EventPosition) throws -> EventRows? {
+        if let there = index.below(place) { return try below.rows(at: there) }
+        let (frame, row, positions) = index.tail.rows(at: place)
+        return EventRows(frame: frame, row: row, positions: positions)
+    }
+
+    package func name(of reference: ProcessReference) -> ProcessID? {
+        index.tail.name(of: reference)
+    }
+
+    package func lastPosition(in process: Int, by time: WallTime) throws -> Int? {
+        if let last = index.tail.lastPosition(in: process, by: time) { return last }
+        guard let there = index.below(process), index.base(of: process) > 0 else { return nil }
+        return try below.lastPosition(in: there, by: time)
+    }
+
+    package func position(
+        of process: Int, in positions: Range<Int>, during span: ClosedRange<Int64>
+    ) throws -> Int? {
+        let base = index.base(of: process)
+        if positions.lowerBound < base, let there = index.below(process) {
+            let range = positions.lowerBound..<min(base, positions.upperBound)
+            if let found = try below.position(of: there, in: range, during: span) { return found }
+        }
+        guard positions.upperBound > base else { return nil }
+        return index.tail.position(
+            of: process, in: max(base, positions.lowerBound)..<positions.upperBound, during: span)
+    }
+
+    package func hasTimes(_ process: Int) throws -> Bool {
+        if index.tail.processes[process].hasTimes { return true }
+        guard let there = index.below(process) else { return false }
+        return try below.hasTimes(there)
+    }
+
+    package func defects(_ cancellation: Cancellation) throws -> [Defect] {
+        let tally = try index.tally(
+            edges, after: below.index.tally(), check: cancellation.check)
+        return try index.defects(tally)
+    }
+}
