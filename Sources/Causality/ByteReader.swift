@@ -2,7 +2,7 @@
 /// says in its error what was being read, and throws where the bytes end too early.
 @usableFromInline
 package struct ByteReader: Sendable {
-    @usableFromInline package let source: [UInt8]
+    @usableFromInline let source: [UInt8]
     @usableFromInline var position: Int
     /// Where reading ends, in the array.
     @usableFromInline package let end: Int
@@ -76,6 +76,26 @@ package struct ByteReader: Sendable {
         guard remaining >= width else { throw tooShort(what, width) }
         defer { position &+= width }
         return source.span.bytes.unsafeLoadUnaligned(fromByteOffset: position, as: type)
+    }
+
+    /// The eight bytes from a place in the array on, as a number; zeros stand for what is behind the end.
+    ///
+    /// Readers of bits look at one word for each number.
+    @inlinable @inline(__always)
+    package func word(at offset: Int) -> UInt64 {
+        guard offset >= 0, offset <= end &- 8 else { return lastWord(at: offset) }
+        return UInt64(
+            littleEndian: source.span.bytes.unsafeLoadUnaligned(
+                fromByteOffset: offset, as: UInt64.self))
+    }
+
+    @usableFromInline @inline(never)
+    func lastWord(at offset: Int) -> UInt64 {
+        var word: UInt64 = 0
+        for index in max(0, offset)..<max(0, offset, end) {
+            word |= UInt64(source[index]) << UInt64(8 * (index - max(0, offset)))
+        }
+        return word
     }
 
     /// The next `count` bytes, as an array of their own.

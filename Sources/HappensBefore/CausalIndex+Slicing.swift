@@ -107,7 +107,7 @@ extension CausalIndex {
             let undecided =
                 process == key.process
                 ? start..<start
-                : try partitionPoint(count: start) { (position) throws(Failure) in
+                : try decided(before: start) { (position) throws(Failure) in
                     try isNo(knows(line.event(position), key))
                 }..<start
             if process == key.process, start < line.sequences.count,
@@ -200,6 +200,14 @@ extension CausalIndex {
         return rulings.sorted {
             $0.event == $1.event ? listingOrder($0.by, $1.by) : listingOrder($0.event, $1.event)
         }
+    }
+
+    /// As `partitionPoint`, where most often all hold: one look says so.
+    private func decided(
+        before end: Int, where holds: (Int) throws(Failure) -> Bool
+    ) throws(Failure) -> Int {
+        guard end > 0, try !holds(end - 1) else { return end }
+        return try partitionPoint(count: end - 1, where: holds)
     }
 
     private func knownOrImplied(by key: EventKey) throws(Failure) -> [EventKey] {

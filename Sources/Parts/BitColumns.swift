@@ -84,50 +84,47 @@ struct BitWriter {
 
 /// Reads what `BitWriter` wrote. Any bytes are columns or an error.
 struct BitReader: Sendable {
-    private let bytes: [UInt8]
-    private var offset: Int
+    private let bytes: ByteReader
+    /// Of the next bit, in the array that `bytes` reads.
+    private var position: Int
     private let end: Int
-    /// The next bits, the lowest first; zeros above.
-    private var buffer: UInt64 = 0
-    private var bitCount = 0
 
-    /// Reads a part of an array. Traps where the array has no such part.
-    init(_ bytes: [UInt8], from offset: Int, to end: Int) {
-        precondition(offset >= 0 && offset <= end && end <= bytes.count, "range out of bounds")
+    /// Reads what `bytes` has left.
+    init(_ bytes: ByteReader) {
         self.bytes = bytes
-        self.offset = offset
-        self.end = end
+        position = bytes.offset * 8
+        end = bytes.end * 8
     }
 
     private func malformed(_ what: String) -> FormatError {
-        FormatError(what: what, offset: offset)
+        FormatError(what: what, offset: position / 8)
     }
 
     /// The next `count` numbers. O(count).
     mutating func column(_ count: Int, _ what: String) throws(FormatError) -> [UInt64] {
-        guard count <= (end - offset) * 8 + bitCount else {
+        guard count <= end - position else {
             throw malformed("\(what): expected \(count) numbers, found the end")
         }
         let width = Int(try bits(RiceCode.widthBits, what))
         guard width <= RiceCode.widthMax else {
             throw malformed("\(what): a width of \(width) is unknown")
         }
-        var values: [UInt64] = []
-        values.reserveCapacity(count)
-        for _ in 0..<count { values.append(try number(width, what)) }
+        let mask: UInt64 = (1 &<< UInt64(width)) &- 1
+        var values = [UInt64](repeating: 0, count: count)
+        for index in 0..<count {
+            // At least 57 bits, and a number without an escape has no more.
+            let word = bytes.word(at: position &>> 3) &>> UInt64(position & 7)
+            let ones = (~word).trailingZeroBitCount
+            guard ones < RiceCode.escapeOnes else {
+                values[index] = try escaped(what)
+                continue
+            }
+            position &+= ones &+ 1 &+ width
+            values[index] =
+                UInt64(ones) &<< UInt64(width) | (word &>> UInt64(ones &+ 1)) & mask
+        }
+        guard position <= end else { throw malformed("\(what): expected more, found the end") }
         return values
-    }
-
-    private mutating func number(_ width: Int, _ what: String) throws(FormatError) -> UInt64 {
-        fill()
-        let ones = (~buffer).trailingZeroBitCount
-        guard ones < RiceCode.escapeOnes else { return try escaped(what) }
-        let length = ones &+ 1 &+ width
-        guard length <= bitCount else { throw malformed("\(what): a number runs past the end") }
-        let low = (buffer &>> UInt64(ones &+ 1)) & ((1 &<< UInt64(width)) &- 1)
-        buffer &>>= UInt64(length)
-        bitCount &-= length
-        return UInt64(ones) &<< UInt64(width) | low
     }
 
     private mutating func escaped(_ what: String) throws(FormatError) -> UInt64 {
@@ -137,28 +134,18 @@ struct BitReader: Sendable {
         return low | (try bits(max(0, length - 32), what)) << 32
     }
 
+    /// At most 40.
     private mutating func bits(_ count: Int, _ what: String) throws(FormatError) -> UInt64 {
-        fill()
-        guard count <= bitCount else { throw malformed("\(what): expected \(count) bits more") }
-        let value = buffer & ((1 &<< UInt64(count)) &- 1)
-        buffer &>>= UInt64(count)
-        bitCount &-= count
-        return value
-    }
-
-    /// Has at least 57 bits in the buffer, or all that there are.
-    private mutating func fill() {
-        while bitCount <= 56, offset < end {
-            buffer |= UInt64(bytes[offset]) &<< UInt64(bitCount)
-            offset &+= 1
-            bitCount &+= 8
-        }
+        guard count <= end - position else { throw malformed("\(what): expected \(count) bits") }
+        let word = bytes.word(at: position >> 3) >> UInt64(position & 7)
+        position += count
+        return word & ((1 << UInt64(count)) - 1)
     }
 
     /// Throws where more than the rest of a byte is left, or where that is not 0.
     func expectEnd(_ what: String) throws(FormatError) {
-        guard offset == end, bitCount < 8, buffer == 0 else {
-            throw malformed("\(what): expected the end")
-        }
+        guard end - position < 8,
+            bytes.word(at: position >> 3) >> UInt64(position & 7) == 0
+        else { throw malformed("\(what): expected the end") }
     }
 }

@@ -117,7 +117,6 @@ extension EventFactsBlock {
         try readArrivals(&reader, processCount, eventCount)
         try readDepartures(&reader, processCount)
         try readKinds(&reader, eventCount)
-        try reader.expectEnd("events")
     }
 
     private mutating func readRows(
@@ -231,16 +230,16 @@ extension EventFactsBlock {
         let form = try reader.byte("kinds")
         guard form >= 4 else {
             kinds = [EventKind(rawValue: form)!]
-            return
+            return try reader.expectEnd("events")
         }
         guard form < 8 else { throw reader.malformed("kinds: a form of \(form) is unknown") }
         let count = try reader.count(eventCount - start, "kinds")
-        var bits = try reader.bits()
+        var bits = BitReader(reader)
         for distance in try bits.column(count, "kinds") {
             guard distance < 4 else { throw reader.malformed("kind: \(distance) is none") }
             kinds.append(EventKind(rawValue: (form + UInt8(distance)) & 3)!)
         }
-        try bits.expectEnd("kinds")
+        try bits.expectEnd("events")
     }
 }
 

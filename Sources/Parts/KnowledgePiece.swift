@@ -30,7 +30,7 @@ struct KnowledgeFloors: Sendable {
         start = try reader.count(eventCount, "start")
         let count = try reader.count(processCount, "processes")
         momentCount = try reader.count(eventCount, "moments")
-        var bits = try reader.bits()
+        var bits = BitReader(reader)
         var next = 0
         for passed in try bits.column(count, "processes") {
             guard passed < processCount - next else {
@@ -60,18 +60,45 @@ struct KnowledgeFloors: Sendable {
 
     /// The whole piece, of a process of `eventCount` events. O(entries).
     func steps(eventCount: Int) throws(FormatError) -> KnowledgePiece {
+        try KnowledgePiece(self, moments(eventCount))
+    }
+
+    /// What is known of one process, by place. O(entries), a third of what the whole piece costs.
+    func steps(of place: Int, eventCount: Int) throws(FormatError) -> KnownSteps {
+        let moments = try moments(eventCount)
+        var steps = KnownSteps(floor: floors[place])
+        var value = floors[place]
+        var (run, rise) = (0, 0)
+        for (moment, count) in moments.runCounts.enumerated() {
+            for _ in 0...Int(count) {
+                let (first, length) = (moments.firsts[run], Int(moments.lengths[run]) + 1)
+                if first <= place, place < first + length {
+                    value &+= moments.rise(rise + place - first)
+                    guard value <= Causality.Limits.sequenceMax else {
+                        throw malformed("value: expected a sequence number")
+                    }
+                    steps.append(moments.positions[moment], value)
+                }
+                rise += length
+                run += 1
+            }
+        }
+        return steps
+    }
+
+    private func moments(_ eventCount: Int) throws(FormatError) -> Moments {
         var bits = rest
-        let moments = try bits.column(momentCount, "positions")
+        let passed = try bits.column(momentCount, "positions")
         let runCounts = try bits.column(momentCount, "runs")
         let runCount = try sum(runCounts, plus: momentCount, "runs")
-        let passed = try bits.column(runCount, "places")
+        let places = try bits.column(runCount, "places")
         let lengths = try bits.column(runCount, "lengths")
         let stepCount = try sum(lengths, plus: runCount, "lengths")
         let values = try bits.column(stepCount, "values")
         try bits.expectEnd("knowledge")
-        return try KnowledgePiece(
-            self, positions: try positions(moments, eventCount),
-            runs: try runs(runCounts, passed, lengths), values)
+        return Moments(
+            positions: try positions(passed, eventCount), runCounts: runCounts,
+            firsts: try firsts(runCounts, places, lengths), lengths: lengths, values: values)
     }
 
     private func sum(
@@ -86,85 +113,142 @@ struct KnowledgeFloors: Sendable {
         return Int(sum)
     }
 
-    private func positions(_ passed: [UInt64], _ eventCount: Int) throws(FormatError) -> [Int] {
+    private func positions(_ passed: [UInt64], _ eventCount: Int) throws(FormatError) -> [UInt32] {
         var next = start
-        var positions: [Int] = []
+        var positions: [UInt32] = []
         positions.reserveCapacity(passed.count)
         for passed in passed {
-            guard passed < eventCount - next else {
+            guard passed < UInt64(eventCount - next) else {
                 throw malformed("position: expected below \(eventCount)")
             }
-            positions.append(next + Int(passed))
-            next += Int(passed) + 1
+            next += Int(passed)
+            positions.append(UInt32(next))
+            next += 1
         }
         return positions
     }
 
-    /// By moment and run: which places in `others`.
-    private func runs(
+    /// By run: its first place. Throws where some place is none. O(runs).
+    private func firsts(
         _ counts: [UInt64], _ passed: [UInt64], _ lengths: [UInt64]
-    ) throws(FormatError) -> [(moment: Int, places: Range<Int>)] {
-        var runs: [(moment: Int, places: Range<Int>)] = []
-        runs.reserveCapacity(passed.count)
-        for (moment, count) in counts.enumerated() {
+    ) throws(FormatError) -> [Int] {
+        var firsts = [Int](repeating: 0, count: passed.count)
+        var run = 0
+        for count in counts {
+            // Behind the run before it, and one that it does not touch.
             var next = 0
-            for index in 0...count {
-                let run = runs.count
-                let more: UInt64 = index == 0 ? 0 : 1
-                guard passed[run] < others.count,
-                    lengths[run] < others.count,
-                    next + Int(passed[run] + more) + Int(lengths[run]) < others.count
+            for _ in 0...Int(count) {
+                guard passed[run] < others.count, lengths[run] < others.count,
+                    next + Int(passed[run]) + Int(lengths[run]) < others.count
                 else { throw malformed("places: expected below \(others.count)") }
-                let first = next + Int(passed[run] + more)
-                next = first + Int(lengths[run]) + 1
-                runs.append((moment, first..<next))
+                firsts[run] = next + Int(passed[run])
+                next = firsts[run] + Int(lengths[run]) + 2
+                run += 1
             }
         }
-        return runs
+        return firsts
     }
 
     private func malformed(_ what: String) -> FormatError { FormatError(what: what, offset: 0) }
+}
+
+/// At which positions something is learned, and what, run by run.
+private struct Moments {
+    let positions: [UInt32]
+    /// By moment: how many runs, less 1.
+    let runCounts: [UInt64]
+    /// By run: its first place, and how many it has, less 1.
+    let firsts: [Int]
+    let lengths: [UInt64]
+    /// By run and place: by how much a value is above the last one, less 1.
+    let values: [UInt64]
+
+    /// By how much a value is above the last one, but not so much that a sum of three would be small again.
+    func rise(_ index: Int) -> UInt64 { min(values[index], Causality.Limits.sequenceMax) &+ 1 }
+}
+
+/// What the events of a process, from the first of a block on, know of one other.
+struct KnownSteps: Sendable {
+    /// What is known before them.
+    let floor: UInt64
+    private var positions: [UInt32] = []
+    private var values: [UInt64] = []
+
+    init(floor: UInt64) { self.floor = floor }
+
+    mutating func append(_ position: UInt32, _ value: UInt64) {
+        positions.append(position)
+        values.append(value)
+    }
+
+    /// How much memory it takes, in entries.
+    var entryCount: Int { positions.count + 1 }
+
+    /// What the event at `position` knows. O(log steps).
+    func known(at position: Int) -> UInt64 {
+        let count = partitionPoint(count: positions.count) { Int(positions[$0]) <= position }
+        return count == 0 ? floor : values[count - 1]
+    }
+
+    /// The first position in the block at which `value` is known, where it is not before. O(log steps).
+    func firstPosition(reaching value: UInt64) -> Int? {
+        let step = partitionPoint(count: values.count) { values[$0] < value }
+        return step == values.count ? nil : Int(positions[step])
+    }
 }
 
 /// A whole piece of knowledge, by process.
 struct KnowledgePiece: Sendable {
     let floors: KnowledgeFloors
     /// By place: where its steps end.
-    private var stepEnds: [Int]
-    private var positions: [Int]
-    private var values: [UInt64]
+    private let stepEnds: [Int]
+    private let positions: [UInt32]
+    private let values: [UInt64]
 
-    fileprivate init(
-        _ floors: KnowledgeFloors, positions moments: [Int],
-        runs: [(moment: Int, places: Range<Int>)], _ rises: [UInt64]
-    ) throws(FormatError) {
+    fileprivate init(_ floors: KnowledgeFloors, _ moments: Moments) throws(FormatError) {
         self.floors = floors
-        var counts = [Int](repeating: 0, count: floors.others.count)
-        for run in runs { for place in run.places { counts[place] += 1 } }
-        stepEnds = counts
-        var end = 0
-        for place in counts.indices {
-            // Where its next step goes, for the time being.
-            stepEnds[place] = end
-            end += counts[place]
+        // How many steps each place has: more from the first of a run on, fewer again behind it.
+        var changes = [Int](repeating: 0, count: floors.others.count + 1)
+        for (run, first) in moments.firsts.enumerated() {
+            changes[first] += 1
+            changes[first + Int(moments.lengths[run]) + 1] -= 1
         }
-        positions = [Int](repeating: 0, count: end)
-        values = [UInt64](repeating: 0, count: end)
+        // By place: where its next step goes, and at last where they end.
+        var nexts = [Int](repeating: 0, count: floors.others.count)
+        var (count, end) = (0, 0)
+        for place in nexts.indices {
+            nexts[place] = end
+            count += changes[place]
+            end += count
+        }
+        var positions = [UInt32](repeating: 0, count: moments.values.count)
+        var values = [UInt64](repeating: 0, count: moments.values.count)
         var lasts = floors.floors
-        var next = 0
-        for run in runs {
-            for place in run.places {
-                let (value, isTooMuch) = lasts[place].addingReportingOverflow(rises[next])
-                guard !isTooMuch, value < Causality.Limits.sequenceMax else {
-                    throw FormatError(what: "value: expected a sequence number", offset: 0)
+        var (run, rise) = (0, 0)
+        var highest: UInt64 = 0
+        for (moment, runCount) in moments.runCounts.enumerated() {
+            let position = moments.positions[moment]
+            for _ in 0...Int(runCount) {
+                let first = moments.firsts[run]
+                for place in first...first + Int(moments.lengths[run]) {
+                    let value = lasts[place] &+ moments.rise(rise)
+                    highest = max(highest, value)
+                    lasts[place] = value
+                    let step = nexts[place]
+                    positions[step] = position
+                    values[step] = value
+                    nexts[place] = step + 1
+                    rise += 1
                 }
-                lasts[place] = value + 1
-                let step = stepEnds[place]
-                (positions[step], values[step]) = (moments[run.moment], value + 1)
-                stepEnds[place] = step + 1
-                next += 1
+                run += 1
             }
         }
+        guard highest <= Causality.Limits.sequenceMax else {
+            throw FormatError(what: "value: expected a sequence number", offset: 0)
+        }
+        stepEnds = nexts
+        self.positions = positions
+        self.values = values
     }
 
     /// How much memory it takes, in entries.
@@ -177,14 +261,9 @@ struct KnowledgePiece: Sendable {
     private func known(place: Int, at position: Int) -> UInt64 {
         let steps = steps(place)
         let count = partitionPoint(count: steps.count) {
-            positions[steps.lowerBound + $0] <= position
+            Int(positions[steps.lowerBound + $0]) <= position
         }
         return count == 0 ? floors.floors[place] : values[steps.lowerBound + count - 1]
-    }
-
-    /// What the event at `position` knows of another process. O(log entries).
-    func known(of process: Int, at position: Int) -> UInt64 {
-        floors.place(of: process).map { known(place: $0, at: position) } ?? 0
     }
 
     /// Everything that the event at `position` knows, ascending by process. O(known processes · log entries).
@@ -204,32 +283,14 @@ struct KnowledgePiece: Sendable {
             var step =
                 steps.lowerBound
                 + partitionPoint(count: steps.count) {
-                    positions[steps.lowerBound + $0] < range.lowerBound
+                    Int(positions[steps.lowerBound + $0]) < range.lowerBound
                 }
-            while step < steps.upperBound, positions[step] < range.upperBound {
+            while step < steps.upperBound, Int(positions[step]) < range.upperBound {
                 let event = EventKey(process: floors.others[place], sequence: values[step])
-                learned.append(Arrival(position: positions[step], event: event))
+                learned.append(Arrival(position: Int(positions[step]), event: event))
                 step += 1
             }
         }
         return learned
-    }
-
-    /// The first position in the block at which `event` is known, where it is not before. O(log entries).
-    func firstPosition(knowing event: EventKey) -> Int? {
-        guard let place = floors.place(of: event.process) else { return nil }
-        let steps = steps(place)
-        let step = partitionPoint(count: steps.count) {
-            values[steps.lowerBound + $0] < event.sequence
-        }
-        return step == steps.count ? nil : positions[steps.lowerBound + step]
-    }
-}
-
-extension ByteReader {
-    /// What is left, as bits.
-    mutating func bits() throws(FormatError) -> BitReader {
-        let range = try range(remaining, "bits")
-        return BitReader(source, from: range.lowerBound, to: range.upperBound)
     }
 }

@@ -78,6 +78,8 @@ struct ProcessPage: Sendable {
         var base = 0
         var directory: FilePlace?
         var hasTimes = false
+        /// True where all that its events know is known exactly.
+        var isCertain = false
     }
 
     init(
@@ -91,7 +93,7 @@ struct ProcessPage: Sendable {
 
 extension ProcessPage.Line {
     fileprivate init(_ reader: inout ByteReader, _ footer: Footer) throws(FormatError) {
-        let form = FactsForm(rawValue: try reader.byte("process"))
+        let form = FactsForm(rawValue: UInt16(try reader.count(511, "process")))
         guard form.contains(.isHere) || !form.contains(.bearsItsName) else {
             throw reader.malformed("process: a form of \(form.rawValue) is unknown")
         }
@@ -139,6 +141,7 @@ extension ProcessPage.Line {
         base = try reader.count(sequences.count, "events below")
         if form.contains(.hasDirectory) { directory = try reader.place() }
         hasTimes = form.contains(.hasTimes)
+        isCertain = form.contains(.isCertain)
     }
 }
 
@@ -186,8 +189,16 @@ struct Directory: Sendable {
     private(set) var facts: [(start: Int, place: FilePlace)] = []
     /// By number of a send that is not here: what the receivers of its message learned by it.
     private(set) var learned: [UInt64: [EventKey]] = [:]
+    /// The processes of which some event knows something of this one.
+    private(set) var knowers: [Range<Int>] = []
 
     init() {}
+
+    /// Whether some event of another process knows something of this one. O(log runs of knowers).
+    func isKnown(by process: Int) -> Bool {
+        let index = partitionPoint(count: knowers.count) { knowers[$0].upperBound <= process }
+        return index < knowers.count && knowers[index].lowerBound <= process
+    }
 
     init(
         _ reader: inout ByteReader, _ positions: Range<Int>, _ processCount: Int
@@ -231,7 +242,26 @@ struct Directory: Sendable {
             }
             learned[last] = events
         }
-        try reader.expectEnd("directory")
+        try readKnowers(&reader, processCount)
+    }
+
+    private mutating func readKnowers(
+        _ reader: inout ByteReader, _ processCount: Int
+    ) throws(FormatError) {
+        let count = try reader.count(processCount, "knowers")
+        var bits = BitReader(reader)
+        let passed = try bits.column(count, "knowers")
+        let lengths = try bits.column(count, "knowers")
+        try bits.expectEnd("directory")
+        var next = 0
+        for (passed, length) in zip(passed, lengths) {
+            guard passed < processCount, length < processCount,
+                next + Int(passed) + Int(length) < processCount
+            else { throw reader.malformed("knowers: expected below \(processCount)") }
+            let first = next + Int(passed)
+            knowers.append(first..<first + Int(length) + 1)
+            next = first + Int(length) + 2
+        }
     }
 }
 

@@ -7,7 +7,7 @@ import Synchronization
 /// An order file that is open for questions: it reads the blocks that these need, and keeps those that it has read.
 ///
 /// Opening costs two reads; a process two (its facts and its directory) the first time; what an event knows of another process
-/// one piece of some kilobytes; the first event that knows another as many as a binary search among the blocks of a process
+/// one piece of some kilobytes, or none where no event of its process knows that one; the first event that knows another as many as a binary search among the blocks of a process
 /// needs, of which all but one are read for what was known at their start alone.
 package final class OrderFile: CausalIndex {
     package typealias Failure = PartError
@@ -32,22 +32,31 @@ package final class OrderFile: CausalIndex {
         var certainty = BlockCache<CertaintyBlock>()
         var floors = BlockCache<KnowledgeFloors>()
         var knowledge = BlockCache<KnowledgePiece>()
+        var steps = BlockCache<KnownSteps>()
         var facts = BlockCache<EventFactsBlock>()
         var segments: [SegmentName]?
         var isDamaged = false
     }
 
-    /// Blocks that were read, by offset, until they are too many.
+    /// Blocks that were read, or what they say of one process, until they are too many.
     private struct BlockCache<Block> {
-        private var blocks: [Int: Block] = [:]
+        private struct Key: Hashable {
+            let offset: Int
+            let process: Int
+        }
+        private var blocks: [Key: Block] = [:]
         private var entries = 0
 
-        subscript(_ place: FilePlace) -> Block? { blocks[place.offset] }
+        subscript(_ place: FilePlace, of process: Int = 0) -> Block? {
+            blocks[Key(offset: place.offset, process: process)]
+        }
 
-        mutating func keep(_ block: Block, at place: FilePlace, entryCount: Int) {
+        mutating func keep(
+            _ block: Block, at place: FilePlace, of process: Int = 0, entryCount: Int
+        ) {
             entries += entryCount
             if entries > Limits.cachedEntriesMax { (blocks, entries) = ([:], entryCount) }
-            blocks[place.offset] = block
+            blocks[Key(offset: place.offset, process: process)] = block
         }
     }
 
@@ -222,15 +231,39 @@ package final class OrderFile: CausalIndex {
         if let known = cache.withLock({ $0.knowledge[place] }) { return known }
         let floors = try floors(process, entry, at: place)
         let eventCount = try line(process).facts.count
-        let piece: KnowledgePiece
+        let piece = try expand(place) { () throws(FormatError) in
+            try floors.steps(eventCount: eventCount)
+        }
+        cache.withLock { $0.knowledge.keep(piece, at: place, entryCount: piece.entryCount) }
+        return piece
+    }
+
+    /// What the events of a block know of another process, of which one of its pieces tells; nil where it tells nothing.
+    private func steps(
+        of other: Int, _ process: Int, _ entry: Directory.Entry, at place: FilePlace
+    ) throws(PartError) -> KnownSteps? {
+        if let known = cache.withLock({ $0.steps[place, of: other] }) { return known }
+        let floors = try floors(process, entry, at: place)
+        guard let index = floors.place(of: other) else { return nil }
+        let eventCount = try line(process).facts.count
+        let steps = try expand(place) { () throws(FormatError) in
+            try floors.steps(of: index, eventCount: eventCount)
+        }
+        cache.withLock {
+            $0.steps.keep(steps, at: place, of: other, entryCount: steps.entryCount)
+        }
+        return steps
+    }
+
+    private func expand<Value>(
+        _ place: FilePlace, _ body: () throws(FormatError) -> Value
+    ) throws(PartError) -> Value {
         do {
-            piece = try floors.steps(eventCount: eventCount)
+            return try body()
         } catch {
             cache.withLock { $0.isDamaged = true }
             throw .damaged(path: file.path, offset: place.offset, what: error.what)
         }
-        cache.withLock { $0.knowledge.keep(piece, at: place, entryCount: piece.entryCount) }
-        return piece
     }
 
     /// The piece of a block that tells what is known of another process; nil where none does.
@@ -377,11 +410,12 @@ extension OrderFile {
         if process == place.process {
             return try sequences(of: process)[place.position]
         }
+        guard try directory(process).isKnown(by: place.process) else { return 0 }
         let directory = try directory(place.process)
         let entry = try block(at: place, directory)
         guard let piece = piece(of: process, directory, entry) else { return 0 }
-        return try knowledge(place.process, entry, at: piece).known(
-            of: process, at: place.position)
+        return try steps(of: process, place.process, entry, at: piece)?
+            .known(at: place.position) ?? 0
     }
 
     package func known(at place: EventPosition) throws(PartError) -> [EventKey] {
@@ -439,6 +473,7 @@ extension OrderFile {
     func firstKnowing(
         _ event: EventKey, in process: Int
     ) throws(PartError) -> FirstKnowing {
+        guard try directory(event.process).isKnown(by: process) else { return .nowhere }
         let directory = try directory(process)
         let entries = directory.entries
         guard let first = entries.first else { return .below }
@@ -454,8 +489,8 @@ extension OrderFile {
             } - 1
         guard index >= 0 else { return .fromStart(first.start) }
         if let piece = piece(of: event.process, directory, entries[index]),
-            let found = try knowledge(process, entries[index], at: piece)
-                .firstPosition(knowing: event)
+            let found = try steps(of: event.process, process, entries[index], at: piece)?
+                .firstPosition(reaching: event.sequence)
         {
             return .at(found)
         }
@@ -464,12 +499,14 @@ extension OrderFile {
     }
 
     package func uncertainty(at place: EventPosition) throws(PartError) -> Uncertainty? {
+        if try line(place.process).isCertain { return nil }
         let entry = try block(at: place, directory(place.process))
         return entry.isCertain
             ? nil : try certainty(at: place, entry).uncertainty(at: place.position)
     }
 
     package func firstCertain(from place: EventPosition) throws(PartError) -> Int? {
+        if try line(place.process).isCertain { return place.position }
         let directory = try directory(place.process)
         let entry = try block(at: place, directory)
         if entry.isCertain { return place.position }

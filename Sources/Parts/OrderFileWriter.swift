@@ -21,13 +21,17 @@ import Segments
 //
 //     directory = block count, (start, place, certain, piece count, (first process, length)*)*,
 //                 block count, (start, place)*,
-//                 count of missing sends, (sequence number, count, event*)*
+//                 count of missing sends, (sequence number, count, event*)*,
+//                 count of runs of knowers, bits
+//     bits      = passed over, lengths                columns (`BitColumns.swift`)
 //     certain   = 0 | 1 | position + 2
 //
 // Starts, offsets and sequence numbers are written as distances from the one before, and so are the first processes of pieces,
 // each of which tells of those up to the next one's. Certain is what is known by no event of a block (0), by all (1), or by one
 // at a position from the start on, the first. The missing sends are those of the process whose receivers learned something by
-// their messages: events of others, which the send had seen. Then
+// their messages: events of others, which the send had seen. The knowers are the processes that have an event which knows
+// something of the process: their numbers make runs, of each how many lie between it and the one before, less 1 but for the
+// first; and its length less 1. So a question of what knows an event looks at no other process's knowledge. Then
 //
 //     page of processes  = facts*                    processes in the order of their numbers
 //     page of names      = (hash u64, number u32)*   ascending
@@ -47,7 +51,7 @@ import Segments
 //
 // and the facts of a process are
 //
-//     facts = form u8, [name, incarnation], fork, [host, process as in a frame], [branch 16], [fork],
+//     facts = form, [name, incarnation], fork, [host, process as in a frame], [branch 16], [fork],
 //             [stand-in u8, name, incarnation, fork, [fork]], stand-ins: count, process*,
 //             runs of sequence numbers: count, (first, length)*, highest cited number, gaps: count, (first, length, lost u8)*,
 //             implied: count, event*, ruled out: count, (number, by event)*, how many events are below the slice,
@@ -108,10 +112,12 @@ package struct OrderFileWriter {
         let segments = Set(contents.places.values.map(SegmentName.init)).sorted()
         let segmentNumbers = Dictionary(
             uniqueKeysWithValues: segments.enumerated().map { ($1, $0) })
+        let knowers = knowers()
         var directories: [FilePlace?] = []
         for index in indices {
             directories.append(
-                try writeDirectory(of: index, learned[index] ?? [], segmentNumbers))
+                try writeDirectory(
+                    of: index, learned[index] ?? [], knowers[index], segmentNumbers))
         }
         let processes = try writeProcesses(directories)
         let names = try writeHashes(namesByHash())
@@ -184,18 +190,50 @@ package struct OrderFileWriter {
 
     /// Writes the blocks and the directory of a process; nil for one of which there is nothing to say.
     private mutating func writeDirectory(
-        of index: Int, _ learned: [EventKey], _ segments: [SegmentName: Int]
+        of index: Int, _ learned: [EventKey], _ knowers: [UInt32], _ segments: [SegmentName: Int]
     ) throws(DiskError) -> FilePlace? {
         let places = contents.places
         let facts = EventFactsBlocks(of: index, in: history, contents.messages, numbers) { frame in
             places[frame].map { (segments[SegmentName($0)]!, $0.offset) }
         }
-        guard !facts.isEmpty || !learned.isEmpty else { return nil }
+        guard !facts.isEmpty || !learned.isEmpty || !knowers.isEmpty else { return nil }
         var writer = ByteWriter()
         try writeKnowledge(of: index, &writer)
         try write(facts, &writer)
         write(learned, &writer)
+        write(knowers: knowers, &writer)
         return try append(block: writer.bytes)
+    }
+
+    /// By the history's index of a process: the numbers of those that know something of it, ascending.
+    private func knowers() -> [[UInt32]] {
+        var knowers = [[UInt32]](repeating: [], count: indices.count)
+        for (number, index) in indices.enumerated() {
+            for other in history.processes[index].known.keys {
+                knowers[other].append(UInt32(number))
+            }
+        }
+        return knowers
+    }
+
+    private func write(knowers: [UInt32], _ writer: inout ByteWriter) {
+        var (passed, lengths): ([UInt64], [UInt64]) = ([], [])
+        var next: UInt32 = 0
+        for knower in knowers {
+            if knower == next, !passed.isEmpty {
+                lengths[lengths.count - 1] += 1
+            } else {
+                passed.append(UInt64(knower - next) - (passed.isEmpty ? 0 : 1))
+                lengths.append(0)
+            }
+            next = knower + 1
+        }
+        writer.varint(passed.count)
+        var bits = BitWriter()
+        bits.column(passed)
+        bits.column(lengths)
+        bits.finish()
+        writer.bytes(bits.bytes)
     }
 
     private mutating func writeKnowledge(
@@ -298,7 +336,10 @@ package struct OrderFileWriter {
         if facts.isUnlinked { form.insert(.isUnlinked) }
         if directory != nil { form.insert(.hasDirectory) }
         if history.processes[index].hasTimes { form.insert(.hasTimes) }
-        writer.byte(form.rawValue)
+        if history.processes[index].uncertainty.allSatisfy({ $0.why == nil }) {
+            form.insert(.isCertain)
+        }
+        writer.varint(UInt64(form.rawValue))
         if !form.contains(.bearsItsName) {
             writer.string(facts.id.name)
             writer.varint(UInt64(facts.id.incarnation))
@@ -566,9 +607,9 @@ struct FilePlace: Hashable, Sendable {
 
 /// What the facts of a process hold.
 struct FactsForm: OptionSet {
-    let rawValue: UInt8
+    let rawValue: UInt16
 
-    init(rawValue: UInt8) { self.rawValue = rawValue }
+    init(rawValue: UInt16) { self.rawValue = rawValue }
 
     static let isHere = FactsForm(rawValue: 1)
     static let bearsItsName = FactsForm(rawValue: 2)
@@ -578,6 +619,8 @@ struct FactsForm: OptionSet {
     static let isUnlinked = FactsForm(rawValue: 32)
     static let hasDirectory = FactsForm(rawValue: 64)
     static let hasTimes = FactsForm(rawValue: 128)
+    /// All that its events know is known exactly.
+    static let isCertain = FactsForm(rawValue: 256)
 }
 
 /// By what the names of processes are sorted.

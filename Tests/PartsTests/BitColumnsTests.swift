@@ -31,7 +31,7 @@ import Testing
     func whatIsWrittenIsRead(seed: UInt64) throws {
         let columns = Self.columns(seed: seed)
         let bytes = Self.write(columns)
-        var reader = BitReader([7] + bytes + [7], from: 1, to: bytes.count + 1)
+        var reader = BitReader(ByteReader([7] + bytes + [7], from: 1, to: bytes.count + 1))
         for column in columns { #expect(try reader.column(column.count, "numbers") == column) }
         try reader.expectEnd("numbers")
     }
@@ -57,19 +57,19 @@ import Testing
             var flipped = bytes
             flipped[index] ^= 1 << UInt8(index % 8)
             for (bytes, end) in [(flipped, flipped.count), (bytes, cut)] {
-                var reader = BitReader(bytes, from: 0, to: end)
+                var reader = BitReader(ByteReader(bytes, to: end))
                 for column in columns {
                     guard let read = try? reader.column(column.count, "numbers") else { break }
                     #expect(read.count == column.count)
                 }
             }
         }
-        var reader = BitReader(bytes, from: 0, to: bytes.count)
+        var reader = BitReader(ByteReader(bytes, to: bytes.count))
         #expect(throws: FormatError.self) { try reader.column(bytes.count * 8 + 1, "numbers") }
-        reader = BitReader([0, 0], from: 0, to: 2)
+        reader = BitReader(ByteReader([0, 0], to: 2))
         #expect(throws: FormatError.self) { try reader.expectEnd("numbers") }
         #expect(throws: FormatError.self) {
-            var reader = BitReader([0x3f], from: 0, to: 1)
+            var reader = BitReader(ByteReader([0x3f], to: 1))
             _ = try reader.column(1, "numbers")
         }
     }

@@ -71,19 +71,24 @@ import Testing
                     let known = try #require(line.known[Self.numbers[other]])
                     let floor = block.start == 0 ? 0 : known.value(at: block.start - 1)
                     #expect(floors.floors[place] == floor && floors.floor(of: other) == floor)
+                    let steps = try floors.steps(of: place, eventCount: line.count)
                     for position in stride(from: block.start, to: end, by: 17) {
-                        #expect(
-                            piece.known(of: other, at: position) == known.value(at: position))
+                        #expect(steps.known(at: position) == known.value(at: position))
                     }
                     for value in stride(from: floor + 1, to: floor + 300, by: 31) {
-                        let event = EventKey(process: other, sequence: value)
                         let first = known.firstPosition(reaching: value)
                         #expect(
-                            piece.firstPosition(knowing: event)
+                            steps.firstPosition(reaching: value)
                                 == first.flatMap { $0 < end ? $0 : nil })
                     }
                 }
-                #expect(piece.known(of: floors.others[0] + 1, at: end - 1) == 0)
+                let all = floors.others.map {
+                    EventKey(
+                        process: $0,
+                        sequence: line.known[Self.numbers[$0]]!.value(at: end - 1))
+                }
+                #expect(piece.known(at: end - 1) == all.filter { $0.sequence > 0 })
+                #expect(floors.place(of: floors.others[0] + 1) == nil)
                 for arrival in piece.learned(in: block.start..<end) {
                     found[Self.numbers[arrival.event.process], default: StepFunction()].rise(
                         to: arrival.event.sequence, at: arrival.position)
@@ -135,6 +140,11 @@ import Testing
             flipped[index / 8] ^= 1 << UInt8(index % 8)
             do throws(FormatError) {
                 let floors = try Self.floors(flipped, line)
+                for place in floors.others.indices {
+                    let steps = try? floors.steps(of: place, eventCount: line.count)
+                    let known = steps?.known(at: line.count - 1) ?? 0
+                    #expect(known <= Causality.Limits.sequenceMax)
+                }
                 let piece = try floors.steps(eventCount: line.count)
                 #expect(piece.entryCount <= flipped.count * 8 * 2)
                 for arrival in piece.learned(in: 0..<line.count) {
