@@ -19,11 +19,11 @@ extension Archive {
         try sources(of: execution).segments
     }
 
-    /// The segments that hold events of an execution, as `segments` has them, and the parts that hold the others: all at one
-    /// moment, since a merge makes one of the other.
+    /// The segments that hold events of an execution, as `segments` has them, the parts that hold the others, and how many events
+    /// were taken: all at one moment, since a merge makes one of the other.
     package func sources(
         of execution: String
-    ) throws(ArchiveError) -> (segments: [SegmentSource], parts: [Identity128]) {
+    ) throws(ArchiveError) -> (segments: [SegmentSource], parts: [Identity128], taken: Int) {
         try catalogue.read { database in
             let rows = try Row.fetchAll(
                 database,
@@ -43,7 +43,10 @@ extension Archive {
                         created: WallTime(nanoseconds: try row.value("created"))),
                     start: try row.value("start"), byteCount: try row.value("acknowledged"))
             }
-            return (segments, try Catalogue.parts(of: execution, database))
+            return (
+                segments, try Catalogue.parts(of: execution, database),
+                try Catalogue.taken(of: execution, database)
+            )
         }
     }
 

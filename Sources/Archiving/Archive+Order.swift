@@ -5,26 +5,35 @@ import GRDB
 import HappensBefore
 import Parts
 
-// What follows from the events of an execution, kept in a file as long as no more of them arrive:
+// What follows from the events of an execution, kept in files, one for each slice of its history:
 //
 //     FOLDER/order/<id>.lcorder
 //
-// The catalogue says of which execution a file is, and how many of its events it tells of. A file that the catalogue does not
-// name is left from somebody who was killed: whoever opens the archive to write removes it.
+// The catalogue says of which execution and slice a file is, and how many events of the execution had been taken when the slice
+// ended. A file that the catalogue does not name is left from somebody who was killed: whoever opens the archive to write
+// removes it.
+
+/// The file of a slice.
+package struct OrderSlice: Hashable, Sendable {
+    package let name: Identity128
+    /// How many events of the execution, those of earlier slices too, it tells of; of events that are here twice, how often
+    /// they are counts.
+    package let taken: Int
+}
+
 extension Archive {
     /// How many events of an execution were ever taken: what follows from them is the same as long as this is.
     package func taken(of execution: String) throws(ArchiveError) -> Int {
         try catalogue.read { try Catalogue.taken(of: execution, $0) }
     }
 
-    /// The name of the file of what follows from the events of an execution; nil where there is none for all that is here.
-    /// O(processes of the execution).
-    package func currentOrder(of execution: String) throws(ArchiveError) -> Identity128? {
-        try catalogue.read { database in
-            try Data.fetchOne(
-                database, sql: "SELECT name FROM orderFile WHERE execution = ? AND taken = ?",
-                arguments: [execution, try Catalogue.taken(of: execution, database)]
-            ).flatMap(Identity128.init(stored:))
+    /// The files of what follows from the events of an execution, from the oldest slice on; and how many of its events were
+    /// ever taken: the last slice tells of all where it tells of as many. O(processes of the execution).
+    package func orders(
+        of execution: String
+    ) throws(ArchiveError) -> (slices: [OrderSlice], taken: Int) {
+        try catalogue.read {
+            (try Catalogue.orders(of: execution, $0), try Catalogue.taken(of: execution, $0))
         }
     }
 
@@ -34,40 +43,51 @@ extension Archive {
         return try? OrderFile(file)
     }
 
-    /// Keeps what follows from the events of an execution, in the place of what was kept before; not where more events have
-    /// arrived meanwhile. O(steps of knowledge); costs three syncs.
+    /// Keeps what follows from the events of a slice, in the place of whatever lay on `below` before. Nil where that has changed
+    /// meanwhile, or the archive has: then it is of no use. O(steps of knowledge); costs three syncs.
     ///
     /// - Parameters:
-    ///   - taken: How many events were taken when the history was loaded.
-    ///   - revision: What the archive had come to by then; nil for what it has now.
+    ///   - below: The files that it stands on.
+    ///   - taken: How many events of the execution it tells of, with those below.
+    ///   - isLast: Whether these are all that were taken: then it is kept only as long as they are.
+    ///   - revision: What the archive had come to when they were read; nil for what it has now.
+    @discardableResult
     package func keep(
-        order: OrderFileContents, taken: Int, revision: Int? = nil
-    ) throws(ArchiveError) {
+        order: OrderFileContents, on below: [OrderSlice] = [], taken: Int, isLast: Bool = true,
+        revision: Int? = nil
+    ) throws(ArchiveError) -> OrderSlice? {
         let execution = order.history.execution
         let revision = revision ?? self.revision
-        let id = Identity128(naming: Array("\(execution)\0\(taken)\0\(revision)".utf8))
+        let slice = OrderSlice(
+            name: Identity128(
+                naming: Array("\(execution)\0\(below.count)\0\(taken)\0\(revision)".utf8)),
+            taken: taken)
         do {
-            try write(order, as: id)
+            try write(order, as: slice.name)
         } catch {
-            try? disk.remove(file: orderPath(id))
+            try? disk.remove(file: orderPath(slice.name))
             throw Archive.failure(error)
         }
-        let name = Data(id.bytes)
-        let stray = try catalogue.write { database -> Data? in
+        let (isKept, strays) = try catalogue.write { database -> (Bool, [OrderSlice]) in
+            let known = try Catalogue.orders(of: execution, database)
             // As many may have come again of what was dropped.
-            guard revision == self.revision,
-                try Catalogue.taken(of: execution, database) == taken
-            else { return name }
-            let before = try Data.fetchOne(
-                database, sql: "SELECT name FROM orderFile WHERE execution = ?",
-                arguments: [execution])
+            guard revision == self.revision, Array(known.prefix(below.count)) == below,
+                try !isLast || Catalogue.taken(of: execution, database) == taken
+            else { return (false, known.contains(slice) ? [] : [slice]) }
             try database.execute(
-                sql: "INSERT OR REPLACE INTO orderFile VALUES (?, ?, ?)",
-                arguments: [execution, name, taken])
-            return before == name ? nil : before
+                sql: "DELETE FROM orderFile WHERE execution = ? AND slice >= ?",
+                arguments: [execution, below.count])
+            try database.execute(
+                sql: "INSERT INTO orderFile VALUES (?, ?, ?, ?)",
+                arguments: [execution, below.count, Data(slice.name.bytes), taken])
+            return (true, known.dropFirst(below.count).filter { $0.name != slice.name })
         }
-        guard let stray = stray.flatMap(Identity128.init(stored:)) else { return }
-        do { try disk.remove(file: orderPath(stray)) } catch { throw Archive.failure(error) }
+        for stray in strays {
+            do { try disk.remove(file: orderPath(stray.name)) } catch {
+                throw Archive.failure(error)
+            }
+        }
+        return isKept ? slice : nil
     }
 
     /// Writes a file, durably. One of this name is left from somebody who was killed.
@@ -101,7 +121,16 @@ extension Archive {
 }
 
 extension Catalogue {
-    fileprivate static func taken(of execution: String, _ database: Database) throws -> Int {
+    fileprivate static func orders(
+        of execution: String, _ database: Database
+    ) throws -> [OrderSlice] {
+        try Row.fetchAll(
+            database, sql: "SELECT name, taken FROM orderFile WHERE execution = ? ORDER BY slice",
+            arguments: [execution]
+        ).map { OrderSlice(name: try $0.identity("name"), taken: try $0.value("taken")) }
+    }
+
+    static func taken(of execution: String, _ database: Database) throws -> Int {
         try Int.fetchOne(
             database, sql: "SELECT sum(events) FROM process WHERE execution = ?",
             arguments: [execution]) ?? 0

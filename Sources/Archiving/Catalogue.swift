@@ -18,14 +18,14 @@ import Segments
 ///     partPresence = the same of parts: rows of executions that are not named here do not count
 ///     agent     = which machine an agent reads, and how far in time it has
 ///     unmatched = lines that were no events
-///     orderFile = the file of what follows from the events of an execution, and how many events it tells of
+///     orderFile = the files of what follows from the events of an execution, slice by slice, and how many it had taken then
 ///     dropped   = which rows of which executions do not count: those in frames of a segment before a byte
 ///     droppedPart = the same of parts, in which none of their rows counts; and how many bytes these take
 struct Catalogue: Sendable {
     let database: any DatabaseWriter
     private let path: String
 
-    private static let schemaVersion = 5
+    private static let schemaVersion = 6
 
     /// Opens the catalogue at a path. Whoever opens it to write has it checked: O(its size).
     init(path: String, isReadOnly: Bool) throws(ArchiveError) {
@@ -144,7 +144,8 @@ struct Catalogue: Sendable {
             execution TEXT NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL) STRICT;
         CREATE INDEX unmatchedBySegment ON unmatched (segment);
         CREATE TABLE orderFile (
-            execution TEXT PRIMARY KEY, name BLOB NOT NULL, taken INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+            execution TEXT NOT NULL, slice INTEGER NOT NULL, name BLOB NOT NULL, taken INTEGER NOT NULL,
+            PRIMARY KEY (execution, slice)) STRICT, WITHOUT ROWID;
         CREATE TABLE dropped (
             segment BLOB NOT NULL, execution TEXT NOT NULL, agent BLOB NOT NULL, created INTEGER NOT NULL,
             bytes INTEGER NOT NULL, sealed INTEGER NOT NULL, digest BLOB NOT NULL, isRemoved INTEGER NOT NULL,

@@ -13,6 +13,8 @@ package final class ArchiveStore: HistoryStore {
     private let graphs = Mutex<[LoadedGraph]>([])
     /// The order files that were asked last.
     private let orders = Mutex<[(name: Identity128, file: OrderFile)]>([])
+    /// What is above the order files, of the executions that were asked last.
+    private let tails = Mutex<[LoadedTail]>([])
 
     /// A graph, and the parts that were there when it was loaded: what they replaced has other frames.
     private struct LoadedGraph {
@@ -21,6 +23,18 @@ package final class ArchiveStore: HistoryStore {
         var parts: [Identity128]
         /// What the archive had come to by then.
         var revision: Int
+    }
+
+    /// What is above some order files, and the parts that were there when it was loaded.
+    private struct LoadedTail {
+        var name: String
+        var slices: [OrderSlice]
+        var parts: [Identity128]
+        var revision: Int
+        /// How many events had been taken.
+        var taken: Int
+        /// Nil where the files do not hold any more: something came that they tell nothing of.
+        var tail: Tail?
     }
 
     /// What was listed so far. A frame's id is its index.
@@ -47,7 +61,7 @@ package final class ArchiveStore: HistoryStore {
     }
 
     /// A frame, and what it is listed by.
-    private struct Listed {
+    struct Listed {
         var segment: SegmentHeader
         var id: Int
     }
@@ -57,15 +71,28 @@ package final class ArchiveStore: HistoryStore {
     package func executions() throws -> [String] { try archive.executions() }
 
     package func frames(of execution: String) throws -> [FrameSummary] {
+        try listing(of: execution).frames.map {
+            FrameSummary(id: $0.id, agent: $0.segment.agent, segment: $0.segment.segment)
+        }
+    }
+
+    /// The frames of an execution, and what it has taken in all.
+    struct Listing {
+        var frames: [Listed]
+        var taken: Int
+        var parts: [Identity128]
+    }
+
+    func listing(of execution: String) throws -> Listing {
         while true {
-            if let frames = try framesUnlessOutdated(of: execution) { return frames }
+            if let listing = try listingUnlessOutdated(of: execution) { return listing }
         }
     }
 
     /// Nil where the archive has come to something else meanwhile.
-    private func framesUnlessOutdated(of execution: String) throws -> [FrameSummary]? {
+    private func listingUnlessOutdated(of execution: String) throws -> Listing? {
         let revision = archive.revision
-        let (segments, parts) = try archive.sources(of: execution)
+        let (segments, parts, taken) = try archive.sources(of: execution)
         return try places.withLock { places in
             guard places.revision <= revision else { return nil }
             if places.revision < revision {
@@ -97,11 +124,7 @@ package final class ArchiveStore: HistoryStore {
                 let (one, two) = (a.element.segment, b.element.segment)
                 return one == two ? a.offset < b.offset : ArchiveStore.isBefore(one, two)
             }
-            return sorted.map {
-                FrameSummary(
-                    id: $0.element.id, agent: $0.element.segment.agent,
-                    segment: $0.element.segment.segment)
-            }
+            return Listing(frames: sorted.map(\.element), taken: taken, parts: parts)
         }
     }
 
@@ -211,10 +234,50 @@ package final class ArchiveStore: HistoryStore {
         Answering(self, options) { try self.graph(of: $0, options.cancellation) }
     }
 
-    package func filed(_ execution: String) throws -> (any IndexedExecution)? {
-        guard let file = try order(of: execution) else { return nil }
-        return FiledExecution([file], try ArchiveRows(execution, self))
+    package func filed(
+        _ execution: String, _ cancellation: Cancellation
+    ) throws -> (any IndexedExecution)? {
+        let (slices, taken) = try archive.orders(of: execution)
+        guard !slices.isEmpty, let files = open(slices, of: execution) else { return nil }
+        let below = FiledExecution(files, try ArchiveRows(execution, self))
+        if slices.last?.taken == taken { return below }
+        guard let tail = try tail(of: execution, on: slices, below, cancellation) else {
+            return nil
+        }
+        return try TailedExecution(below, tail)
     }
+
+    /// What is above some slices; what was loaded for an earlier question is not read again. Nil where the slices do not hold.
+    private func tail(
+        of execution: String, on slices: [OrderSlice], _ below: FiledExecution,
+        _ cancellation: Cancellation
+    ) throws -> Tail? {
+        let revision = archive.revision
+        let listing = try listing(of: execution)
+        let known = tails.withLock { tails in
+            tails.first {
+                $0.name == execution && $0.slices == slices && $0.revision == revision
+                    && $0.parts == listing.parts
+            }
+        }
+        // What does not hold will not hold when more has come.
+        if let known, known.tail == nil || known.taken == listing.taken { return known.tail }
+        let tail = try Tail.load(
+            execution, listing, on: below.index, since: slices.last!.taken, from: self,
+            after: known?.tail, cancellation)
+        tails.withLock { tails in
+            tails.removeAll { $0.name == execution }
+            tails.append(
+                LoadedTail(
+                    name: execution, slices: slices, parts: listing.parts, revision: revision,
+                    taken: listing.taken, tail: tail))
+            if tails.count > Limits.graphsKeptMax { tails.removeFirst() }
+        }
+        return tail
+    }
+
+    /// Where a frame lies that was listed.
+    func place(of frame: Int) -> EventPlace { places.withLock { $0.all[frame] } }
 
     /// The frame in which a row lies; nil where none begins there.
     func frame(of row: RowPlace) -> Int? {
@@ -242,53 +305,71 @@ package final class ArchiveStore: HistoryStore {
         }
     }
 
-    /// The order file of an execution, where it tells of all events that are here, and can be read. A collector keeps it open.
-    private func order(of execution: String) throws -> OrderFile? {
-        guard let name = try archive.currentOrder(of: execution) else { return nil }
-        if let open = orders.withLock({ orders in orders.first { $0.name == name }?.file }) {
-            return open.isDamaged ? nil : open
+    /// The order files of some slices of an execution; nil where one cannot be read. A collector keeps them open.
+    func open(_ slices: [OrderSlice], of execution: String) -> [OrderFile]? {
+        var files: [OrderFile] = []
+        for slice in slices {
+            let known = orders.withLock { $0.first { $0.name == slice.name }?.file }
+            guard let file = known ?? archive.openOrder(slice.name), !file.isDamaged,
+                file.execution == execution
+            else { return nil }
+            files.append(file)
+            guard known == nil else { continue }
+            orders.withLock { orders in
+                orders.append((slice.name, file))
+                if orders.count > Limits.orderFilesKeptMax { orders.removeFirst() }
+            }
         }
-        guard let file = archive.openOrder(name), file.execution == execution else { return nil }
-        orders.withLock { orders in
-            orders.append((name, file))
-            if orders.count > Limits.graphsKeptMax { orders.removeFirst() }
-        }
-        return file
+        return files
     }
 
-    /// By frame of an execution that lies in a segment: where.
-    private func frameNames(
-        of execution: String
-    ) throws -> [Int: OrderFileContents.FrameName] {
-        let frames = try frames(of: execution)
-        let all = places.withLock { $0.all }
-        var names: [Int: OrderFileContents.FrameName] = [:]
-        for frame in frames {
-            guard case .frame(let place) = all[frame.id] else { continue }
-            names[frame.id] = OrderFileContents.FrameName(
-                agent: place.agent, segment: place.segment, offset: place.offset)
+    /// Where frames lie in segments: those that do.
+    func frameNames(_ frames: some Sequence<Int>) -> [Int: OrderFileContents.FrameName] {
+        places.withLock { places in
+            var names: [Int: OrderFileContents.FrameName] = [:]
+            for frame in frames {
+                guard case .frame(let place) = places.all[frame] else { continue }
+                names[frame] = OrderFileContents.FrameName(
+                    agent: place.agent, segment: place.segment, offset: place.offset,
+                    byteCount: place.byteCount)
+            }
+            return names
         }
-        return names
     }
 
     /// Writes down what follows from the events of an execution, so that nobody has to find it out again: where it is not
-    /// written yet, and there is much of it. O(events) in time and memory.
+    /// written yet, and there is much of it. Slice by slice, in memory for some `Limits.sliceEventsMax` events; all at once where
+    /// the execution contradicts itself. O(events of the slices that are written).
+    ///
+    /// - Parameters:
+    ///   - eventsMin: Of fewer nothing is written.
+    ///   - sliceEventsMax: A slice has about as many events, or fewer.
     package func keepOrder(
-        of execution: String, _ cancellation: Cancellation = .never
+        of execution: String, eventsMin: Int = Limits.orderFileEventsMin,
+        sliceEventsMax: Int = Limits.sliceEventsMax, _ cancellation: Cancellation = .never
     ) throws {
         let revision = archive.revision
-        let taken = try archive.taken(of: execution)
-        guard taken >= Limits.orderFileEventsMin,
-            try order(of: execution) == nil
-        else { return }
+        let (slices, taken) = try archive.orders(of: execution)
+        guard taken >= eventsMin else { return }
+        let files = open(slices, of: execution)
+        if files != nil, slices.last?.taken == taken { return }
+        let below = files == nil ? [] : Slicing.kept(slices, taken, sliceEventsMax)
+        if !below.isEmpty || taken > sliceEventsMax {
+            var slicing = try Slicing(execution, on: below, in: self, revision, sliceEventsMax)
+            if try slicing.run(cancellation) { return }
+        }
         let graph = try graph(of: execution, cancellation)
         // What cannot be read today may be mended tomorrow.
         guard graph.isUndamaged else { return }
         let order = try OrderFileContents(
             whole: graph.history, try graph.edges(cancellation),
-            places: try frameNames(of: execution), check: cancellation.check)
+            places: frameNames(try frames(of: execution).map(\.id)), check: cancellation.check)
         try archive.keep(order: order, taken: taken, revision: revision)
-        // The one in its place may be of the same name, and damaged.
+        forgetDamagedOrders()
+    }
+
+    /// The one in the place of a damaged file may have its name.
+    func forgetDamagedOrders() {
         orders.withLock { orders in orders.removeAll { $0.file.isDamaged } }
     }
 }

@@ -85,6 +85,10 @@ enum Limits {
     /// Events from which on what follows from an execution is written down: below, finding it out takes less than a tenth of a
     /// second, and a thousand small executions would make a thousand files.
     static let orderFileEventsMin = 20_000
+    /// Events of a slice, more or less: its history takes some 100 MB while it is written down.
+    static let sliceEventsMax = 500_000
+    /// Order files that are kept open: those of the executions that were asked last, each of which has a few.
+    static let orderFilesKeptMax = 64
     /// Seconds for which nothing was added to an execution before what follows from it is written down.
     static let orderQuietSeconds: Int64 = 10
 }

@@ -10,6 +10,7 @@ struct Slicing {
     private let execution: String
     private let store: ArchiveStore
     private let revision: Int
+    private let eventsMax: Int
     private var slices: [OrderSlice]
     private var history: History
     /// The frames that were read.
@@ -18,9 +19,12 @@ struct Slicing {
     /// - Parameters:
     ///   - slices: The files that it stands on.
     ///   - revision: What the archive had come to when these were listed.
+    ///   - eventsMax: About as many events a slice has.
     init(
-        _ execution: String, on slices: [OrderSlice], in store: ArchiveStore, _ revision: Int
+        _ execution: String, on slices: [OrderSlice], in store: ArchiveStore, _ revision: Int,
+        _ eventsMax: Int
     ) throws {
+        self.eventsMax = eventsMax
         self.execution = execution
         self.slices = slices
         self.store = store
@@ -30,12 +34,12 @@ struct Slicing {
 
     /// The slices that stay, of those that there are: each is kept while it has more than half as many events as come after it,
     /// or enough to be left alone. So there are few, and an event is written down a few times in all.
-    static func kept(_ slices: [OrderSlice], taken: Int) -> [OrderSlice] {
+    static func kept(_ slices: [OrderSlice], _ taken: Int, _ eventsMax: Int) -> [OrderSlice] {
         var kept = slices
         while let last = kept.last {
             let before = kept.count < 2 ? 0 : kept[kept.count - 2].taken
             let count = last.taken - before
-            if count >= min(Limits.sliceEventsMax / 2, taken - last.taken) { break }
+            if count >= min(eventsMax / 2, taken - last.taken) { break }
             kept.removeLast()
         }
         return kept
@@ -60,7 +64,7 @@ struct Slicing {
             lasts[process.process.identity] = max(
                 process.last, lasts[process.process.identity] ?? 0)
         }
-        var nextCut = Limits.sliceEventsMax
+        var nextCut = eventsMax
         for frame in Slicing.interleaved(listing.frames, store) {
             try cancellation.check()
             if let below, below.contains(store.place(of: frame.id)) { continue }
@@ -77,12 +81,12 @@ struct Slicing {
             }
             guard case .cut(let cut) = frontier else { return false }
             // A slice of little is not worth its file yet.
-            if history.countAbove(upTo: cut) >= Limits.sliceEventsMax / 2 {
+            if history.countAbove(upTo: cut) >= eventsMax / 2 {
                 guard try write(cut, floor, taken: nil, cancellation) else { return true }
                 floor = try self.floor()
                 guard try finish(floor, cancellation) else { return false }
             }
-            nextCut = history.countAbove() + Limits.sliceEventsMax / 2
+            nextCut = history.countAbove() + eventsMax / 2
         }
         guard try finish(floor, cancellation), history.countEvents() == listing.taken,
             case .cut(let cut) = history.frontier(awaiting: { _ in nil })

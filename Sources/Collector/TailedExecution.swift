@@ -7,19 +7,22 @@ import Querying
 package struct TailedExecution: IndexedExecution {
     package let index: Chronicle<OrderStack>
     private let below: FiledExecution
-    private let edges: MessageEdges
+    private let tail: Tail
 
-    /// Stops where `cancellation` says so. O(events above the cut).
+    /// O(processes that are known below the cut). Throws what the files do.
     ///
     /// - Parameters:
     ///   - below: What the files tell of.
-    ///   - tail: What is above, finished over it, and without a breach.
-    package init(
-        _ below: FiledExecution, _ tail: History, _ cancellation: Cancellation = .never
-    ) throws {
-        index = try Chronicle(below.index, tail)
+    ///   - tail: What is above.
+    init(_ below: FiledExecution, _ tail: Tail) throws {
+        index = try Chronicle(below.index, tail.history)
         self.below = below
-        edges = try MessageEdges(index, check: cancellation.check)
+        self.tail = tail
+    }
+
+    /// - Parameter tail: What is above, finished over it, and without a breach.
+    package init(_ below: FiledExecution, _ tail: History) throws {
+        try self.init(below, Tail(tail, []))
     }
 
     package var findsEvents: Bool { below.findsEvents && !index.tail.hasForks }
@@ -28,8 +31,9 @@ package struct TailedExecution: IndexedExecution {
 
     package func messages(
         _ cancellation: Cancellation
-    ) -> ChronicleMessages<OrderStack, OrderStack> {
-        ChronicleMessages(index, below: below.index, above: edges)
+    ) throws -> ChronicleMessages<OrderStack, OrderStack> {
+        ChronicleMessages(
+            index, below: below.index, above: try tail.edges(index, cancellation))
     }
 
     package func rows(at place: EventPosition) throws -> EventRows? {
@@ -69,7 +73,8 @@ package struct TailedExecution: IndexedExecution {
 
     package func defects(_ cancellation: Cancellation) throws -> [Defect] {
         let tally = try index.tally(
-            edges, after: below.index.tally(), check: cancellation.check)
+            tail.edges(index, cancellation), after: below.index.tally(),
+            check: cancellation.check)
         return try index.defects(tally)
     }
 }

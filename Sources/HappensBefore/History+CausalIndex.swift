@@ -132,6 +132,33 @@ extension History {
         }
     }
 
+    /// How many events are not put away: of each process all, or those up to a cut.
+    package func countAbove(upTo cut: Cut? = nil) -> Int {
+        processes.indices.reduce(0) { count, process in
+            let line = processes[process]
+            let end = cut.map { line.count(upTo: $0.sequences[process]) } ?? line.count
+            return count + max(0, end - line.base)
+        }
+    }
+
+    /// The processes that have events which are put away, or are known to such events: what they are called, and what they go on
+    /// from, will not change while these hold.
+    package func settledProcesses() -> Set<Int> {
+        Set((footing?.processes ?? [:]).keys)
+    }
+
+    /// The frames that have events which are not put away.
+    package func framesAbove() -> Set<Int> {
+        var frames: Set<Int> = []
+        for line in processes where line.count > line.base {
+            let first = partitionPoint(count: line.blockStarts.count) {
+                line.blockStarts[$0].position <= line.base
+            }
+            for start in line.blockStarts[(first - 1)...] { frames.insert(start.frame) }
+        }
+        return frames
+    }
+
     /// The frame that holds the event at a place, its row there, and the positions that follow on one another from that row
     /// on. O(log frames).
     package func rows(

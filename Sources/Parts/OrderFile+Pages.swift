@@ -7,6 +7,8 @@ struct Footer: Sendable {
     let execution: String
     let form: OrderFileForm
     let processCount: Int
+    /// How many are settled: the first ones.
+    let settledCount: Int
     /// How many events it and the files below it tell of.
     let eventCount: Int
     /// How many it tells of itself.
@@ -31,6 +33,7 @@ struct Footer: Sendable {
         }
         // Each takes some bytes of the file.
         processCount = try reader.count(fileByteCount, "processes")
+        settledCount = try reader.count(processCount, "settled processes")
         eventCount = try reader.count(Int.max, "events")
         sliceEventCount = try reader.count(eventCount, "events of the slice")
         for _ in 0..<(try reader.count(reader.remaining / 3, "pages of processes")) {

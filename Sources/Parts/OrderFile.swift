@@ -35,6 +35,7 @@ package final class OrderFile: CausalIndex {
         var steps = BlockCache<KnownSteps>()
         var facts = BlockCache<EventFactsBlock>()
         var segments: [SegmentName]?
+        var ends: [Int] = []
         var isDamaged = false
     }
 
@@ -295,18 +296,26 @@ package final class OrderFile: CausalIndex {
 
     private func segments() throws(PartError) -> [SegmentName] {
         if let known = cache.withLock({ $0.segments }) { return known }
-        let segments = try load(footer.segments) { (reader) throws(FormatError) in
-            var segments: [SegmentName] = []
+        let (segments, ends) = try load(footer.segments) { (reader) throws(FormatError) in
+            var (segments, ends): ([SegmentName], [Int]) = ([], [])
             while reader.remaining > 0 {
                 let agent = Identity128(bytes: try reader.bytes(16, "agent"))
                 segments.append(
                     SegmentName(
                         agent: agent, segment: Identity128(bytes: try reader.bytes(16, "segment"))))
+                ends.append(try reader.count(Limits.fileBytesMax, "end"))
             }
-            return segments
+            return (segments, ends)
         }
-        cache.withLock { $0.segments = segments }
+        cache.withLock { ($0.segments, $0.ends) = (segments, ends) }
         return segments
+    }
+
+    /// By segment: up to where all of its frames are in the slice or below it.
+    package func segmentEnds() throws(PartError) -> [Identity128: Int] {
+        let segments = try segments()
+        let ends = cache.withLock { $0.ends }
+        return Dictionary(zip(segments.map(\.segment), ends), uniquingKeysWith: max)
     }
 
     /// The block of knowledge of a position.
@@ -337,6 +346,8 @@ extension ByteReader {
 extension OrderFile {
     package var execution: String { footer.execution }
     package var processCount: Int { footer.processCount }
+    /// How many of them are settled: these have the same numbers in the files above it.
+    package var settledCount: Int { footer.settledCount }
     /// How many events it tells of, and the files below it.
     package var eventCount: Int { footer.eventCount }
     /// How many it tells of itself.

@@ -12,8 +12,10 @@ import Segments
 //     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER3"
 //
 // Little-endian; numbers are varints where nothing else is said; a place is offset and length of a block without its
-// checksum. Processes have numbers: first those that the files below know, which keep theirs; then those that are here, in
-// listing order; then those that are only cited, in listing order. So the bytes follow from the history and its cuts.
+// checksum. Processes have numbers. The first ones are settled: they have events in the slice or below it, or are known to some;
+// of these first those that are settled below, which keep their numbers, then those that are here, in listing order, then those
+// that are only cited, in listing order. Behind them are, in that order too, those that only events above the slice know; their
+// numbers are of this file alone. So the bytes follow from the history and its cuts.
 //
 // Of each process that has events in the slice, or sent messages to some: its knowledge, block by block, each a block of certainty
 // (`CertaintyBlock`) and pieces (`KnowledgePiece`) that lie behind one another; blocks of facts of its events
@@ -37,12 +39,13 @@ import Segments
 //     page of names      = (hash u64, number u32)*   ascending
 //     page of references = (hash u64, number u32)*   ascending: what events call processes that they refer to
 //     page of defects    = (kind, count, event*, text)*
-//     segments = (agent 16, segment 16)*             those that hold events, ascending
+//     segments = (agent 16, segment 16, end)*        those that hold events, ascending: all events of the frames before the
+//                                                    end are in the slice or below it
 //     tally      = defects of each kind: (count, (kind, count, event*, text)*)*,
 //                  count, (process, latest, time (zigzag), first back, first from, count, most)*,
 //                  count, (sender, receiver, sent, received, count, most)*
 //     resumption = see `Resumption+Bytes.swift`
-//     footer = execution, form u8, processes, events here and below, events of the slice,
+//     footer = execution, form u8, processes, settled ones, events here and below, events of the slice,
 //              pages of processes: count, (first process, place)*,
 //              pages of names: count, (first hash u64, place)*,
 //              pages of references: count, (first hash u64, place)*,
@@ -97,6 +100,9 @@ package struct OrderFileWriter {
             below
             + Set(history.processes.indices).subtracting(below).sorted { a, b in
                 let (x, y) = (history.processes[a], history.processes[b])
+                if contents.settled.contains(a) != contents.settled.contains(b) {
+                    return contents.settled.contains(a)
+                }
                 if (x.key == nil) != (y.key == nil) { return x.key != nil }
                 return listingOrder(x.id, y.id)
             }
@@ -109,7 +115,8 @@ package struct OrderFileWriter {
     private mutating func write() throws(DiskError) {
         try append(Self.magic)
         let learned = Dictionary(grouping: history.learnedFromMissing.keys, by: \.process)
-        let segments = Set(contents.places.values.map(SegmentName.init)).sorted()
+        let ends = contents.segmentEnds()
+        let segments = ends.keys.sorted()
         let segmentNumbers = Dictionary(
             uniqueKeysWithValues: segments.enumerated().map { ($1, $0) })
         let knowers = knowers()
@@ -131,6 +138,7 @@ package struct OrderFileWriter {
         footer.string(history.execution)
         footer.byte(form.rawValue)
         footer.varint(indices.count)
+        footer.varint(contents.settled.count)
         footer.varint(history.countEvents())
         footer.varint(history.processes.reduce(0) { $0 + $1.count - $1.base })
         footer.varint(processes.count)
@@ -147,7 +155,7 @@ package struct OrderFileWriter {
         }
         footer.varint(defects.count)
         for place in defects { footer.place(place) }
-        footer.place(try write(segments))
+        footer.place(try write(segments, ends))
         footer.place(try writeTally())
         try writeResumption(&footer)
         let unlinked = history.unlinkedProcesses()
@@ -407,11 +415,14 @@ package struct OrderFileWriter {
         return pages
     }
 
-    private mutating func write(_ segments: [SegmentName]) throws(DiskError) -> FilePlace {
+    private mutating func write(
+        _ segments: [SegmentName], _ ends: [SegmentName: Int]
+    ) throws(DiskError) -> FilePlace {
         var writer = ByteWriter()
         for segment in segments {
             writer.bytes(segment.agent.bytes)
             writer.bytes(segment.segment.bytes)
+            writer.varint(ends[segment]!)
         }
         return try append(block: writer.bytes)
     }
@@ -478,7 +489,9 @@ package struct OrderFileWriter {
 package struct OrderFileContents: Sendable {
     /// Of the events of the slice; those below it are put away.
     package let history: History
-    /// By number of a process in the files below: what it is called.
+    /// The processes of which the slice or what is below it tells; none where nothing can stand on it.
+    let settled: Set<Int>
+    /// By number of a process that is settled in the files below: what it is called.
     let namesBelow: [ProcessID]
     /// Those that arrived in the slice.
     let messages: MessageEdges
@@ -489,6 +502,8 @@ package struct OrderFileContents: Sendable {
     let defects: [Defect]
     /// By what the history calls a frame: where it lies in a segment; none for rows of parts.
     let places: [Int: FrameName]
+    /// The frames that have events above the slice.
+    let openFrames: Set<Int>
 
     /// Of a whole execution, of which nothing is put away: all of it is one slice, from whose end a history can go on, unless
     /// it contradicts itself. Stops where `check` throws. O(events + clock growth · log n).
@@ -499,33 +514,49 @@ package struct OrderFileContents: Sendable {
         let tally = try history.tally(messages, check: check)
         var below = history
         var resumption: Resumption?
+        var settled: Set<Int> = []
         if case .cut(let cut) = history.frontier(awaiting: { _ in nil }) {
             var above = history
             below = above.cutOff(at: cut)
             resumption = above.resumption()
+            settled = above.settledProcesses()
         }
         self.init(
-            below, messages, history.defects(tally), tally: tally, resumption, places: places)
+            below, messages, history.defects(tally), tally: tally, resumption, settled: settled,
+            places: places)
     }
 
-    /// Of what lies between two cuts. Stops where `check` throws, and throws what the files below it do.
-    /// O(events of the slice + clock growth · log n + processes).
+    /// Of the events of a history up to a cut, which are put away in it. Stops where `check` throws, and throws what the files
+    /// below do. O(events of the slice + clock growth · log n + processes).
     ///
     /// - Parameters:
-    ///   - slice: What `cutOff` gave.
-    ///   - floor: What it stands on.
+    ///   - history: Finished; it goes on above the cut.
+    ///   - cut: At or below its frontier, and consistent.
+    ///   - floor: What it stands on; nil where nothing of it is put away.
+    ///   - places: Where the frames lie that were appended to it.
     package init(
-        _ slice: History, _ resumption: Resumption?, on floor: OrderStack,
+        cutting history: inout History, at cut: Cut, on floor: OrderStack?,
         places: [Int: FrameName], check: () throws -> Void
     ) throws {
+        let slice = history.cutOff(at: cut)
+        let (resumption, settled) = (history.resumption(), history.settledProcesses())
+        let openFrames = history.framesAbove()
+        guard let floor else {
+            let messages = try MessageEdges(slice, check: check)
+            let tally = try slice.tally(messages, check: check)
+            self.init(
+                slice, messages, slice.defects(tally), tally: tally, resumption, settled: settled,
+                places: places, openFrames: openFrames)
+            return
+        }
         let chronicle = try Chronicle(floor, slice)
         let messages = try MessageEdges(chronicle, check: check)
         let tally = try chronicle.tally(messages, after: floor.tally(), check: check)
         var names: [ProcessID] = []
-        for process in 0..<floor.processCount { names.append(try floor.id(of: process)) }
+        for process in 0..<floor.settledCount { names.append(try floor.id(of: process)) }
         self.init(
             slice, messages, try chronicle.defects(tally), tally: tally, resumption,
-            namesBelow: names, places: places)
+            settled: settled, namesBelow: names, places: places, openFrames: openFrames)
     }
 
     /// A frame of a segment.
@@ -533,12 +564,29 @@ package struct OrderFileContents: Sendable {
         let agent: Identity128
         let segment: Identity128
         let offset: Int
+        let byteCount: Int
 
-        package init(agent: Identity128, segment: Identity128, offset: Int) {
+        package init(agent: Identity128, segment: Identity128, offset: Int, byteCount: Int) {
             self.agent = agent
             self.segment = segment
             self.offset = offset
+            self.byteCount = byteCount
         }
+    }
+
+    /// By segment: up to where all frames that were seen are in the slice or below it.
+    fileprivate func segmentEnds() -> [SegmentName: Int] {
+        var ends: [SegmentName: Int] = [:]
+        for place in places.values {
+            let name = SegmentName(place)
+            ends[name] = max(ends[name] ?? 0, place.offset + place.byteCount)
+        }
+        for frame in openFrames {
+            guard let place = places[frame] else { continue }
+            let name = SegmentName(place)
+            ends[name] = min(ends[name]!, place.offset)
+        }
+        return ends
     }
 
     /// - Parameters:
@@ -547,16 +595,21 @@ package struct OrderFileContents: Sendable {
     ///   - defects: All that there are to tell of the execution up to here.
     ///   - tally: What of these later ones add to.
     ///   - resumption: What the history above keeps, in the indexes of this one.
-    ///   - namesBelow: What the processes are called which the files below know, by number.
+    ///   - openFrames: The frames that have events above the slice.
+    ///   - settled: The processes that will not change while what is here and below holds.
+    ///   - namesBelow: What those are called that are settled in the files below, by number.
     package init(
         _ history: History, _ messages: MessageEdges, _ defects: [Defect], tally: DefectTally,
-        _ resumption: Resumption?, namesBelow: [ProcessID] = [], places: [Int: FrameName]
+        _ resumption: Resumption?, settled: Set<Int> = [], namesBelow: [ProcessID] = [],
+        places: [Int: FrameName], openFrames: Set<Int> = []
     ) {
         self.history = history
         self.messages = messages
         self.tally = tally
         self.resumption = resumption
+        self.settled = settled
         self.namesBelow = namesBelow
+        self.openFrames = openFrames
         self.defects = defects
         self.places = places
     }

@@ -28,6 +28,9 @@ package struct OrderStack: CausalFloor {
 
     private var top: OrderFile { files[files.count - 1] }
 
+    /// How many processes will not change while what is here holds: the first ones.
+    package var settledCount: Int { top.settledCount }
+
     /// How many events it tells of.
     package var eventCount: Int { top.eventCount }
 
@@ -49,8 +52,12 @@ package struct OrderStack: CausalFloor {
 
     private func number(of place: EventPosition) throws(PartError) -> Int {
         var number = files.count - 1
-        while number > 0, try files[number].base(of: place.process) > place.position { number -= 1 }
-        guard place.process < files[number].processCount else {
+        while number > 0, place.process < processCount(of: number),
+            try files[number].base(of: place.process) > place.position
+        {
+            number -= 1
+        }
+        guard place.process < processCount(of: number) else {
             throw .damaged(
                 path: files[number].file.path, offset: 0,
                 what: "process \(place.process) is not known below position \(place.position)")
@@ -58,10 +65,19 @@ package struct OrderStack: CausalFloor {
         return number
     }
 
-    /// The files that know a process, the newest first.
-    private func filesDownward(knowing process: Int) -> ReversedCollection<ArraySlice<OrderFile>> {
-        let count = partitionPoint(count: files.count) { files[$0].processCount <= process }
-        return files[count...].reversed()
+    /// How many processes a file knows by the numbers that they have here.
+    private func processCount(of number: Int) -> Int {
+        number + 1 == files.count ? files[number].processCount : files[number].settledCount
+    }
+
+    /// The files that know some processes, the newest first.
+    private func filesDownward(
+        knowing process: Int, _ other: Int = 0
+    ) -> ReversedCollection<ArraySlice<OrderFile>> {
+        let first = partitionPoint(count: files.count) {
+            processCount(of: $0) <= max(process, other)
+        }
+        return files[first...].reversed()
     }
 
     /// The positions of a process that lie in each slice where some of a range do, the oldest first.
@@ -127,10 +143,10 @@ extension OrderStack {
 
 extension OrderStack {
     package func known(of process: Int, at place: EventPosition) throws(PartError) -> UInt64 {
-        let file = try file(of: place)
+        let number = try number(of: place)
         // What nothing in the slice or below it knows.
-        guard process < file.processCount else { return 0 }
-        return try file.known(of: process, at: place)
+        guard process < processCount(of: number) else { return 0 }
+        return try files[number].known(of: process, at: place)
     }
 
     package func known(at place: EventPosition) throws(PartError) -> [EventKey] {
@@ -152,7 +168,7 @@ extension OrderStack {
     ) throws(PartError) -> Int? {
         // Along a process knowledge only grows: the slice at whose start the event is not known, and at whose end it is.
         var found: Int?
-        for file in filesDownward(knowing: process) where event.process < file.processCount {
+        for file in filesDownward(knowing: process, event.process) {
             switch try file.firstKnowing(event, in: process) {
             case .nowhere: return found
             case .at(let position): return position

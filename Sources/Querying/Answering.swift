@@ -83,7 +83,7 @@ package struct Answering<Store: HistoryStore> {
     private func askingFiles<Value>(
         of execution: String, _ ask: (any IndexedExecution) throws -> Value?
     ) throws -> Value? {
-        guard let filed = try store.filed(execution) else { return nil }
+        guard let filed = try store.filed(execution, options.cancellation) else { return nil }
         do {
             return try ask(filed)
         } catch let error where !(error is QuestionError || error is QuestionStopped) {

@@ -96,7 +96,7 @@ extension QuestionStopped.Progress: CustomStringConvertible {
 }
 
 /// What `body` gives; where it is stopped and does not say how far it came, `progress` does.
-func telling<T>(_ progress: @autoclosure () -> QuestionStopped.Progress, _ body: () throws -> T)
+package func telling<T>(_ progress: @autoclosure () -> QuestionStopped.Progress, _ body: () throws -> T)
     throws -> T
 {
     do {

@@ -20,7 +20,9 @@ package protocol HistoryStore: Sendable {
     func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool
     /// An execution as files have it that tell what follows from all its events that are here; nil where that has to be found
     /// out first.
-    func filed(_ execution: String) throws -> (any IndexedExecution)?
+    func filed(
+        _ execution: String, _ cancellation: Cancellation
+    ) throws -> (any IndexedExecution)?
     /// How many events each process of an execution has at least: what was taken once, whether or not it can be read now.
     func expected(in execution: String) throws -> [(process: ProcessKey, last: UInt64)]
     /// Defects of the evidence itself: lines that were no events, bytes that cannot be read.
@@ -34,7 +36,9 @@ extension HistoryStore {
 
     package func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool { true }
 
-    package func filed(_ execution: String) throws -> (any IndexedExecution)? { nil }
+    package func filed(
+        _ execution: String, _ cancellation: Cancellation
+    ) throws -> (any IndexedExecution)? { nil }
 }
 
 /// Where a frame is from.

@@ -141,3 +141,11 @@ import Testing
         #expect(archive.openOrder(name)?.eventCount == 120)
     }
 }
+
+extension Archive {
+    /// The last slice of an execution, where it tells of all that is here.
+    func currentOrder(of execution: String) throws -> Identity128? {
+        let (slices, taken) = try orders(of: execution)
+        return slices.last?.taken == taken ? slices.last?.name : nil
+    }
+}

@@ -42,7 +42,8 @@ import Testing
         for (process, line) in history.processes.enumerated() where line.count > 0 {
             let rows = history.rows(at: EventPosition(process: process, position: 0))
             places[rows.frame] = OrderFileContents.FrameName(
-                agent: source, segment: Identity128(naming: Array("\(line.id)".utf8)), offset: 7)
+                agent: source, segment: Identity128(naming: Array("\(line.id)".utf8)), offset: 7,
+                byteCount: 9)
         }
         try OrderFileWriter.write(
             OrderFileContents(whole: history, messages, places: places) {}, to: file)

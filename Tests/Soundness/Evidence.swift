@@ -64,7 +64,8 @@ struct Evidence: HistoryStore {
     func places() -> [Int: OrderFileContents.FrameName] {
         byID.mapValues {
             OrderFileContents.FrameName(
-                agent: $0.summary.agent, segment: $0.summary.segment, offset: $0.stored.offset)
+                agent: $0.summary.agent, segment: $0.summary.segment, offset: $0.stored.offset,
+                byteCount: $0.stored.bytes.count)
         }
     }
 

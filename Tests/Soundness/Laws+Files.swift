@@ -175,12 +175,14 @@ extension Laws {
                 }
             }
             cut = history.greatestConsistent(inside: cut)
-            let slice = tail.cutOff(at: cut)
-            guard let resumption = tail.resumption() else { return nil }
-            files.append(try write(slice, resumption, on: files))
-            let floor = FiledExecution(
-                files, FiledEvidence(evidence: evidence, files: files)
-            ).index
+            let file = try SimulatedDisk().open("/order", .create)
+            let contents = try OrderFileContents(
+                cutting: &tail, at: cut, on: floor(of: files),
+                places: evidence.places()
+            ) {}
+            try OrderFileWriter.write(contents, to: file)
+            files.append(try OrderFile(file))
+            guard let floor = floor(of: files), try floor.resumption() != nil else { return nil }
             if Bool.random(using: &random), let resumed = try resume(on: floor) {
                 tail = resumed
                 // Its processes have other indexes.
@@ -194,27 +196,9 @@ extension Laws {
         return (files, tail)
     }
 
-    private func write(
-        _ slice: History, _ resumption: Resumption, on files: [OrderFile]
-    ) throws -> OrderFile {
-        let file = try SimulatedDisk().open("/order", .create)
-        var contents: OrderFileContents
-        if files.isEmpty {
-            let messages = MessageEdges(slice)
-            let tally = try slice.tally(messages) {}
-            contents = OrderFileContents(
-                slice, messages, slice.defects(tally), tally: tally, resumption,
-                places: evidence.places())
-        } else {
-            let floor = FiledExecution(
-                files, FiledEvidence(evidence: evidence, files: files)
-            ).index
-            contents = try OrderFileContents(
-                slice, resumption, on: floor, places: evidence.places()
-            ) {}
-        }
-        try OrderFileWriter.write(contents, to: file)
-        return try OrderFile(file)
+    private func floor(of files: [OrderFile]) -> OrderStack? {
+        files.isEmpty
+            ? nil : FiledExecution(files, FiledEvidence(evidence: evidence, files: files)).index
     }
 
     /// What goes on from the uppermost file, with all that has arrived; nil where some run was not in order.
@@ -249,7 +233,9 @@ private struct FiledEvidence: HistoryStore, FiledRows {
     func sourceDefects(of execution: String) -> [Defect] { [] }
     func readUpTo() -> [String: WallTime] { [:] }
 
-    func filed(_ name: String) -> (any IndexedExecution)? { execution }
+    func filed(_ name: String, _ cancellation: Cancellation) -> (any IndexedExecution)? {
+        execution
+    }
 
     func rows(at place: EventPosition, of file: OrderFile) throws -> EventRows? {
         let (row, positions) = try file.rows(at: place)

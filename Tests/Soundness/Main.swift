@@ -189,7 +189,7 @@ enum Main {
             }
         }
         // An archive takes longer than all else: now and then is enough to see that it gives what it was given.
-        if world.seed.isMultiple(of: 32) {
+        if world.seed.isMultiple(of: 8) {
             outcome.violations += try archived(world, evidence, &random)
         }
     }
@@ -200,6 +200,7 @@ enum Main {
         _ world: World, _ evidence: Evidence, _ random: inout SeededGenerator
     ) throws -> [String] {
         let archive = try Archive(world.folder + "/archive", .readWrite)
+        let growing = ArchiveStore(archive)
         for bytes in try world.segments.shuffled(using: &random).map({ try sealed($0) }) {
             let id = try SegmentHeader(decoding: Array(bytes.prefix(SegmentHeader.byteCount)))
                 .segment
@@ -212,11 +213,81 @@ enum Main {
                     // It knows it already.
                 }
             }
+            if let difference = try sliced(growing, &random) { return [difference] }
+            if Int.random(in: 0..<8, using: &random) == 0 { try archive.mergeAll() }
         }
         let differences = try compared(world, evidence, archive).map { "before merging: \($0)" }
         guard differences.isEmpty else { return differences }
         try archive.mergeAll()
         return try compared(world, evidence, archive).map { "after merging: \($0)" }
+    }
+
+    /// Where an archive that writes slices now and then, and has what came since in memory, answers otherwise than one that has
+    /// everything in memory; nil where it does not.
+    private static func sliced(
+        _ store: ArchiveStore, _ random: inout SeededGenerator
+    ) throws -> String? {
+        for execution in try store.executions() {
+            if Bool.random(using: &random) {
+                try store.keepOrder(
+                    of: execution, eventsMin: 0,
+                    sliceEventsMax: .random(in: 4...40, using: &random))
+            }
+            let graph = try store.graph(of: execution)
+            let options = Question.Options(execution: execution)
+            let events = graph.history.processes.filter { $0.count > 0 }.map {
+                "\($0.id):\($0.sequence(at: .random(in: 0..<$0.count, using: &random)))"
+            }
+            var asked: [(String, [String: [String]])] = [
+                ("timeline", [:]), ("defects", [:]), ("gaps", [:]),
+            ]
+            if let a = events.randomElement(using: &random),
+                let b = events.randomElement(using: &random)
+            {
+                asked += [
+                    ("order", ["a": [a], "b": [b]]), ("past", ["event": [a]]),
+                    ("future", ["event": [a]]), ("show", ["event": [b]]),
+                    ("path", ["from": [a], "to": [b]]),
+                ]
+            }
+            for (verb, parameters) in asked {
+                let question = try Question(verb, QuestionParameters(parameters))
+                func told(_ answering: Answering<some HistoryStore>) throws -> String {
+                    do {
+                        let answer = try answering.written(question, as: .json)
+                        return answer.notes.joined(separator: "\n") + (try answer.text())
+                    } catch let error as QuestionError {
+                        return error.text
+                    }
+                }
+                let kept = try told(store.answering(options))
+                let plain = try told(Answering(Unfiled(store: store), options) { _ in graph })
+                if kept != plain {
+                    return
+                        "slices: \(verb) \(parameters) of \(execution): \(kept)\nwithout: \(plain)"
+                }
+            }
+        }
+        return nil
+    }
+
+    /// An archive without its order files.
+    private struct Unfiled: HistoryStore {
+        let store: ArchiveStore
+
+        func executions() throws -> [String] { try store.executions() }
+        func frames(of execution: String) throws -> [FrameSummary] {
+            try store.frames(of: execution)
+        }
+        func causality(of frame: Int) throws -> EventBatch { try store.causality(of: frame) }
+        func events(of frame: Int) throws -> EventBatch { try store.events(of: frame) }
+        func expected(in execution: String) throws -> [(process: ProcessKey, last: UInt64)] {
+            try store.expected(in: execution)
+        }
+        func sourceDefects(of execution: String) throws -> [Defect] {
+            try store.sourceDefects(of: execution)
+        }
+        func readUpTo() throws -> [String: WallTime] { try store.readUpTo() }
     }
 
     /// A segment with its footer: only what is sealed is merged. One whose end is torn stays as it is.
