@@ -234,13 +234,14 @@ extension History {
     private func firstUnknown(of send: EventPosition, to receive: EventPosition) -> (
         sent: EventID, received: UInt64
     )? {
-        for other in processes[send.process].known.keys.sorted()
-        where processes[other].standIn == nil {
-            let sent = known(of: other, at: send)
+        var first: (other: Int, sent: UInt64, received: UInt64)?
+        for (other, steps) in processes[send.process].known
+        where first.map({ other < $0.other }) ?? true && processes[other].standIn == nil {
+            let sent = steps.value(at: send.position)
             let received = known(of: other, at: receive)
-            if received < sent { return (EventID(processes[other].id, sent), received) }
+            if received < sent { first = (other, sent, received) }
         }
-        return nil
+        return first.map { (EventID(processes[$0.other].id, $0.sent), $0.received) }
     }
 
     private func wallClockBackwards(_ process: Int) -> Defect? {
