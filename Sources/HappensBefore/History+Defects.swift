@@ -284,12 +284,22 @@ extension History {
         of send: EventPosition, to receive: EventPosition, in index: Index
     ) throws(Index.Failure) -> (sent: EventID, received: UInt64)? {
         var first: (sent: EventID, received: UInt64)?
-        for seen in try index.known(at: send)
-        where processes[seen.process].standIn == nil && seen.process != receive.process {
+        func note(_ seen: EventKey) {
+            guard processes[seen.process].standIn == nil, seen.process != receive.process else {
+                return
+            }
             let received = known(of: seen.process, at: receive)
-            guard received < seen.sequence else { continue }
+            guard received < seen.sequence else { return }
             let sent = id(seen)
             if first.map({ listingOrder(sent, $0.sent) }) ?? true { first = (sent, received) }
+        }
+        if send.position < processes[send.process].base {
+            for seen in try index.known(at: send) { note(seen) }
+        } else {
+            // Most events are here, and to sort what each knows takes longer than all else.
+            for (other, steps) in processes[send.process].known {
+                note(EventKey(process: other, sequence: steps.value(at: send.position)))
+            }
         }
         return first
     }

@@ -1,18 +1,21 @@
 import Causality
 import HappensBefore
 
-/// What the events of one process, from one position up to another, know of some other processes.
-///
-///     piece = start, process count, moment count, bits
-///     bits  = processes, floors, positions, run counts, passed over, lengths, values      columns (`BitColumns.swift`)
-///
-/// The three numbers are varints. Processes ascend, each as how many lie between it and the one before; a floor is what the
-/// event before the first one of the block knows. A moment is a position at which something is learned: positions ascend, each
-/// as how many lie between it and the one before, the first from the start on. At each, the places of the processes of which
-/// something is learned make runs: their count less 1; of each run how many places it passes over, less 1 but for the first of
-/// its moment; and its length less 1. Then by how much each value is above the last one of its process, less 1.
-///
-/// What was known at the start is read without the rest: a search among the blocks of a process needs no more.
+// What the events of one process, from one position up to another, know of some other processes: a piece of a block.
+//
+//     piece = start, process count, moment count, bits
+//     bits  = processes, floors, positions, run counts, passed over, lengths, values      columns (`BitColumns.swift`)
+//
+// The three numbers are varints. Processes ascend, each as how many lie between it and the one before; a floor is what the
+// event before the first one of the block knows. A moment is a position at which something is learned: positions ascend, each
+// as how many lie between it and the one before, the first from the start on. At each, the places of the processes of which
+// something is learned make runs: their count less 1; of each run how many places it passes over, less 1 but for the first of
+// its moment; and its length less 1. Then by how much each value is above the last one of its process, less 1.
+//
+// A search among the blocks of a process reads what was known at their starts, and expands nothing else.
+
+/// What was known at the start of a block, of the processes of which one of its pieces tells; and the rest of it, as it was
+/// read.
 struct KnowledgeFloors: Sendable {
     /// The position of the block's first event.
     let start: Int

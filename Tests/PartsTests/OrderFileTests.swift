@@ -362,6 +362,34 @@ import Testing
         #expect(throws: PartError.self) { try read.departures(from: sender, since: 1) }
     }
 
+    /// And of directories: whatever one says, it is refused or within bounds.
+    @Test func anyBytesAreADirectoryOrAnError() throws {
+        let history = Self.history(seed: 5, processes: 6, events: 3_000, lostPerMille: 20)
+        let written = try Self.write(history)
+        let file = try OrderFile(written)
+        let (count, processCount) = (try file.line(0).facts.count, file.processCount)
+        let place = try #require(try file.line(0).directory)
+        let bytes = try written.read(at: place.offset, count: place.byteCount)
+        var refused = 0
+        for index in 0..<bytes.count * 8 {
+            var flipped = bytes
+            flipped[index / 8] ^= 1 << UInt8(index % 8)
+            var reader = ByteReader(flipped)
+            do throws(FormatError) {
+                let directory = try Directory(&reader, eventCount: count, processCount)
+                let places = directory.pieces.map(\.place) + directory.facts.map(\.place)
+                #expect(places.allSatisfy { $0.end <= Limits.fileBytesMax })
+                #expect(directory.pieces.allSatisfy { $0.first < processCount })
+                #expect(directory.entries.allSatisfy { $0.start < count })
+                #expect(directory.entries.allSatisfy { ($0.firstCertain ?? 0) < count })
+                #expect(directory.knowers.allSatisfy { $0.upperBound <= processCount })
+            } catch {
+                refused += 1
+            }
+        }
+        #expect(refused > bytes.count)
+    }
+
     @Test func everyCutIsNamed() throws {
         let history = Self.history(seed: 5, processes: 3, events: 60)
         let written = try Self.write(history)
