@@ -57,6 +57,8 @@ extension Laws {
         }
         try check("timeline", [:])
         try check("timeline", ["where": "{ kind = receive }"])
+        try check("timeline", ["where": "{ text =~ \"[0-9]\" && name != other }"])
+        try check("timeline", ["where": "{ text =~ \"1\" }", "reverse": "true"])
         try check("timeline", ["reverse": "true"])
         try check("timeline", ["last": "7", "where": "{ kind != send }"])
         try check("gaps", [:])
@@ -147,6 +149,13 @@ private struct FiledEvidence: HistoryStore, FiledRows {
     func filed(_ execution: String) -> (any IndexedExecution)? {
         file.map { FiledExecution($0, self) }
     }
+
+    /// Only where there is a file: a search by columns is compared with one by events.
+    func searchable(_ frame: Int) throws -> SearchableRows? {
+        file == nil ? nil : try evidence.searchable(frame)
+    }
+
+    func looksAgain() -> Bool { false }
 
     func rows(at place: EventPosition, of file: OrderFile) throws -> EventRows? {
         let (row, positions) = try file.rows(at: place)
