@@ -65,22 +65,21 @@ extension Archive {
 
     /// What the rows of a place say, column by column; nil where they do not lie in one piece. Throws `.damaged` where they
     /// cannot be read.
-    package func columns(at place: EventPlace) throws(ArchiveError) -> ContentColumns? {
+    package func columns(at place: EventPlace) throws(ArchiveError) -> PlaceColumns? {
         switch place {
         case .damage(let text): throw .damaged(text)
         case .frame(let place):
             let frame = try read(place)
-            do throws(FormatError) {
-                return try frame.columns()
-            } catch {
-                throw .damaged("\(error)")
+            return try PlaceColumns(.frame(frame)) { () throws(FormatError) in
+                try frame.columns()
             }
         case .rows: return nil
         case .block(let part, let block):
-            return try asking(part) { (file) throws(PartError) in
-                try file.decode(try file.read(block, .all)) { (block) throws(FormatError) in
-                    try block.columns()
-                }
+            let stored = try asking(part) { (file) throws(PartError) in
+                try file.read(block, .all)
+            }
+            return try PlaceColumns(.block(stored, of: part)) { () throws(FormatError) in
+                try stored.columns()
             }
         }
     }
@@ -145,5 +144,50 @@ extension Archive {
     /// What is wrong with segments of an execution that reading them does not tell.
     package func brokenChains(of execution: String) throws(ArchiveError) -> [String] {
         try catalogue.brokenChains(of: execution)
+    }
+}
+
+/// What the rows of a place say, and what holds the rest of them.
+package struct PlaceColumns: Sendable {
+    package let columns: ContentColumns
+    private let source: Source
+
+    fileprivate enum Source {
+        case frame(StoredFrame)
+        case block(StoredBlock, of: Identity128)
+    }
+
+    fileprivate init(
+        _ source: Source, _ read: () throws(FormatError) -> ContentColumns
+    ) throws(ArchiveError) {
+        self.source = source
+        columns = try source.reading(read)
+    }
+
+    /// Some of the events, all of them but their clocks: the rows of these numbers, which ascend. Throws `.damaged` where they
+    /// cannot be read.
+    package func events(_ rows: [Int]) throws(ArchiveError) -> EventBatch {
+        try source.reading { () throws(FormatError) in
+            switch source {
+            case .frame(let frame): try frame.events(rows, saying: columns)
+            case .block(let block, _): try block.events(rows, saying: columns)
+            }
+        }
+    }
+}
+
+extension PlaceColumns.Source {
+    fileprivate func reading<Value>(
+        _ read: () throws(FormatError) -> Value
+    ) throws(ArchiveError) -> Value {
+        do throws(FormatError) {
+            return try read()
+        } catch {
+            switch self {
+            case .frame: throw .damaged("\(error)")
+            case .block(let block, let part):
+                throw .damaged("part \(part): block at \(block.offset): \(error)")
+            }
+        }
     }
 }

@@ -19,21 +19,21 @@ package struct ContentColumns: Sendable {
 
     /// The distinct names, and for each row its number among them.
     package let names: [String]
-    package let nameOf: [Int]
+    package let nameOf: [UInt32]
     /// 0 where there is none.
     package let levels: [UInt8]
-    package let texts: Texts
+    package let texts: StoredTexts
     package let keys: [String]
     /// Which attributes rows have, in their order: twice the number of a key, and 1 more where the value is JSON; for each row
     /// its shape.
     package let shapes: [[Int]]
-    package let shapeOf: [Int]
+    package let shapeOf: [UInt32]
     /// By twice the number of a key, and 1 more for JSON: the values, in the order of rows.
-    package let values: [Texts?]
+    package let values: [StoredTexts?]
 
     package init(
-        names: [String], nameOf: [Int], levels: [UInt8], texts: Texts, keys: [String],
-        shapes: [[Int]], shapeOf: [Int], values: [Texts?]
+        names: [String], nameOf: [UInt32], levels: [UInt8], texts: StoredTexts, keys: [String],
+        shapes: [[Int]], shapeOf: [UInt32], values: [StoredTexts?]
     ) {
         self.names = names
         self.nameOf = nameOf
@@ -48,6 +48,26 @@ package struct ContentColumns: Sendable {
     package var rowCount: Int { levels.count }
     /// What it takes, in bytes.
     package var byteCount: Int {
-        rowCount * 32 + texts.bytes.count + values.reduce(0) { $0 + ($1?.bytes.count ?? 0) }
+        rowCount * 16 + texts.byteCount + values.reduce(0) { $0 + ($1?.byteCount ?? 0) }
+    }
+
+    /// By column, the values of some rows, which ascend. O(rows + what those hold).
+    package func values(of rows: some Collection<Int>) -> [Texts?] {
+        guard rows.count < rowCount else { return values.map { $0?.joined() } }
+        var meant = [[Int]](repeating: [], count: values.count)
+        var passed = [Int](repeating: 0, count: values.count)
+        var next = 0
+        for row in rows where !values.isEmpty {
+            while next < row {
+                for column in shapes[Int(shapeOf[next])] { passed[column] += 1 }
+                next += 1
+            }
+            for column in shapes[Int(shapeOf[row])] {
+                meant[column].append(passed[column])
+                passed[column] += 1
+            }
+            next = row + 1
+        }
+        return zip(values, meant).map { $0?.joined($1) }
     }
 }

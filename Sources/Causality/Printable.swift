@@ -24,6 +24,7 @@ package struct Kept: OptionSet, Sendable {
     package init(rawValue: UInt8) { self.rawValue = rawValue }
     package static let lineBreaks = Kept(rawValue: 1)
     package static let tabs = Kept(rawValue: 2)
+    package static let lineBreaksAndTabs = Kept(rawValue: 3)
 
     fileprivate func holds(_ scalar: Unicode.Scalar) -> Bool {
         scalar == "\n" && contains(.lineBreaks) || scalar == "\t" && contains(.tabs)
@@ -48,44 +49,49 @@ package func printableJSON(_ json: String) -> String {
 extension String {
     /// False where no character is harmful, which most texts show at a glance.
     package func mayBeHarmful(but kept: Kept = []) -> Bool {
-        let lineBreak: UInt8 = kept.contains(.lineBreaks) ? 0x0a : 0x20
-        let tab: UInt8 = kept.contains(.tabs) ? 0x09 : 0x20
-        return !arePlain { $0 == lineBreak || $0 == tab }
+        !arePlain(
+            and: kept.contains(.lineBreaks) ? 0x0a : 0x20, kept.contains(.tabs) ? 0x09 : 0x20)
     }
 
     /// False where it can stand in a JSON string as it is, which most texts show at a glance.
     package var mayNeedJSONEscapes: Bool {
-        !arePlain(besides: Self.escapedInJSON) { _ in false }
+        !arePlain(without: UInt8(ascii: "\""), UInt8(ascii: "\\"))
     }
 
-    private static let escapedInJSON = [UInt8(ascii: "\""), UInt8(ascii: "\\")]
-
-    /// Whether all bytes are plain: those from 0x20 to 0x7e, but for `excluded`, and whatever else `isPlain` says.
+    /// Whether all bytes are plain: those from 0x20 to 0x7e, but for two, and two others.
     private func arePlain(
-        besides excluded: [UInt8] = [], _ isPlain: (UInt8) -> Bool
+        without excluded: UInt8 = 0x7f, _ excludedToo: UInt8 = 0x7f, and kept: UInt8 = 0x20,
+        _ keptToo: UInt8 = 0x20
     ) -> Bool {
-        func isPlainByte(_ byte: UInt8) -> Bool {
-            (0x20..<0x7f).contains(byte) && !excluded.contains(byte) || isPlain(byte)
+        func isPlain(_ byte: UInt8) -> Bool {
+            (0x20..<0x7f).contains(byte) && byte != excluded && byte != excludedToo
+                || byte == kept || byte == keptToo
         }
         // Every text of every answer comes by here, some twice: eight bytes at a time, for which a high bit is set where one is
         // below 0x20, is one that is excluded or 0x7f, or is beyond (Warren, Hacker's Delight, 6-1).
         let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        let (first, second) = (ones &* UInt64(excluded), ones &* UInt64(excludedToo))
         func arePlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-            guard bytes.count >= 8 else { return bytes.allSatisfy(isPlainByte) }
+            guard bytes.count >= 8 else { return bytes.allSatisfy(isPlain) }
             let raw = UnsafeRawBufferPointer(bytes)
-            for step in stride(from: 0, to: bytes.count, by: 8) {
+            var start = 0
+            while start < bytes.count {
                 // The last eight may overlap those before them.
-                let start = min(step, bytes.count - 8)
+                start = min(start, bytes.count - 8)
                 let some = raw.loadUnaligned(fromByteOffset: start, as: UInt64.self)
-                var signs = (some &- ones &* 0x20) & ~some | (some ^ ones &* 0x7f) &- ones | some
-                for byte in excluded { signs |= (some ^ ones &* UInt64(byte)) &- ones }
-                guard signs & highs == 0 || bytes[start..<start + 8].allSatisfy(isPlainByte) else {
+                let isLow = (some &- ones &* 0x20) & ~some
+                let isNamed =
+                    ((some ^ first) &- ones) | ((some ^ second) &- ones)
+                    | ((some ^ (ones &* 0x7f)) &- ones)
+                let signs = isLow | isNamed | some
+                guard signs & highs == 0 || bytes[start..<start + 8].allSatisfy(isPlain) else {
                     return false
                 }
+                start += 8
             }
             return true
         }
-        return utf8.withContiguousStorageIfAvailable(arePlain) ?? utf8.allSatisfy(isPlainByte)
+        return utf8.withContiguousStorageIfAvailable(arePlain) ?? utf8.allSatisfy(isPlain)
     }
 }
 
@@ -94,7 +100,8 @@ extension Unicode.Scalar {
     /// a format (direction, zero width, tag), or what Unicode has shown as nothing by default.
     package var isHarmful: Bool {
         switch value {
-        case 0x20...0x7e, 0xa0...0xac, 0xae...0x34e: return false
+        // Arrows are in every listing.
+        case 0x20...0x7e, 0xa0...0xac, 0xae...0x34e, 0x2190...0x21ff: return false
         default: break
         }
         if properties.isDefaultIgnorableCodePoint { return true }

@@ -58,7 +58,90 @@ package enum Varint {
     }
 }
 
+extension Varint {
+    /// Passes over `count` numbers, which are there and small, in any form; what they add up to. Traps where they run past the
+    /// end. O(count), eight at a time where each is one byte.
+    @inlinable
+    package static func sum(
+        of count: Int, in bytes: UnsafeRawBufferPointer, _ offset: inout Int
+    ) -> Int {
+        var (left, sum) = (count, 0)
+        while left > 0 {
+            if left >= 8, offset + 8 <= bytes.count {
+                let eight = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                if eight & 0x8080_8080_8080_8080 == 0 {
+                    let low: UInt64 = 0x00ff_00ff_00ff_00ff
+                    let pairs = (eight & low) &+ ((eight >> 8) & low)
+                    sum &+= Int((pairs &* 0x0001_0001_0001_0001) >> 48)
+                    (left, offset) = (left - 8, offset + 8)
+                    continue
+                }
+            }
+            var (value, shift): (UInt64, UInt64) = (0, 0)
+            while true {
+                precondition(offset < bytes.count, "a varint runs past the end")
+                let byte = bytes[offset]
+                offset += 1
+                value |= UInt64(byte & 0x7f) &<< shift
+                if byte < 0x80 { break }
+                shift += 7
+            }
+            sum &+= Int(truncatingIfNeeded: value)
+            left -= 1
+        }
+        return sum
+    }
+}
+
 extension ByteReader {
+    /// Passes over `count` numbers of at most as many bytes as are left: where they are in the array, and what they add up to.
+    package mutating func lengths(
+        _ count: Int, _ what: String
+    ) throws(FormatError) -> (range: Range<Int>, sum: Int) {
+        guard count >= 0, count <= remaining else { throw ended(what) }
+        let start = position
+        var sum = 0
+        var left = count
+        while left > 0 {
+            // Each of these is one byte, and none of them is more than there may be.
+            if left >= 8, remaining >= 1_024 {
+                var next = position
+                let eight = source.span.bytes.unsafeLoadUnaligned(
+                    fromByteOffset: next, as: UInt64.self)
+                if eight & 0x8080_8080_8080_8080 == 0 {
+                    sum += source.withUnsafeBytes { Varint.sum(of: 8, in: $0, &next) }
+                    (left, position) = (left - 8, next)
+                    continue
+                }
+            }
+            sum += try self.count(remaining, what)
+            left -= 1
+            guard sum <= end else { throw ended(what) }
+        }
+        return (start..<position, sum)
+    }
+
+    /// `count` numbers of at most `limit`, which is less than 2³².
+    package mutating func numbers(
+        _ count: Int, _ limit: Int, _ what: String
+    ) throws(FormatError) -> [UInt32] {
+        guard count <= remaining, limit >= 0 || count == 0 else { throw ended(what) }
+        var numbers: [UInt32] = []
+        numbers.reserveCapacity(count)
+        while numbers.count < count {
+            guard position < end else { throw ended(what) }
+            // Most are one byte.
+            let byte = source[position]
+            if byte < 0x80, byte <= limit {
+                position &+= 1
+                numbers.append(UInt32(byte))
+            } else {
+                numbers.append(UInt32(try self.count(limit, what)))
+            }
+        }
+        return numbers
+    }
+
     /// A number of at most 64 bits, in any form. Throws where it runs past the end, or is larger.
     @inlinable
     package mutating func varint(_ what: String) throws(FormatError) -> UInt64 {

@@ -7,13 +7,20 @@ import Segments
 import Synchronization
 
 /// Finds the events that an order file tells of, for one question: in the segments that were there when it began, or in the parts
-/// that had replaced others.
+/// that had replaced others. Files that were merged are deleted a while later: whoever cannot read one looks again.
 final class ArchiveRows: FiledRows {
     private let store: ArchiveStore
-    private let segments: Set<Identity128>
-    private let parts: [Identity128]
-    /// By run: what parts have of it.
-    private let runs = Mutex<[Identity128: [RunInPart]]>([:])
+    private let execution: String
+    private let sources: Mutex<Sources>
+
+    private struct Sources {
+        var segments: Set<Identity128>
+        var parts: [Identity128]
+        /// By run: what parts have of it.
+        var runs: [Identity128: [RunInPart]] = [:]
+        /// When everything was found to lie where it did: whatever is merged later is there for a while.
+        var confirmed: ContinuousClock.Instant?
+    }
 
     /// A run, as a part has it.
     private struct RunInPart {
@@ -23,17 +30,46 @@ final class ArchiveRows: FiledRows {
 
     /// O(segments of the execution).
     init(_ execution: String, _ store: ArchiveStore) throws {
+        self.execution = execution
         self.store = store
-        let sources = try store.archive.sources(of: execution)
-        segments = Set(sources.segments.map(\.header.segment))
-        parts = sources.parts
+        sources = Mutex(try Self.sources(of: execution, store))
+    }
+
+    private static func sources(of execution: String, _ store: ArchiveStore) throws -> Sources {
+        let (segments, parts) = try store.archive.sources(of: execution)
+        return Sources(segments: Set(segments.map(\.header.segment)), parts: parts)
+    }
+
+    func looksAgain() throws -> Bool {
+        let began = ContinuousClock.now
+        if let confirmed = sources.withLock({ $0.confirmed }),
+            began - confirmed < .seconds(Limits.confirmedSeconds)
+        {
+            return false
+        }
+        let now = try Self.sources(of: execution, store)
+        return sources.withLock { sources in
+            guard now.segments != sources.segments || now.parts != sources.parts else {
+                sources.confirmed = began
+                return false
+            }
+            sources = now
+            return true
+        }
     }
 
     func causality(of frame: Int) throws -> EventBatch { try store.causality(of: frame) }
 
     func rows(at place: EventPosition, of file: OrderFile) throws -> EventRows? {
+        repeat {
+            if let rows = try find(place, of: file) { return rows }
+        } while try looksAgain()
+        return nil
+    }
+
+    private func find(_ place: EventPosition, of file: OrderFile) throws -> EventRows? {
         let (row, positions) = try file.rows(at: place)
-        if let row, segments.contains(row.segment) {
+        if let row, sources.withLock({ $0.segments.contains(row.segment) }) {
             guard let frame = store.frame(of: row) else { return nil }
             return EventRows(frame: frame, row: row.row, positions: positions)
         }
@@ -79,7 +115,8 @@ final class ArchiveRows: FiledRows {
     }
 
     private func runs(of key: ProcessKey) throws -> [RunInPart] {
-        if let known = runs.withLock({ $0[key.identity] }) { return known }
+        let (known, parts) = sources.withLock { ($0.runs[key.identity], $0.parts) }
+        if let known { return known }
         var all: [RunInPart] = []
         for part in parts {
             let runs = try found { () throws(ArchiveError) in
@@ -87,7 +124,9 @@ final class ArchiveRows: FiledRows {
             }
             all += (runs ?? []).map { RunInPart(part: part, run: $0) }
         }
-        runs.withLock { $0[key.identity] = all }
+        sources.withLock { sources in
+            if sources.parts == parts { sources.runs[key.identity] = all }
+        }
         return all
     }
 

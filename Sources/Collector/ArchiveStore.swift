@@ -160,8 +160,15 @@ package final class ArchiveStore: HistoryStore {
         }
     }
 
-    package func columns(of frame: Int) throws -> ContentColumns? {
-        try reading(frame) { place throws(ArchiveError) in try archive.columns(at: place) }
+    package func searchable(_ frame: Int) throws -> SearchableRows? {
+        let found = try reading(frame) { place throws(ArchiveError) in
+            try archive.columns(at: place)
+        }
+        return found.map { found in
+            SearchableRows(found.columns) { rows in
+                try Self.damaged { () throws(ArchiveError) in try found.events(rows) }
+            }
+        }
     }
 
     package func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool {
@@ -175,8 +182,15 @@ package final class ArchiveStore: HistoryStore {
     ) throws -> Value {
         let place = places.withLock { $0.all.indices.contains(frame) ? $0.all[frame] : nil }
         guard let place else { throw DamagedFrame("frame \(frame) is not listed") }
+        return try Self.damaged { () throws(ArchiveError) in try read(place) }
+    }
+
+    /// What is damaged as `DamagedFrame`.
+    private static func damaged<Value>(
+        _ read: () throws(ArchiveError) -> Value
+    ) throws -> Value {
         do throws(ArchiveError) {
-            return try read(place)
+            return try read()
         } catch {
             // Not `catch .damaged`: Swift 6.3.1's compiler crashes on a partial pattern here.
             if case .damaged(let text) = error { throw DamagedFrame(text) }

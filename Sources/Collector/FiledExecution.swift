@@ -7,6 +7,8 @@ import Querying
 package protocol FiledRows: Sendable {
     /// The frame that holds the event at a place, and what follows on it there; nil where it is not found.
     func rows(at place: EventPosition, of file: OrderFile) throws -> EventRows?
+    /// Looks again where they lie. False where that is where they did.
+    func looksAgain() throws -> Bool
     /// The rows of a frame, without what they say. Throws `DamagedFrame` where it cannot be read.
     func causality(of frame: Int) throws -> EventBatch
 }
@@ -53,6 +55,8 @@ package struct FiledExecution: IndexedExecution {
         try rows.rows(at: place, of: index.file(of: place))
     }
 
+    package func looksAgain() throws -> Bool { try rows.looksAgain() }
+
     package func name(of reference: ProcessReference) throws -> ProcessID? {
         try index.name(of: reference)
     }
@@ -67,7 +71,12 @@ package struct FiledExecution: IndexedExecution {
             guard let rows = try rows(at: place) else {
                 throw DamagedFrame("\(try index.id(place)) is not found")
             }
-            let batch = try self.rows.causality(of: rows.frame)
+            let batch: EventBatch
+            do { batch = try self.rows.causality(of: rows.frame) } catch let damage as DamagedFrame
+            {
+                guard try looksAgain() else { throw damage }
+                continue
+            }
             let end = min(rows.positions.upperBound, positions.upperBound)
             let first = rows.row - rows.positions.lowerBound
             guard first + end <= batch.count else {

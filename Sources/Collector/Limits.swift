@@ -91,4 +91,7 @@ enum Limits {
     static let orderFilesKeptMax = 64
     /// Seconds for which nothing was added to an execution before what follows from it is written down.
     static let orderQuietSeconds: Int64 = 10
+    /// Seconds for which a question that cannot read a file believes that nothing took its place, once that was so: half of
+    /// those that merged files stay. A damaged file has many events.
+    static let confirmedSeconds: Int64 = 30
 }

@@ -43,7 +43,7 @@ extension QuestionStopped {
     /// For a question that was stopped before anything was sent.
     var problem: Problem {
         switch reason {
-        case .events, .bytes: Problem(.unprocessableContent, description)
+        case .events, .bytes, .heldBytes: Problem(.unprocessableContent, description)
         case .deadline, .askerGone, .shuttingDown: Problem(.serviceUnavailable, description)
         }
     }

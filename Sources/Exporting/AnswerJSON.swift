@@ -190,7 +190,7 @@ extension JSONWriter {
         member("restsOn", rulings.map(\.by.description))
     }
 
-    fileprivate mutating func ends(_ name: String, _ ends: [MessageEnd]) {
+    fileprivate mutating func ends(_ name: StaticString, _ ends: [MessageEnd]) {
         key(name)
         array { writer in
             for end in ends { writer.end(end, hasEvidence: true) }

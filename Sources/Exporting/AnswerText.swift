@@ -200,19 +200,21 @@ extension ListedEvent {
 
     /// The event on one line for a person.
     var line: String {
-        var parts = ["\(event.id)"]
-        if let time = event.time { parts.append(time.description) }
-        if !arriving.isEmpty {
-            parts.append(
-                "← "
-                    + arriving.map { $0.fromIsHere ? "\($0.from)" : "\($0.from) (missing)" }.joined(
-                        separator: ", "))
-        } else if kind == .send {
-            parts.append("→")
+        var line = event.id.description
+        func append(_ part: String) {
+            line += "  "
+            line += part
         }
-        if let level = event.level { parts.append(level.text.uppercased()) }
-        if !event.name.isEmpty { parts.append("[\(event.name)]") }
-        if !event.text.isEmpty { parts.append(event.text) }
-        return printable(parts.joined(separator: "  "))
+        if let time = event.time { append(time.description) }
+        if !arriving.isEmpty {
+            let senders = arriving.map { $0.fromIsHere ? "\($0.from)" : "\($0.from) (missing)" }
+            append("← " + senders.joined(separator: ", "))
+        } else if kind == .send {
+            append("→")
+        }
+        if let level = event.level { append(level.text.uppercased()) }
+        if !event.name.isEmpty { append("[\(event.name)]") }
+        if !event.text.isEmpty { append(event.text) }
+        return printable(line)
     }
 }

@@ -7,9 +7,11 @@ import Querying
 protocol GraphFormat {
     /// Whether messages follow the events, and those of ghosts follow them.
     static var messages: MessagesWritten { get }
+    /// Whether what arrived at an event is written with it.
+    static var asksForArrivals: Bool { get }
 
     mutating func begin(_ graph: ExportedGraph) -> String
-    /// `arriving` are the messages that came to the event from events that were written before it.
+    /// `arriving` are the messages that came to the event from events that were written before it: none where nobody asks.
     mutating func event(_ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph)
         -> String
     mutating func beginMessages() -> String
@@ -21,6 +23,7 @@ protocol GraphFormat {
 
 extension GraphFormat {
     static var messages: MessagesWritten { .none }
+    static var asksForArrivals: Bool { false }
 
     mutating func beginMessages() -> String { "" }
     mutating func message(_ edge: MessageEdge) -> String { "" }
@@ -67,7 +70,8 @@ struct ExportText<Execution: IndexedExecution>: TextSource {
     private let cancellation: Cancellation
     private var events: any EventSequence
     private var messages: MessageListing<Execution>
-    private var taken: TakenEvents<Execution.Index>
+    /// Nil where the format does not ask which events were written.
+    private var taken: TakenEvents<Execution.Index>?
     private var stage = Stage.beginning
 
     init(
@@ -78,7 +82,9 @@ struct ExportText<Execution: IndexedExecution>: TextSource {
         self.graph = graph
         self.events = events
         messages = try MessageListing(execution, cancellation)
-        taken = TakenEvents(execution.index)
+        let form = type(of: format)
+        taken =
+            form.messages != .none || form.asksForArrivals ? TakenEvents(execution.index) : nil
         self.cancellation = cancellation
     }
 
@@ -91,9 +97,8 @@ struct ExportText<Execution: IndexedExecution>: TextSource {
         case .messages:
             try cancellation.check()
             guard let edge = try messages.next() else { return endMessages() }
-            guard edge.fromIsHere, try taken.contains(edge.from), try taken.contains(edge.to) else {
-                return ""
-            }
+            guard edge.fromIsHere, try taken!.contains(edge.from), try taken!.contains(edge.to)
+            else { return "" }
             return format.message(edge)
         case .ghostMessages:
             try cancellation.check()
@@ -101,7 +106,7 @@ struct ExportText<Execution: IndexedExecution>: TextSource {
                 stage = .ending
                 return ""
             }
-            return try !edge.fromIsHere && taken.contains(edge.to) ? format.ghostMessage(edge) : ""
+            return try !edge.fromIsHere && taken!.contains(edge.to) ? format.ghostMessage(edge) : ""
         case .ending:
             stage = .over
             return format.end()
@@ -114,8 +119,11 @@ struct ExportText<Execution: IndexedExecution>: TextSource {
         case .passed: return ""
         case .unreadable(let id): throw ExportError(text: "\(Lack.unreadable(id))")
         case .event(let listed):
-            let arriving = try listed.arriving.filter { try taken.contains($0.from) }
-            try taken.insert(listed.place)
+            var arriving: [MessageEdge] = []
+            if type(of: format).asksForArrivals {
+                arriving = try listed.arriving.filter { try taken!.contains($0.from) }
+            }
+            try taken?.insert(listed.place)
             return format.event(listed, arriving: arriving, graph)
         case nil:
             events.release()

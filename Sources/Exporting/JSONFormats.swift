@@ -76,22 +76,26 @@ struct JSONGraphFormat: GraphFormat {
 
 /// One event a line, as `import --format jsonl` reads it: importing it gives the same graph.
 struct NDJSONFormat: GraphFormat {
+    private var clocks = ClockWriter()
+
     mutating func begin(_ graph: ExportedGraph) -> String { "" }
 
     mutating func event(
         _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph
     ) -> String {
         let event = listed.event
-        let line = JSONWriter.object { writer in
+        var writer = JSONWriter()
+        writer.object { writer in
             writer.member("execution", graph.execution)
-            writer.member("process", event.id.process.description)
+            writer.key("process")
+            clocks.name(listed.place.process, of: listed.known, &writer)
             writer.member("host", listed.host)
             writer.member("seq", event.id.sequence)
             if event.kind != .unsaid { writer.member("kind", event.kind.text) }
             if !event.name.isEmpty { writer.member("name", event.name) }
             writer.member("text", event.text)
             if let level = event.level { writer.member("level", level.text) }
-            if let time = event.time { writer.member("time", time.description) }
+            if let time = event.time { writer.member("time", time) }
             if !event.attributes.isEmpty { writer.member("attributes", event.attributes) }
             let causes = listed.causes.map(\.event.description)
             if causes.count == 1 {
@@ -102,13 +106,43 @@ struct NDJSONFormat: GraphFormat {
             // What is known exactly is written as a clock. What is not says so, or says no more than its log did.
             switch event.stamp {
             case .chained, .silent:
-                if listed.known.isExact { writer.member("clock", listed.known) }
+                if listed.known.isExact { clocks.member("clock", listed.known, &writer) }
             case .complete, .generating, .lossy:
-                writer.member("clock", listed.known)
+                clocks.member("clock", listed.known, &writer)
                 if !listed.known.isExact { writer.member("exact", false) }
             }
         }
-        return line + "\n"
+        writer.endLine()
+        return writer.text
+    }
+}
+
+/// Writes the clocks of many events: each name is made a JSON string once.
+struct ClockWriter {
+    /// By process.
+    private var names: [[UInt8]] = []
+
+    /// Process → sequence number.
+    mutating func member(_ name: StaticString, _ clock: KnownClock, _ writer: inout JSONWriter) {
+        writer.key(name)
+        writer.object { writer in
+            clock.forEachIndex { process, sequence in
+                writer.member(quoted: quoted(process, of: clock), sequence)
+            }
+        }
+    }
+
+    /// What a process is called.
+    mutating func name(_ process: Int, of clock: KnownClock, _ writer: inout JSONWriter) {
+        writer.value(quoted: quoted(process, of: clock))
+    }
+
+    private mutating func quoted(_ process: Int, of clock: KnownClock) -> [UInt8] {
+        while names.count <= process { names.append([]) }
+        if names[process].isEmpty {
+            names[process] = JSONWriter.quoted(clock.name(ofIndex: process))
+        }
+        return names[process]
     }
 }
 
@@ -116,6 +150,8 @@ struct NDJSONFormat: GraphFormat {
 /// message (arrows join slices). Wall time in µs; where a source has none, or it runs backwards on a track or against
 /// a message, the slice is moved to just after what it follows, for Perfetto places by time alone: such slices say so.
 struct PerfettoFormat: GraphFormat {
+    static let asksForArrivals = true
+
     private static let sliceNanoseconds: Int64 = 1_000
 
     private var hostNumber: [String: Int] = [:]

@@ -9,7 +9,7 @@ package struct JSONWriter {
     /// What was written so far. O(n)
     package var text: String { String(decoding: bytes, as: UTF8.self) }
 
-    package init() {}
+    package init() { bytes.reserveCapacity(512) }
 
     /// One object on one line.
     package static func object(_ body: (inout JSONWriter) -> Void) -> String {
@@ -23,12 +23,45 @@ package struct JSONWriter {
         isFirst = false
     }
 
-    package mutating func key(_ key: String) {
+    /// A key of the program's own: nothing of it has to be escaped.
+    package mutating func key(_ key: StaticString) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        key.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(UInt8(ascii: ":"))
+        isFirst = true
+    }
+
+    /// Any key.
+    package mutating func key(text key: String) {
         separate()
         quote(key)
         bytes.append(UInt8(ascii: ":"))
         isFirst = true
     }
+
+    /// A string as the JSON string that `value(quoted:)` writes.
+    static func quoted(_ string: String) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.quote(string)
+        return writer.bytes
+    }
+
+    mutating func value(quoted string: [UInt8]) {
+        separate()
+        append(string)
+    }
+
+    mutating func member(quoted key: [UInt8], _ number: UInt64) {
+        separate()
+        append(key)
+        bytes.append(UInt8(ascii: ":"))
+        append(number)
+    }
+
+    /// Ends a line of JSON lines.
+    mutating func endLine() { bytes.append(UInt8(ascii: "\n")) }
 
     package mutating func object(_ body: (inout JSONWriter) -> Void) {
         nest(UInt8(ascii: "{"), UInt8(ascii: "}"), body)
@@ -53,13 +86,22 @@ package struct JSONWriter {
     package mutating func value(_ number: some BinaryInteger) {
         separate()
         guard let number = UInt64(exactly: number) else { return append(String(number)) }
-        let start = bytes.count
-        var rest = number
-        repeat {
-            bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
-            rest /= 10
-        } while rest > 0
-        bytes[start...].reverse()
+        append(number)
+    }
+    private mutating func append(_ number: UInt64) {
+        bytes.append(addingCapacity: 20) { output in
+            output.withUnsafeMutableBufferPointer { buffer, written in
+                var (rest, place) = (number, 20)
+                var digits: InlineArray<20, UInt8> = .init(repeating: 0)
+                repeat {
+                    place -= 1
+                    digits[place] = UInt8(ascii: "0") + UInt8(rest % 10)
+                    rest /= 10
+                } while rest > 0
+                for digit in place..<20 { buffer[digit - place] = digits[digit] }
+                written = 20 - place
+            }
+        }
     }
     package mutating func value(_ truth: Bool) {
         separate()
@@ -69,7 +111,7 @@ package struct JSONWriter {
     package mutating func value(_ attributes: [Attribute]) {
         object { writer in
             for attribute in attributes {
-                writer.key(attribute.key)
+                writer.key(text: attribute.key)
                 switch attribute.value {
                 case .text(let text): writer.value(text)
                 case .json(let json): writer.raw(json)
@@ -91,41 +133,58 @@ package struct JSONWriter {
         }
     }
 
-    package mutating func member(_ name: String, _ string: String?) {
+    package mutating func member(_ name: StaticString, _ string: String?) {
         key(name)
         if let string { value(string) } else { null() }
     }
-    package mutating func member(_ name: String, _ number: some BinaryInteger) {
+    package mutating func member(_ name: StaticString, _ number: some BinaryInteger) {
         key(name)
         value(number)
     }
-    package mutating func member(_ name: String, _ truth: Bool) {
+    package mutating func member(_ name: StaticString, _ truth: Bool) {
         key(name)
         value(truth)
     }
-    package mutating func member(_ name: String, _ strings: [String]) {
+    package mutating func member(_ name: StaticString, _ strings: [String]) {
         key(name)
         array { for string in strings { $0.value(string) } }
     }
-    package mutating func member(_ name: String, _ attributes: [Attribute]) {
+    package mutating func member(_ name: StaticString, _ attributes: [Attribute]) {
         key(name)
         value(attributes)
     }
     /// Process → sequence number, sorted by process.
-    package mutating func member(_ name: String, _ clock: [ProcessID: UInt64]) {
+    package mutating func member(_ name: StaticString, _ clock: [ProcessID: UInt64]) {
         key(name)
         object { writer in
             for (process, sequence) in clock.sorted(by: { listingOrder($0.key, $1.key) }) {
-                writer.member(process.description, sequence)
+                writer.key(text: process.description)
+                writer.value(sequence)
             }
         }
     }
     /// Process → sequence number.
-    package mutating func member(_ name: String, _ clock: KnownClock) {
+    package mutating func member(_ name: StaticString, _ clock: KnownClock) {
         key(name)
         object { writer in
-            clock.forEach { _, text, sequence in writer.member(text, sequence) }
+            clock.forEach { _, text, sequence in
+                writer.key(text: text)
+                writer.value(sequence)
+            }
         }
+    }
+
+    /// RFC 3339.
+    package mutating func member(_ name: StaticString, _ time: WallTime) {
+        key(name)
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        time.append(to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func append(_ other: [UInt8]) {
+        other.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
     }
 
     private mutating func append(_ text: String) {

@@ -45,7 +45,7 @@ struct DotFormat: GraphFormat {
 
     private func quote(_ text: String) -> String {
         var result = "\""
-        for scalar in printable(text, keeping: [.lineBreaks, .tabs]).unicodeScalars {
+        for scalar in printable(text, keeping: .lineBreaksAndTabs).unicodeScalars {
             switch scalar {
             case "\"": result += "\\\""
             case "\\": result += "\\\\"
@@ -136,6 +136,8 @@ struct GraphMLFormat: GraphFormat {
 
 /// A Mermaid sequence diagram: a participant each process, an arrow each message, a note each other event.
 struct MermaidFormat: GraphFormat {
+    static let asksForArrivals = true
+
     private var names: [ProcessID: String] = [:]
 
     mutating func begin(_ graph: ExportedGraph) -> String {
@@ -161,7 +163,7 @@ struct MermaidFormat: GraphFormat {
 
     private func escape(_ text: String) -> String {
         var result = ""
-        for scalar in printable(text, keeping: [.lineBreaks, .tabs]).unicodeScalars {
+        for scalar in printable(text, keeping: .lineBreaksAndTabs).unicodeScalars {
             switch scalar {
             case "\n", "\t": result += " "
             case "#", ";", "<", ">", "\"", "&", "%", "{", "}", ":", "`", "\\":
@@ -191,7 +193,8 @@ struct ShiVizFormat: GraphFormat {
         let event = listed.event
         let clock = JSONWriter.object { writer in
             listed.known.forEach { process, _, sequence in
-                writer.member(name(process), sequence)
+                writer.key(text: name(process))
+                writer.value(sequence)
             }
         }
         let text = event.text.isEmpty ? event.name : event.text

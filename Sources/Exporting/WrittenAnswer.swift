@@ -72,7 +72,7 @@ package struct WrittenAnswer {
         while index < sources.count {
             if let text = try sources[index].next() {
                 // Each format has its own escapes; this is for what one has forgotten.
-                return printable(text, keeping: [.lineBreaks, .tabs])
+                return printable(text, keeping: .lineBreaksAndTabs)
             }
             index += 1
         }

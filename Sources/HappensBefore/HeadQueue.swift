@@ -39,7 +39,7 @@ package struct HeadQueue: Sendable {
     ///   - needed: What the head needs.
     ///   - count: How many events of a process come up to one: those of another process's that an event needs.
     package mutating func settle(
-        _ process: Int, _ tie: Tie, needs needed: some Sequence<EventKey>,
+        _ process: Int, _ tie: Tie, needs needed: ArraySlice<EventKey>,
         count: (EventKey) -> Int
     ) {
         ties[process] = tie

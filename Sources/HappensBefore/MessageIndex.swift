@@ -58,6 +58,12 @@ package struct MessageEdge: Hashable, Sendable {
     package let to: EventID
     /// False where the send is a ghost.
     package let fromIsHere: Bool
+
+    package init(from: EventID, to: EventID, fromIsHere: Bool) {
+        self.from = from
+        self.to = to
+        self.fromIsHere = fromIsHere
+    }
 }
 
 extension CausalIndex {

@@ -40,6 +40,7 @@ package struct StepFunction: Sendable {
 }
 
 /// The number of leading indices below `count` for which `holds`; it must hold for a prefix. O(log n).
+@inlinable
 package func partitionPoint<Failure>(
     count: Int, where holds: (Int) throws(Failure) -> Bool
 ) throws(Failure) -> Int {

@@ -10,6 +10,13 @@ package struct Needle: Sendable {
         self.bytes = bytes
     }
 
+    /// True where it is nothing but ASCII letters and digits.
+    package var isWord: Bool {
+        bytes.allSatisfy {
+            (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
+        }
+    }
+
     /// The first place at or after `start` where it lies in `text`, or nil. O(n).
     package func first(in text: UnsafeRawBufferPointer, from start: Int) -> Int? {
         guard start + bytes.count <= text.count, let base = text.baseAddress else { return nil }

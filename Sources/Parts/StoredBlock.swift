@@ -48,7 +48,7 @@ package struct StoredBlock: Sendable {
     /// The events. O(what it holds).
     package func batch() throws(FormatError) -> EventBatch { try batch(hasContent: true) }
 
-    /// What the events say, and nothing else of them. O(what it holds).
+    /// What the events say, and nothing else of them. O(what is stored).
     package func columns() throws(FormatError) -> ContentColumns {
         var columns: [RowColumn: [UInt8]] = [:]
         for column in RowColumn.content {
@@ -56,6 +56,20 @@ package struct StoredBlock: Sendable {
         }
         var budget = Budget()
         return try ContentColumns(columns: columns, rowCount: header.rowCount, &budget)
+    }
+
+    /// Some events, all of them but their clocks: the rows of these numbers, which ascend. O(what the order holds + those rows).
+    ///
+    /// - Parameter said: What `columns()` gave.
+    package func events(
+        _ rows: [Int], saying said: ContentColumns
+    ) throws(FormatError) -> EventBatch {
+        var columns: [RowColumn: [UInt8]] = [:]
+        for column in RowColumn.order {
+            columns[column] = try self.column(BlockHeader.place(column))
+        }
+        return try EventBatch(
+            order: columns, rowCount: header.rowCount, processCount: 1, rows: rows, saying: said)
     }
 
     private func batch(hasContent: Bool) throws(FormatError) -> EventBatch {

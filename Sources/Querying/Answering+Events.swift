@@ -21,7 +21,8 @@ extension Answering {
         }
         var options = options
         if let last = choice.last { options.limit = last }
-        let reversed = try ReverseCursor(execution, slice, choice.selection, store, options)
+        let reversed = try EventCursor(
+            execution, slice, choice.selection, .backwards, store, options)
         return choice.isReversed ? reversed : LastEvents(reversed)
     }
 
@@ -29,7 +30,7 @@ extension Answering {
     package func events(
         _ slice: Slice, _ selection: Selection, _ execution: some IndexedExecution
     ) throws -> any EventSequence {
-        try EventCursor(execution, slice, selection, store, options)
+        try EventCursor(execution, slice, selection, .forwards, store, options)
     }
 
     func completeness(
@@ -84,7 +85,8 @@ extension Answering {
             let why = reader.lastDamage.map { ": \($0)" } ?? ""
             throw QuestionError(.notFound, "\(id) was taken, and cannot be read\(why)")
         }
-        let listed = try ListedEvent(event, at: place, finder, hasClock: false)
+        let listed = try ListedEvent(
+            event, at: place, finder.processes, senders: finder.senders(at: place), nil)
         let causes = try listed.arriving.enumerated().map { number, edge in
             try end(
                 edge.from, isHere: edge.fromIsHere, listed.evidence(of: edge), number, execution,
@@ -230,7 +232,7 @@ extension Answering {
                 let end = slice.ranges[process].upperBound
                 let rows = next[process]..<min(end, next[process] + Limits.rowsLookedAt)
                 let (found, after) = try finder.find(
-                    in: process, rows, eventsMax: (options.limit ?? .max) - counted)
+                    in: process, rows, eventsMax: (options.limit ?? .max) - counted, until: end)
                 counted += found.count { $0.event != nil }
                 unreadable += try found.filter { $0.event == nil }.map {
                     try finder.index.id(EventPosition(process: process, position: $0.position))

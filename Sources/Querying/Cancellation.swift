@@ -28,6 +28,8 @@ package struct QuestionStopped: Error, Hashable, CustomStringConvertible {
         case events(max: Int)
         /// So many bytes of events were read.
         case bytes(max: Int)
+        /// The last events, as many as were asked for, take more bytes.
+        case heldBytes(max: Int)
         case askerGone
         case shuttingDown
     }
@@ -56,7 +58,7 @@ package struct QuestionStopped: Error, Hashable, CustomStringConvertible {
         switch reason {
         case .deadline: "deadline"
         case .events: "events"
-        case .bytes: "bytes"
+        case .bytes, .heldBytes: "bytes"
         case .askerGone: "asker"
         case .shuttingDown: "shutdown"
         }
@@ -68,6 +70,8 @@ package struct QuestionStopped: Error, Hashable, CustomStringConvertible {
             case .deadline(let seconds): "the question has taken its \(seconds) s"
             case .events(let max): "\(count(max, "event is", "events are")) the limit"
             case .bytes(let max): "\(max) bytes of events were read, which is the limit"
+            case .heldBytes(let max):
+                "the last events take more than \(max) bytes, which is the limit"
             case .askerGone: "nobody waits for the answer any more"
             case .shuttingDown: "the collector shuts down"
             }
@@ -75,7 +79,7 @@ package struct QuestionStopped: Error, Hashable, CustomStringConvertible {
             switch reason {
             case .deadline: ": give it more time (timeout), or ask for less"
             case .events: ", and there are more: give a limit, or ask for less"
-            case .bytes: ": ask for less"
+            case .bytes, .heldBytes: ": ask for less"
             case .askerGone, .shuttingDown: ""
             }
         return cause + (progress.map { ", \($0)" } ?? "") + advice

@@ -18,64 +18,92 @@ package enum EventStep: Sendable {
     case passed
 }
 
+/// Which way a listing goes.
+enum Direction {
+    /// Each event after all of them that happened before it.
+    case forwards
+    /// Each before all of them that happened before it: it comes when all that have seen it came. Ties go to the later wall
+    /// time, then to the process that is listed last.
+    case backwards
+
+    /// Where an event comes among those of its process, of which some are listed: its position, or that from their end.
+    func head(of position: Int, in range: Range<Int>) -> Int {
+        self == .forwards ? position : range.upperBound - 1 - position
+    }
+}
+
 /// How far one process has come.
-private struct Walk {
-    /// From where on it was not looked through.
-    var next: Int
+struct Walk {
+    /// The positions that were not looked through.
+    var rest: Range<Int>
+    /// In the order in which they come.
     var found: ArraySlice<FoundEvent> = []
-    /// How many events are looked for at once: few at first, since often no more are wanted.
-    var bufferMax = Limits.eventsFoundMin
-    /// Up to where its events' needs are in `needs` or were met.
-    var needsEnd: Int
-    /// True where all that came before `needsEnd` is met.
-    var hasBegun = false
-    /// What the head needs.
+    /// How many events are looked for at once, or backwards how many positions are looked through: few at first, since often no
+    /// more are wanted.
+    var step = Limits.eventsFoundMin
+    /// The wall time of the event that comes next, or where it has none of the last one that has.
+    var time: Int64
+    /// What the event that comes next needs.
     var needs: [EventKey] = []
-    var news = News()
-    var latest = Int64.min
+    var knowledge: WalkedKnowledge
+
+    init(_ range: Range<Int>, _ direction: Direction) {
+        rest = range
+        time = direction == .forwards ? .min : .max
+        knowledge = WalkedKnowledge(from: range.lowerBound)
+    }
 }
 
-/// What came to some positions of a process, ahead of being asked for.
-private struct News {
-    var arrivals: ArraySlice<Arrival> = []
-    var end = 0
-}
-
-/// The events of a slice that a selection takes, each after all of them that happened before it, as `HeadQueue` orders them, up
-/// to the limit: a merge of the processes, each of which is looked through as far as its next event.
+/// The events of a slice that a selection takes, in causal order one way or the other, as `HeadQueue` orders them, up to the
+/// limit: a merge of the processes, each of which is looked through as far as its next event.
+/// Backwards, the first events cost what is behind them, and no more: O(processes · log n) an event.
 /// Memory: O(processes), and some events of each.
 struct EventCursor<Execution: IndexedExecution>: EventSequence {
-    private var finder: EventFinder<Execution>
-    private let options: Question.Options
-    private let ranges: [Range<Int>]
+    var finder: EventFinder<Execution>
+    let options: Question.Options
+    let direction: Direction
+    let ranges: [Range<Int>]
+    /// The processes that have events to list.
+    let meant: [Int]
     private let sequences: [SequenceRuns]
     private let ranks: [Int]
-    private let bufferMax: Int
-    private var queue: HeadQueue
-    private var walks: [Walk]
+    /// What is found at once of one process at the most: all of it is held.
+    private let stepMax: Int
+    /// Heads are those of `Direction.head`.
+    var queue: HeadQueue
+    var walks: [Walk]
+    /// In the clocks that are kept of processes.
+    var clockEntriesKept = 0
     private var taken = 0
     private var last: EventID?
 
     /// O(processes · log processes).
     init(
-        _ execution: Execution, _ slice: Slice, _ selection: Selection, _ store: some HistoryStore,
-        _ options: Question.Options
+        _ execution: Execution, _ slice: Slice, _ selection: Selection, _ direction: Direction,
+        _ store: some HistoryStore, _ options: Question.Options
     ) throws {
         finder = try EventFinder(execution, selection, store, options)
         self.options = options
+        self.direction = direction
         let index = finder.index
         let ranges = try finder.ranges(of: slice)
         self.ranges = ranges
+        meant = ranges.indices.filter { !ranges[$0].isEmpty }
         sequences = try (0..<index.processCount).map { try index.sequences(of: $0) }
         ranks = try finder.processes.listingRanks()
-        queue = HeadQueue(heads: ranges.map { $0.isEmpty ? .max : $0.lowerBound })
-        walks = ranges.map { Walk(next: $0.lowerBound, needsEnd: $0.lowerBound) }
-        let meant = ranges.indices.filter { !ranges[$0].isEmpty }
-        // What takes a selection long to look at must not keep back what was found before it.
-        bufferMax =
-            selection.isEverything
-            ? max(Limits.eventsFoundMin, Limits.eventsFoundMax / max(1, meant.count)) : 1
-        for process in meant { try finder.seek(process, from: ranges[process].lowerBound) }
+        queue = HeadQueue(
+            heads: ranges.map {
+                $0.isEmpty ? .max : direction == .forwards ? $0.lowerBound : 0
+            })
+        walks = ranges.map { Walk($0, direction) }
+        let held = max(Limits.eventsFoundMin, Limits.eventsFoundMax / max(1, meant.count))
+        stepMax =
+            switch direction {
+            // What takes a selection long to look at must not keep back what was found before it.
+            case .forwards: selection.isEverything ? held : 1
+            case .backwards: min(Limits.rowsLookedAt, held)
+            }
+        for process in meant { try lookLater(process) }
     }
 
     mutating func next() throws -> EventStep? {
@@ -93,101 +121,98 @@ struct EventCursor<Execution: IndexedExecution>: EventSequence {
     private mutating func step() throws -> EventStep? {
         if let limit = options.limit, taken == limit { return nil }
         if let process = finder.nextSought() {
-            try seek(process)
+            try look(process)
             return .passed
         }
         guard let process = queue.pop() ?? queue.breakCycle()?.process else { return nil }
         let found = walks[process].found.removeFirst()
+        let step = try listed(found, of: process)
         walks[process].needs = []
-        if let next = walks[process].found.first {
-            try advance(process, to: next.position)
-        } else {
-            try goOn(process)
-        }
+        try goOn(process)
+        return step
+    }
+
+    private mutating func listed(_ found: FoundEvent, of process: Int) throws -> EventStep {
         let place = EventPosition(process: process, position: found.position)
+        let clock = options.hasClock ? try clock(at: place) : nil
         guard let event = found.event else { return .unreadable(try finder.index.id(place)) }
         if let limit = options.imposedLimit, taken == limit {
             throw QuestionStopped(.events(max: limit))
         }
         taken += 1
         last = event.id
-        return .event(try ListedEvent(event, at: place, finder, hasClock: options.hasClock))
+        return .event(
+            try ListedEvent(
+                event, at: place, finder.processes, senders: senders(at: place), clock))
     }
 
-    /// Looks for the next event of a process a little further.
-    private mutating func seek(_ process: Int) throws {
-        let end = ranges[process].upperBound
-        let from = walks[process].next
-        let (found, next) = try finder.find(
-            in: process, from..<min(end, from + Limits.rowsLookedAt),
-            eventsMax: min(bufferMax, walks[process].bufferMax))
-        walks[process].next = next
-        walks[process].found = found[...]
-        if let first = found.first {
-            walks[process].bufferMax = min(bufferMax, walks[process].bufferMax * 2)
-            try advance(process, to: first.position)
-        } else {
-            try goOn(process)
+    /// Looks for the next events of a process a little further.
+    private mutating func look(_ process: Int) throws {
+        let rest = walks[process].rest
+        switch direction {
+        case .forwards:
+            let end = min(rest.upperBound, rest.lowerBound + Limits.rowsLookedAt)
+            let (found, next) = try finder.find(
+                in: process, rest.lowerBound..<end, eventsMax: min(stepMax, walks[process].step),
+                until: rest.upperBound)
+            walks[process].found = found[...]
+            walks[process].rest = next..<rest.upperBound
+            if found.isEmpty { break }
+            walks[process].step = min(stepMax, walks[process].step * 2)
+        case .backwards:
+            let start = max(rest.lowerBound, rest.upperBound - walks[process].step)
+            let found = try finder.find(in: process, start..<rest.upperBound, eventsMax: .max).found
+            walks[process].found = found.reversed()[...]
+            walks[process].rest = rest.lowerBound..<start
+            walks[process].step = min(walks[process].step * 2, stepMax)
         }
+        try goOn(process)
     }
 
-    /// Has the next event of a process looked for behind what was looked through.
+    /// Has the next event of a process come in its turn: one that was found, or one that is looked for behind what was looked
+    /// through.
     private mutating func goOn(_ process: Int) throws {
-        let next = walks[process].next
-        guard next < ranges[process].upperBound else { return try advance(process, to: .max) }
-        try advance(process, to: next)
-        try finder.seek(process, from: next)
+        if let next = walks[process].found.first {
+            try advance(process, to: direction.head(of: next.position, in: ranges[process]))
+            walks[process].needs = try needs(
+                of: EventPosition(process: process, position: next.position))
+            return settle(process)
+        }
+        let rest = walks[process].rest
+        guard !rest.isEmpty else { return try advance(process, to: .max) }
+        let next = direction == .forwards ? rest.lowerBound : rest.upperBound - 1
+        try advance(process, to: direction.head(of: next, in: ranges[process]))
+        try lookLater(process)
+    }
+
+    private mutating func lookLater(_ process: Int) throws {
+        let rest = walks[process].rest
+        try finder.seek(
+            process, from: direction == .forwards ? rest.lowerBound : rest.upperBound - 1)
     }
 
     /// The next event of a process is at `head`, or behind it where it was not found yet.
     private mutating func advance(_ process: Int, to head: Int) throws {
         for waiter in queue.advance(process, to: head) { settle(waiter) }
-        guard walks[process].found.first != nil else { return }
-        try findNeeds(process, head)
-        settle(process)
     }
 
     private mutating func settle(_ process: Int) {
         if let time = walks[process].found.first?.event?.time {
-            walks[process].latest = time.nanoseconds
+            walks[process].time = time.nanoseconds
         }
-        let sequences = sequences
-        queue.settle(
-            process, Tie(time: walks[process].latest, rank: ranks[process]),
-            needs: walks[process].needs
-        ) { sequences[$0.process].count(upTo: $0.sequence) }
-    }
-
-    /// What the event at a position needs that no earlier one of its process did.
-    private mutating func findNeeds(_ process: Int, _ position: Int) throws {
-        let from = walks[process].needsEnd
-        walks[process].needsEnd = position + 1
-        if walks[process].hasBegun, position - from < Limits.rowsOfNews {
-            walks[process].needs = try news(process, from, position)
-        } else {
-            walks[process].hasBegun = true
-            walks[process].needs = try finder.index.known(
-                at: EventPosition(process: process, position: position))
+        let (time, rank) = (walks[process].time, ranks[process])
+        switch direction {
+        case .forwards:
+            let sequences = sequences
+            queue.settle(process, Tie(time: time, rank: rank), needs: walks[process].needs[...]) {
+                sequences[$0.process].count(upTo: $0.sequence)
+            }
+        case .backwards:
+            // Needs are positions.
+            let ranges = ranges
+            queue.settle(process, Tie(time: ~time, rank: -rank), needs: walks[process].needs[...]) {
+                ranges[$0.process].upperBound - Int($0.sequence)
+            }
         }
-        guard !finder.messages.areAllKnown else { return }
-        walks[process].needs += try finder.messages.arrivals(
-            at: process, in: from..<position + 1
-        ).map(\.event)
-    }
-
-    /// By what the knowledge of a process grew from one position to another, which is near.
-    private mutating func news(_ process: Int, _ from: Int, _ position: Int) throws -> [EventKey] {
-        var news = walks[process].news
-        if news.end <= position {
-            news.end = min(from + Limits.rowsOfNews, ranges[process].upperBound)
-            news.arrivals = try finder.index.learned(by: process, in: from..<news.end)[...]
-        }
-        var keys: [EventKey] = []
-        while let arrival = news.arrivals.first, arrival.position <= position {
-            if arrival.position >= from { keys.append(arrival.event) }
-            news.arrivals.removeFirst()
-        }
-        walks[process].news = news
-        return keys
     }
 }

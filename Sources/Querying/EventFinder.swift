@@ -13,13 +13,14 @@ struct EventFinder<Execution: IndexedExecution> {
     let index: Execution.Index
     let messages: Execution.Messages
     let selection: Selection
-    let processes: ProcessTable<Execution.Index>
+    let processes: ProcessTable<Execution>
     /// How many events it has looked at.
     private(set) var looked = 0
     private let cancellation: Cancellation
     /// True where what events say may decide without the rest of them.
     private let asksForContent: Bool
-    private let neededWords: [UInt64]
+    private let search: FrameSearch
+    private let workers: Workers
     /// The wall times that events have which are taken, in nanoseconds; nil where they may have any, or none.
     private let span: ClosedRange<Int64>?
     private var reader: EventReader
@@ -33,12 +34,13 @@ struct EventFinder<Execution: IndexedExecution> {
     ) throws {
         self.execution = execution
         index = execution.index
-        processes = ProcessTable(index)
         messages = try execution.messages(options.cancellation)
+        processes = ProcessTable(execution, messages)
         self.selection = selection
         cancellation = options.cancellation
         asksForContent = selection.asksForContent
-        neededWords = selection.neededWords
+        search = FrameSearch(selection, options.cancellation)
+        workers = options.workers
         span = selection.span
         reader = EventReader(store, bytesMax: options.bytesMax)
     }
@@ -54,63 +56,112 @@ struct EventFinder<Execution: IndexedExecution> {
 
     /// Looks through positions of a process in their order, until `eventsMax` were found. Returns the position up to which it
     /// has looked, too. O(positions that it looks at). Throws `QuestionStopped` before any of them.
+    ///
+    /// - Parameter end: Up to where the process will be looked through.
     mutating func find(
-        in process: Int, _ positions: Range<Int>, eventsMax: Int
+        in process: Int, _ positions: Range<Int>, eventsMax: Int, until end: Int? = nil
     ) throws -> (found: [FoundEvent], next: Int) {
-        let entry = try processes[process]
-        let (id, sequences, host) = (entry.id, entry.sequences, entry.host)
         var found: [FoundEvent] = []
         var next = positions.lowerBound
         while next < positions.upperBound, found.count < eventsMax {
-            if let span {
-                let rest = next..<positions.upperBound
-                let end =
-                    try execution.position(of: process, in: rest, during: span) ?? rest.upperBound
-                looked += end - next
-                next = end
-                if next == positions.upperBound { break }
-            }
-            let place = EventPosition(process: process, position: next)
-            guard let rows = try execution.rows(at: place) else {
+            let start = try nextInSpan(of: process, next..<positions.upperBound)
+            looked += start - next
+            next = start
+            if next == positions.upperBound { break }
+            guard let rows = try execution.rows(at: EventPosition(process: process, position: next))
+            else {
                 found.append(FoundEvent(position: next, event: nil))
                 next += 1
                 continue
             }
-            let end = min(rows.positions.upperBound, positions.upperBound)
-            let firstRow = rows.row - rows.positions.lowerBound
-            let possible =
-                asksForContent
-                ? try reader.possibleRows(rows.frame, selection, needing: neededWords, cancellation)
-                : nil
-            if let possible {
+            let some = next..<min(rows.positions.upperBound, positions.upperBound)
+            if asksForContent,
+                let searched = try reader.searched(
+                    rows.frame, search, workers,
+                    next: { [self] in
+                        try frames(of: process, rows.positions.upperBound..<(end ?? 0), max: $0)
+                    })
+            {
                 try cancellation.check()
-                let start = next
-                while next < end, !possible[firstRow + next] { next += 1 }
-                looked += next - start
-                if next == end { continue }
-            }
-            guard let batch = try reader.batch(rows.frame) else {
+                if searched.isDamaged, try execution.looksAgain() { continue }
+                next = try take(from: searched, process, rows, some, eventsMax, &found)
+            } else if let batch = try reader.batch(rows.frame) {
+                next = try take(from: batch, process, rows, some, eventsMax, &found)
+            } else if try !execution.looksAgain() {
                 found.append(FoundEvent(position: next, event: nil))
-                next += 1
-                continue
-            }
-            while next < end, found.count < eventsMax {
-                try cancellation.check()
-                looked += 1
-                let row = firstRow + next
-                if let possible, !possible[row] {
-                    next += 1
-                    continue
-                }
-                let event = EventReader.event(
-                    row, of: batch, called: EventID(id, sequences[next]))
-                if try event.map({ try isTaken($0, host, process, next) }) ?? true {
-                    found.append(FoundEvent(position: next, event: event))
-                }
                 next += 1
             }
         }
         return (found, next)
+    }
+
+    /// The first of some positions, or their end, that is not passed by for its time.
+    private func nextInSpan(of process: Int, _ positions: Range<Int>) throws -> Int {
+        guard let span else { return positions.lowerBound }
+        return try execution.position(of: process, in: positions, during: span)
+            ?? positions.upperBound
+    }
+
+    /// The frames that hold what follows in a process.
+    private func frames(of process: Int, _ positions: Range<Int>, max: Int) throws -> [Int] {
+        var frames: [Int] = []
+        var next = positions.lowerBound
+        while next < positions.upperBound, frames.count < max {
+            next = try nextInSpan(of: process, next..<positions.upperBound)
+            guard next < positions.upperBound,
+                let rows = try execution.rows(at: EventPosition(process: process, position: next))
+            else { break }
+            if !frames.contains(rows.frame) { frames.append(rows.frame) }
+            next = rows.positions.upperBound
+        }
+        return frames
+    }
+
+    /// Takes from some rows of a frame in which a search has found others.
+    private mutating func take(
+        from searched: SearchedRows, _ process: Int, _ rows: EventRows, _ positions: Range<Int>,
+        _ eventsMax: Int, _ found: inout [FoundEvent]
+    ) throws -> Int {
+        let entry = try processes[process]
+        let firstRow = rows.row - rows.positions.lowerBound
+        var next = positions.lowerBound
+        while found.count < eventsMax {
+            let position = min(
+                positions.upperBound, searched.first(from: firstRow + next) - firstRow)
+            looked += position - next
+            next = position
+            guard next < positions.upperBound else { break }
+            try cancellation.check()
+            looked += 1
+            let event = searched.event(
+                firstRow + next, called: EventID(entry.id, entry.sequences[next]))
+            if try event.map({ try isTaken($0, entry.host, process, position) }) ?? true {
+                found.append(FoundEvent(position: next, event: event))
+            }
+            next += 1
+        }
+        return next
+    }
+
+    /// Takes from some rows of a frame, all of which is read.
+    private mutating func take(
+        from batch: EventBatch, _ process: Int, _ rows: EventRows, _ positions: Range<Int>,
+        _ eventsMax: Int, _ found: inout [FoundEvent]
+    ) throws -> Int {
+        var next = positions.lowerBound
+        let entry = try processes[process]
+        let firstRow = rows.row - rows.positions.lowerBound
+        while next < positions.upperBound, found.count < eventsMax {
+            try cancellation.check()
+            looked += 1
+            let event = EventReader.event(
+                firstRow + next, of: batch, called: EventID(entry.id, entry.sequences[next]))
+            if try event.map({ try isTaken($0, entry.host, process, next) }) ?? true {
+                found.append(FoundEvent(position: next, event: event))
+            }
+            next += 1
+        }
+        return next
     }
 
     private func isTaken(

@@ -1,22 +1,74 @@
 import Causality
 import HappensBefore
 
-/// The rows of a frame that may be taken.
-struct PossibleRows {
+/// The rows of a frame that a selection may take, by what they say, and their events.
+final class SearchedRows: Sendable {
+    /// How many rows were looked at: of those behind them nothing is known.
     private let count: Int
-    /// Empty where none may.
-    private let rows: [Bool]
+    private let rows: [Int]
+    /// As many events as rows; nil where they cannot be read.
+    private let events: EventBatch?
+    /// True where there are some that cannot be read.
+    var isDamaged: Bool { events == nil && !rows.isEmpty }
 
-    /// None.
-    init() { (count, rows) = (.max, []) }
-
-    init(_ rows: [Bool]) {
-        count = rows.count
-        self.rows = rows.contains(true) ? rows : []
+    init(count: Int, _ rows: [Int], _ events: EventBatch?) {
+        self.count = count
+        self.rows = rows
+        self.events = events
     }
 
-    /// True for a row that is not there: whoever reads it finds that out.
-    subscript(row: Int) -> Bool { row >= count || !rows.isEmpty && rows[row] }
+    /// What it takes, in bytes.
+    var cost: Int { 8 * rows.count + (events?.cost ?? 0) + 128 }
+
+    /// The first row from a row on that may be taken: none before it is.
+    func first(from row: Int) -> Int {
+        let index = partitionPoint(count: rows.count) { rows[$0] < row }
+        return index < rows.count ? rows[index] : max(row, count)
+    }
+
+    /// The event of such a row, by this name; nil where it cannot be read.
+    func event(_ row: Int, called id: EventID) -> Event? {
+        let index = partitionPoint(count: rows.count) { rows[$0] < row }
+        guard let events, index < rows.count, rows[index] == row else { return nil }
+        return EventReader.event(index, of: events, called: id)
+    }
+}
+
+/// What is looked for in frames.
+struct FrameSearch: Sendable {
+    let selection: Selection
+    /// The hashes of words that every event has which is taken.
+    let words: [UInt64]
+    let cancellation: Cancellation
+
+    init(_ selection: Selection, _ cancellation: Cancellation) {
+        self.selection = selection
+        words = selection.neededWords
+        self.cancellation = cancellation
+    }
+
+    /// What is found in a frame, and how many bytes were read: nil rows where all of the frame has to be read to find out.
+    func look(
+        into frame: Int, of store: some HistoryStore
+    ) throws -> (rows: SearchedRows?, byteCount: Int) {
+        do {
+            if !words.isEmpty, try !store.mayHold(words: words, in: frame) {
+                return (SearchedRows(count: .max, [], nil), 0)
+            }
+            guard let found = try store.searchable(frame) else { return (nil, 0) }
+            let columns = found.columns
+            let rows = try selection.rowsThatMayHold(columns, check: cancellation.check)
+            var events: EventBatch?
+            if !rows.isEmpty {
+                // Whoever wants one of them finds out that it cannot be read, and says so.
+                do { events = try found.events(rows) } catch is DamagedFrame {}
+            }
+            return (SearchedRows(count: columns.rowCount, rows, events), columns.byteCount)
+        } catch is DamagedFrame {
+            // The same.
+            return (nil, 0)
+        }
+    }
 }
 
 /// Reads single events, and keeps the frames open that were read last.
@@ -24,7 +76,11 @@ package struct EventReader {
     private let store: any HistoryStore
     private var open: [Int: EventBatch?] = [:]
     private var order: [Int] = []
-    private var possible: [Int: PossibleRows?] = [:]
+    private var searched: [Int: SearchedRows?] = [:]
+    private var searchedOrder: [Int] = []
+    private var searchedCost = 0
+    /// How many frames are searched at once: one at first, since often no more are wanted.
+    private var searchedAtOnce = 1
     private var openCost = 0
     private var bytesRead = 0
     private let bytesMax: Int?
@@ -42,8 +98,9 @@ package struct EventReader {
     package mutating func event(
         at place: EventPosition, of execution: some IndexedExecution
     ) throws -> Event? {
-        guard let rows = try execution.rows(at: place), let batch = try batch(rows.frame) else {
-            return nil
+        guard let rows = try execution.rows(at: place) else { return nil }
+        guard let batch = try batch(rows.frame) else {
+            return try execution.looksAgain() ? event(at: place, of: execution) : nil
         }
         let row = rows.row + place.position - rows.positions.lowerBound
         return try Self.event(row, of: batch, called: execution.index.id(place))
@@ -57,31 +114,37 @@ package struct EventReader {
         return event
     }
 
-    /// Which rows of a frame a selection may take, as far as what they say decides; nil where that is not to be found out without
-    /// reading all of the frame.
-    mutating func possibleRows(
-        _ frame: Int, _ selection: Selection, needing words: [UInt64],
-        _ cancellation: Cancellation
-    ) throws -> PossibleRows? {
-        if let known = possible[frame] { return known }
-        let rows = try findPossibleRows(frame, selection, words, cancellation)
-        if possible.count >= Limits.framesSearchedMax { possible = [:] }
-        possible[frame] = .some(rows)
-        return rows
+    /// What a search finds in a frame; nil where that is not to be found out without reading all of the frame.
+    ///
+    /// - Parameter next: Frames that will be asked for, at most so many: they are searched with it, at once.
+    mutating func searched(
+        _ frame: Int, _ search: FrameSearch, _ workers: Workers, next: (Int) throws -> [Int]
+    ) throws -> SearchedRows? {
+        if let known = searched[frame] { return known }
+        var frames = [frame]
+        if searchedAtOnce > 1 {
+            frames += try next(searchedAtOnce - 1).filter { searched[$0] == nil }
+        }
+        searchedAtOnce = min(2 * searchedAtOnce, 2 * workers.count)
+        if workers.count == 1 { searchedAtOnce = 1 }
+        let found = workers.map(frames) { [store] frame in
+            Result { try search.look(into: frame, of: store) }
+        }
+        for (frame, found) in zip(frames, found) {
+            let (rows, byteCount) = try found.get()
+            try count(byteCount)
+            keep(rows, frame)
+        }
+        return searched[frame]!
     }
 
-    private mutating func findPossibleRows(
-        _ frame: Int, _ selection: Selection, _ words: [UInt64], _ cancellation: Cancellation
-    ) throws -> PossibleRows? {
-        do {
-            if !words.isEmpty, try !store.mayHold(words: words, in: frame) { return PossibleRows() }
-            guard let columns = try store.columns(of: frame) else { return nil }
-            try count(columns.byteCount)
-            let rows = try selection.rowsThatMayHold(columns, check: cancellation.check)
-            return PossibleRows(rows)
-        } catch is DamagedFrame {
-            // Whoever reads it finds out, and says so.
-            return nil
+    private mutating func keep(_ rows: SearchedRows?, _ frame: Int) {
+        searched[frame] = .some(rows)
+        searchedOrder.append(frame)
+        searchedCost += rows?.cost ?? 0
+        while searchedCost > Limits.openFramesCostMax, searchedOrder.count > 1 {
+            let closed = searched.removeValue(forKey: searchedOrder.removeFirst())
+            searchedCost -= closed??.cost ?? 0
         }
     }
 
@@ -108,5 +171,8 @@ package struct EventReader {
     }
 
     /// Lets go of the frames that are open: they can be read again.
-    mutating func release() { (open, order, openCost) = ([:], [], 0) }
+    mutating func release() {
+        (open, order, openCost) = ([:], [], 0)
+        (searched, searchedOrder, searchedCost) = ([:], [], 0)
+    }
 }

@@ -13,9 +13,9 @@ package protocol HistoryStore: Sendable {
     func causality(of frame: Int) throws -> EventBatch
     /// The rows of a frame. Throws `DamagedFrame` where it cannot be read.
     func events(of frame: Int) throws -> EventBatch
-    /// What the rows of a frame say, column by column; nil where only `events` has them. Throws `DamagedFrame` where it cannot be
-    /// read.
-    func columns(of frame: Int) throws -> ContentColumns?
+    /// The rows of a frame by what they say, column by column; nil where only `events` has them. Throws `DamagedFrame` where it
+    /// cannot be read. Several threads may ask at once.
+    func searchable(_ frame: Int) throws -> SearchableRows?
     /// False where no row of a frame has all of some words, by their hashes: found out without reading it.
     func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool
     /// An execution as files have it that tell what follows from all its events that are here; nil where that has to be found
@@ -32,13 +32,28 @@ package protocol HistoryStore: Sendable {
 }
 
 extension HistoryStore {
-    package func columns(of frame: Int) throws -> ContentColumns? { nil }
+    package func searchable(_ frame: Int) throws -> SearchableRows? { nil }
 
     package func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool { true }
 
     package func filed(
         _ execution: String, _ cancellation: Cancellation
     ) throws -> (any IndexedExecution)? { nil }
+}
+
+/// What the rows of a frame say, before anything else of them is looked at.
+package struct SearchableRows: Sendable {
+    package let columns: ContentColumns
+    /// Some of the events, all of them but their clocks: the rows of these numbers, which ascend. Throws `DamagedFrame` where
+    /// they cannot be read.
+    package let events: @Sendable ([Int]) throws -> EventBatch
+
+    package init(
+        _ columns: ContentColumns, events: @escaping @Sendable ([Int]) throws -> EventBatch
+    ) {
+        self.columns = columns
+        self.events = events
+    }
 }
 
 /// Where a frame is from.

@@ -15,6 +15,8 @@ package protocol IndexedExecution: Sendable {
     func messages(_ cancellation: Cancellation) throws -> Messages
     /// The frame that holds the event at a place, and what follows on it there; nil where it is not found.
     func rows(at place: EventPosition) throws -> EventRows?
+    /// Looks again where events lie, since a frame could not be read. False where they lie where they did.
+    func looksAgain() throws -> Bool
     /// What a process is called here that an event's cause names; nil where nobody is, or it may be one of several.
     func name(of reference: ProcessReference) throws -> ProcessID?
     /// The last position of a process whose event's wall time is not later; nil where there is none.
@@ -46,6 +48,8 @@ package struct EventRows: Hashable, Sendable {
 }
 
 extension IndexedExecution {
+    package func looksAgain() -> Bool { false }
+
     /// What an event did with messages: as its source says, or where that says nothing, as the messages show. A restart that
     /// goes on from the incarnation before it got no message.
     ///

@@ -4,15 +4,20 @@ package enum Limits {
     package static let selectionBytesMax = 16 * 1024
     /// Parentheses and negations inside each other in a selection: bounds the parser's stack.
     package static let selectionDepthMax = 100
-    /// What the frames take that an answer keeps decoded, by `EventCost`: about what lies side by side in causal order.
+    /// What the frames take that an answer keeps decoded, by `EventCost`, and what it has found in others: about what lies side
+    /// by side in causal order.
     package static let openFramesCostMax = 32 << 20
     /// Instructions of a compiled pattern that is matched with all rows of a frame before the first of them is given: a word or
     /// two, or alternatives of them.
     static let columnInstructionsMax = 100
-    /// Frames of which a search keeps in mind what it has found: some bytes, or a byte an event.
-    static let framesSearchedMax = 1_024
     /// Events that may be asked for from the end, which are held until the first of them is found.
     package static let lastEventsMax = 10_000
+    /// Bytes that these take: a quarter of what a question may. Few events take more than 3 kB.
+    static let lastEventsBytesMax = 32 << 20
+    /// References of events to processes of which a question keeps in mind whom they mean: a megabyte or two.
+    static let referencesKeptMax = 16_384
+    /// Entries of clocks that a listing keeps to go on from, of all processes together: 16 MB.
+    static let clockEntriesKeptMax = 1 << 20
     /// Events of a Mermaid diagram: browsers give up on larger ones.
     package static let mermaidEventsMax = 200
     /// Processes that an error shows where a name may mean several.

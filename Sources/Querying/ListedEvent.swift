@@ -2,7 +2,7 @@ import Causality
 import HappensBefore
 
 /// An event with what is known of it beside what its source wrote.
-package struct ListedEvent: Sendable {
+package final class ListedEvent: Sendable {
     package let event: Event
     package let place: EventPosition
     package let host: String
@@ -19,27 +19,43 @@ package struct ListedEvent: Sendable {
     /// What the event had seen; nil where nobody asked.
     package let clock: KnownClock?
 
+    /// - Parameter senders: The messages that arrived at it.
     init<Execution: IndexedExecution>(
-        _ event: Event, at place: EventPosition, _ finder: EventFinder<Execution>, hasClock: Bool
+        _ event: Event, at place: EventPosition, _ processes: ProcessTable<Execution>,
+        senders: [EventKey], _ clock: KnownClock?
     ) throws {
-        let (index, execution) = (finder.index, finder.execution)
         self.event = event
         self.place = place
-        let process = try finder.processes[place.process]
+        let process = try processes[place.process]
         host = process.host
-        self.execution = index.execution
+        execution = processes.executionName
         run = process.run
-        let senders = try finder.senders(at: place)
-        kind = try execution.kind(of: event, at: place, senders: senders, index, finder.messages)
-        arriving = try senders.map { try index.edge(from: $0, to: place) }
+        kind =
+            event.kind != .unsaid
+            ? event.kind
+            : try processes.execution.kind(
+                of: event, at: place, senders: senders, processes.index, processes.messages)
+        arriving = try senders.map { sender in
+            let from = try processes[sender.process]
+            return MessageEdge(
+                from: EventID(from.id, sender.sequence), to: event.id,
+                fromIsHere: from.sequences.position(of: sender.sequence) != nil)
+        }
         func named(_ reference: EventReference) throws -> EventID {
-            EventID(
-                try execution.name(of: reference.process) ?? reference.shownName,
-                reference.sequence)
+            let known = try processes.name(of: reference.process)
+            return EventID(known ?? reference.shownName, reference.sequence)
         }
         causes = try event.causes.map { (try named($0.event), $0.evidence) }
         rulesOut = try event.rulesOut.map(named)
-        clock = hasClock ? try finder.processes.clock(at: place) : nil
+        self.clock = clock
+    }
+
+    /// What it takes in memory, about.
+    var byteCount: Int {
+        let said = event.attributes.reduce(event.name.utf8.count + event.text.utf8.count) {
+            $0 + 64 + $1.key.utf8.count + $1.value.text.utf8.count
+        }
+        return 512 + said + 128 * (arriving.count + causes.count) + 16 * (clock?.count ?? 0)
     }
 
     /// How it is known that a message arrived.
@@ -62,6 +78,9 @@ package struct KnownClock: Sendable {
         var text: String
     }
 
+    /// How many processes it has.
+    package var count: Int { seen.count }
+
     init(_ seen: [EventKey], isExact: Bool, names: [Name]) {
         self.seen = seen
         self.isExact = isExact
@@ -74,6 +93,14 @@ package struct KnownClock: Sendable {
             body(names[key.process].process, names[key.process].text, key.sequence)
         }
     }
+
+    /// The same by the processes' indexes.
+    package func forEachIndex(_ body: (Int, UInt64) -> Void) {
+        for key in seen { body(key.process, key.sequence) }
+    }
+
+    /// What the process of an index is called, as text.
+    package func name(ofIndex process: Int) -> String { names[process].text }
 }
 
 extension EventReference {

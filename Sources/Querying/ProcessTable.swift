@@ -2,14 +2,22 @@ import Causality
 import HappensBefore
 
 /// What an answer needs of processes again and again: each is asked for once. For one answer, and so for one thread at a time.
-final class ProcessTable<Index: CausalIndex> {
-    private let index: Index
+final class ProcessTable<Execution: IndexedExecution> {
+    let execution: Execution
+    let index: Execution.Index
+    let messages: Execution.Messages
+    let executionName: String
+    /// What events call the processes that they name.
+    private var references: [ProcessReference: ProcessID?] = [:]
     private var entries: [ProcessEntry?]
     private var ranks: [Int]?
     private var clockNames: ClockNames?
 
-    init(_ index: Index) {
-        self.index = index
+    init(_ execution: Execution, _ messages: Execution.Messages) {
+        self.execution = execution
+        self.messages = messages
+        index = execution.index
+        executionName = index.execution
         entries = Array(repeating: nil, count: index.processCount)
     }
 
@@ -31,27 +39,68 @@ final class ProcessTable<Index: CausalIndex> {
         return found
     }
 
+    /// What a process is called here that an event names; nil where nobody is, or it may be one of several.
+    func name(of reference: ProcessReference) throws -> ProcessID? {
+        if let known = references[reference] { return known }
+        let name = try execution.name(of: reference)
+        if references.count >= Limits.referencesKeptMax { references = [:] }
+        references[reference] = .some(name)
+        return name
+    }
+
     /// What the event at a place had seen. O(processes that it knows), and O(processes · log processes) the first time.
     func clock(at place: EventPosition) throws -> KnownClock {
+        var clock = WalkedClock()
+        return try self.clock(at: place, learning: try index.known(at: place), &clock)
+    }
+
+    /// The same by what it learned since an event before it.
+    ///
+    /// - Parameter clock: What that event had seen: nothing where `learned` is all. Becomes this event's.
+    func clock(
+        at place: EventPosition, learning learned: [EventKey], _ clock: inout WalkedClock
+    ) throws -> KnownClock {
         let names = try clockNames ?? ClockNames(index, listingRanks())
         clockNames = names
-        let own = EventKey(
-            process: place.process, sequence: try self[place.process].sequences[place.position])
-        var known = try index.known(at: place)
+        let entry = try self[place.process]
+        let own = EventKey(process: place.process, sequence: entry.sequences[place.position])
         // Clocks that contradict themselves may know of their own process what it has not done.
-        known.removeAll { $0.process == own.process }
-        known.append(own)
-        let ranks = names.ranks
-        known.sort { ranks[$0.process] < ranks[$1.process] }
-        var isPlain = try !self[place.process].isBranch && index.uncertainty(at: place) == nil
-        if !names.arePlain {
-            isPlain = isPlain && known.allSatisfy { !names.isVague[$0.process] }
-            known.removeAll { names.isStandIn[$0.process] }
-        }
+        for key in learned where key.process != own.process { clock.learn(key, names) }
+        clock.learn(own, names)
         // There is no other reason for which what an event has seen is not known exactly.
         let isExact =
-            try isPlain || index.isExact(EventID(names.all[own.process].process, own.sequence))
-        return KnownClock(known, isExact: isExact, names: names.all)
+            try !clock.isVague && !entry.isBranch && index.uncertainty(at: place) == nil
+            || index.isExact(EventID(entry.id, own.sequence))
+        return KnownClock(clock.seen, isExact: isExact, names: names.all)
+    }
+}
+
+/// What an event had seen, in listing order, as it grows along a process.
+struct WalkedClock {
+    fileprivate private(set) var seen: [EventKey] = []
+    /// True where some of it stands for other processes, or may go on from them.
+    fileprivate private(set) var isVague = false
+
+    /// How many processes it has.
+    var count: Int { seen.count }
+
+    fileprivate mutating func learn(_ key: EventKey, _ names: ClockNames) {
+        if !names.arePlain {
+            isVague = isVague || names.isVague[key.process]
+            if names.isStandIn[key.process] { return }
+        }
+        let rank = names.ranks[key.process]
+        var (low, high) = (0, seen.count)
+        if let last = seen.last, names.ranks[last.process] < rank { low = high }
+        while low < high {
+            let middle = (low + high) / 2
+            if names.ranks[seen[middle].process] < rank { low = middle + 1 } else { high = middle }
+        }
+        if low < seen.count, seen[low].process == key.process {
+            seen[low].sequence = key.sequence
+        } else {
+            seen.insert(key, at: low)
+        }
     }
 }
 

@@ -35,6 +35,8 @@ package enum Question: Sendable {
         package var cancellation = Cancellation.never
         /// Whether events that are listed come with what they had seen, which costs more than the rest of them.
         package var hasClock = false
+        /// What may be searched at once.
+        package var workers = Workers.one
 
         package init(execution: String? = nil, limit: Int? = nil) {
             self.execution = execution

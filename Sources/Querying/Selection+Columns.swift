@@ -26,13 +26,14 @@ extension Selection {
     /// The hashes of words that every event has which it takes.
     var neededWords: [UInt64] { condition.neededWords }
 
-    /// Of each row, false where it is not taken for sure. O(what the columns hold). Stops where `check` throws.
+    /// The rows that may be taken, ascending: all others are not for sure. O(what the columns hold). Stops where `check` throws.
     func rowsThatMayHold(
         _ columns: ContentColumns, check: () throws -> Void
-    ) throws -> [Bool] {
+    ) throws -> [Int] {
         let search = ColumnSearch(columns)
         let all = [Bool](repeating: true, count: columns.rowCount)
-        return try search.mayHold(condition, among: all, check)
+        let rows = try search.mayHold(condition, among: all, check)
+        return rows.indices.filter { rows[$0] }
     }
 }
 
@@ -65,8 +66,12 @@ extension Selection.Condition {
 
 private struct ColumnSearch {
     private let columns: ContentColumns
+    private let texts: JoinedTexts
 
-    init(_ columns: ContentColumns) { self.columns = columns }
+    init(_ columns: ContentColumns) {
+        self.columns = columns
+        texts = JoinedTexts(columns.texts)
+    }
 
     /// The rows, of those that are meant, for which a condition may hold.
     func mayHold(
@@ -124,7 +129,7 @@ private struct ColumnSearch {
         case .name:
             try check()
             let holds = columns.names.map { comparison.holds(.text($0), literal) }
-            return zip(meant, columns.nameOf).map { $0 && holds[$1] }
+            return zip(meant, columns.nameOf).map { $0 && holds[Int($1)] }
         case .level:
             let holds = (0...UInt8.max).map { number in
                 comparison.holds(Level(rawValue: number).map { .level($0) } ?? .nothing, literal)
@@ -150,12 +155,9 @@ private struct ColumnSearch {
         _ comparison: Selection.Comparison, _ literal: Selection.Literal, _ meant: [Bool],
         _ check: () throws -> Void
     ) throws -> [Bool] {
-        let texts = columns.texts
         guard case .pattern(let pattern) = literal else {
-            return meant.indices.map { row in
-                meant[row]
-                    && comparison.holds(
-                        .text(String(decoding: texts.bytes[texts[row]], as: UTF8.self)), literal)
+            return try rows(meant, having: nil, check) {
+                comparison.holds(.text(String(decoding: $0, as: UTF8.self)), literal)
             }
         }
         let matching = try rows(meant, having: pattern.needle, check) { pattern.matches($0) }
@@ -168,8 +170,36 @@ private struct ColumnSearch {
         _ meant: [Bool], having needle: Needle?, _ check: () throws -> Void,
         _ holds: (UnsafeRawBufferPointer) -> Bool
     ) throws -> [Bool] {
-        let texts = columns.texts
         var rows = [Bool](repeating: false, count: meant.count)
+        if let distinct = columns.texts.distinct {
+            try check()
+            let verdicts = distinct.bytes.withUnsafeBytes { bytes in
+                distinct.ends.indices.map { number in
+                    let text = UnsafeRawBufferPointer(rebasing: bytes[distinct[number]])
+                    let mayHold = needle.map { $0.first(in: text, from: 0) != nil } ?? true
+                    return mayHold && holds(text)
+                }
+            }
+            for row in rows.indices where meant[row] {
+                rows[row] = verdicts[columns.texts.number(ofRow: row)]
+            }
+            return rows
+        }
+        if let needle,
+            let found = columns.texts.rowsThatMayHave(
+                isWord: needle.isWord, { needle.first(in: $0, from: $1) })
+        {
+            let candidates = found.filter { meant[$0] }
+            let texts = columns.texts.joined(candidates)
+            try texts.bytes.withUnsafeBytes { bytes in
+                for (index, row) in candidates.enumerated() {
+                    try check()
+                    rows[row] = holds(UnsafeRawBufferPointer(rebasing: bytes[texts[index]]))
+                }
+            }
+            return rows
+        }
+        let texts = texts.all
         try texts.bytes.withUnsafeBytes { bytes in
             var row = 0
             while row < meant.count {
@@ -196,24 +226,45 @@ private struct ColumnSearch {
         let isKey = columns.keys.map { $0 == key }
         let withoutIt = comparison.holds(.nothing, literal)
         guard isKey.contains(true) else { return meant.map { $0 && withoutIt } }
+        func holds(_ bytes: some Collection<UInt8>, isJSON: Bool) -> Bool {
+            let text = String(decoding: bytes, as: UTF8.self)
+            let value: AttributeValue = isJSON ? .json(text) : .text(text)
+            return comparison.holds(.text(value.text), literal)
+        }
+        // By column of the key: of each distinct value whether it holds, or else the values.
+        var verdicts: [Int: [Bool]] = [:]
+        var values: [Int: ContentColumns.Texts] = [:]
+        for (column, stored) in columns.values.enumerated() where isKey[column / 2] {
+            guard let stored else { continue }
+            try check()
+            guard let distinct = stored.distinct else {
+                values[column] = stored.joined()
+                continue
+            }
+            verdicts[column] = distinct.ends.indices.map {
+                holds(distinct.bytes[distinct[$0]], isJSON: column % 2 == 1)
+            }
+        }
         var rows = [Bool](repeating: false, count: meant.count)
         var next = [Int](repeating: 0, count: columns.values.count)
         for row in rows.indices {
-            var value: (texts: ContentColumns.Texts, index: Int, isJSON: Bool)?
-            for column in columns.shapes[columns.shapeOf[row]] where isKey[column / 2] {
-                value = (columns.values[column]!, next[column], column % 2 == 1)
+            var last: (column: Int, index: Int)?
+            for column in columns.shapes[Int(columns.shapeOf[row])] where isKey[column / 2] {
+                last = (column, next[column])
                 next[column] += 1
             }
             guard meant[row] else { continue }
             try check()
-            guard let value else {
+            guard let (column, index) = last else {
                 rows[row] = withoutIt
                 continue
             }
-            let range = value.texts[value.index]
-            let text = String(decoding: value.texts.bytes[range], as: UTF8.self)
-            let attribute: AttributeValue = value.isJSON ? .json(text) : .text(text)
-            rows[row] = comparison.holds(.text(attribute.text), literal)
+            if let verdicts = verdicts[column] {
+                rows[row] = verdicts[columns.values[column]!.number(ofRow: index)]
+            } else {
+                let texts = values[column]!
+                rows[row] = holds(texts.bytes[texts[index]], isJSON: column % 2 == 1)
+            }
         }
         return rows
     }
@@ -225,27 +276,36 @@ private struct ColumnSearch {
         var needed = Set(words.flatMap { Words.hashes(of: $0) })
         let wanted = needed
         let names = columns.names.map { Set(Words.hashes(of: $0)).intersection(wanted) }
+        let (texts, values) = (texts.all, columns.values.map { $0?.joined() })
         var room: [UInt8] = []
         var next = [Int](repeating: 0, count: columns.values.count)
         var rows = [Bool](repeating: false, count: meant.count)
         for row in rows.indices {
-            let shape = columns.shapes[columns.shapeOf[row]]
+            let shape = columns.shapes[Int(columns.shapeOf[row])]
             defer { for column in shape { next[column] += 1 } }
             guard meant[row] else { continue }
             try check()
-            needed = wanted.subtracting(names[columns.nameOf[row]])
+            needed = wanted.subtracting(names[Int(columns.nameOf[row])])
             func look(_ texts: ContentColumns.Texts, _ index: Int) {
                 guard !needed.isEmpty else { return }
                 Words.forEachHash(in: texts.bytes, texts[index], &room) { needed.remove($0) }
             }
-            look(columns.texts, row)
+            look(texts, row)
             var places = next
             for column in shape {
-                look(columns.values[column]!, places[column])
+                look(values[column]!, places[column])
                 places[column] += 1
             }
             rows[row] = needed.isEmpty
         }
         return rows
     }
+}
+
+/// The texts of all rows, joined when they are first asked for. For one search, and so for one thread.
+private final class JoinedTexts {
+    private let stored: StoredTexts
+    private(set) lazy var all = stored.joined()
+
+    init(_ stored: StoredTexts) { self.stored = stored }
 }

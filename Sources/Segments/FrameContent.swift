@@ -101,22 +101,21 @@ enum FrameContent {
 }
 
 /// What a content section says, checked.
-struct DecodedContent {
+private struct DecodedContent {
     /// Where the names lie, and the keys: the section, or a column of their own.
     private(set) var nameSource: [UInt8] = []
     private(set) var keySource: [UInt8] = []
     var names: [Range<Int>] = []
-    var nameOf: [Int] = []
+    var nameOf: [UInt32] = []
     var levels: [UInt8] = []
-    var texts = DecodedTexts()
+    var texts = StoredTexts()
     var keys: [Range<Int>] = []
     var shapes: [[Int]] = []
-    var shapeOf: [Int] = []
+    var shapeOf: [UInt32] = []
     /// By column.
-    var values: [DecodedTexts?] = []
+    var values: [StoredTexts?] = []
 
-    /// Reads a content section of `rowCount` rows, which has been checked against a limit. O(what it expands to), within the
-    /// budget.
+    /// Reads a content section of `rowCount` rows, which has been checked against a limit. O(what is stored).
     init(_ bytes: [UInt8], rowCount: Int, _ budget: inout Budget) throws(FormatError) {
         var reader = ByteReader(bytes)
         for column in RowColumn.content {
@@ -148,25 +147,24 @@ struct DecodedContent {
         switch column {
         case .names:
             nameSource = bytes
-            names = try DecodedTexts.texts(&reader, "names")
+            names = try reader.texts("names")
             try DecodedContent.check(names, mayBeEmpty: true, bytes, reader, "name")
-            nameOf = try DecodedTexts.indexes(
-                &reader, count: rowCount, below: names.count, "names")
+            nameOf = try reader.numbers(rowCount, names.count - 1, "names")
         case .levels:
             levels = try reader.bytes(rowCount, "levels")
             for level in levels where level != 0 && Level(rawValue: level) == nil {
                 throw reader.malformed("levels: \(level) is none")
             }
         case .texts:
-            texts = try DecodedTexts(bytes, &reader, count: rowCount, "texts", &budget)
+            texts = try StoredTexts(bytes, &reader, count: rowCount, "texts", &budget)
         default:
             keySource = bytes
-            keys = try DecodedTexts.texts(&reader, "keys")
+            keys = try reader.texts("keys")
             try DecodedContent.check(keys, mayBeEmpty: false, bytes, reader, "attribute key")
             let counts = try readShapes(&reader, rowCount, &budget)
             values = Array(repeating: nil, count: 2 * keys.count)
             for (column, count) in counts.enumerated() where count > 0 {
-                values[column] = try DecodedTexts(
+                values[column] = try StoredTexts(
                     bytes, &reader, count: count, "values of an attribute", &budget)
             }
         }
@@ -185,12 +183,13 @@ struct DecodedContent {
             try budget.charge(32 + 8 * shape.count, reader, "shapes")
             shapes.append(shape)
         }
-        shapeOf = try DecodedTexts.indexes(
-            &reader, count: rowCount, below: shapes.count, "shapes")
+        shapeOf = try reader.numbers(rowCount, shapes.count - 1, "shapes")
         var counts = [Int](repeating: 0, count: 2 * keys.count)
         for shape in shapeOf {
-            try budget.charge(EventCost.attribute * shapes[shape].count, reader, "attributes")
-            for column in shapes[shape] { counts[column] += 1 }
+            let columns = shapes[Int(shape)]
+            guard !columns.isEmpty else { continue }
+            try budget.charge(EventCost.attribute * columns.count, reader, "attributes")
+            for column in columns { counts[column] += 1 }
         }
         return counts
     }
@@ -212,38 +211,33 @@ struct DecodedContent {
         }
     }
 
-    /// Each text is UTF-8: all together are, and none begins within a character.
     private func checkText(_ reader: ByteReader) throws(FormatError) {
-        for column in [texts] + values.compactMap({ $0 }) {
-            guard isUTF8(column.bytes) else { throw reader.malformed("texts: expected UTF-8") }
-            var start = 0
-            for end in column.ends {
-                if start < end, column.bytes[start] & 0xc0 == 0x80 {
-                    throw reader.malformed("texts: expected UTF-8")
-                }
-                start = end
-            }
+        for column in [texts] + values.compactMap({ $0 }) where !column.areUTF8 {
+            throw reader.malformed("texts: expected UTF-8")
         }
     }
 }
 
 extension ContentColumns {
-    init(_ content: DecodedContent) {
-        func texts(_ column: DecodedTexts) -> Texts { Texts(column.bytes, ends: column.ends) }
+    private init(_ content: DecodedContent) {
         self.init(
             names: content.names.map {
                 String(decoding: content.nameSource[$0], as: UTF8.self)
             },
-            nameOf: content.nameOf, levels: content.levels, texts: texts(content.texts),
+            nameOf: content.nameOf, levels: content.levels, texts: content.texts,
             keys: content.keys.map { String(decoding: content.keySource[$0], as: UTF8.self) },
-            shapes: content.shapes, shapeOf: content.shapeOf,
-            values: content.values.map { $0.map(texts) })
+            shapes: content.shapes, shapeOf: content.shapeOf, values: content.values)
     }
 
-    /// What rows say, by their columns. O(what these hold), within the budget.
+    /// What rows say, by their columns. O(what is stored); the budget is charged for what that expands to.
     package init(
         columns: [RowColumn: [UInt8]], rowCount: Int, _ budget: inout Budget
     ) throws(FormatError) {
         self.init(try DecodedContent(columns: columns, rowCount: rowCount, &budget))
+    }
+
+    /// The same by a content section.
+    init(_ section: [UInt8], rowCount: Int, _ budget: inout Budget) throws(FormatError) {
+        self.init(try DecodedContent(section, rowCount: rowCount, &budget))
     }
 }

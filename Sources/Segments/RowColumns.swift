@@ -65,8 +65,19 @@ extension EventBatch {
             columns: columns, rowCount: rowCount, processCount: processCount, &budget)
         let content =
             hasContent
-            ? try DecodedContent(columns: columns, rowCount: rowCount, &budget) : nil
+            ? try ContentColumns(columns: columns, rowCount: rowCount, &budget) : nil
         self.init(order, content)
+    }
+
+    /// Some rows, which ascend, of the batch that columns say, all of them but their clocks.
+    package init(
+        order columns: [RowColumn: [UInt8]], rowCount: Int, processCount: Int,
+        rows: [Int], saying content: ContentColumns
+    ) throws(FormatError) {
+        var budget = Budget()
+        let order = try DecodedOrder(
+            columns: columns, rowCount: rowCount, processCount: processCount, &budget)
+        self.init(order, content, rows: rows)
     }
 }
 

@@ -50,19 +50,29 @@ package struct StoredFrame: Sendable {
         var budget = Budget()
         let order = try decodedOrder(&budget)
         guard header.rowCount > 0 else { return EventBatch() }
-        return EventBatch(order, try decodedContent(&budget))
+        return EventBatch(order, try columns(&budget))
     }
 
-    /// What the events say, and nothing else of them. O(what it holds).
+    /// What the events say, and nothing else of them. O(what is stored).
     package func columns() throws(FormatError) -> ContentColumns {
         var budget = Budget()
-        return ContentColumns(try decodedContent(&budget))
+        return try columns(&budget)
     }
 
-    private func decodedContent(_ budget: inout Budget) throws(FormatError) -> DecodedContent {
+    /// Some events, all of them but their clocks: the rows of these numbers, which ascend. O(what the order holds + those rows).
+    ///
+    /// - Parameter columns: What `columns()` gave.
+    package func events(
+        _ rows: [Int], saying columns: ContentColumns
+    ) throws(FormatError) -> EventBatch {
+        var budget = Budget()
+        return EventBatch(try decodedOrder(&budget), columns, rows: rows)
+    }
+
+    private func columns(_ budget: inout Budget) throws(FormatError) -> ContentColumns {
         let raw = try header.contentCodec.unpack(
             bytes[content], rawCount: header.contentRawCount, "content section")
-        return try DecodedContent(raw, rowCount: header.rowCount, &budget)
+        return try ContentColumns(raw, rowCount: header.rowCount, &budget)
     }
 
     private func decodedOrder(_ budget: inout Budget) throws(FormatError) -> DecodedOrder {

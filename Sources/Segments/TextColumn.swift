@@ -268,22 +268,16 @@ private struct TextParts {
     }
 }
 
-/// Texts of a column, as they were decoded: one after another.
-struct DecodedTexts {
-    private(set) var bytes: [UInt8] = []
-    private(set) var ends: [Int] = []
-
+extension StoredTexts {
     /// No texts.
-    init() {}
+    init() { self.init([], count: 0, .plain(start: 0, ends: [])) }
 
-    subscript(index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
-
-    /// Reads a column of `count` rows, which has been checked against a limit.
+    /// Reads a column of `count` rows, which has been checked against a limit. O(what is stored); the budget is charged for
+    /// what that expands to.
     init(
         _ source: [UInt8], _ reader: inout ByteReader, count: Int, _ what: String,
         _ budget: inout Budget
     ) throws(FormatError) {
-        ends.reserveCapacity(count)
         let mode = try reader.byte(what)
         switch mode {
         case 0:
@@ -291,109 +285,72 @@ struct DecodedTexts {
             let range = try reader.range(length, what)
             let (total, isTooMuch) = length.multipliedReportingOverflow(by: count)
             try budget.charge(isTooMuch ? .max : total, reader, what)
-            for _ in 0..<count { append(source[range]) }
+            self.init(source, count: count, .same(range))
         case 1:
-            let table = try DecodedTexts.texts(&reader, what)
-            let indexes = try DecodedTexts.indexes(&reader, count: count, below: table.count, what)
+            let table = try reader.texts(what)
+            let indexes = try reader.numbers(count, table.count - 1, what)
             var total = 0
-            for index in indexes { total += table[index].count }
+            for index in indexes { total += table[Int(index)].count }
             try budget.charge(total, reader, what)
-            for index in indexes { append(source[table[index]]) }
-        case 2: try join(source, &reader, count: count, what, &budget)
+            self.init(source, count: count, .few(table, indexes: indexes))
+        case 2:
+            self.init(source, count: count, try reader.parts(source, count: count, what, &budget))
         case 3:
-            let ranges = try DecodedTexts.plain(&reader, count: count, what)
-            try budget.charge(ranges.reduce(0) { $0 + $1.count }, reader, what)
-            for range in ranges { append(source[range]) }
+            let ranges = try reader.texts(count, what)
+            let start = ranges.first?.lowerBound ?? 0
+            try budget.charge((ranges.last?.upperBound ?? 0) - start, reader, what)
+            self.init(source, count: count, .plain(start: start, ends: ranges.map(\.upperBound)))
         default: throw reader.malformed("\(what): expected a mode of 0 to 3, found \(mode)")
         }
     }
+}
 
-    private mutating func append(_ text: ArraySlice<UInt8>) {
-        bytes.append(contentsOf: text)
-        ends.append(bytes.count)
-    }
-
+extension ByteReader {
     /// A dictionary: where its texts lie.
-    static func texts(
-        _ reader: inout ByteReader, _ what: String
-    ) throws(FormatError) -> [Range<Int>] {
-        try plain(&reader, count: try reader.count(Limits.frameRowsMax, what), what)
+    mutating func texts(_ what: String) throws(FormatError) -> [Range<Int>] {
+        try texts(try count(Limits.frameRowsMax, what), what)
     }
 
-    private static func plain(
-        _ reader: inout ByteReader, count: Int, _ what: String
+    fileprivate mutating func texts(
+        _ count: Int, _ what: String
     ) throws(FormatError) -> [Range<Int>] {
         // Each takes a byte of what is there at least.
-        guard count <= reader.remaining else {
-            throw reader.malformed("\(what): \(count) texts, and the column ends")
+        guard count <= remaining else {
+            throw malformed("\(what): \(count) texts, and the column ends")
         }
-        var lengths: [Int] = []
-        lengths.reserveCapacity(count)
-        for _ in 0..<count { lengths.append(try reader.count(reader.remaining, what)) }
+        let lengths = try numbers(count, remaining, what)
         var ranges: [Range<Int>] = []
         ranges.reserveCapacity(count)
-        for length in lengths { ranges.append(try reader.range(length, what)) }
+        for length in lengths { ranges.append(try range(Int(length), what)) }
         return ranges
     }
 
-    static func indexes(
-        _ reader: inout ByteReader, count: Int, below limit: Int, _ what: String
-    ) throws(FormatError) -> [Int] {
-        guard count <= reader.remaining, limit > 0 || count == 0 else {
-            throw reader.malformed("\(what): \(count) rows, and the column ends")
-        }
-        var indexes: [Int] = []
-        indexes.reserveCapacity(count)
-        for _ in 0..<count { indexes.append(try reader.count(limit - 1, what)) }
-        return indexes
-    }
-
-    private mutating func join(
-        _ source: [UInt8], _ reader: inout ByteReader, count: Int, _ what: String,
-        _ budget: inout Budget
-    ) throws(FormatError) {
-        let templates = try DecodedTexts.texts(&reader, what)
-        let indexes = try DecodedTexts.indexes(&reader, count: count, below: templates.count, what)
+    fileprivate mutating func parts(
+        _ source: [UInt8], count: Int, _ what: String, _ budget: inout Budget
+    ) throws(FormatError) -> StoredTexts.Form {
+        let templates = try texts(what)
+        let indexes = try numbers(count, templates.count - 1, what)
         var rowCounts = [Int](repeating: 0, count: templates.count)
-        for index in indexes { rowCounts[index] += 1 }
-        // By template: its text between the holes, and where its values begin, of each slot one for each row of the template.
-        var literals: [[Range<Int>]] = []
-        var firsts: [Int] = []
-        var values: [Range<Int>] = []
+        for index in indexes { rowCounts[Int(index)] += 1 }
+        var decoded: [StoredTexts.Template] = []
+        decoded.reserveCapacity(templates.count)
         var total = 0
         for (template, rows) in zip(templates, rowCounts) {
-            firsts.append(values.count)
-            literals.append(DecodedTexts.literals(source, template))
-            let slots = literals.last!.count - 1
-            total += (template.count - slots) * rows
-            guard rows > 0 else { continue }
-            for _ in 0..<slots {
-                let column = try DecodedTexts.plain(&reader, count: rows, what)
-                try budget.charge(16 * rows, reader, what)
-                total += column.reduce(0) { $0 + $1.count }
-                values += column
+            let literals = Self.literals(source, template)
+            try budget.charge(48 * literals.count, self, what)
+            var slots: [StoredTexts.Slot] = []
+            total += (template.count - literals.count + 1) * rows
+            // Of a template that no row has, nothing is written but itself.
+            for _ in 1..<(rows > 0 ? literals.count : 1) {
+                let (lengths, sum) = try lengths(rows, what)
+                slots.append(
+                    StoredTexts.Slot(lengths: lengths, bytes: try range(sum, what)))
+                total += sum
             }
+            decoded.append(StoredTexts.Template(literals: literals, slots: slots))
         }
-        try budget.charge(total, reader, what)
-        var next = [Int](repeating: 0, count: templates.count)
-        // With room for what the writer writes too much, and over again.
-        bytes = [UInt8](unsafeUninitializedCapacity: total + 16) { room, count in
-            var writer = RawWriter(UnsafeMutableRawBufferPointer(room))
-            source.withUnsafeBytes { source in
-                for index in indexes {
-                    var place = firsts[index] + next[index]
-                    next[index] += 1
-                    writer.bytes(source, literals[index][0])
-                    for literal in literals[index].dropFirst() {
-                        writer.bytes(source, values[place])
-                        writer.bytes(source, literal)
-                        place += rowCounts[index]
-                    }
-                    ends.append(writer.count)
-                }
-            }
-            count = writer.count
-        }
+        try budget.charge(total, self, what)
+        return .parts(decoded, indexes: indexes)
     }
 
     /// The parts of a template between its holes: one more than these.

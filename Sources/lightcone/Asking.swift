@@ -3,6 +3,7 @@ import ArgumentParser
 import AsyncHTTPClient
 import Causality
 import Collector
+import Dispatch
 import Exporting
 import FoundationEssentials
 import NIOCore
@@ -41,6 +42,13 @@ struct AskOptions: ParsableArguments {
         }
         if let timeout, (timeoutSeconds ?? 0) < 1 {
             throw ValidationError("--timeout: expected a time such as 45s or 2m, found \(timeout)")
+        }
+    }
+
+    /// Nobody else asks this process anything: all of the machine may search.
+    private static var workers: Workers {
+        Workers(count: ProcessInfo.processInfo.activeProcessorCount) { count, body in
+            DispatchQueue.concurrentPerform(iterations: count) { body($0) }
         }
     }
 
@@ -106,6 +114,7 @@ struct AskOptions: ParsableArguments {
         let store = ArchiveStore(try Archive(source, .readOnly))
         var options = Question.Options(execution: execution)
         options.cancellation = cancellation
+        options.workers = Self.workers
         let question = try Question(verb, parameters)
         return try store.answering(options).written(question, as: .json).text()
     }
@@ -145,6 +154,7 @@ struct AskOptions: ParsableArguments {
         let store = ArchiveStore(try Archive(source, .readOnly))
         var options = Question.Options(execution: execution, limit: limit)
         options.cancellation = cancellation
+        options.workers = Self.workers
         var answer = try local(store.answering(options))
         for note in answer.notes { Terminal.note(note) }
         var isEmpty = true

@@ -177,7 +177,7 @@ struct RecordCommand: AsyncParsableCommand {
             writer.key("attributes")
             writer.object { writer in
                 for (key, value) in attributes.compactMap(RecordCommand.sides) {
-                    writer.key(key)
+                    writer.key(text: key)
                     if RecordCommand.isJSON(value) {
                         writer.raw(value)
                     } else {

@@ -10,7 +10,7 @@ enum Terminal {
 
     /// A piece of the answer. It may wait in a buffer until `flush`.
     static func write(_ text: String) {
-        let text = printable(text, keeping: [.lineBreaks, .tabs])
+        let text = printable(text, keeping: .lineBreaksAndTabs)
         let full = pending.withLock { pending -> [UInt8]? in
             pending.append(contentsOf: text.utf8)
             guard pending.count >= bufferBytes else { return nil }

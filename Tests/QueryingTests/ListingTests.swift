@@ -170,6 +170,63 @@ import Testing
         #expect(listed == all.suffix(listed.count).map(\.id))
     }
 
+    /// Of the last events only so many bytes are held: the later ones are given, and that there are more is told.
+    @Test func lastEventsTakeNoMoreThanTheyMay() throws {
+        let store = Self.store(2)
+        let answering = Answering(store, Question.Options(limit: 200))
+        let question = try Question("timeline", QuestionParameters(["reverse": ["true"]]))
+        var (all, byteCount): ([EventID], Int) = ([], 0)
+        var listing = try Self.listing(answering.answer(question))
+        while let step = try listing.events.next() {
+            guard case .event(let listed) = step else { continue }
+            all.append(listed.event.id)
+            if all.count <= 20 { byteCount += listed.byteCount }
+        }
+        var last = LastEvents(
+            try Self.listing(answering.answer(question)).events, bytesMax: byteCount)
+        var listed: [EventID] = []
+        let stopped = try #require(throws: QuestionStopped.self) {
+            while let step = try last.next() {
+                if case .event(let event) = step { listed.append(event.event.id) }
+            }
+        }
+        #expect(listed == all.prefix(20).reversed())
+        #expect(
+            stopped
+                == QuestionStopped(
+                    .heldBytes(max: byteCount), .listed(20, last: all[0])))
+        #expect("\(stopped)".contains("the last events take more than \(byteCount) bytes"))
+    }
+
+    /// The clock of each event is its own, whatever was passed by before it.
+    @Test(arguments: 1...10 as ClosedRange<UInt64>)
+    func clocksGrowAlongAProcess(seed: UInt64) throws {
+        let store = Self.store(seed)
+        let clocks = Dictionary(
+            uniqueKeysWithValues: store.events.flatMap { $0 }.map { ($0.id, $0.clock) })
+        for parameters in [[:], ["where": ["{ text = x }"]], ["reverse": ["true"]]] {
+            var options = Question.Options()
+            options.hasClock = true
+            let question = try Question("timeline", QuestionParameters(parameters))
+            var listing = try Self.listing(Answering(store, options).answer(question))
+            var count = 0
+            while let step = try listing.events.next() {
+                guard case .event(let listed) = step else { continue }
+                var entries: [(ProcessID, UInt64)] = []
+                let known = try #require(listed.clock)
+                known.forEach { process, _, sequence in entries.append((process, sequence)) }
+                #expect(entries.map(\.0) == entries.map(\.0).sorted(by: listingOrder))
+                let expected = try #require(clocks[listed.event.id]).entries
+                #expect(
+                    Dictionary(uniqueKeysWithValues: entries.map { (.named($0.0), $0.1) })
+                        == expected)
+                #expect(known.isExact)
+                count += 1
+            }
+            #expect(count > 0)
+        }
+    }
+
     /// Names that look alike are not the same: nothing is known of the other one.
     @Test func executionsThatLookAlikeAreTold() throws {
         let store = MemoryStore(

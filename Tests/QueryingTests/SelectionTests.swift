@@ -93,7 +93,8 @@ import Testing
 @Suite struct JSONWriterTests {
     @Test func escapes() {
         let text = JSONWriter.object {
-            $0.member("a\"b", "\u{0}\n\\ü\u{7f}")
+            $0.key(text: "a\"b")
+            $0.value("\u{0}\n\\ü\u{7f}")
             $0.key("n")
             $0.raw("12345678901234567890")
             $0.key("bad")

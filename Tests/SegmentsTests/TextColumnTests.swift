@@ -62,7 +62,7 @@ import Testing
     private static func decoded(_ column: [UInt8], _ count: Int) throws -> [UInt8] {
         var reader = ByteReader(column)
         var budget = Budget()
-        return try DecodedTexts(column, &reader, count: count, "texts", &budget).bytes
+        return try StoredTexts(column, &reader, count: count, "texts", &budget).joined().bytes
     }
 }
 

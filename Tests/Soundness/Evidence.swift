@@ -86,6 +86,13 @@ struct Evidence: HistoryStore {
         return try byID[frame]!.stored.batch()
     }
 
+    func searchable(_ frame: Int) throws -> SearchableRows? {
+        if rotten.contains(frame) { throw DamagedFrame("it has rotted") }
+        let stored = byID[frame]!.stored
+        let columns = try stored.columns()
+        return SearchableRows(columns) { try stored.events($0, saying: columns) }
+    }
+
     func expected(in execution: String) -> [(process: ProcessKey, last: UInt64)] {
         var lasts: [ProcessKey: UInt64] = [:]
         for frame in frames where !hidden.contains(frame.summary.id) {

@@ -63,6 +63,8 @@ extension Laws {
         }
         try check("timeline", [:])
         try check("timeline", ["where": "{ kind = receive }"])
+        try check("timeline", ["where": "{ text =~ \"[0-9]\" && name != other }"])
+        try check("timeline", ["where": "{ text =~ \"1\" }", "reverse": "true"])
         try check("timeline", ["reverse": "true"])
         try check("timeline", ["last": "7", "where": "{ kind != send }"])
         try check("gaps", [:])
@@ -236,6 +238,13 @@ private struct FiledEvidence: HistoryStore, FiledRows {
     func filed(_ name: String, _ cancellation: Cancellation) -> (any IndexedExecution)? {
         execution
     }
+
+    /// Only where there is a file: a search by columns is compared with one by events.
+    func searchable(_ frame: Int) throws -> SearchableRows? {
+        file == nil ? nil : try evidence.searchable(frame)
+    }
+
+    func looksAgain() -> Bool { false }
 
     func rows(at place: EventPosition, of file: OrderFile) throws -> EventRows? {
         let (row, positions) = try file.rows(at: place)

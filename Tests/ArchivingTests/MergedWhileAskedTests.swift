@@ -1,0 +1,80 @@
+import Causality
+import Collector
+import Disks
+import HappensBefore
+import Querying
+import Segments
+import SimulatedHistories
+import Testing
+
+@testable import Archiving
+
+/// Files that are merged are deleted a while later, and a question may take longer.
+@Suite struct MergedWhileAskedTests {
+    private static let eventsOfSegment = 5_200
+
+    /// Enough events for an order file, in segments of which each goes on where the one before it ended.
+    private static func archive(_ folder: ArchiveFolder, _ disk: ArchiveDisk) throws -> Archive {
+        try RealDisk().make(folder: folder.path)
+        try disk.make(folder: folder.path)
+        let archive = try Archive(folder.path, .readWrite, disk: disk)
+        let key = ProcessKey(
+            execution: "main", host: "web-1", process: ProcessID(name: "web-1/api"))
+        for number in 0..<4 {
+            let events = (1...eventsOfSegment).map { index -> KeyedEvent in
+                let sequence = UInt64(number * eventsOfSegment + index)
+                let event = Event(
+                    id: EventID(key.process, sequence), text: "step \(sequence)",
+                    clock: VectorClock([key.process: sequence]))
+                return (key, event)
+            }
+            let header = SegmentHeader(
+                agent: Identity128(naming: [1]), segment: Identity128(naming: [2, UInt8(number)]),
+                created: WallTime(nanoseconds: Int64(number)))
+            var writer = SegmentWriter(header)
+            var bytes = header.encoded()
+            for batch in Sample.batches(events, of: 1_000) {
+                bytes += writer.commit(
+                    batch, Commit(host: "web-1", readUpTo: WallTime(nanoseconds: 9)))
+            }
+            bytes += writer.footer()
+            try archive.append(bytes, to: header.segment, at: 0)
+        }
+        return archive
+    }
+
+    @Test(arguments: [nil, "{ text =~ \"step [0-9]*7\" }", "{ kind = local && seq > 3 }"])
+    func aListingGoesOnInWhatTookTheirPlace(selection: String?) throws {
+        let (folder, disk) = (ArchiveFolder(), ArchiveDisk())
+        let archive = try Self.archive(folder, disk)
+        let store = ArchiveStore(archive)
+        try store.keepOrder(of: "main")
+        let parameters = QuestionParameters(["where": selection.map { [$0] } ?? []])
+        func listed(merging: Bool) throws -> [EventID] {
+            let answer = try store.answering(Question.Options()).answer(
+                Question("timeline", parameters))
+            guard case .events(var listing) = answer else { return [] }
+            var events: [EventID] = []
+            while let step = try listing.events.next() {
+                switch step {
+                case .event(let listed): events.append(listed.event.id)
+                case .unreadable(let id): Issue.record("\(id) is not found")
+                case .passed: break
+                }
+                guard merging, events.count == 10 else { continue }
+                let segments = try archive.sources(of: "main").segments.map(\.header.segment)
+                guard !segments.isEmpty else { continue }
+                #expect(try archive.merge(segments: segments, now: 0, { false }) == .merged)
+                try archive.removeReplaced(now: .max)
+                #expect(try archive.sources(of: "main").segments.isEmpty)
+            }
+            return events
+        }
+        #expect(try store.filed("main") != nil)
+        let before = try listed(merging: false)
+        #expect(before.count > 1_000)
+        #expect(try listed(merging: true) == before)
+        // And from what is there now.
+        #expect(try listed(merging: false) == before)
+    }
+}
