@@ -273,12 +273,15 @@ package final class ArchiveStore: HistoryStore {
 
     /// Writes down what follows from the events of an execution, so that nobody has to find it out again: where it is not
     /// written yet, and there is much of it. O(events) in time and memory.
+    ///
+    /// - Parameter eventsMin: Events that are much.
     package func keepOrder(
-        of execution: String, _ cancellation: Cancellation = .never
+        of execution: String, eventsMin: Int = Limits.orderFileEventsMin,
+        _ cancellation: Cancellation = .never
     ) throws {
         let revision = archive.revision
         let taken = try archive.taken(of: execution)
-        guard taken >= Limits.orderFileEventsMin,
+        guard taken >= eventsMin,
             try order(of: execution) == nil
         else { return }
         let graph = try graph(of: execution, cancellation)
