@@ -19,10 +19,10 @@ final class LiveHour {
     private static let programCount = 90
     private static let hourSeconds: Int64 = 3_600
     /// Of programs that do something in a second.
-    private static let actsPerSecond = 4
+    private static let actsPerSecond = 3
     /// Seconds between two looks of an agent at its programs, each followed by shipping.
     private static let tickSeconds: Int64 = 10
-    private static let probeSeconds: Int64 = 360
+    private static let probeSeconds: Int64 = 720
     private static let away: Range<Int64> = 1_200..<2_400
 
     private let world: World
@@ -151,7 +151,7 @@ final class LiveHour {
         for execution in evidence.executions() {
             let graph = try ExecutionGraph.load(execution, from: evidence)
             var laws = try Laws(world, evidence, graph)
-            let events = laws.sample(12, &random)
+            let events = laws.sample(5, &random)
             laws.check(events, &random)
             try laws.checkAnswers(of: events)
             laws.checkMonotone(orders)
