@@ -4,14 +4,17 @@ import json
 import time
 
 import peers
-from lightcone import Agent, Binaries, Collector, expect_events, nobodys_address
-from programs import BenchError, Unavailable, run, say, segment_bytes, settle
+from lightcone import (
+    Agent, Binaries, Collector, expect_events, merged_events, nobodys_address)
+from programs import (
+    BenchError, Unavailable, part_bytes, part_files, run, say, segment_bytes, settle)
 from report import Figure
 
 MB = 1e6
 SEED = 20260101
 NAMES = ("agent-text", "agent-jsonl", "collector", "import", "import-large", "clocks", "both",
-         "deflate", "rsyslog", "clickhouse")
+         "merging", "deflate", "rsyslog", "clickhouse")
+AHEAD_BYTES = 256 << 20  # of a log that grows: what the agent has not read yet
 
 
 class Ingest:
@@ -31,6 +34,11 @@ class Ingest:
         self.receiver = Figure("collector, checked and durable", rate, goal=0.8e6)
         self.imported = Figure("import, JSON lines with causes", rate, goal=0.35e6)
         self.both = Figure("agent and collector, both durable", "events/s of wall", goal=0.35e6)
+        self.sustained = Figure(
+            f"the same with merging, for {options.seconds} s", "events/s of wall", goal=0.25e6)
+        self.merging = Figure("merging", "µs of CPU/event", goal=3, is_less_better=True)
+        self.memory_merging = Figure("collector that merges, peak memory", "MB",
+                                     is_less_better=True)
         self.memory = Figure("import, peak memory", "MB", goal=128, is_less_better=True)
         self.memory_large = Figure(
             "import of 3 × the events, peak memory", "MB", goal=128, is_less_better=True)
@@ -42,7 +50,8 @@ class Ingest:
 
     def figures(self):
         return [figure for figure in (
-            self.sender, self.agent_jsonl, self.receiver, self.imported, self.both, self.memory,
+            self.sender, self.agent_jsonl, self.receiver, self.imported, self.both,
+            self.sustained, self.merging, self.memory_merging, self.memory,
             self.memory_large, *self.clocks, self.stored_text, self.stored, *self.limit.values(),
         ) if figure.ours or figure.theirs]
 
@@ -156,6 +165,42 @@ class Ingest:
         collector.stop()
         expect_events(self.binaries.lightcone, collector.data, self.events)
         self.both.add(self.events / (done.at - began))
+
+    def once_merging(self):
+        """An agent that has always more to read, and a collector that merges what it gets."""
+        folder = self.work.folder("merging")
+        log = folder / "app.log"
+        collector = Collector(self.binaries.lightcone, folder, "--merge-seconds", 1)
+        text = self.text.read_bytes()
+        began = time.monotonic()
+        with open(log, "ab", buffering=0) as output:
+            output.write(text)
+            agent = Agent(self.binaries.lightcone, folder, collector.url, [f"text:{log}"])
+            while time.monotonic() - began < self.options.seconds:
+                if log.stat().st_size - self.taken(collector) / self.events * len(text) \
+                        < AHEAD_BYTES:
+                    output.write(text)
+                time.sleep(0.2)
+        taken, seconds = self.taken(collector), time.monotonic() - began
+        self.sustained.add(taken / seconds)
+        agent.stop()
+        # Whatever is sealed becomes parts, and parts become larger ones.
+        settle([collector], lambda: part_bytes(collector.data))
+        merged = merged_events(self.binaries.lightcone, collector.data)
+        if not merged:
+            raise BenchError("nothing was merged")
+        cpu = collector.thread_cpu_seconds("merging")
+        self.merging.add(cpu * 1e6 / merged)
+        self.memory_merging.add(collector.peak_bytes() / MB)
+        share = 100 * cpu / collector.cpu_seconds()
+        self.remarks.append(
+            f"with merging: {taken} events in {seconds:.0f} s, {merged} of them merged at the end "
+            f"into {len(part_files(collector.data))} parts; merging took {share:.0f} % of the "
+            f"collector's CPU, all of it {collector.cpu_seconds() * 1e6 / taken:.2f} µs an event")
+        collector.stop()
+
+    def taken(self, collector):
+        return sum(answer["events"] for answer in collector.ask("executions"))
 
     def do_deflate(self):
         for level, figure in self.limit.items():

@@ -1,13 +1,15 @@
 """Lightcone's programs, as a bench starts and reads them."""
 
+import json
 import os
 import re
 import socket
 import sqlite3
 import subprocess
 import time
+import urllib.request
 
-from programs import ROOT, BenchError, Program, run, segment_files
+from programs import ROOT, BenchError, Program, part_files, run, segment_files
 
 LISTENS = re.compile(r"listen=http://127\.0\.0\.1:(\d+)")
 EVENTS = re.compile(r"([\d,]+) events?\b")
@@ -49,10 +51,10 @@ def nobodys_address():
 
 
 class Agent(Program):
-    def __init__(self, lightcone, folder, collector, follow=(), spool=None):
+    def __init__(self, lightcone, folder, collector, follow=(), spool=None, host="bench"):
         self.data = folder / "data"
         self.spool = spool or folder / "spool"
-        arguments = [lightcone, "agent", "--host", "bench", "--collector", collector,
+        arguments = [lightcone, "agent", "--host", host, "--collector", collector,
                      "--spool", self.spool, "--data", self.data]
         for text in follow:
             arguments += ["--follow", text]
@@ -72,13 +74,20 @@ class Agent(Program):
 
 
 class Collector(Program):
-    def __init__(self, lightcone, folder):
-        self.data = folder / "collected"
+    def __init__(self, lightcone, folder, *more, data=None):
+        self.data = data or folder / "collected"
         # Each start has a log of its own: the port is read from it.
         log = folder / f"collector-{len(list(folder.glob('collector-*')))}.log"
         super().__init__(
-            [lightcone, "collector", "--data", self.data, "--listen", "127.0.0.1:0"], log)
+            [lightcone, "collector", "--data", self.data, "--listen", "127.0.0.1:0", *more], log)
         self.url = f"http://127.0.0.1:{self.wait_for_log(LISTENS).group(1)}"
+
+    def ask(self, verb):
+        """A question's lines, each an object."""
+        request = urllib.request.Request(
+            f"{self.url}/v1/{verb}", headers={"Accept": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return [json.loads(line) for line in answer.read().splitlines()]
 
     def catalogue_bytes(self):
         """Of the stopped collector: the catalogue without its log of changes."""
@@ -87,6 +96,13 @@ class Collector(Program):
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         database.close()
         return path.stat().st_size
+
+
+def merged_events(lightcone, folder):
+    """How many events the parts of an archive hold."""
+    files = part_files(folder)
+    answer = run([lightcone, "part", "verify", "--json", *files]).output if files else ""
+    return sum(json.loads(line)["events"] for line in answer.splitlines())
 
 
 def expect_events(lightcone, folder, expected):

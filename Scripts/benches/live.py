@@ -9,7 +9,7 @@ import tempfile
 import time
 
 from lightcone import Agent, Binaries, Collector, expect_events, nobodys_address
-from programs import BenchError, Program, run, say, segment_bytes, settle
+from programs import BenchError, Program, bytes_of, part_bytes, run, say, segment_bytes, settle
 from report import Figure
 
 MB = 1e6
@@ -35,6 +35,11 @@ class Live:
                        goal=goal, **less),
                 Figure(f"catalogue, {processes} processes", "bytes/event", goal=1, **less),
             ) for processes, goal in ((100, 45), (10, 110))}
+        self.merged = {
+            100: (Figure("merged, 100 processes", "bytes/event", goal=20, **less),
+                  Figure("of it order file, 100 processes", "bytes/event", **less)),
+            10: (Figure("merged, 10 processes", "bytes/event", **less),
+                 Figure("of it order file, 10 processes", "bytes/event", **less))}
         self.batches = Figure(
             "local interface, 100 lines a request", "events/CPU s", goal=60_000)
         self.singles = Figure(
@@ -45,7 +50,9 @@ class Live:
             Figure(f"{QUIET_JOURNALS} quiet journals, peak memory", "MB", goal=40, **less))
 
     def figures(self):
-        all_figures = [figure for pair in self.paced.values() for figure in pair]
+        all_figures = [
+            figure for pairs in (self.paced, self.merged)
+            for pair in pairs.values() for figure in pair]
         all_figures += [self.batches, self.singles, self.journals, *self.quiet]
         return [figure for figure in all_figures if figure.ours]
 
@@ -111,11 +118,25 @@ class Live:
         stored, catalogued = self.paced[processes]
         stored.add(segment_bytes(collector.data) / made["events"])
         catalogued.add((collector.catalogue_bytes() - empty) / made["events"])
+        self.merge(collector.data, processes, made["events"])
         share = 100 * made["messages"] / made["events"]
         self.remarks.append(
             f"{processes} processes: {made['events']} events, {share:.0f} % messages, in "
             f"{seconds} s; {made['lateTurns']} of {seconds * 10} turns were late")
         self.remove_spool(spool)
+
+    def merge(self, data, processes, events):
+        """Merges all that is sealed, and writes down what follows."""
+        nothing = self.work.path / "nothing.jsonl"
+        nothing.touch()
+        # 1 says that the log had no events.
+        run([self.binaries.lightcone, "import", "--into", data, "--format", "jsonl", "--parts",
+             nothing], codes=(0, 1))
+        run([self.binaries.lightcone, "catalogue", "rebuild", "--data", data])
+        order = bytes_of(data.rglob("*.lcorder")) / events
+        whole, of_order = self.merged[processes]
+        whole.add((segment_bytes(data) + part_bytes(data)) / events + order)
+        of_order.add(order)
 
     def local(self, lines, figure, unit):
         """The local interface as fast as it answers, until all is durable."""

@@ -1,4 +1,4 @@
-"""Scripts/bench ingest | live | cold | scale: measures whole programs from outside.
+"""Scripts/bench ingest | live | cold | scale | serve: measures whole programs from outside.
 
 See Scripts/bench.
 """
@@ -11,6 +11,7 @@ import ingest
 import live
 import report
 import scale
+import serve
 from programs import BenchError, Workplace, say
 
 BENCHES = {
@@ -18,9 +19,10 @@ BENCHES = {
     "live": (live.Live, live.NAMES, 1_000_000),
     "cold": (cold.Cold, cold.NAMES, 1_000_000),
     "scale": (scale.Scale, scale.NAMES, 300_000),
+    "serve": (serve.Serve, serve.NAMES, 1_000_000),
 }
 # These are asked of archives: their events come first, and their rounds are an option.
-OF_ARCHIVES = ("cold", "scale")
+OF_ARCHIVES = ("cold", "scale", "serve")
 
 
 def positive(text):
@@ -48,6 +50,12 @@ def parse(arguments):
         bench.add_argument("--json", action="store_true", help="an object a line")
         bench.add_argument("--only", metavar="PART,…", type=lambda text: text.split(","),
                            help=", ".join(parts))
+        if name == "ingest":
+            bench.add_argument("--seconds", type=positive, default=60,
+                               help="of merging while events come")
+        if name == "serve":
+            bench.add_argument("--seconds", type=positive, default=30,
+                               help="of questions while agents upload")
         if name == "live":
             bench.add_argument("--seconds", type=positive, default=30,
                                help="of 100 processes; of 10 processes twice that")

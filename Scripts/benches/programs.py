@@ -86,10 +86,28 @@ class Program:
         return False
 
     def peak_bytes(self):
+        return self.memory("VmHWM")
+
+    def resident_bytes(self):
+        return self.memory("VmRSS")
+
+    def memory(self, name):
         for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(name + ":"):
                 return int(line.split()[1]) * 1024
-        raise BenchError(f"{self.name}: no VmHWM")
+        raise BenchError(f"{self.name}: no {name}")
+
+    def thread_cpu_seconds(self, name):
+        """User and system time of the threads that live and whose names begin so."""
+        ticks = 0
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            try:
+                if (task / "comm").read_text().startswith(name):
+                    fields = (task / "stat").read_text().rpartition(")")[2].split()
+                    ticks += int(fields[11]) + int(fields[12])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        return ticks / TICKS
 
     def stop(self, seconds=60):
         """SIGTERM, and SIGKILL where that does not help."""
@@ -178,6 +196,14 @@ def stop_all():
 
 def segment_files(folder):
     return sorted(pathlib.Path(folder).rglob("*.lcseg"))
+
+
+def part_files(folder):
+    return sorted(pathlib.Path(folder).rglob("*.lcpart"))
+
+
+def part_bytes(folder):
+    return bytes_of(part_files(folder))
 
 
 def segment_bytes(folder):

@@ -25,7 +25,7 @@ package enum Limits {
     /// as what it leaves.
     static let droppedShareMin = 4
     /// Seconds between two looks for what may be merged, and after a merge that failed.
-    static let mergeSeconds = 10
+    package static let mergeSeconds = 10
     static let mergeRetrySeconds = 60
     /// Seconds for which files stay that a part has replaced: longer than any question that began before takes.
     package static let replacedSecondsMax = 60

@@ -39,8 +39,13 @@ package struct MergeSchedule: Sendable {
     private var notBefore = 0
     /// True where whatever is left is to be merged, however little it is.
     private let isFinal: Bool
+    private let pauseSeconds: Int
 
-    package init(isFinal: Bool = false) { self.isFinal = isFinal }
+    /// - Parameter pauseSeconds: Seconds between two looks for what may be merged; at least 1.
+    package init(isFinal: Bool = false, pauseSeconds: Int = Limits.mergeSeconds) {
+        self.isFinal = isFinal
+        self.pauseSeconds = pauseSeconds
+    }
 
     /// What to do now.
     ///
@@ -52,7 +57,7 @@ package struct MergeSchedule: Sendable {
         if now < notBefore { return .wait(seconds: notBefore - now) }
         if let names = segmentsToMerge(segments) { return .mergeSegments(names) }
         if let names = partsToMerge(parts) { return .mergeParts(names) }
-        return .wait(seconds: Limits.mergeSeconds)
+        return .wait(seconds: pauseSeconds)
     }
 
     /// Takes note of what became of an action.

@@ -36,7 +36,7 @@ final class ArchiveRows: FiledRows {
     }
 
     private static func sources(of execution: String, _ store: ArchiveStore) throws -> Sources {
-        let (segments, parts) = try store.archive.sources(of: execution)
+        let (segments, parts, _) = try store.archive.sources(of: execution)
         return Sources(segments: Set(segments.map(\.header.segment)), parts: parts)
     }
 

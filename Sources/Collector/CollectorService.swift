@@ -18,6 +18,8 @@ package struct CollectorService: Sendable {
         package var listenPort: Int
         /// Allows to listen beyond this machine, though there is no TLS and no authentication.
         package var isInsecureAllowed: Bool
+        /// Seconds between two looks for what may be merged; at least 1.
+        package var mergeSeconds = Archiving.Limits.mergeSeconds
 
         package init(data: String, listen: String, isInsecureAllowed: Bool) throws(CollectorError) {
             guard let address = ListenAddress(listen) else {
@@ -85,7 +87,8 @@ package struct CollectorService: Sendable {
                     application,
                     OrderKeeper(
                         store: store, threads: pools.order, stopping: stopping, logger: logger),
-                    MergingService(archive, logger: logger),
+                    MergingService(
+                        archive, pauseSeconds: configuration.mergeSeconds, logger: logger),
                     StopWatcher(stopping: stopping),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger

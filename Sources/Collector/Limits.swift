@@ -1,7 +1,7 @@
 import NIOCore
 
 /// The limits of one collector.
-enum Limits {
+package enum Limits {
     // Shares. Uploads, questions and whether it is well each have threads of their own. Where uploads and questions both want the
     // whole machine, each has two threads that work, so it gives half of its time to each.
 
@@ -84,9 +84,9 @@ enum Limits {
 
     /// Events from which on what follows from an execution is written down: below, finding it out takes less than a tenth of a
     /// second, and a thousand small executions would make a thousand files.
-    static let orderFileEventsMin = 20_000
+    package static let orderFileEventsMin = 20_000
     /// Events of a slice, more or less: its history takes some 100 MB while it is written down.
-    static let sliceEventsMax = 500_000
+    package static let sliceEventsMax = 500_000
     /// Order files that are kept open: those of the executions that were asked last, each of which has a few.
     static let orderFilesKeptMax = 64
     /// Seconds for which nothing was added to an execution before what follows from it is written down.

@@ -7,17 +7,21 @@ import Synchronization
 /// Merges what the archive has, beside everything else: on a thread of its own, so that nobody waits for it.
 struct MergingService: Service {
     private let archive: Archive
+    private let pauseSeconds: Int
     private let logger: Logger
 
-    init(_ archive: Archive, logger: Logger) {
+    init(_ archive: Archive, pauseSeconds: Int, logger: Logger) {
         self.archive = archive
+        self.pauseSeconds = pauseSeconds
         self.logger = logger
     }
 
     /// What is handed from step to step.
     private final class State: Sendable {
-        let schedule = Mutex(MergeSchedule())
+        let schedule: Mutex<MergeSchedule>
         let isStopped = Atomic(false)
+
+        init(pauseSeconds: Int) { schedule = Mutex(MergeSchedule(pauseSeconds: pauseSeconds)) }
     }
 
     /// Merges until the collector is asked to stop; a merge that is under way then is given up, which loses nothing.
@@ -26,9 +30,10 @@ struct MergingService: Service {
     }
 
     private func merge() async throws {
-        let state = State()
+        let state = State(pauseSeconds: pauseSeconds)
         let thread = NIOThreadPool(numberOfThreads: 1)
-        thread.start()
+        // Named, so that what merging costs is seen beside the rest.
+        thread._start(threadNamePrefix: "merging-")
         let start = ContinuousClock.now
         await withTaskCancellationHandler {
             while !Task.isCancelled {

@@ -42,6 +42,8 @@ package struct TailedExecution: IndexedExecution {
         return EventRows(frame: frame, row: row, positions: positions)
     }
 
+    package func looksAgain() throws -> Bool { try below.looksAgain() }
+
     package func name(of reference: ProcessReference) -> ProcessID? {
         index.tail.name(of: reference)
     }

@@ -168,10 +168,11 @@ extension ExecutionGraph: IndexedExecution {
     package func defects(_ cancellation: Cancellation) throws -> [Defect] {
         if let defects = lazyDefects.withLock({ $0 }) { return defects }
         let edges = try edges(cancellation)
-        let defects =
-            try telling(.joining) {
-                try history.defects(edges, check: cancellation.check)
-            } + damage
+        let found = try telling(.joining) {
+            try history.defects(edges, check: cancellation.check)
+        }
+        // What cannot be read may be what a log seems to jump over.
+        let defects = found.filter { isUndamaged || $0.kind != .clockJump } + damage
         lazyDefects.withLock { $0 = defects }
         return defects
     }

@@ -22,6 +22,12 @@ struct CollectorCommand: AsyncParsableCommand {
             "Where to listen; port 0 lets the machine choose.", valueName: "host:port"))
     var listen = "127.0.0.1:4780"
 
+    @Option(
+        help: ArgumentHelp(
+            "Seconds between two looks for sealed segments and parts to merge.",
+            valueName: "seconds"))
+    var mergeSeconds = 10
+
     @Flag(
         help:
             "Allows to listen beyond this machine, though there is no TLS and no authentication yet."
@@ -32,7 +38,11 @@ struct CollectorCommand: AsyncParsableCommand {
     var logLevel = "info"
 
     func run() async throws {
-        let configuration: CollectorService.Configuration
+        guard (1...3_600).contains(mergeSeconds) else {
+            Terminal.complain("--merge-seconds: expected 1 to 3600, found \(mergeSeconds)")
+            throw Ended(exit: .misuse)
+        }
+        var configuration: CollectorService.Configuration
         do {
             configuration = try CollectorService.Configuration(
                 data: data, listen: listen, isInsecureAllowed: insecure)
@@ -40,6 +50,7 @@ struct CollectorCommand: AsyncParsableCommand {
             Terminal.complain("\(error)")
             throw Ended(exit: .misuse)
         }
+        configuration.mergeSeconds = mergeSeconds
         try await CollectorService(
             configuration, logger: makeLogger("lightcone.collector", logLevel)
         ).run()

@@ -64,14 +64,29 @@ final class MergingWorld {
         )
     }
 
+    /// A segment in the pieces in which its agent sends it: the header with the first frame, then frame by frame, the footer last.
+    func pieces(of segment: Int) throws -> [[UInt8]] {
+        let bytes = segments[segment].bytes
+        let source = BytesInMemory(bytes)
+        var pieces: [[UInt8]] = []
+        var (start, end) = (0, SegmentHeader.byteCount)
+        while end < bytes.count {
+            let frame = try SegmentLayout.frame(source, at: end, end: bytes.count)
+            end = frame.map { end + $0.frameByteCount } ?? bytes.count
+            pieces.append(Array(bytes[start..<end]))
+            start = end
+        }
+        return pieces
+    }
+
     func open() throws -> Archive { try Archive(folder.path, .readWrite, disk: disk) }
 
     func rebuild() throws -> (archive: Archive, problems: [String]) {
         try Archive.rebuild(folder.path, disk: disk)
     }
 
-    /// What all verbs answer.
-    static func answers(_ store: ArchiveStore) throws -> [String] {
+    /// What all verbs answer; where `isBrief` only those that name no event.
+    static func answers(_ store: ArchiveStore, isBrief: Bool = false) throws -> [String] {
         var answers: [String] = []
         func ask(_ verb: String, _ parameters: [String: [String]], _ execution: String) throws {
             for isJSON in [false, true] {
@@ -93,6 +108,7 @@ final class MergingWorld {
             for verb in ["executions", "processes", "gaps", "defects", "timeline"] {
                 try ask(verb, [:], execution)
             }
+            if isBrief { continue }
             let lines = try store.graph(of: execution).history.processes
                 .filter { $0.count > 0 }.map { ("\($0.id)", $0.first, $0.last) }
                 .sorted { $0.0 < $1.0 }

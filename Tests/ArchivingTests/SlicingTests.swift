@@ -18,7 +18,7 @@ import Testing
         /// - Parameter away: The commits of the first agent from one on up to another arrive when all else has.
         init(seed: UInt64, away: Range<Int>? = nil) {
             let events = SimulatedHistory(
-                .init(processes: 6, events: 2_400, crashPerMille: 2), seed: seed
+                .init(processes: 6, events: 900, crashPerMille: 2), seed: seed
             ).events
             var clocks: [ProcessID: VectorClock] = [:]
             var writers: [Int: SegmentWriter] = [:]
@@ -64,7 +64,7 @@ import Testing
     }
 
     /// Answers as one archive gives them that has everything in memory.
-    @Test(arguments: [(1, nil), (2, nil), (3, 8..<20)] as [(UInt64, Range<Int>?)])
+    @Test(arguments: [(1, nil), (3, 4..<9)] as [(UInt64, Range<Int>?)])
     func slicesAndWhatCameSinceAnswerAsEverythingDoes(seed: UInt64, away: Range<Int>?) throws {
         let (folder, plainFolder) = (ArchiveFolder(), ArchiveFolder())
         let archive = try Archive(folder.path, .readWrite)
@@ -77,7 +77,7 @@ import Testing
             try Self.append(piece, to: plain)
             if Int.random(in: 0..<6, using: &random) == 0 {
                 let before = try archive.orders(of: "main").slices
-                try store.keepOrder(of: "main", eventsMin: 100, sliceEventsMax: 300)
+                try store.keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
                 let (slices, taken) = try archive.orders(of: "main")
                 if !slices.isEmpty { #expect(slices.last!.taken == taken) }
                 if slices.count < before.count || before.last.map({ !slices.contains($0) }) == true
@@ -86,16 +86,18 @@ import Testing
                 }
                 sliceCount = max(sliceCount, slices.count)
             }
-            guard Int.random(in: 0..<5, using: &random) == 0 else { continue }
+            guard Int.random(in: 0..<4, using: &random) == 0 else { continue }
             // Another program, now and then, with nothing in memory.
             if Bool.random(using: &random) { store = ArchiveStore(archive) }
             if try store.filed("main", .never) is TailedExecution { tails += 1 }
             #expect(
                 try MergingWorld.answers(store) == MergingWorld.answers(ArchiveStore(plain)))
         }
-        #expect(sliceCount >= 3 && tails >= 3 && gone > 0, "\(sliceCount) \(tails) \(gone)")
+        // What comes late takes slices away.
+        #expect(tails >= 2 && gone > 0, "\(tails) \(gone)")
+        if away == nil { #expect(sliceCount >= 3, "\(sliceCount)") }
         // Whoever writes a collector's files anew comes to the same slices, or others: the answers are the same.
-        try store.keepOrder(of: "main", eventsMin: 100, sliceEventsMax: 300)
+        try store.keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
         #expect(try MergingWorld.answers(store) == MergingWorld.answers(ArchiveStore(plain)))
     }
 }

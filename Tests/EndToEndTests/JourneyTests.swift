@@ -154,32 +154,6 @@ import Testing
         try Self.expectExactly(written, of: "a", in: collector.data)
     }
 
-    @Test func aCollectorThatIsKilledKeepsWhatItAcknowledged() throws {
-        let folder = try TemporaryFolder()
-        let collector = try RunningCollector(folder)
-        let agent = try Self.agent(folder, collector.url, follow: "govector:\(folder.path)/a.log")
-        var written = 0
-        var acknowledged = 0
-        for _ in 0..<8 {
-            for _ in 0..<15 {
-                try folder.append("a.log", Self.lines("a", (written + 1)...(written + 20)))
-                written += 20
-                RunLoop.current.run(until: Date().addingTimeInterval(0.02))
-            }
-            let seen = try collector.eventCount()
-            #expect(seen >= acknowledged, "what was acknowledged is still there")
-            acknowledged = seen
-            collector.kill()
-            let kept = try Program.lightcone("executions", "--source", collector.data, "--json")
-                .objects
-            #expect((kept.first?["events"] as? Int ?? 0) >= acknowledged)
-            try collector.start()
-        }
-        try waitUntil("all events arrived") { try collector.eventCount() == written }
-        #expect(agent.stop() == 0, "\(agent.text)")
-        try Self.expectExactly(written, of: "a", in: collector.data)
-    }
-
     @Test(arguments: ["rename", "copy and cut"]) func rotation(how: String) throws {
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)

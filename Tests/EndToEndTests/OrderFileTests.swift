@@ -120,5 +120,19 @@ import Testing
         try waitUntil("the order file is there") { !Self.orderFiles(collector.data).isEmpty }
         #expect(try Self.answers(collector.data) == answers)
         #expect(try Self.answers(collector.url) == answers)
+
+        // One that is damaged is written anew once somebody has noticed it.
+        #expect(collector.program.stop() == 0)
+        let path = try #require(Self.orderFiles(collector.data).first)
+        let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+        var pierced = whole
+        for place in stride(from: 5_000, to: whole.count, by: 9_000) { pierced[place] ^= 1 }
+        try pierced.write(to: URL(fileURLWithPath: path))
+        try collector.start()
+        #expect(try Self.answers(collector.url) == answers)
+        try waitUntil("the order file is whole again") {
+            (try? Data(contentsOf: URL(fileURLWithPath: path))) == whole
+        }
+        #expect(try Self.answers(collector.url) == answers)
     }
 }

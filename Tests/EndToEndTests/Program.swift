@@ -160,23 +160,31 @@ final class RunningCollector {
     let folder: TemporaryFolder
     private(set) var program: RunningProgram
     private(set) var port: Int
+    /// Of its folder.
+    private let name: String
+    private let more: [String]
 
-    init(_ folder: TemporaryFolder) throws {
+    init(_ folder: TemporaryFolder, data name: String = "data", _ more: String...) throws {
         self.folder = folder
+        self.name = name
+        self.more = more
         port = 0
         program = try RunningProgram([], log: "/dev/null")
         try start()
     }
 
     var url: String { "http://127.0.0.1:\(port)" }
-    var data: String { folder.path + "/data" }
+    var data: String { "\(folder.path)/\(name)" }
 
     func start() throws {
-        let log = folder.path + "/collector.log"
+        // Not beside its data, whose disk may be full.
+        let log =
+            "\(folder.path)/collector\(name == "data" ? "" : "-\(name.replacing("/", with: "-"))").log"
         try? FileManager.default.removeItem(atPath: log)
         program = try RunningProgram(
-            ["collector", "--data", data, "--listen", "127.0.0.1:\(port)"], log: log)
+            ["collector", "--data", data, "--listen", "127.0.0.1:\(port)"] + more, log: log)
         try waitUntil("the collector listens", seconds: 30) {
+            guard program.isRunning else { throw Ended(said: program.text) }
             guard let range = program.text.range(of: "listen=http://127.0.0.1:") else {
                 return false
             }
@@ -184,6 +192,9 @@ final class RunningCollector {
             return port > 0
         }
     }
+
+    /// A collector that ended by itself.
+    private struct Ended: Error { var said: String }
 
     func kill() { program.kill() }
 

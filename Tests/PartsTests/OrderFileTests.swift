@@ -376,7 +376,7 @@ import Testing
             flipped[index / 8] ^= 1 << UInt8(index % 8)
             var reader = ByteReader(flipped)
             do throws(FormatError) {
-                let directory = try Directory(&reader, eventCount: count, processCount)
+                let directory = try Directory(&reader, 0..<count, processCount)
                 let places = directory.pieces.map(\.place) + directory.facts.map(\.place)
                 #expect(places.allSatisfy { $0.end <= Limits.fileBytesMax })
                 #expect(directory.pieces.allSatisfy { $0.first < processCount })

@@ -241,7 +241,7 @@ private struct FiledEvidence: HistoryStore, FiledRows {
 
     /// Only where there is a file: a search by columns is compared with one by events.
     func searchable(_ frame: Int) throws -> SearchableRows? {
-        file == nil ? nil : try evidence.searchable(frame)
+        files.isEmpty ? nil : try evidence.searchable(frame)
     }
 
     func looksAgain() -> Bool { false }

@@ -11,11 +11,15 @@ import SimulatedHistories
 import Synchronization
 
 /// Lives many worlds, and checks in each what Lightcone promises: `Soundness WORLDS [SECONDS [SEED]]`. Ends with 1 where a
-/// promise is broken; the seed of the world is shown, and `Soundness 1 0 SEED` lives it once more.
+/// promise is broken; the seed of the world is shown, and `Soundness 1 0 SEED` lives it once more. `Soundness hour [SEED]` lives
+/// one large world, `LiveHour`.
 @main
 enum Main {
     static func main() async throws {
         let arguments = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
+        if CommandLine.arguments.dropFirst().first == "hour" {
+            exit(await LiveHour.isSound(seed: arguments.first ?? 1) ? 0 : 1)
+        }
         let worlds = arguments.first ?? 1000
         let secondsMax = arguments.count > 1 && arguments[1] > 0 ? arguments[1] : .max
         let first = arguments.count > 2 ? arguments[2] : UInt64.random(in: 0...(1 << 40))

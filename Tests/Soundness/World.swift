@@ -36,6 +36,8 @@ struct Faults {
     /// Bits of journals flip.
     var journalsRot = false
 
+    init() {}
+
     /// Draws misfortunes: a third of the worlds have none.
     init(seed: UInt64) {
         var random = SeededGenerator(seed: seed ^ 0xF00D)
@@ -76,17 +78,18 @@ final class World {
     private(set) var truth = Truth()
     let seed: UInt64
     let faults: Faults
-    private var random: SeededGenerator
+    private let programsMax: Int
+    var random: SeededGenerator
     private let identities: Identities
     /// Where all its machines are.
     let folder: String
-    private var machines: [Machine] = []
-    private var programs: [Program] = []
+    var machines: [Machine] = []
+    var programs: [Program] = []
     private var logs: [ClockLog] = []
     private var silent: [SilentLog] = []
     private var chained: [ChainedLog] = []
     private var messages: [Message] = []
-    private var seconds: Int64 = 1_700_000_000
+    var seconds: Int64 = 1_700_000_000
     private var texts = 0
     /// By the text of each event that was recorded.
     private(set) var byText: [String: Truth.Index] = [:]
@@ -124,14 +127,14 @@ final class World {
     }
 
     /// The last run of a name on a machine, as its successor finds it.
-    private struct Run {
+    struct Run {
         var isKeptByName: Bool
         var isAlive: Bool
         /// Its last event, or where it has none what it went on from.
         var end: Truth.Index?
     }
 
-    private final class Machine {
+    final class Machine {
         var host: String
         let spool: SpoolFolder
         let data: String
@@ -150,7 +153,7 @@ final class World {
         }
     }
 
-    private final class Program {
+    final class Program {
         let name: String
         let execution: String
         let machine: Machine
@@ -197,18 +200,22 @@ final class World {
         init(_ name: String, line: Int) { (self.name, self.line) = (name, line) }
     }
 
-    init(seed: UInt64, folder: String) {
+    /// - Parameters:
+    ///   - faults: nil: drawn.
+    ///   - programsMax: Programs that live at the same time.
+    init(seed: UInt64, folder: String, faults: Faults? = nil, programsMax: Int = 10) {
         self.seed = seed
-        faults = Faults(seed: seed)
+        self.faults = faults ?? Faults(seed: seed)
+        self.programsMax = programsMax
         self.folder = folder
         random = SeededGenerator(seed: seed)
         identities = Identities(seed: seed)
     }
 
-    private func chance(_ percent: Int) -> Bool {
+    func chance(_ percent: Int) -> Bool {
         Int.random(in: 0..<100, using: &random) < percent
     }
-    private func pick<T>(_ items: [T]) -> T? { items.randomElement(using: &random) }
+    func pick<T>(_ items: [T]) -> T? { items.randomElement(using: &random) }
 
     // MARK: Life
 
@@ -276,7 +283,7 @@ final class World {
 
     // MARK: Machines and agents
 
-    private func startAgent(on machine: Machine) throws {
+    func startAgent(on machine: Machine) throws {
         story.append("agent starts on \(machine.data.suffix(6))")
         var configuration = AgentConfiguration(
             collector: "http://127.0.0.1:1", host: machine.host, spool: nil, follow: [])
@@ -298,14 +305,14 @@ final class World {
         }
     }
 
-    private func drain(_ machine: Machine) async {
+    func drain(_ machine: Machine) async {
         seconds += 1
         await machine.agent?.drain(
             Double(seconds), wall: WallTime(nanoseconds: seconds * 1_000_000_000))
     }
 
     /// The agent is gone, and with it the processes that it kept.
-    private func loseAgent(_ machine: Machine) {
+    func loseAgent(_ machine: Machine) {
         story.append("agent ends on \(machine.data.suffix(6))")
         collect(machine)
         machine.agent = nil
@@ -322,7 +329,7 @@ final class World {
     }
 
     /// SIGKILL: what it had not committed is read again by the next one.
-    private func killAgent(_ machine: Machine) async throws {
+    func killAgent(_ machine: Machine) async throws {
         guard machine.agent != nil else { return try startAgent(on: machine) }
         if chance(50) { await tick(machine) }
         loseAgent(machine)
@@ -418,8 +425,8 @@ final class World {
 
     // MARK: Programs
 
-    private func startProgram(on chosen: Machine? = nil, called: String? = nil) {
-        guard let machine = chosen ?? pick(machines), programs.count < 10,
+    func startProgram(on chosen: Machine? = nil, called: String? = nil) {
+        guard let machine = chosen ?? pick(machines), programs.count < programsMax,
             let name = called ?? pick(["api", "db", "web", machine.host])
         else { return }
         let execution = chance(93) ? "main" : "other"
@@ -460,7 +467,7 @@ final class World {
     /// By name and machine: the program that took the last number.
     private var newest: [String: Program] = [:]
 
-    private func restartProgram() async {
+    func restartProgram() async {
         guard let index = programs.indices.randomElement(using: &random) else { return }
         let program = programs.remove(at: index)
         finish(program)
@@ -470,7 +477,7 @@ final class World {
     }
 
     /// A program ends. Its successor goes on from where it ended, if it took the last number.
-    private func finish(_ program: Program) {
+    func finish(_ program: Program) {
         guard let recorder = program.recorder else { return }
         let end = truth.lines[program.line].last ?? begun[program.line]
         if newest[program.key + program.machine.data] === program,
@@ -488,7 +495,9 @@ final class World {
     }
 
     private func forkProgram() {
-        guard let parent = pick(programs.filter { $0.recorder != nil }), programs.count < 10 else {
+        guard let parent = pick(programs.filter { $0.recorder != nil }),
+            programs.count < programsMax
+        else {
             return
         }
         let child = Recorder(forkedFrom: parent.recorder!)
@@ -509,7 +518,7 @@ final class World {
         byNumber[number] = byNumber[number] == nil ? .some(event) : .some(nil)
     }
 
-    private func act(_ program: Program) async {
+    func act(_ program: Program) async {
         let dice = Int.random(in: 0..<100, using: &random)
         var message: Message?
         if chance(4) { rot(program) }
