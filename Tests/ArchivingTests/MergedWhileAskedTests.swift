@@ -70,7 +70,7 @@ import Testing
             }
             return events
         }
-        #expect(try store.filed("main") != nil)
+        #expect(try store.filed("main", .never) != nil)
         let before = try listed(merging: false)
         #expect(before.count > 1_000)
         #expect(try listed(merging: true) == before)
