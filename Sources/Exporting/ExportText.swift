@@ -83,6 +83,8 @@ struct ExportText<Execution: IndexedExecution>: TextSource {
         self.events = events
         messages = try MessageListing(execution, cancellation)
         let form = type(of: format)
+        // Before anything is written: a file that cannot be read is another's to answer for then.
+        if form.messages != .none { try messages.readAll(cancellation) }
         taken =
             form.messages != .none || form.asksForArrivals ? TakenEvents(execution.index) : nil
         self.cancellation = cancellation
@@ -162,6 +164,18 @@ struct MessageListing<Execution: IndexedExecution> {
         index = execution.index
         messages = try execution.messages(cancellation)
         processes = try index.listedProcesses()
+    }
+
+    /// Reads all of them once, and begins anew. Throws where some cannot be read.
+    func readAll(_ cancellation: Cancellation) throws {
+        for process in processes {
+            let count = try index.sequences(of: process).count
+            for start in stride(from: 0, to: count, by: Limits.rowsOfMessages) {
+                try cancellation.check()
+                let end = min(count, start + Limits.rowsOfMessages)
+                _ = try messages.arrivals(at: process, in: start..<end)
+            }
+        }
     }
 
     /// Begins anew.

@@ -8,7 +8,12 @@ extension History {
         guard let footing else { return nil }
         var resumption = Resumption()
         resumption.isSwept = footing.isSwept
-        resumption.citations = citations.enumerated().map { index, citation in
+        // In an order of their own, which does not depend on who was here first.
+        let order = citations.indices.sorted { Citation.isBefore(citations[$0], citations[$1]) }
+        var numbers = [Int](repeating: 0, count: order.count)
+        for (number, index) in order.enumerated() { numbers[index] = number }
+        resumption.citations = order.map { index in
+            let citation = citations[index]
             var target: Int?
             // Runs that are there more than once are not put away.
             if case .process(let process)? = footing.targets[index] { target = process }
@@ -20,7 +25,8 @@ extension History {
         }
         for (index, settled) in footing.processes.sorted(by: { $0.key < $1.key }) {
             if processes[index].isBroken(before: settled.base) { return nil }
-            resumption.processes.append(Resumption.Line(index, settled, processes[index]))
+            resumption.processes.append(
+                Resumption.Line(index, settled, processes[index], numbers))
         }
         return resumption
     }
@@ -75,7 +81,10 @@ extension History {
 }
 
 extension Resumption.Line {
-    fileprivate init(_ process: Int, _ settled: Footing.Settled, _ line: ProcessHistory) {
+    /// - Parameter numbers: By the history's index of a citation.
+    fileprivate init(
+        _ process: Int, _ settled: Footing.Settled, _ line: ProcessHistory, _ numbers: [Int]
+    ) {
         self.init(process: process)
         speaks = settled.speaks
         cited = settled.cited
@@ -84,14 +93,16 @@ extension Resumption.Line {
         ruled = settled.ruled.sorted()
         rulings = line.writtenRulings.filter { $0.position < settled.base }.map {
             Resumption.Ruling(
-                position: Int($0.position), citation: $0.citation, sequence: $0.sequence)
+                position: Int($0.position), citation: numbers[$0.citation],
+                sequence: $0.sequence)
         }
         holes = Set(line.sourceHoles).sorted {
             ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound)
         }
         stamps = line.stamps.filter { $0.position < settled.base }
-        stamp = line.stamp(before: settled.base).sorted { $0.key < $1.key }
-            .map { Resumption.Entry(citation: $0.key, value: $0.value) }
+        stamp = line.stamp(before: settled.base)
+            .map { Resumption.Entry(citation: numbers[$0.key], value: $0.value) }
+            .sorted { $0.citation < $1.citation }
         isAllCovered = settled.progress.isAllCovered
         isExact = settled.progress.wasExact
         func keys(_ entries: [Int: UInt64]) -> [EventKey] {

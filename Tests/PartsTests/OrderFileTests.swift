@@ -249,13 +249,13 @@ import Testing
         }
     }
 
-    /// Version 2 as it was first written: its bytes follow from the history alone.
-    @Test func version2() throws {
+    /// Version 3 as it was first written: its bytes follow from the history alone.
+    @Test func version3() throws {
         let history = Self.history(seed: 5, processes: 3, events: 300, lostPerMille: 20)
         let written = try Self.write(history)
         let bytes = try written.read(at: 0, count: written.byteCount)
         let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("Golden/v2.lcorder")
+            .appendingPathComponent("Golden/v3.lcorder")
         if ProcessInfo.processInfo.environment["RECORD_GOLDEN"] == "1" {
             try Data(bytes).write(to: url)
             Issue.record("the golden order file was recorded anew: run again without RECORD_GOLDEN")
@@ -281,7 +281,8 @@ import Testing
         let written = try Self.write(history)
         let bytes = try written.read(at: 0, count: written.byteCount)
         let events = Self.events(of: history, 6, seed: 2)
-        let told = try Self.told(OrderFile(written))
+        let whole = try OrderFile(written)
+        let told = try Self.told(whole)
         let disk = SimulatedDisk()
         let file = try disk.open("/flipped", .create)
         var found = 0
@@ -300,6 +301,8 @@ import Testing
                         try damaged.future(of: a)?.count == history.future(of: a)?.count)
                 }
                 #expect(try Self.told(damaged) == told)
+                #expect(try damaged.tally() == whole.tally())
+                #expect(try damaged.resumption() == whole.resumption())
             } catch {
                 #expect("\(error)".hasPrefix("/flipped, byte "))
                 found += 1
@@ -328,8 +331,9 @@ import Testing
             var reader = ByteReader(writer.bytes)
             _ = try EventFactsBlock(&reader, processCount: 2, eventCount: 10, [])
         }
-        try block { $0.bytes([1, 0, 0, 0] as [UInt8]) }
-        #expect(throws: FormatError.self) { try block { $0.bytes([2, 0, 0, 0, 0] as [UInt8]) } }
+        try block { $0.bytes([1, 0, 0, 0, 0] as [UInt8]) }
+        #expect(throws: FormatError.self) { try block { $0.bytes([1, 0, 0, 0, 8] as [UInt8]) } }
+        #expect(throws: FormatError.self) { try block { $0.bytes([2, 0, 0, 0, 0, 0] as [UInt8]) } }
         // Messages of a history that has more events than the file tells of.
         func history(_ count: UInt64) -> History {
             let (p, q) = (ProcessID(name: "p"), ProcessID(name: "q"))
