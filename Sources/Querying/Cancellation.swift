@@ -100,9 +100,9 @@ extension QuestionStopped.Progress: CustomStringConvertible {
 }
 
 /// What `body` gives; where it is stopped and does not say how far it came, `progress` does.
-package func telling<T>(_ progress: @autoclosure () -> QuestionStopped.Progress, _ body: () throws -> T)
-    throws -> T
-{
+package func telling<T>(
+    _ progress: @autoclosure () -> QuestionStopped.Progress, _ body: () throws -> T
+) throws -> T {
     do {
         return try body()
     } catch var stopped as QuestionStopped {

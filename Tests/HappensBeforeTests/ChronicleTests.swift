@@ -147,21 +147,21 @@ private struct Growth {
 
     enum Waiting { case forWhatComes, forSome, forNothing }
 
-    init(_ arrivals: Arrivals, _ waits: Waiting, seed: UInt64) {
+    init(_ arrivals: Arrivals, _ waits: Waiting, seed: UInt64) throws {
         self.arrivals = arrivals
         self.waits = waits
         random = SeededGenerator(seed: seed)
-        restart()
+        try restart()
     }
 
     /// Everything is derived from all events.
-    private mutating func restart() {
+    private mutating func restart() throws {
         while arrived < arrivals.frames.count, differences.isEmpty {
             guard grow(nil) == nil else { return }
             if let (floor, tail) = cut(whole) {
                 let edges = MessageEdges(floor)
-                let tally = try! floor.tally(edges, in: floor, after: DefectTally()) {}
-                return stand(on: floor, edges, tally, tail, depth: 1)
+                let tally = try floor.tally(edges, in: floor, after: DefectTally()) {}
+                return try stand(on: floor, edges, tally, tail, depth: 1)
             }
         }
     }
@@ -169,42 +169,42 @@ private struct Growth {
     /// What is above the cut grows.
     private mutating func stand<Floor: CausalFloor, Below: MessageIndex>(
         on floor: Floor, _ below: Below, _ tally: DefectTally, _ tail: History, depth: Int
-    ) where Floor.Failure == Never, Below.Failure == Never {
+    ) throws where Floor.Failure == Never, Below.Failure == Never {
         var tail = tail
         let resumption = tail.resumption()
-        compare(floor, below, tally, tail, with: whole)
+        try compare(floor, below, tally, tail, with: whole)
         while arrived < arrivals.frames.count, differences.isEmpty {
             tail = grow(tail)!
             tail.finish(over: floor)
             if Int.random(in: 0..<3, using: &random) == 0, let resumption {
-                resume(resumption, floor, below, tally)
+                try resume(resumption, floor, below, tally)
             }
             if let breach = tail.breach {
                 breaches[kind(of: breach), default: 0] += 1
-                return restart()
+                return try restart()
             }
-            compare(floor, below, tally, tail, with: whole)
+            try compare(floor, below, tally, tail, with: whole)
             guard let (slice, above) = cut(tail) else { continue }
             if depth < 4 {
                 let next = Chronicle(floor, slice)
-                let edges = try! MessageEdges(next) {}
-                return stand(
+                let edges = try MessageEdges(next) {}
+                return try stand(
                     on: next, ChronicleMessages(next, below: below, above: edges),
-                    try! next.tally(edges, after: tally) {}, above, depth: depth + 1)
+                    try next.tally(edges, after: tally) {}, above, depth: depth + 1)
             }
             // What follows from all events up to the cut, in one piece.
             var copy = whole
             let snapshot = copy.cutOff(at: lastCut)
             let edges = MessageEdges(snapshot)
-            let whole = try! snapshot.tally(edges, in: snapshot, after: DefectTally()) {}
-            return stand(on: snapshot, edges, whole, above, depth: 1)
+            let whole = try snapshot.tally(edges, in: snapshot, after: DefectTally()) {}
+            return try stand(on: snapshot, edges, whole, above, depth: 1)
         }
     }
 
     /// What goes on from what was kept at the cut, with all frames that are here.
     private mutating func resume<Floor: CausalFloor, Below: MessageIndex>(
         _ resumption: Resumption, _ floor: Floor, _ below: Below, _ tally: DefectTally
-    ) where Floor.Failure == Never, Below.Failure == Never {
+    ) throws where Floor.Failure == Never, Below.Failure == Never {
         guard var tail = History(resuming: resumption, on: floor) else {
             differences.append("what was kept does not fit its floor")
             return
@@ -225,7 +225,7 @@ private struct Growth {
         for frame in frames { left.formUnion(twin.append(frame, except: left)) }
         for run in left { twin.rebuild(run, from: frames) }
         twin.finish()
-        compare(floor, below, tally, tail, with: twin)
+        try compare(floor, below, tally, tail, with: twin)
     }
 
     private var lastCut = Cut(sequences: [])
@@ -262,14 +262,14 @@ private struct Growth {
     private mutating func compare<Floor: CausalFloor, Below: MessageIndex>(
         _ floor: Floor, _ below: Below, _ tally: DefectTally, _ tail: History,
         with whole: History
-    ) where Floor.Failure == Never, Below.Failure == Never {
+    ) throws where Floor.Failure == Never, Below.Failure == Never {
         held += 1
         let seed = SeededGenerator(seed: UInt64(arrived))
         let all = MessageEdges(whole)
         let expected = Testimony(whole, all, whole.defects(all), asking: seed)
         let chronicle = Chronicle(floor, tail)
-        let edges = try! MessageEdges(chronicle) {}
-        let defects = chronicle.defects(try! chronicle.tally(edges, after: tally) {})
+        let edges = try MessageEdges(chronicle) {}
+        let defects = chronicle.defects(try chronicle.tally(edges, after: tally) {})
         let found = Testimony(
             chronicle, ChronicleMessages(chronicle, below: below, above: edges), defects,
             asking: seed)
@@ -324,11 +324,11 @@ private struct Growth {
 
 @Suite struct ChronicleTests {
     /// Where whoever cuts waits for all that comes, no cut has ever to be taken back, and answers are the same.
-    @Test func whatIsPutAwayHoldsWhereNothingComesLate() {
+    @Test func whatIsPutAwayHoldsWhereNothingComesLate() throws {
         var (held, cuts, putAway, refusals, resumed) = (0, 0, 0, 0, 0)
         for seed in 1...12 as ClosedRange<UInt64> {
             let arrivals = Arrivals(steps: 90, .none, seed: seed)
-            let growth = Growth(arrivals, .forWhatComes, seed: seed)
+            let growth = try Growth(arrivals, .forWhatComes, seed: seed)
             #expect(growth.differences == [], "seed \(seed)")
             #expect(growth.breaches == [:], "seed \(seed)")
             held += growth.held
@@ -342,7 +342,7 @@ private struct Growth {
     }
 
     /// Whatever comes, and whatever is not waited for: the same answers, or it is said before that there are none.
-    @Test func theAnswersAreTheSameOrItIsSaidThatTheyAreNot() {
+    @Test func theAnswersAreTheSameOrItIsSaidThatTheyAreNot() throws {
         var (held, kinds): (Int, Set<String>) = (0, [])
         var breaches = 0
         for seed in 1...40 as ClosedRange<UInt64> {
@@ -353,7 +353,7 @@ private struct Growth {
                 lateSpeakers: flip())
             let waits: Growth.Waiting =
                 [.forNothing, .forSome, .forWhatComes][Int.random(in: 0..<3, using: &random)]
-            let growth = Growth(
+            let growth = try Growth(
                 Arrivals(steps: 70, misfortunes, seed: seed), waits, seed: seed)
             #expect(growth.differences == [], "seed \(seed) \(misfortunes) \(waits)")
             held += growth.held
