@@ -22,7 +22,8 @@ extension Archive {
     package func currentOrder(of execution: String) throws(ArchiveError) -> Identity128? {
         try catalogue.read { database in
             try Data.fetchOne(
-                database, sql: "SELECT name FROM orderFile WHERE execution = ? AND taken = ?",
+                try database.cachedStatement(
+                    sql: "SELECT name FROM orderFile WHERE execution = ? AND taken = ?"),
                 arguments: [execution, try Catalogue.taken(of: execution, database)]
             ).flatMap(Identity128.init(stored:))
         }
@@ -103,7 +104,8 @@ extension Archive {
 extension Catalogue {
     fileprivate static func taken(of execution: String, _ database: Database) throws -> Int {
         try Int.fetchOne(
-            database, sql: "SELECT sum(events) FROM process WHERE execution = ?",
+            try database.cachedStatement(
+                sql: "SELECT sum(events) FROM process WHERE execution = ?"),
             arguments: [execution]) ?? 0
     }
 }
