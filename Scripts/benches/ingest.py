@@ -177,11 +177,11 @@ class Ingest:
             output.write(text)
             agent = Agent(self.binaries.lightcone, folder, collector.url, [f"text:{log}"])
             while time.monotonic() - began < self.options.seconds:
-                if log.stat().st_size - self.taken(collector) / self.events * len(text) \
+                if log.stat().st_size - collector.event_count() / self.events * len(text) \
                         < AHEAD_BYTES:
                     output.write(text)
                 time.sleep(0.2)
-        taken, seconds = self.taken(collector), time.monotonic() - began
+        taken, seconds = collector.event_count(), time.monotonic() - began
         self.sustained.add(taken / seconds)
         agent.stop()
         # Whatever is sealed becomes parts, and parts become larger ones.
@@ -198,9 +198,6 @@ class Ingest:
             f"into {len(part_files(collector.data))} parts; merging took {share:.0f} % of the "
             f"collector's CPU, all of it {collector.cpu_seconds() * 1e6 / taken:.2f} µs an event")
         collector.stop()
-
-    def taken(self, collector):
-        return sum(answer["events"] for answer in collector.ask("executions"))
 
     def do_deflate(self):
         for level, figure in self.limit.items():

@@ -90,7 +90,7 @@ class Serve:
         asker = Asker(collector.url)
         for path in self.paths:
             asker.ask(path)
-        before = events_of(collector)
+        before = collector.event_count()
         crowd = Crowd(self.binaries, self.work, collector)
         readers = Readers(collector.url)
         began, taken, step = time.monotonic(), [], 0
@@ -103,7 +103,7 @@ class Serve:
             self.busy.add(statistics.median(taken) * 1e3)
             self.busy_worst.add(within(taken, 99) * 1e3)
             self.resident_busy.add(collector.resident_bytes() / MB)
-            self.uploaded.add((events_of(collector) - before) / seconds)
+            self.uploaded.add((collector.event_count() - before) / seconds)
             self.remarks.append(
                 f"busy: {len(taken)} questions, the slowest {max(taken) * 1e3:.0f} ms; the readers "
                 f"got {readers.bytes} bytes in {seconds:.0f} s; the agents took "
@@ -113,10 +113,6 @@ class Serve:
             readers.stop()
             crowd.stop()
         collector.stop()
-
-
-def events_of(collector):
-    return sum(answer["events"] for answer in collector.ask("executions"))
 
 
 def within(values, percent):

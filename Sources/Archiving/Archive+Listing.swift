@@ -9,7 +9,8 @@ extension Archive {
     package func executions() throws(ArchiveError) -> [String] {
         try catalogue.read { database in
             try String.fetchAll(
-                database, sql: "SELECT DISTINCT execution FROM process ORDER BY execution")
+                try database.cachedStatement(
+                    sql: "SELECT DISTINCT execution FROM process ORDER BY execution"))
         }
     }
 
@@ -25,16 +26,16 @@ extension Archive {
         of execution: String
     ) throws(ArchiveError) -> (segments: [SegmentSource], parts: [Identity128], taken: Int) {
         try catalogue.read { database in
-            let rows = try Row.fetchAll(
-                database,
+            // Kept from one question to the next: to understand it takes longer than to answer it.
+            let statement = try database.cachedStatement(
                 sql: """
                     SELECT segment.agent, segment.name, segment.created, segment.acknowledged,
                         ifnull(dropped.bytes, 0) AS start
                     FROM presence JOIN segment ON segment.id = presence.segment
                     LEFT JOIN dropped ON dropped.segment = segment.name AND dropped.execution = presence.execution
                     WHERE presence.execution = ? ORDER BY segment.created, segment.name
-                    """,
-                arguments: [execution])
+                    """)
+            let rows = try Row.fetchAll(statement, arguments: [execution])
             // What is left out here would shorten answers without a word.
             let segments = try rows.map { row in
                 SegmentSource(

@@ -125,14 +125,16 @@ extension Catalogue {
         of execution: String, _ database: Database
     ) throws -> [OrderSlice] {
         try Row.fetchAll(
-            database, sql: "SELECT name, taken FROM orderFile WHERE execution = ? ORDER BY slice",
+            try database.cachedStatement(
+                sql: "SELECT name, taken FROM orderFile WHERE execution = ? ORDER BY slice"),
             arguments: [execution]
         ).map { OrderSlice(name: try $0.identity("name"), taken: try $0.value("taken")) }
     }
 
     static func taken(of execution: String, _ database: Database) throws -> Int {
         try Int.fetchOne(
-            database, sql: "SELECT sum(events) FROM process WHERE execution = ?",
+            try database.cachedStatement(
+                sql: "SELECT sum(events) FROM process WHERE execution = ?"),
             arguments: [execution]) ?? 0
     }
 }

@@ -39,11 +39,11 @@ extension Catalogue {
     /// The parts that hold events of an execution.
     static func parts(of execution: String, _ database: Database) throws -> [Identity128] {
         try Row.fetchAll(
-            database,
-            sql: """
-                SELECT part.name FROM partPresence JOIN part ON part.id = partPresence.part
-                WHERE execution = ? ORDER BY part.name
-                """,
+            try database.cachedStatement(
+                sql: """
+                    SELECT part.name FROM partPresence JOIN part ON part.id = partPresence.part
+                    WHERE execution = ? ORDER BY part.name
+                    """),
             arguments: [execution]
         ).map { try $0.identity("name") }
     }

@@ -171,29 +171,21 @@ struct ImportCommand: ParsableCommand {
         if results.contains(where: { $0.eventCount == 0 }) { throw Ended(exit: .no) }
     }
 
-    /// Events up to which messages, defects and gaps are counted after an import: it takes all of an execution in memory.
-    private static let countedEventsMax = 500_000
-
     private func summary(
         _ name: String, _ isKnown: Bool, _ store: ArchiveStore, _ archive: Archive
     ) throws -> ExecutionSummary {
         var summary = ExecutionSummary(name: name)
         summary.unmatchedLines = try archive.unmatchedLines(of: name).count
         guard isKnown else { return summary }
-        let processes = try archive.processes(of: name)
-        summary.processes = processes.count
-        summary.events = processes.reduce(0) { $0 + $1.events }
-        guard summary.events <= Self.countedEventsMax else { return summary }
-        summary.isCounted = true
-        let graph = try store.graph(of: name)
         try store.keepOrder(of: name)
-        let defects = try graph.defects(.never) + store.sourceDefects(of: name)
-        summary.processes = graph.history.processes.count { $0.count > 0 }
-        summary.events = graph.history.countEvents()
-        summary.messageEdges = try graph.edges().count
-        summary.defects = defects.count { !$0.kind.isNote && $0.kind != .unmatchedLine }
-        summary.notes = defects.count { $0.kind.isNote }
-        summary.gaps = graph.history.allGaps().count
+        if let filed = try store.filed(name, .never), filed.findsEvents {
+            try summary.count(filed)
+        } else {
+            try summary.count(store.graph(of: name))
+        }
+        summary.defects += try store.sourceDefects(of: name).count {
+            !$0.kind.isNote && $0.kind != .unmatchedLine
+        }
         return summary
     }
 }
@@ -208,8 +200,27 @@ private struct ExecutionSummary {
     var defects = 0
     var notes = 0
     var gaps = 0
-    /// True where messages, defects and gaps were counted.
-    var isCounted = false
+
+    /// Counts what an execution holds, a stretch at a time. O(messages).
+    mutating func count(_ execution: some IndexedExecution) throws {
+        let (index, messages) = (execution.index, try execution.messages(.never))
+        events = execution.eventCount
+        gaps = try index.allGaps().count
+        for process in 0..<index.processCount {
+            let count = try index.sequences(of: process).count
+            if count > 0 { processes += 1 }
+            for start in stride(from: 0, to: count, by: 4_096) {
+                let positions = start..<min(start + 4_096, count)
+                for arrival in try messages.arrivals(at: process, in: positions) {
+                    let sender = try index.sequences(of: arrival.event.process)
+                    if sender.position(of: arrival.event.sequence) != nil { messageEdges += 1 }
+                }
+            }
+        }
+        for defect in try execution.defects(.never) {
+            if defect.kind.isNote { notes += 1 } else { defects += 1 }
+        }
+    }
 
     func write(_ writer: inout JSONWriter) {
         writer.object {
@@ -217,7 +228,6 @@ private struct ExecutionSummary {
             $0.member("processes", processes)
             $0.member("events", events)
             $0.member("unmatchedLines", unmatchedLines)
-            guard isCounted || events == 0 else { return }
             $0.member("messageEdges", messageEdges)
             $0.member("defects", defects)
             $0.member("gaps", gaps)
@@ -226,22 +236,13 @@ private struct ExecutionSummary {
     }
 
     var line: String {
-        var parts = [
-            printable(name), count(processes, "process", "processes"),
-            count(events, "event", "events"),
-        ]
-        if isCounted || events == 0 {
-            parts.append(count(messageEdges, "message edge", "message edges"))
-        }
-        parts.append(count(unmatchedLines, "unmatched line", "unmatched lines"))
-        if isCounted || events == 0 {
-            parts += [
-                count(defects, "defect", "defects"), count(gaps, "gap", "gaps"),
-                count(notes, "note", "notes"),
-            ]
-        } else {
-            parts.append("ask `lightcone defects` and `lightcone gaps` for what is wrong")
-        }
-        return parts.joined(separator: "  ")
+        [
+            printable(name), lightcone.count(processes, "process", "processes"),
+            lightcone.count(events, "event", "events"),
+            lightcone.count(messageEdges, "message edge", "message edges"),
+            lightcone.count(unmatchedLines, "unmatched line", "unmatched lines"),
+            lightcone.count(defects, "defect", "defects"), lightcone.count(gaps, "gap", "gaps"),
+            lightcone.count(notes, "note", "notes"),
+        ].joined(separator: "  ")
     }
 }
