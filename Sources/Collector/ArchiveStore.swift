@@ -358,9 +358,11 @@ package final class ArchiveStore: HistoryStore {
     /// - Parameters:
     ///   - eventsMin: Of fewer nothing is written.
     ///   - sliceEventsMax: A slice has about as many events, or fewer.
+    ///   - isGrowing: Whether more arrives meanwhile: then only whole slices are written.
     package func keepOrder(
         of execution: String, eventsMin: Int = Limits.orderFileEventsMin,
-        sliceEventsMax: Int = Limits.sliceEventsMax, _ cancellation: Cancellation = .never
+        sliceEventsMax: Int = Limits.sliceEventsMax, isGrowing: Bool = false,
+        _ cancellation: Cancellation = .never
     ) throws {
         let revision = archive.revision
         let (slices, taken) = try archive.orders(of: execution)
@@ -369,8 +371,10 @@ package final class ArchiveStore: HistoryStore {
         if files != nil, slices.last?.taken == taken { return }
         let below = files == nil ? [] : Slicing.kept(slices, taken, sliceEventsMax)
         if !below.isEmpty || taken > sliceEventsMax {
-            var slicing = try Slicing(execution, on: below, in: self, revision, sliceEventsMax)
-            if try slicing.run(cancellation) { return }
+            var slicing = try Slicing(
+                execution, on: below, in: self, revision, eventsMax: sliceEventsMax,
+                isGrowing: isGrowing)
+            if try slicing.run(cancellation) || isGrowing { return }
         }
         let graph = try graph(of: execution, cancellation)
         // What cannot be read today may be mended tomorrow.

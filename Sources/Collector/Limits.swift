@@ -87,6 +87,8 @@ package enum Limits {
     package static let orderFileEventsMin = 20_000
     /// Events of a slice, more or less: its history takes some 100 MB while it is written down.
     package static let sliceEventsMax = 500_000
+    /// Events above the last cut while what they cite is waited for: some 150 MB. Then it is given up.
+    static let tailEventsMax = 2_000_000
     /// Order files that are kept open: those of the executions that were asked last, each of which has a few.
     static let orderFilesKeptMax = 64
     /// Seconds for which nothing was added to an execution before what follows from it is written down.

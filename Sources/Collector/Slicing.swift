@@ -11,6 +11,7 @@ struct Slicing {
     private let store: ArchiveStore
     private let revision: Int
     private let eventsMax: Int
+    private let isGrowing: Bool
     private var slices: [OrderSlice]
     private var history: History
     /// The frames that were read.
@@ -20,11 +21,14 @@ struct Slicing {
     ///   - slices: The files that it stands on.
     ///   - revision: What the archive had come to when these were listed.
     ///   - eventsMax: About as many events a slice has.
+    ///   - isGrowing: Whether more arrives meanwhile: then what is cited and not here is waited for, until there are
+    ///     `Limits.tailEventsMax` events above the last cut; and the end is left to others.
     init(
         _ execution: String, on slices: [OrderSlice], in store: ArchiveStore, _ revision: Int,
-        _ eventsMax: Int
+        eventsMax: Int, isGrowing: Bool
     ) throws {
         self.eventsMax = eventsMax
+        self.isGrowing = isGrowing
         self.execution = execution
         self.slices = slices
         self.store = store
@@ -77,7 +81,7 @@ struct Slicing {
             guard history.countAbove() >= nextCut else { continue }
             guard try finish(floor, cancellation) else { return false }
             let frontier = history.frontier { [history] gap in
-                Slicing.awaited(gap, lasts, history)
+                awaited(gap, lasts, history)
             }
             guard case .cut(let cut) = frontier else { return false }
             // A slice of little is not worth its file yet.
@@ -88,6 +92,7 @@ struct Slicing {
             }
             nextCut = history.countAbove() + eventsMax / 2
         }
+        if isGrowing { return true }
         guard try finish(floor, cancellation), history.countEvents() == listing.taken,
             case .cut(let cut) = history.frontier(awaiting: { _ in nil })
         else { return false }
@@ -133,10 +138,11 @@ struct Slicing {
         return true
     }
 
-    /// Of the numbers that are missing the first that is still to be read: those of a run up to its last.
-    private static func awaited(
+    /// Of the numbers that are missing the first that is waited for: those of a run up to its last are still to be read.
+    private func awaited(
         _ gap: Gap, _ lasts: [Identity128: UInt64], _ history: History
     ) -> UInt64? {
+        if isGrowing, history.countAbove() < Limits.tailEventsMax { return gap.first }
         guard let index = history.index(of: gap.process),
             let run = history.processes[index].key?.identity, let last = lasts[run]
         else { return nil }

@@ -179,9 +179,9 @@ struct ImportCommand: ParsableCommand {
         guard isKnown else { return summary }
         try store.keepOrder(of: name)
         if let filed = try store.filed(name, .never), filed.findsEvents {
-            try summary.count(filed)
+            try summary.tally(filed)
         } else {
-            try summary.count(store.graph(of: name))
+            try summary.tally(store.graph(of: name))
         }
         summary.defects += try store.sourceDefects(of: name).count {
             !$0.kind.isNote && $0.kind != .unmatchedLine
@@ -202,7 +202,7 @@ private struct ExecutionSummary {
     var gaps = 0
 
     /// Counts what an execution holds, a stretch at a time. O(messages).
-    mutating func count(_ execution: some IndexedExecution) throws {
+    mutating func tally(_ execution: some IndexedExecution) throws {
         let (index, messages) = (execution.index, try execution.messages(.never))
         events = execution.eventCount
         gaps = try index.allGaps().count
@@ -237,12 +237,12 @@ private struct ExecutionSummary {
 
     var line: String {
         [
-            printable(name), lightcone.count(processes, "process", "processes"),
-            lightcone.count(events, "event", "events"),
-            lightcone.count(messageEdges, "message edge", "message edges"),
-            lightcone.count(unmatchedLines, "unmatched line", "unmatched lines"),
-            lightcone.count(defects, "defect", "defects"), lightcone.count(gaps, "gap", "gaps"),
-            lightcone.count(notes, "note", "notes"),
+            printable(name), count(processes, "process", "processes"),
+            count(events, "event", "events"),
+            count(messageEdges, "message edge", "message edges"),
+            count(unmatchedLines, "unmatched line", "unmatched lines"),
+            count(defects, "defect", "defects"), count(gaps, "gap", "gaps"),
+            count(notes, "note", "notes"),
         ].joined(separator: "  ")
     }
 }

@@ -235,7 +235,8 @@ enum Main {
             if Bool.random(using: &random) {
                 try store.keepOrder(
                     of: execution, eventsMin: 0,
-                    sliceEventsMax: .random(in: 4...40, using: &random))
+                    sliceEventsMax: .random(in: 4...40, using: &random),
+                    isGrowing: Int.random(in: 0..<3, using: &random) == 0)
             }
             let graph = try store.graph(of: execution)
             let options = Question.Options(execution: execution)
