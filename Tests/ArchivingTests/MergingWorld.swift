@@ -115,7 +115,7 @@ final class MergingWorld {
             for (line, next) in zip(lines, lines.dropFirst() + lines.prefix(1)).prefix(5) {
                 let (a, b) = ("\(line.0):\(line.2)", "\(next.0):\((next.1 + next.2) / 2)")
                 try ask("order", ["a": [a], "b": [b]], execution)
-                try ask("path", ["from": [b], "to": [a]], execution)
+                try ask("path", ["a": [b], "b": [a]], execution)
                 for verb in ["past", "future", "concurrent", "show", "cut"] {
                     try ask(verb, ["event": [b]], execution)
                 }

@@ -252,7 +252,7 @@ enum Main {
                 asked += [
                     ("order", ["a": [a], "b": [b]]), ("past", ["event": [a]]),
                     ("future", ["event": [a]]), ("show", ["event": [b]]),
-                    ("path", ["from": [a], "to": [b]]),
+                    ("path", ["a": [a], "b": [b]]),
                 ]
             }
             for (verb, parameters) in asked {
