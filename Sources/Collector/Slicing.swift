@@ -36,8 +36,8 @@ struct Slicing {
         history = History(execution: execution)
     }
 
-    /// The slices that stay, of those that there are: each is kept while it has more than half as many events as come after it,
-    /// or enough to be left alone. So there are few, and an event is written down a few times in all.
+    /// The slices that stay, of those that there are: each is kept while it has at least as many events as come after it, or half
+    /// of `eventsMax`. So there are few, and an event is written down a few times in all.
     static func kept(_ slices: [OrderSlice], _ taken: Int, _ eventsMax: Int) -> [OrderSlice] {
         var kept = slices
         while let last = kept.last {
