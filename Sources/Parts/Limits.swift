@@ -47,6 +47,8 @@ package enum Limits {
     static let fileBytesMax = 1 << 47
     /// Bytes of one block, page or footer: what claims more is damage.
     static let blockBytesMax = 1 << 30
+    /// Bytes of the text of a rule by which events are dropped.
+    package static let ruleBytesMax = 256
     /// Entries of decoded blocks and pages that an open file keeps: some 32 MB.
     static let cachedEntriesMax = 1 << 20
 }

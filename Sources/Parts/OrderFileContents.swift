@@ -20,6 +20,8 @@ package struct OrderFileContents: Sendable {
     let places: [Int: FrameName]
     /// The frames that have events above the slice.
     let openFrames: Set<Int>
+    /// What was dropped, where it is made of nothing else.
+    package internal(set) var tombstone: Tombstone?
 
     /// Of a whole execution, of which nothing is put away: all of it is one slice, from whose end a history can go on, unless
     /// it contradicts itself. Stops where `check` throws. O(events + clock growth · log n).

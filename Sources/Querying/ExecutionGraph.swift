@@ -57,6 +57,11 @@ package final class ExecutionGraph: Sendable {
     ) throws -> ExecutionGraph {
         if let previous, previous.loaded.count == frames.count { return previous }
         var history = previous?.history ?? History(execution: execution)
+        if previous == nil {
+            for (process, last) in try store.dropped(of: execution) {
+                history.drop(process, upTo: last)
+            }
+        }
         var loading = Loading(previous)
         for summary in frames where previous?.loaded.contains(summary.id) != true {
             guard let frame = try loading.read(summary, from: store) else {
