@@ -35,8 +35,8 @@ extension Archive {
         try catalogue.read { try Catalogue.taken(of: execution, $0) }
     }
 
-    /// The files of what follows from the events of an execution, from the oldest slice on, first a tombstone where some were
-    /// dropped; and how many of its events were
+    /// The files of what follows from the events of an execution, from the oldest slice on, first the tombstone that they stand
+    /// on, if any; and how many of its events were
     /// ever taken: the last slice tells of all where it tells of as many. O(processes of the execution).
     package func orders(
         of execution: String
@@ -141,7 +141,7 @@ extension Catalogue {
         try Row.fetchAll(
             try database.cachedStatement(
                 sql: """
-                    SELECT name, taken, TRUE AS isTombstone, 0 AS slice FROM tombstone WHERE execution = ?1
+                    SELECT name, taken, TRUE AS isTombstone, 0 AS slice FROM tombstone WHERE execution = ?1 AND isFloor
                     UNION ALL SELECT name, taken, FALSE, slice FROM orderFile WHERE execution = ?1
                     ORDER BY slice
                     """),

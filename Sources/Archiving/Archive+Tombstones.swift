@@ -66,8 +66,8 @@ extension Archive {
     /// the execution); costs some syncs.
     ///
     /// - Parameters:
-    ///   - tombstone: Made of those files.
-    ///   - slices: They, from the lowest one on.
+    ///   - tombstone: Made of those files, or of none: then what is kept does not go on from it, and all files go.
+    ///   - slices: They, from the lowest one on; or all.
     ///   - revision: What the archive had come to when they were read.
     package func bury(
         _ tombstone: OrderFileContents, instead slices: [OrderSlice], revision: Int
@@ -78,8 +78,9 @@ extension Archive {
         let grave = try Grave(tombstone)
         let slice = OrderSlice(
             name: Identity128(
-                naming: Array("\(execution)\0\(slices.last!)\0\(grave.tombstone)".utf8)),
-            taken: slices.last!.taken, isTombstone: true)
+                naming: Array("\(execution)\0\(slices)\0\(grave.tombstone)".utf8)),
+            taken: slices.last?.taken ?? 0, isTombstone: true)
+        let before = try catalogue.read { try Catalogue.tombstoneName(of: execution, $0) }
         var outdated: [Identity128: Int] = [:]
         for part in try parts(of: execution) {
             outdated[part] = outdatedBytes(of: execution, in: part, upTo: grave.lasts)
@@ -90,18 +91,20 @@ extension Archive {
         }
         let isBuried = try catalogue.write { database in
             let known = try Catalogue.orders(of: execution, database)
-            guard revision == self.revision, Array(known.prefix(slices.count)) == slices else {
-                return false
-            }
+            guard revision == self.revision, Array(known.prefix(slices.count)) == slices,
+                grave.isFloor || known.count == slices.count
+            else { return false }
             try Catalogue.note(grave, slice, known: known, slices.count, outdated, database)
             isOtherwise()
             return true
         }
         knownDropped.withLock { $0 = nil }
         do {
-            for stray in isBuried ? slices : [slice] {
-                try disk.remove(file: orderPath(stray))
+            var strays = isBuried ? slices : [slice]
+            if isBuried, let before {
+                strays.append(OrderSlice(name: before, taken: 0, isTombstone: true))
             }
+            for stray in strays { try disk.remove(file: orderPath(stray)) }
         } catch {
             throw Archive.failure(error)
         }
@@ -171,7 +174,8 @@ extension Archive {
                 let grave = try Grave(order)
                 let slice = OrderSlice(name: name, taken: order.eventCount, isTombstone: true)
                 let known = graves[ExactText(grave.execution)]
-                if slice.taken > known?.slice.taken ?? -1 {
+                // One that replaced another has more.
+                if grave.tombstone.eventCount > known?.grave.tombstone.eventCount ?? -1 {
                     graves[ExactText(grave.execution)] = (grave, slice)
                 }
             } catch {
@@ -192,6 +196,8 @@ extension Archive {
 struct Grave {
     let execution: String
     let tombstone: Tombstone
+    /// Whether what is kept goes on from it.
+    let isFloor: Bool
     /// The processes that have dropped events.
     private(set) var processes: [(key: ProcessKey, last: UInt64, count: Int)] = []
 
@@ -206,6 +212,7 @@ struct Grave {
         }
         self.tombstone = tombstone
         execution = contents.history.execution
+        isFloor = contents.resumption != nil
         for line in contents.history.processes {
             guard let key = line.key, line.count > 0 else { continue }
             processes.append((key, line.last, line.count))
@@ -218,6 +225,7 @@ struct Grave {
         }
         self.tombstone = tombstone
         execution = file.execution
+        isFloor = file.canBeStoodOn
         for process in 0..<file.processCount {
             let facts = try file.facts(of: process)
             guard let key = facts.key, facts.count > 0 else { continue }
@@ -255,6 +263,14 @@ extension Catalogue {
         return numbers
     }
 
+    static func tombstoneName(
+        of execution: String, _ database: Database
+    ) throws -> Identity128? {
+        try Row.fetchOne(
+            database, sql: "SELECT name FROM tombstone WHERE execution = ?", arguments: [execution]
+        ).map { try $0.identity("name") }
+    }
+
     static func tombstone(of execution: String, _ database: Database) throws -> Tombstone? {
         try Row.fetchOne(
             try database.cachedStatement(sql: "SELECT * FROM tombstone WHERE execution = ?"),
@@ -275,11 +291,11 @@ extension Catalogue {
     ) throws {
         let execution = grave.execution
         try database.execute(
-            sql: "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?, ?, ?, ?, ?)",
+            sql: "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             arguments: [
                 execution, Data(slice.name.bytes), slice.taken, grave.tombstone.time.nanoseconds,
                 grave.tombstone.eventCount, grave.tombstone.newest?.nanoseconds,
-                grave.tombstone.rule,
+                grave.tombstone.rule, grave.isFloor,
             ])
         try database.execute(
             sql: "DELETE FROM orderFile WHERE execution = ?", arguments: [execution])
@@ -293,7 +309,7 @@ extension Catalogue {
             let row = try process(key, database).row
             try database.execute(
                 sql: """
-                    UPDATE process SET dropped = ?, last = max(last, ?), events = iif(events = 0, ?, events)
+                    UPDATE process SET dropped = max(dropped, ?), last = max(last, ?), events = iif(events = 0, ?, events)
                     WHERE id = ?
                     """, arguments: [Int64(last), Int64(last), count, row])
         }

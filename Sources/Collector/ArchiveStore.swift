@@ -263,10 +263,15 @@ package final class ArchiveStore: HistoryStore {
         guard !slices.isEmpty, let files = open(slices, of: execution) else { return nil }
         let below = FiledExecution(files, try ArchiveRows(execution, self))
         if slices.last?.taken == taken { return below }
-        guard let tail = try tail(of: execution, on: slices, below, cancellation) else {
+        do {
+            guard let tail = try tail(of: execution, on: slices, below, cancellation) else {
+                return nil
+            }
+            return try TailedExecution(below, tail)
+        } catch is PartError {
+            // What cannot be read is found out from the events.
             return nil
         }
-        return try TailedExecution(below, tail)
     }
 
     /// What is above some slices; what was loaded for an earlier question is not read again. Nil where the slices do not hold.

@@ -60,7 +60,7 @@ struct Slicing {
         for frame in Slicing.interleaved(listing.frames, store) {
             try cancellation.check()
             if below?.contains(store.place(of: frame.id)) == true { continue }
-            guard try take(frame) == nil else { return false }
+            guard try take(frame) == .taken else { return false }
             guard history.countAbove() >= nextCut else { continue }
             guard try finish(floor, cancellation) else { return false }
             let frontier = history.frontier { [history] gap in
@@ -88,12 +88,14 @@ struct Slicing {
         /// There is nothing before it.
         case nothing
         case cannot(String)
+        /// The execution contradicts itself, or events of a run are not in one order: there is no cut.
+        case contradiction
         /// The files, with that of the slice.
         case cut([OrderSlice])
     }
 
     /// Writes a slice of the lowest events, as far as they lie before a moment. What is cited and not here is not waited for.
-    /// O(events that are read: about twice `eventsMax`).
+    /// O(events that are read: about twice `eventsMax`, unless they do not come in about the order in which they happened).
     ///
     /// - Parameters:
     ///   - latest: Later wall times, in nanoseconds, are not believed.
@@ -102,32 +104,39 @@ struct Slicing {
         upTo latest: Int64, at moment: ([Int64]) -> Int64?, _ cancellation: Cancellation
     ) throws -> Outcome {
         let floor = try floor()
-        guard let below = try begin(floor) else { return .cannot("it contradicts itself") }
+        guard let below = try begin(floor) else { return .contradiction }
         let listing = try store.listing(of: execution)
         let lasts = try expectAll()
-        var isAll = true
+        /// What is to be cut off of what was read.
+        func found(isAll: Bool) throws -> Outcome {
+            guard try finish(floor, cancellation) else { return .contradiction }
+            guard let moment = moment(history.timesAbove(upTo: latest)) else { return .nothing }
+            let frontier = history.frontier(
+                awaiting: { [history] gap in isAll ? nil : awaited(gap, lasts, history) },
+                without: moment...max(moment, latest))
+            guard case .cut(let cut) = frontier else { return .contradiction }
+            guard history.countAbove(upTo: cut) > 0 else { return .nothing }
+            guard try write(cut, floor, taken: nil, cancellation) else {
+                return .cannot("it changed meanwhile")
+            }
+            return .cut(slices)
+        }
+        var nextLook = 2 * eventsMax
         for frame in Slicing.interleaved(listing.frames, store) {
             try cancellation.check()
             if below?.contains(store.place(of: frame.id)) == true { continue }
-            guard history.countAbove() < 2 * eventsMax else {
-                isAll = false
-                break
+            if history.countAbove() >= nextLook {
+                let outcome = try found(isAll: false)
+                guard case .nothing = outcome else { return outcome }
+                nextLook *= 2
             }
-            if let why = try take(frame) { return .cannot(why) }
+            switch try take(frame) {
+            case .taken: continue
+            case .unreadable: return .cannot("some of it cannot be read")
+            case .outOfOrder: return .contradiction
+            }
         }
-        guard try finish(floor, cancellation) else { return .cannot("events came late") }
-        guard let moment = moment(history.timesAbove(upTo: latest)) else { return .nothing }
-        let frontier = history.frontier(
-            awaiting: { [history] gap in isAll ? nil : awaited(gap, lasts, history) },
-            without: moment...max(moment, latest))
-        guard case .cut(let cut) = frontier else {
-            return .cannot("it contradicts itself (lightcone defects)")
-        }
-        guard history.countAbove(upTo: cut) > 0 else { return .nothing }
-        guard try write(cut, floor, taken: nil, cancellation) else {
-            return .cannot("it changed meanwhile")
-        }
-        return .cut(slices)
+        return try found(isAll: true)
     }
 
     /// Goes on from the files, and gives what they have put away, if anything. Nil where nothing can go on from them.
@@ -156,16 +165,22 @@ struct Slicing {
         return lasts
     }
 
-    /// Takes in a frame. Returns why it cannot be, or nil.
-    private mutating func take(_ frame: ArchiveStore.Listed) throws -> String? {
-        guard let batch = try store.batch(of: frame.id) else { return "some of it cannot be read" }
+    /// What became of a frame.
+    private enum Take {
+        case taken
+        case unreadable
+        /// Some of its events lie between others that are here, or are here twice; or what is put away does not hold.
+        case outOfOrder
+    }
+
+    private mutating func take(_ frame: ArchiveStore.Listed) throws -> Take {
+        guard let batch = try store.batch(of: frame.id) else { return .unreadable }
         let next = HistoryFrame(id: frame.id, source: frame.segment.segment, batch: batch)
-        guard history.append(next, skipsPutAway: true).isEmpty else {
-            return "events of one run are not in one order"
+        guard history.append(next, skipsPutAway: true).isEmpty, history.breach == nil else {
+            return .outOfOrder
         }
-        if let breach = history.breach { return "\(breach)" }
         frames.append(frame.id)
-        return nil
+        return .taken
     }
 
     private func floor() throws -> OrderStack? {
@@ -218,7 +233,8 @@ struct Slicing {
     }
 
     /// The frames in about the order in which their events happened, as far as segments tell that: those of one run as they
-    /// are. A segment's lie evenly between its creation and that of the next one of its agent.
+    /// are. A segment's lie evenly between its creation and that of the next one of its agent; of those in parts the wall times
+    /// tell, as far as they ascend.
     private static func interleaved(
         _ frames: [ArchiveStore.Listed], _ store: ArchiveStore
     ) -> [ArchiveStore.Listed] {
@@ -230,7 +246,15 @@ struct Slicing {
         var ends: [Place: Int] = [:]
         let places = frames.map { Place($0, store.place(of: $0.id)) }
         for place in places { ends[place.group] = max(ends[place.group] ?? 1, place.offset) }
+        var latest: [Identity128: Double] = [:]
         let times = zip(frames, places).map { frame, place in
+            if let run = place.run, case .rows(_, let rows) = store.place(of: frame.id) {
+                let first = rows.pieces[0].block
+                var time = latest[run] ?? -.infinity
+                if first.timeMin <= first.timeMax { time = max(time, Double(first.timeMin)) }
+                latest[run] = time
+                return time
+            }
             let start = frame.segment.created.nanoseconds
             let next = created[frame.segment.agent]!.first { $0 > start }
             let share = Double(place.offset) / Double(ends[place.group]! + 1)

@@ -9,8 +9,47 @@ extension History {
         expect(run, upTo: sequence)
     }
 
+    /// By run: the number of its last event before any that has a wall time in a span of nanoseconds. O(events).
+    package func lasts(
+        before span: ClosedRange<Int64>
+    ) -> [(process: ProcessKey, last: UInt64, count: Int)] {
+        var found: [Identity128: (process: ProcessKey, last: UInt64, count: Int)] = [:]
+        for line in processes {
+            guard let key = line.key else { continue }
+            let count = line.times.firstIndex(where: span.contains) ?? line.count
+            let last = count == 0 ? 0 : line.runs[count - 1]
+            let known = found[key.identity]
+            // Of a run that is there more than once, what all its branches have done.
+            let isLess = known.map { last < $0.last } ?? true
+            if isLess || known == nil { found[key.identity] = (key, last, count) }
+        }
+        return found.values.filter { $0.last > 0 }.sorted {
+            listingOrder($0.process.process, $1.process.process)
+        }
+    }
+
+    /// A history of nothing but the last events of some processes, of which nothing is known: what is kept of dropped events that no
+    /// history can go on from.
+    package init(execution: String, ofDropped lasts: [(process: ProcessKey, last: UInt64)]) {
+        self.init(execution: execution)
+        for (process, last) in lasts {
+            let index = line(LineIdentity(run: process.identity), process)
+            processes[index].runs = SequenceRuns()
+            processes[index].runs.append(last)
+            processes[index].stamps = [StampRun(position: 0, stamp: .silent)]
+            processes[index].keepLast(
+                at: 0, time: EventBatch.noTime, kind: .unsaid, .dropped)
+        }
+        finish()
+        for index in processes.indices {
+            processes[index].keepLast(
+                at: 0, time: EventBatch.noTime, kind: .unsaid, .dropped)
+        }
+    }
+
     /// The rows of a block that were not dropped.
-    func kept(_ block: HistoryBlock, of frame: HistoryFrame, run: Identity128) -> Range<Int> {
+    package func kept(_ block: HistoryBlock, of frame: HistoryFrame, run: Identity128) -> Range<Int>
+    {
         guard let last = droppedUpTo[run] else { return block.rows }
         let sequences = frame.batch.sequences
         let count = partitionPoint(count: block.rows.count) {
@@ -35,8 +74,8 @@ extension History {
             let last = EventPosition(process: index, position: processes[index].base - 1)
             let there = numbers.below(last)
             lasts.processes[index].keepLast(
-                time: try floor.time(at: there), kind: try floor.kind(at: there),
-                numbers.above(try floor.uncertainty(at: there)))
+                at: last.position, time: try floor.time(at: there),
+                kind: try floor.kind(at: there), numbers.above(try floor.uncertainty(at: there)))
         }
         lasts.learnedFromMissing = [:]
         return (lasts, tally.renumbered(numbers.above))
@@ -44,9 +83,10 @@ extension History {
 }
 
 extension ProcessHistory {
-    /// Has the last event that is put away in the place of all of them.
-    fileprivate mutating func keepLast(time: Int64, kind: EventKind, _ why: Uncertainty?) {
-        let last = base - 1
+    /// Has its last event in the place of all of them.
+    fileprivate mutating func keepLast(
+        at last: Int, time: Int64, kind: EventKind, _ why: Uncertainty?
+    ) {
         times = Column(from: last)
         times.append(time)
         kinds = Column(from: last)

@@ -33,7 +33,27 @@ extension OrderFileContents {
     }
 }
 
+extension OrderFileContents {
+    /// What is kept of dropped events that contradict themselves, or others of their execution: up to which number, and nothing
+    /// of their order.
+    ///
+    /// - Parameter lasts: Of each run that has some the last one.
+    package init(
+        _ tombstone: Tombstone, of execution: String,
+        upTo lasts: [(process: ProcessKey, last: UInt64)]
+    ) {
+        let history = History(execution: execution, ofDropped: lasts)
+        self.init(
+            history, MessageEdges(noneOf: history.processCount, areAllKnown: false), [],
+            tally: DefectTally(), nil, places: [:])
+        self.tombstone = tombstone
+    }
+}
+
 extension OrderFile {
+    /// True where other files, or a history, can stand on it.
+    package var canBeStoodOn: Bool { !footer.resumption.isEmpty }
+
     /// What was dropped, where the file is a tombstone.
     package var tombstone: Tombstone? { footer.tombstone }
 

@@ -14,7 +14,7 @@ package struct OrderFileContents: Sendable {
     /// What contradicts itself here and below.
     let tally: DefectTally
     /// What a history keeps that goes on from here; nil where none can.
-    let resumption: Resumption?
+    package let resumption: Resumption?
     let defects: [Defect]
     /// By what the history calls a frame: where it lies in a segment; none for rows of parts.
     let places: [Int: FrameName]

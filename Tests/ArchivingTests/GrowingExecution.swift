@@ -12,10 +12,11 @@ struct GrowingExecution {
     ///   - away: The commits of the first agent from one on up to another arrive when all else has.
     ///   - isSealed: Whether the segments end.
     init(
-        seed: UInt64, away: Range<Int>? = nil, crashPerMille: Int = 2, isSealed: Bool = false
+        seed: UInt64, away: Range<Int>? = nil, crashPerMille: Int = 2, isSealed: Bool = false,
+        events count: Int = 900
     ) {
         var events = SimulatedHistory(
-            .init(processes: 6, events: 900, crashPerMille: crashPerMille), seed: seed
+            .init(processes: 6, events: count, crashPerMille: crashPerMille), seed: seed
         ).events
         // One each second.
         for index in events.indices {
