@@ -371,11 +371,11 @@ package final class ArchiveStore: HistoryStore {
     /// - Parameters:
     ///   - eventsMin: Of fewer nothing is written.
     ///   - sliceEventsMax: A slice has about as many events, or fewer.
-    ///   - isGrowing: Whether more arrives meanwhile: then only whole slices are written.
+    ///   - patience: Where more arrives meanwhile: how long what is cited and not here is waited for.
     package func keepOrder(
         of execution: String, eventsMin: Int = Limits.orderFileEventsMin,
-        sliceEventsMax: Int = Limits.sliceEventsMax, isGrowing: Bool = false,
-        _ cancellation: Cancellation = .never
+        sliceEventsMax: Int = Limits.sliceEventsMax, _ patience: Patience? = nil,
+        cancellation: Cancellation = .never
     ) throws {
         let revision = archive.revision
         let (slices, taken) = try archive.orders(of: execution)
@@ -384,11 +384,10 @@ package final class ArchiveStore: HistoryStore {
         while !readable.isEmpty, open(readable, of: execution) == nil { readable.removeLast() }
         if readable == slices, slices.last?.taken == taken { return }
         let below = Slicing.kept(readable, taken, sliceEventsMax)
-        if !below.isEmpty || taken > sliceEventsMax {
+        if !below.isEmpty || taken > sliceEventsMax || patience != nil {
             var slicing = try Slicing(
-                execution, on: below, in: self, revision, eventsMax: sliceEventsMax,
-                isGrowing: isGrowing)
-            if try slicing.run(cancellation) || isGrowing { return }
+                execution, on: below, in: self, revision, eventsMax: sliceEventsMax, patience)
+            if try slicing.run(cancellation) || patience != nil { return }
         }
         // Of what was dropped a tombstone tells, and nothing else could.
         if slices.first?.isTombstone == true { return }

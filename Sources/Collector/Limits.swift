@@ -99,6 +99,12 @@ package enum Limits {
     static let slackShare: Int64 = 8
     /// Times that something is dropped of one execution before others have their turn.
     static let dropsAtOnceMax = 16
+    /// Nanoseconds for which events are waited for that others cite: 10 minutes.
+    static let patienceNanoseconds: Int64 = 600_000_000_000
+    /// The same where their process never reported, or its agent has fallen silent for as long: 30 seconds.
+    static let silenceNanoseconds: Int64 = 30_000_000_000
+    /// Seconds after which a slice of an execution that goes on is written, though it is small.
+    static let sliceSecondsMax: Int64 = 600
     /// Order files that are kept open: those of the executions that were asked last, each of which has a few.
     static let orderFilesKeptMax = 64
     /// Seconds for which nothing was added to an execution before what follows from it is written down.

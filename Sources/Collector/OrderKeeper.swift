@@ -1,10 +1,11 @@
+import Causality
 import Logging
 import NIOPosix
 import Querying
 import ServiceLifecycle
 
-/// Writes down what follows from executions to which nothing was added for a while, or so much that it should not all stay in
-/// memory; so that neither the next collector nor whoever asks its folder has to find it out again.
+/// Writes down what follows from executions to which nothing was added for a while, or so much, or for so long, that it should
+/// not all stay in memory; so that neither the next collector nor whoever asks its folder has to find it out again.
 struct OrderKeeper: Service {
     let store: ArchiveStore
     let threads: NIOThreadPool
@@ -31,6 +32,7 @@ struct OrderKeeper: Service {
         var taken: Int
         /// And when slices of it were last written while it grew, or could not be.
         var tried: Int
+        var triedAt: ContinuousClock.Instant
     }
 
     /// Takes care of the executions that have as many events as they had before, or many more than are written.
@@ -39,15 +41,26 @@ struct OrderKeeper: Service {
         do {
             for execution in try store.executions() {
                 let (slices, taken) = try store.archive.orders(of: execution)
-                let written = max(slices.last?.taken ?? 0, before[execution]?.tried ?? 0)
-                seen[execution] = Seen(taken: taken, tried: before[execution]?.tried ?? 0)
-                let isGrowing = taken != before[execution]?.taken
-                guard !isGrowing || taken - written >= Limits.sliceEventsMax else { continue }
-                seen[execution]?.tried = taken
+                let last = before[execution]
+                let written = max(slices.last?.taken ?? 0, last?.tried ?? 0)
+                seen[execution] = Seen(
+                    taken: taken, tried: last?.tried ?? 0, triedAt: last?.triedAt ?? .now)
+                let isGrowing = taken != last?.taken
+                let isOld =
+                    last.map { $0.triedAt.duration(to: .now) > .seconds(Limits.sliceSecondsMax) }
+                    ?? false
+                let eventsMin = isOld ? Limits.orderFileEventsMin : Limits.sliceEventsMax
+                guard !isGrowing || taken - written >= eventsMin else { continue }
+                (seen[execution]!.tried, seen[execution]!.triedAt) = (taken, .now)
                 let cancellation = Cancellation { [stopping] in
                     stopping.isStopping ? .shuttingDown : nil
                 }
-                try store.keepOrder(of: execution, isGrowing: isGrowing, cancellation)
+                let patience =
+                    isGrowing
+                    ? Patience(
+                        now: WallTime.now, readUpTo: try store.readUpTo(), eventsMin: eventsMin)
+                    : nil
+                try store.keepOrder(of: execution, patience, cancellation: cancellation)
             }
         } catch is QuestionStopped {
             // The collector stops.

@@ -115,8 +115,7 @@ struct Retention {
         above below: [OrderSlice], because rule: String, at moment: ([Int64]) -> Int64?
     ) throws -> Outcome {
         var slicing = try Slicing(
-            execution, on: below, in: store, store.archive.revision, eventsMax: sliceEventsMax,
-            isGrowing: false)
+            execution, on: below, in: store, store.archive.revision, eventsMax: sliceEventsMax)
         switch try slicing.cut(upTo: latest, at: moment, cancellation) {
         case .nothing: return .nothing
         case .cannot(let why): return .cannot(why)
@@ -184,7 +183,8 @@ struct Retention {
             if isFoundAnew { return try buryUncut(because: rule, at: moment) }
             isFoundAnew = true
             try store.keepOrder(
-                of: execution, eventsMin: 0, sliceEventsMax: sliceEventsMax, cancellation)
+                of: execution, eventsMin: 0, sliceEventsMax: sliceEventsMax,
+                cancellation: cancellation)
             return .again
         }
         var newest: Int64?

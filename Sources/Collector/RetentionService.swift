@@ -1,5 +1,4 @@
 import Causality
-import FoundationEssentials
 import Logging
 import NIOPosix
 import Querying
@@ -36,8 +35,7 @@ struct RetentionService: Service {
         let cancellation = Cancellation { [stopping] in
             stopping.isStopping ? .shuttingDown : nil
         }
-        let now = WallTime(
-            nanoseconds: Int64(Date().timeIntervalSince1970 * 1_000) * 1_000_000)
+        let now = WallTime.now
         do {
             for execution in try store.executions() {
                 let rule = policy.rule(for: execution)

@@ -11,7 +11,7 @@ struct Slicing {
     private let store: ArchiveStore
     private let revision: Int
     private let eventsMax: Int
-    private let isGrowing: Bool
+    private let patience: Patience?
     private var slices: [OrderSlice]
     private var history: History
     /// The frames that were read.
@@ -21,14 +21,14 @@ struct Slicing {
     ///   - slices: The files that it stands on.
     ///   - revision: What the archive had come to when these were listed.
     ///   - eventsMax: About as many events a slice has.
-    ///   - isGrowing: Whether more arrives meanwhile: then what is cited and not here is waited for, until there are
-    ///     `Limits.tailEventsMax` events above the last cut; and the end is left to others.
+    ///   - patience: How long what is cited and not here is waited for, where more arrives meanwhile; nil: nothing is, and what
+    ///     there is is all.
     init(
         _ execution: String, on slices: [OrderSlice], in store: ArchiveStore, _ revision: Int,
-        eventsMax: Int, isGrowing: Bool
+        eventsMax: Int, _ patience: Patience? = nil
     ) throws {
         self.eventsMax = eventsMax
-        self.isGrowing = isGrowing
+        self.patience = patience
         self.execution = execution
         self.slices = slices
         self.store = store
@@ -75,7 +75,18 @@ struct Slicing {
             }
             nextCut = history.countAbove() + eventsMax / 2
         }
-        if isGrowing { return true }
+        if let patience {
+            guard history.countAbove() >= patience.eventsMin else { return true }
+            guard try finish(floor, cancellation),
+                case .cut(let cut) = history.frontier(awaiting: { [history] gap in
+                    awaited(gap, lasts, history)
+                })
+            else { return false }
+            if history.countAbove(upTo: cut) >= min(patience.eventsMin, eventsMax / 2) {
+                _ = try write(cut, floor, taken: nil, cancellation)
+            }
+            return true
+        }
         guard try finish(floor, cancellation), history.countEvents() == listing.taken,
             case .cut(let cut) = history.frontier(awaiting: { _ in nil })
         else { return false }
@@ -221,15 +232,19 @@ struct Slicing {
         return true
     }
 
-    /// Of the numbers that are missing the first that is waited for: those of a run up to its last are still to be read.
+    /// Of the numbers that are missing the first that is waited for; nil where none is.
     private func awaited(
         _ gap: Gap, _ lasts: [Identity128: UInt64], _ history: History
     ) -> UInt64? {
-        if isGrowing, history.countAbove() < Limits.tailEventsMax { return gap.first }
-        guard let index = history.index(of: gap.process),
-            let run = history.processes[index].key?.identity, let last = lasts[run]
+        guard let index = history.index(of: gap.process) else { return nil }
+        let line = history.processes[index]
+        let last = line.key.flatMap { lasts[$0.identity] } ?? 0
+        // Those beyond what was read of a run are still to be read; what lies before that is not, since it comes in its order.
+        if gap.first > line.last, gap.first <= last { return gap.first }
+        guard let patience, history.countAbove() < Limits.tailEventsMax,
+            patience.waits(for: gap, of: last == 0 ? nil : line.host, in: history)
         else { return nil }
-        return gap.first <= last ? gap.first : nil
+        return gap.first
     }
 
     /// The frames in about the order in which their events happened, as far as segments tell that: those of one run as they

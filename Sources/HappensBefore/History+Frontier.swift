@@ -65,6 +65,23 @@ extension History {
                 }))
     }
 
+    /// The earliest wall time of an event, of each process the first, that knows some of what is missing: since when it is known
+    /// to be; nil where none has one. O(processes · log n).
+    package func timeOfCitation(_ gap: Gap) -> WallTime? {
+        guard let process = index(of: gap.process) else { return nil }
+        var earliest: WallTime?
+        for (index, line) in processes[..<lineCount].enumerated() {
+            let first =
+                index == process
+                ? line.count(upTo: gap.last)
+                : firstStep(knowing: EventKey(process: process, sequence: gap.first), in: index)
+            guard let first, first >= line.base, first < line.count, let time = line.time(at: first)
+            else { continue }
+            if time.nanoseconds < earliest?.nanoseconds ?? .max { earliest = time }
+        }
+        return earliest
+    }
+
     private func firstAwaited(of process: Int, _ awaited: (Gap) -> UInt64?) -> UInt64? {
         let sealed = footing?.processes[process]?.sealed ?? 0
         for gap in processes[process].gaps where !gap.isLost && gap.last > sealed {

@@ -47,4 +47,43 @@ import Testing
         try store.keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
         #expect(try MergingWorld.answers(store) == MergingWorld.answers(ArchiveStore(plain)))
     }
+
+    /// An agent is away: what others cite of it is waited for as long as it may come soon.
+    @Test func whatIsCitedAndNotHereIsGivenUpInTime() throws {
+        let (folder, plainFolder) = (ArchiveFolder(), ArchiveFolder())
+        let plain = try Archive(plainFolder.path, .readWrite)
+        let pieces = GrowingExecution(seed: 3, away: 4..<20).pieces
+        let isLate = pieces.indices.filter { pieces[$0].id == pieces[0].id }.dropFirst(4)
+        let early = pieces.indices.filter { !isLate.contains($0) }
+        for piece in pieces { try plain.append(piece) }
+        /// How many events are in slices.
+        func written(_ archive: Archive, now: Int, h0 readUpTo: Int?) throws -> Int {
+            func time(_ second: Int) -> WallTime {
+                WallTime(nanoseconds: Int64(second) * 1_000_000_000)
+            }
+            let patience = Patience(
+                now: time(now), readUpTo: readUpTo.map { ["h0": time($0)] } ?? [:], eventsMin: 20)
+            try ArchiveStore(archive).keepOrder(
+                of: "main", eventsMin: 50, sliceEventsMax: 100, patience)
+            return try archive.orders(of: "main").slices.last?.taken ?? 0
+        }
+        func archive(_ name: String) throws -> Archive {
+            let archive = try Archive("\(folder.path)/\(name)", .readWrite)
+            for index in early { try archive.append(pieces[index]) }
+            return archive
+        }
+        let reporting = try written(archive("reporting"), now: 900, h0: 890)
+        let silent = try written(archive("silent"), now: 900, h0: 400)
+        let gone = try archive("gone")
+        let old = try written(gone, now: 2_000, h0: 1_990)
+        let all = try gone.taken(of: "main")
+        #expect(reporting < 400 && silent > 550 && old == all, "\(reporting) \(silent) \(old)")
+        // What comes all the same is joined.
+        for index in isLate { try gone.append(pieces[index]) }
+        let store = ArchiveStore(gone)
+        #expect(try MergingWorld.answers(store) == MergingWorld.answers(ArchiveStore(plain)))
+        try store.keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
+        #expect(try store.filed("main", .never) != nil)
+        #expect(try MergingWorld.answers(store) == MergingWorld.answers(ArchiveStore(plain)))
+    }
 }

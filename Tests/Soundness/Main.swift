@@ -236,7 +236,12 @@ enum Main {
                 try store.keepOrder(
                     of: execution, eventsMin: 0,
                     sliceEventsMax: .random(in: 4...40, using: &random),
-                    isGrowing: Int.random(in: 0..<3, using: &random) == 0)
+                    Int.random(in: 0..<3, using: &random) == 0
+                        ? Patience(
+                            now: WallTime(
+                                nanoseconds: Int64.random(in: 0...3_600, using: &random)
+                                    * 1_000_000_000),
+                            readUpTo: [:], eventsMin: .random(in: 2...40, using: &random)) : nil)
             }
             let graph = try store.graph(of: execution)
             let options = Question.Options(execution: execution)
