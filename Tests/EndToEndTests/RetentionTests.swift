@@ -104,16 +104,17 @@ import Testing
         #expect(collector.program.stop() == 0)
     }
 
-    @Test(arguments: [
-        (["--retain", "soon"], "retain: expected a time such as 12h, 30d or 8w, found “soon”"),
-        (
-            ["--retain-bytes", "500"],
-            "retain-bytes: expected a size such as 800MB, 500GB or 2TiB, found “500”"
-        ),
-        (["--retain-seconds", "0"], "--retain-seconds: expected 1 to 86400, found 0"),
-        (["--merge-seconds", "0"], "merge-seconds: expected 1 to 3600, found “0”"),
-        (["--config", "CONFIG"], "line 2: no key “retian”"),
-    ] as [([String], String)])
+    @Test(
+        arguments: [
+            (["--retain", "soon"], "retain: expected a time such as 12h, 30d or 8w, found “soon”"),
+            (
+                ["--retain-bytes", "500"],
+                "retain-bytes: expected a size such as 800MB, 500GB or 2TiB, found “500”"
+            ),
+            (["--retain-seconds", "0"], "--retain-seconds: expected 1 to 86400, found 0"),
+            (["--merge-seconds", "0"], "merge-seconds: expected 1 to 3600, found “0”"),
+            (["--config", "CONFIG"], "line 2: no key “retian”"),
+        ] as [([String], String)])
     func whatCannotBeMeantIsSaid(arguments: [String], error: String) throws {
         let folder = try TemporaryFolder()
         let config = try folder.write("c.yaml", "executions:\n  prod: {retian: 2d}\n")
