@@ -255,10 +255,15 @@ package final class ArchiveStore: HistoryStore {
         guard !slices.isEmpty, let files = open(slices, of: execution) else { return nil }
         let below = FiledExecution(files, try ArchiveRows(execution, self))
         if slices.last?.taken == taken { return below }
-        guard let tail = try tail(of: execution, on: slices, below, cancellation) else {
+        do {
+            guard let tail = try tail(of: execution, on: slices, below, cancellation) else {
+                return nil
+            }
+            return try TailedExecution(below, tail)
+        } catch is PartError {
+            // What nothing can go on from is not believed.
             return nil
         }
-        return try TailedExecution(below, tail)
     }
 
     /// What is above some slices; what was loaded for an earlier question is not read again. Nil where the slices do not hold.
@@ -325,7 +330,7 @@ package final class ArchiveStore: HistoryStore {
         for slice in slices {
             let known = orders.withLock { $0.first { $0.name == slice.name }?.file }
             guard let file = known ?? archive.openOrder(slice.name), !file.isDamaged,
-                file.execution == execution
+                file.execution == execution, file.eventCount <= slice.taken
             else { return nil }
             files.append(file)
             guard known == nil else { continue }
@@ -369,13 +374,23 @@ package final class ArchiveStore: HistoryStore {
         guard taken >= eventsMin else { return }
         let files = open(slices, of: execution)
         if files != nil, slices.last?.taken == taken { return }
-        let below = files == nil ? [] : Slicing.kept(slices, taken, sliceEventsMax)
-        if !below.isEmpty || taken > sliceEventsMax {
+        defer { forgetDamagedOrders() }
+        func slice(on below: [OrderSlice]) throws -> Bool {
+            guard !below.isEmpty || taken > sliceEventsMax else { return false }
             var slicing = try Slicing(
                 execution, on: below, in: self, revision, eventsMax: sliceEventsMax,
                 isGrowing: isGrowing)
-            if try slicing.run(cancellation) || isGrowing { return }
+            return try slicing.run(cancellation)
         }
+        let isSliced: Bool
+        do {
+            isSliced = try slice(
+                on: files == nil ? [] : Slicing.kept(slices, taken, sliceEventsMax))
+        } catch let error as PartError {
+            guard let files, files.contains(where: \.isDamaged) else { throw error }
+            isSliced = try slice(on: [])
+        }
+        if isSliced || isGrowing { return }
         let graph = try graph(of: execution, cancellation)
         // What cannot be read today may be mended tomorrow.
         guard graph.isUndamaged else { return }
@@ -383,11 +398,17 @@ package final class ArchiveStore: HistoryStore {
             whole: graph.history, try graph.edges(cancellation),
             places: frameNames(try frames(of: execution).map(\.id)), check: cancellation.check)
         try archive.keep(order: order, taken: taken, revision: revision)
-        forgetDamagedOrders()
     }
 
     /// The one in the place of a damaged file may have its name.
     func forgetDamagedOrders() {
-        orders.withLock { orders in orders.removeAll { $0.file.isDamaged } }
+        let damaged = orders.withLock { orders in
+            defer { orders.removeAll { $0.file.isDamaged } }
+            return Set(orders.filter(\.file.isDamaged).map(\.name))
+        }
+        guard !damaged.isEmpty else { return }
+        tails.withLock { tails in
+            tails.removeAll { $0.slices.contains { damaged.contains($0.name) } }
+        }
     }
 }

@@ -12,7 +12,7 @@ import Testing
 /// An execution that grows, whose order is written slice by slice.
 @Suite struct SlicingTests {
     /// Some agents' segments, commit by commit, in the order in which they arrive.
-    private struct Live {
+    struct Live {
         var pieces: [(id: Identity128, bytes: [UInt8])] = []
 
         /// - Parameter away: The commits of the first agent from one on up to another arrive when all else has.
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    private static func append(
+    static func append(
         _ piece: (id: Identity128, bytes: [UInt8]), to archive: Archive
     ) throws {
         let offset = try archive.catalogue.segment(piece.id)?.byteCount ?? 0
