@@ -31,6 +31,38 @@ import Testing
         #expect(file["added"] as? Bool == false)
     }
 
+    /// Order files are looked into by the same commands.
+    @Test func anOrderFileIsShownAndDamageOfItIsNamed() throws {
+        let folder = try TemporaryFolder()
+        let source = folder.path + "/source"
+        let log = try folder.write("a.log", JourneyTests.lines("a", 1...21_000))
+        _ = try Program.lightcone("import", "--into", source, "--format", "govector", log)
+        let names = try FileManager.default.contentsOfDirectory(atPath: source + "/order")
+        let file = source + "/order/" + (try #require(names.first))
+        let verified = try Program.lightcone("part", "verify", file)
+        #expect(verified.output == "\(file): intact, 1 process, 21000 events, 0 messages\n")
+        let lines = try Program.lightcone("part", "inspect", file, "--json").objects
+        #expect(lines[0]["execution"] as? String == "main" && lines[0]["version"] as? Int == 3)
+        let process = try #require(lines.first { $0["process"] as? String == "a" })
+        #expect(process["first"] as? Int == 1 && process["last"] as? Int == 21_000)
+        let sections = lines.filter { $0["section"] != nil }.compactMap { $0["bytes"] as? Int }
+        #expect(sections.reduce(0, +) == lines[0]["bytes"] as? Int)
+        let text = try Program.lightcone("part", "inspect", file).output
+        #expect(text.contains("a  1–21000  21000 events above 0\n"))
+        // Damaged in the middle, and where it begins and ends.
+        let whole = try Data(contentsOf: URL(fileURLWithPath: file))
+        for offset in [0, 100, whole.count - 1] {
+            var bytes = whole
+            bytes[offset] ^= 1
+            try bytes.write(to: URL(fileURLWithPath: file))
+            let verified = try Program.lightcone(["part", "verify", file])
+            #expect(verified.status == 1 && verified.output.contains("damaged"))
+            #expect(verified.output.contains("  \(file), byte "), "\(verified.output)")
+            let inspected = try Program.lightcone(["part", "inspect", file])
+            #expect(inspected.status == 1 && inspected.output.contains("damaged: \(file), byte "))
+        }
+    }
+
     @Test func damageIsNamedAndTheRestIsRead() throws {
         let folder = try TemporaryFolder()
         let source = folder.path + "/source"
