@@ -366,8 +366,15 @@ package final class Archive: Sendable {
             let bytes = try file.read(at: place.offset, count: place.byteCount)
             return try StoredFrame(decoding: bytes, at: place.offset)
         } catch {
-            throw .damaged("segment \(place.segment), byte \(place.offset): \(error)")
+            throw damage(of: place, error)
         }
+    }
+
+    /// What is wrong with a frame, and what tells all that is wrong with its file.
+    func damage(of place: FramePlace, _ error: any Error) -> ArchiveError {
+        let path = segmentPath(agent: place.agent, segment: place.segment)
+        return .damaged(
+            "\(path), byte \(place.offset): \(error) (lightcone segment verify \(path))")
     }
 }
 
