@@ -47,8 +47,10 @@ package enum Limits {
     static let eventsOfProcessMax = Int(UInt32.max)
     /// Processes of a page of names: 12 bytes each, 6 kB.
     static let namesOfPage = 512
-    /// Bytes of an order file: offsets beyond are damage.
+    /// Bytes of a part or an order file: offsets beyond are damage.
     static let fileBytesMax = 1 << 47
+    /// Events that were taken of a run, those that came twice too: more are damage, and sums of them are numbers.
+    static let takenMax = 1 << 47
     /// Bytes of one block, page or footer: what claims more is damage.
     static let blockBytesMax = 1 << 30
     /// Entries of decoded blocks and pages that an open file keeps: some 32 MB.

@@ -11,6 +11,16 @@ import Testing
 @testable import Archiving
 @testable import Parts
 
+/// How much is tried: more, and other things, where the environment says so.
+enum Crafting {
+    static let rounds = number("CRAFTED_ROUNDS") ?? 40
+    static let seed = UInt64(number("CRAFTED_SEED") ?? 0)
+
+    private static func number(_ name: String) -> Int? {
+        ProcessInfo.processInfo.environment[name].flatMap { Int($0) }
+    }
+}
+
 /// Order files whose checksums are right, and which say what cannot be: somebody made them so. No question traps or goes on for
 /// ever, and what can be known to be wrong is found out anew.
 @Suite struct CraftedOrderTests {
@@ -86,8 +96,8 @@ import Testing
         #expect(slices.count > 1 && slices.last!.taken < taken)
         let expected = try MergingWorld.answers(ArchiveStore(archive))
         #expect(try ArchiveStore(archive).filed("main", .never) != nil)
-        let rounds = Int(ProcessInfo.processInfo.environment["CRAFTED_ROUNDS"] ?? "") ?? 40
-        var random = SeededGenerator(seed: seed)
+        let rounds = Crafting.rounds
+        var random = SeededGenerator(seed: seed + Crafting.seed)
         var (same, noticed) = (0, 0)
         for _ in 0..<rounds {
             let slice = slices.randomElement(using: &random)!
