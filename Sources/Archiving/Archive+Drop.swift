@@ -30,7 +30,10 @@ extension Archive {
         // No part comes or goes meanwhile.
         var shares: [Identity128: Catalogue.Share] = [:]
         for part in try parts(of: execution) { shares[part] = try share(of: execution, in: part) }
-        guard let (known, drop) = try note(drop: execution, shares) else { return nil }
+        let noted = try withReserve { () throws(ArchiveError) in
+            try note(drop: execution, shares)
+        }
+        guard let (known, drop) = noted else { return nil }
         var dropped = known
         var removed: [String] = []
         do {

@@ -65,6 +65,7 @@ extension Archive {
         order: OrderFileContents, on below: [OrderSlice] = [], taken: Int, isLast: Bool = true,
         revision: Int? = nil
     ) throws(ArchiveError) -> OrderSlice? {
+        try checkRoom()
         let execution = order.history.execution
         let revision = revision ?? self.revision
         let slice = OrderSlice(

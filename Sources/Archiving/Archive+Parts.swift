@@ -50,7 +50,7 @@ extension Archive {
             do throws(FormatError) {
                 return hasContent ? try frame.batch() : try frame.causality()
             } catch {
-                throw .damaged("\(error)")
+                throw damage(of: place, error)
             }
         case .rows(let part, let frame):
             return try asking(part) { (file) throws(PartError) in
@@ -129,7 +129,8 @@ extension Archive {
         do throws(PartError) {
             return try ask(open(part))
         } catch {
-            throw .damaged("part \(part): \(error)")
+            if case .disk = error { throw .damaged("\(error)") }
+            throw .damaged("\(error) (lightcone part verify \(partPath(part)))")
         }
     }
 

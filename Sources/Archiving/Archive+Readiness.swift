@@ -5,6 +5,7 @@ extension Archive {
     /// Does what an append needs the disk for: a file beside the segments, synced, and a transaction of the catalogue.
     /// Nothing of it stays. Throws what an append would throw. Costs two syncs.
     package func checkWritable() throws(ArchiveError) {
+        try checkRoom()
         let probe = path + "/segments/.writable"
         do {
             try disk.make(folder: path + "/segments")

@@ -8,6 +8,10 @@ extension Archive {
     /// of what is here, tells what is missing and has it asked of its agent again, and removes what a merge or a drop that was
     /// cut short left behind. Cuts nothing off. O(segments + parts + bytes that the catalogue lacks, or that were cut).
     package func recover() throws(ArchiveError) -> [String] {
+        try withReserve { () throws(ArchiveError) in try takeIn() }
+    }
+
+    private func takeIn() throws(ArchiveError) -> [String] {
         removeUnfinished()
         var warnings = problems
         do {

@@ -15,6 +15,7 @@ import Synchronization
 ///     FOLDER/catalogue.sqlite                          the catalogue
 ///     FOLDER/dropped.lcdrops                           what was dropped
 ///     FOLDER/lock                                      held by the one that writes
+///     FOLDER/reserve                                   room for when the disk is full
 ///
 /// Order of durability: bytes are checked, written, synced (a new file's folder too), then noted in the catalogue, then
 /// acknowledged. The segments are the truth, and the catalogue an index of them: what a segment's own chain of digests proves
@@ -38,6 +39,8 @@ package final class Archive: Sendable {
     let knownDropped = Mutex<DroppedNumbers?>(nil)
     /// The runs of which events are being dropped, and up to which number.
     let burying = Mutex<(execution: ExactText, lasts: [Identity128: UInt64])?>(nil)
+    /// Whether the room of the reserve was given back, and it was not made again.
+    let isShort = Atomic(false)
     private let lock: (any DiskFile)?
     /// What was wrong when the catalogue was made anew, since there was none.
     let problems: [String]
@@ -74,14 +77,28 @@ package final class Archive: Sendable {
                     }
                     throw ArchiveError.failed(Archive.noArchive(path))
                 }
-                self.init(path, disk, try Catalogue(path: current, isReadOnly: true), nil)
+                self.init(path, disk, try Catalogue.reading(current, in: path, disk), nil)
             case .readWrite:
-                let lock = try Archive.take(path, disk)
-                let isThere = try files.current() != nil
-                let problems = isThere ? [] : try Archive.rebuild(path, disk, lock)
-                let catalogue = try Catalogue(path: files.path, isReadOnly: false)
-                self.init(path, disk, catalogue, lock, problems: problems)
+                let (opened, isGiven) = try Archive.withReserve(in: path, disk) {
+                    () throws(ArchiveError) in try Archive.open(files, in: path, disk)
+                }
+                self.init(
+                    path, disk, opened.catalogue, opened.lock, problems: opened.problems)
+                if isGiven { isShort.store(true, ordering: .sequentiallyConsistent) }
             }
+        } catch {
+            throw Archive.failure(error)
+        }
+    }
+
+    private static func open(
+        _ files: CatalogueFiles, in path: String, _ disk: any Disk
+    ) throws(ArchiveError) -> (catalogue: Catalogue, lock: any DiskFile, problems: [String]) {
+        do {
+            let lock = try Archive.take(path, disk)
+            let isThere = try files.current() != nil
+            let problems = isThere ? [] : try Archive.rebuild(path, disk, lock)
+            return (try Catalogue(path: files.path, isReadOnly: false), lock, problems)
         } catch {
             throw Archive.failure(error)
         }
@@ -169,6 +186,7 @@ package final class Archive: Sendable {
             throw .wrongOffset(found: offset, expected: state?.byteCount ?? 0)
         }
         guard !bytes.isEmpty else { return Appended(end: offset, namesakes: []) }
+        try checkRoom()
         let header: SegmentHeader
         if let state {
             header = SegmentHeader(agent: state.agent, segment: segment, created: state.created)
@@ -354,8 +372,15 @@ package final class Archive: Sendable {
             let bytes = try file.read(at: place.offset, count: place.byteCount)
             return try StoredFrame(decoding: bytes, at: place.offset)
         } catch {
-            throw .damaged("segment \(place.segment), byte \(place.offset): \(error)")
+            throw damage(of: place, error)
         }
+    }
+
+    /// What is wrong with a frame, and what tells all that is wrong with its file.
+    func damage(of place: FramePlace, _ error: any Error) -> ArchiveError {
+        let path = segmentPath(agent: place.agent, segment: place.segment)
+        return .damaged(
+            "\(path), byte \(place.offset): \(error) (lightcone segment verify \(path))")
     }
 }
 

@@ -68,12 +68,17 @@ struct Catalogue: Sendable {
         }
     }
 
+    init(_ database: any DatabaseWriter, path: String) {
+        self.database = database
+        self.path = path
+    }
+
     func close() throws(ArchiveError) {
         do { try database.close() } catch { throw Catalogue.failure(error, path) }
     }
 
     /// - Parameter isWhole: Whether all pages are looked at.
-    private static func check(_ database: Database, _ path: String, isWhole: Bool) throws {
+    static func check(_ database: Database, _ path: String, isWhole: Bool) throws {
         let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
         guard version == schemaVersion else {
             let what = version == 0 ? "no catalogue" : "a catalogue of version \(version)"

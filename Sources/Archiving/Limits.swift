@@ -24,6 +24,11 @@ package enum Limits {
     /// One part in so many that was dropped of a file is reason enough to write the rest anew: else each drop would cost as much
     /// as what it leaves.
     static let droppedShareMin = 4
+    /// Bytes that are kept for when the disk is full: the catalogue's log, which SQLite lets grow to 4 MiB, its index, and the
+    /// list of what was dropped.
+    static let reserveBytes = 8 << 20
+    /// Bytes below which a disk counts as full.
+    static let reserveSpareBytes = 1 << 20
     /// Seconds between two looks for what may be merged, and after a merge that failed.
     package static let mergeSeconds = 10
     static let mergeRetrySeconds = 60

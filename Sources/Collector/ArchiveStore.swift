@@ -269,7 +269,7 @@ package final class ArchiveStore: HistoryStore {
             }
             return try TailedExecution(below, tail)
         } catch is PartError {
-            // What cannot be read is found out from the events.
+            // What cannot be read, or nothing can go on from, is found out from the events.
             return nil
         }
     }
@@ -338,7 +338,7 @@ package final class ArchiveStore: HistoryStore {
         for slice in slices {
             let known = orders.withLock { $0.first { $0.name == slice.name }?.file }
             guard let file = known ?? archive.openOrder(slice), !file.isDamaged,
-                file.execution == execution
+                file.execution == execution, file.eventCount <= slice.taken
             else { return nil }
             files.append(file)
             guard known == nil else { continue }
@@ -380,15 +380,31 @@ package final class ArchiveStore: HistoryStore {
         let revision = archive.revision
         let (slices, taken) = try archive.orders(of: execution)
         guard taken >= eventsMin else { return }
-        var readable = slices
-        while !readable.isEmpty, open(readable, of: execution) == nil { readable.removeLast() }
-        if readable == slices, slices.last?.taken == taken { return }
-        let below = Slicing.kept(readable, taken, sliceEventsMax)
-        if !below.isEmpty || taken > sliceEventsMax || patience != nil {
+        func readable() -> [OrderSlice] {
+            var slices = slices
+            while !slices.isEmpty, open(slices, of: execution) == nil { slices.removeLast() }
+            return slices
+        }
+        let here = readable()
+        if here == slices, slices.last?.taken == taken { return }
+        defer { forgetDamagedOrders() }
+        func slice(on readable: [OrderSlice]) throws -> Bool {
+            let below = Slicing.kept(readable, taken, sliceEventsMax)
+            guard !below.isEmpty || taken > sliceEventsMax || patience != nil else { return false }
             var slicing = try Slicing(
                 execution, on: below, in: self, revision, eventsMax: sliceEventsMax, patience)
-            if try slicing.run(cancellation) || patience != nil { return }
+            return try slicing.run(cancellation)
         }
+        let isSliced: Bool
+        do {
+            isSliced = try slice(on: here)
+        } catch let error as PartError {
+            // One of them turned out to be damaged.
+            let rest = readable()
+            guard rest.count < here.count else { throw error }
+            isSliced = try slice(on: rest)
+        }
+        if isSliced || patience != nil { return }
         // Of what was dropped a tombstone tells, and nothing else could.
         if slices.first?.isTombstone == true { return }
         let graph = try graph(of: execution, cancellation)
@@ -398,11 +414,17 @@ package final class ArchiveStore: HistoryStore {
             whole: graph.history, try graph.edges(cancellation),
             places: frameNames(try frames(of: execution).map(\.id)), check: cancellation.check)
         try archive.keep(order: order, taken: taken, revision: revision)
-        forgetDamagedOrders()
     }
 
     /// The one in the place of a damaged file may have its name.
     func forgetDamagedOrders() {
-        orders.withLock { orders in orders.removeAll { $0.file.isDamaged } }
+        let damaged = orders.withLock { orders in
+            defer { orders.removeAll { $0.file.isDamaged } }
+            return Set(orders.filter(\.file.isDamaged).map(\.name))
+        }
+        guard !damaged.isEmpty else { return }
+        tails.withLock { tails in
+            tails.removeAll { $0.slices.contains { damaged.contains($0.name) } }
+        }
     }
 }

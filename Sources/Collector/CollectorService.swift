@@ -61,6 +61,9 @@ package struct CollectorService: Sendable {
         for warning in try await uploads.runIfActive({ try archive.recover() }) {
             logger.error("damage", metadata: ["what": "\(warning)"])
         }
+        do { try await uploads.runIfActive { try archive.keepReserve() } } catch {
+            logger.warning("no room is kept", metadata: ["why": "\(error)"])
+        }
         let connections = Connections()
         let stopping = Stopping()
         let store = ArchiveStore(archive)

@@ -51,8 +51,11 @@ struct MergingService: Service {
     /// Seconds until there may be more to do.
     private func step(_ state: State, _ now: Int, _ thread: NIOThreadPool) async -> Int {
         do {
-            return try await thread.runIfActive { [archive] in
+            return try await thread.runIfActive { [archive, logger] in
                 try archive.removeReplaced(now: now)
+                do { try archive.keepReserve() } catch {
+                    logger.warning("no room is kept", metadata: ["why": "\(error)"])
+                }
                 var schedule = state.schedule.withLock { $0 }
                 defer { state.schedule.withLock { $0 = schedule } }
                 return try archive.merge(&schedule, now: now) {

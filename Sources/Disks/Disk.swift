@@ -15,6 +15,9 @@ package protocol Disk: Sendable {
     /// Whether this program may make things in a folder, or write to a file.
     func isWritable(_ path: String) -> Bool
 
+    /// How many bytes this program may still write to the file system of a folder; nil where that is not known.
+    func freeBytes(in folder: String) -> Int?
+
     /// The names in a folder, sorted; none where it does not exist. O(n log n).
     func names(_ folder: String) throws(DiskError) -> [String]
 

@@ -16,6 +16,7 @@ struct DiskImage: Sendable {
     private var open: [Handle: Int] = [:]
     /// Bytes of all files that have a name or are open.
     private var byteCount = 0
+    var freeBytes: Int? { capacity.map { max(0, $0 - byteCount) } }
     /// True where names were taken away since nodes were last looked through.
     private var hasGarbage = false
 

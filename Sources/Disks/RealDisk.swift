@@ -36,6 +36,14 @@ package struct RealDisk: Disk {
 
     package func isWritable(_ path: String) -> Bool { access(path, W_OK) == 0 }
 
+    package func freeBytes(in folder: String) -> Int? {
+        var status = statvfs()
+        guard statvfs(folder, &status) == 0 else { return nil }
+        let (bytes, isTooMany) = UInt64(status.f_bavail)
+            .multipliedReportingOverflow(by: UInt64(status.f_frsize))
+        return isTooMany ? .max : Int(clamping: bytes)
+    }
+
     package func names(_ folder: String) throws(DiskError) -> [String] {
         guard let stream = opendir(folder) else {
             if errno == ENOENT { return [] }

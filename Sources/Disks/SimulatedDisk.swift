@@ -50,6 +50,8 @@ package final class SimulatedDisk: Disk {
         set { image.withLock { $0.capacity = newValue } }
     }
 
+    package func freeBytes(in folder: String) -> Int? { image.withLock { $0.freeBytes } }
+
     /// Lets the call fail that is the `number`th from the beginning (`counts.calls + 1` is the next).
     ///
     /// A write that fails has written half of its bytes. A `sync` that fails gives up what it was to write: the bytes can be

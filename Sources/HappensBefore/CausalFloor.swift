@@ -6,6 +6,8 @@ package protocol CausalFloor: CausalIndex {
     func kind(at place: EventPosition) throws(Failure) -> EventKind
     /// The wall time of the event at a place, in nanoseconds since 1970; `EventBatch.noTime` where it has none.
     func time(at place: EventPosition) throws(Failure) -> Int64
+    /// What to throw where it says what cannot be. Traps for a floor in memory, which never does.
+    func contradiction(_ what: String) -> Failure
 }
 
 extension History: CausalFloor {
@@ -14,6 +16,8 @@ extension History: CausalFloor {
     package func time(at place: EventPosition) -> Int64 {
         processes[place.process].times[place.position]
     }
+
+    package func contradiction(_ what: String) -> Never { preconditionFailure(what) }
 }
 
 /// Which process of a floor is which of the history above it.
@@ -23,15 +27,32 @@ struct FloorNumbers: Sendable {
     /// By the floor's index: the history's.
     private var above: [Int: Int] = [:]
 
-    /// Finds them by name. O(processes that are known below the cut).
+    /// Those that a history was resumed with, or finds them by name: O(processes that are known below the cut). Throws where the
+    /// floor has none of a name.
     init<Floor: CausalFloor>(_ floor: Floor, _ history: History) throws(Floor.Failure) {
-        for (index, settled) in history.footing?.processes ?? [:] {
+        guard let footing = history.footing else { return }
+        if let numbers = footing.numbers {
+            self = numbers
+            return
+        }
+        for (index, settled) in footing.processes {
             guard let other = try floor.index(of: settled.id) else {
-                preconditionFailure("\(settled.id) is not in the floor of its history")
+                throw floor.contradiction("\(settled.id) is not there by its name")
             }
             below[index] = other
             above[other] = index
         }
+    }
+
+    /// - Parameter above: By the floor's index, the history's: each once.
+    init(above: [Int: Int]) {
+        self.above = above
+        below = Dictionary(uniqueKeysWithValues: above.map { ($1, $0) })
+    }
+
+    /// The same, where processes of the history have other indexes.
+    func renumbered(_ indices: [Int: Int]) -> FloorNumbers {
+        FloorNumbers(above: above.mapValues { indices[$0]! })
     }
 
     /// A process in the floor; nil where nothing below the cut knows it.
@@ -46,21 +67,55 @@ struct FloorNumbers: Sendable {
         EventPosition(process: below[place.process]!, position: place.position)
     }
 
-    func above(_ process: Int) -> Int { above[process]! }
+    // Of what a floor says. Throws where that is about a process which nothing below the cut knows.
 
-    func above(_ place: EventPosition) -> EventPosition {
-        EventPosition(process: above(place.process), position: place.position)
+    func above<Floor: CausalFloor>(
+        _ process: Int, of floor: Floor
+    ) throws(Floor.Failure) -> Int {
+        guard let index = above[process] else {
+            throw floor.contradiction("process \(process) is known, and what goes on lacks it")
+        }
+        return index
+    }
+
+    func above<Floor: CausalFloor>(
+        _ place: EventPosition, of floor: Floor
+    ) throws(Floor.Failure) -> EventPosition {
+        EventPosition(process: try above(place.process, of: floor), position: place.position)
     }
 
     /// What an event below the cut knows.
-    func above(_ key: EventKey) -> EventKey {
-        EventKey(process: above[key.process]!, sequence: key.sequence)
+    func above<Floor: CausalFloor>(
+        _ key: EventKey, of floor: Floor
+    ) throws(Floor.Failure) -> EventKey {
+        EventKey(process: try above(key.process, of: floor), sequence: key.sequence)
     }
 
-    func above(_ why: Uncertainty?) -> Uncertainty? {
+    func above<Floor: CausalFloor>(
+        _ keys: [EventKey], of floor: Floor
+    ) throws(Floor.Failure) -> [EventKey] {
+        var found: [EventKey] = []
+        for key in keys { found.append(try above(key, of: floor)) }
+        return found
+    }
+
+    func above<Floor: CausalFloor>(
+        _ arrivals: [Arrival], of floor: Floor
+    ) throws(Floor.Failure) -> [Arrival] {
+        var found: [Arrival] = []
+        for arrival in arrivals {
+            found.append(
+                Arrival(position: arrival.position, event: try above(arrival.event, of: floor)))
+        }
+        return found
+    }
+
+    func above<Floor: CausalFloor>(
+        _ why: Uncertainty?, of floor: Floor
+    ) throws(Floor.Failure) -> Uncertainty? {
         switch why {
-        case .event(let key): .event(above(key))
-        case .sender(let key): .sender(above(key))
+        case .event(let key): .event(try above(key, of: floor))
+        case .sender(let key): .sender(try above(key, of: floor))
         case nil, .loss, .silence, .origin, .dropped: why
         }
     }
@@ -78,7 +133,7 @@ extension History {
             let there = numbers.below(place)
             self.footing!.events[place] = PutAwayEvent(
                 kind: try floor.kind(at: there),
-                known: try floor.known(at: there).map(numbers.above),
+                known: try numbers.above(floor.known(at: there), of: floor),
                 isExact: try floor.uncertainty(at: there) == nil)
         }
     }

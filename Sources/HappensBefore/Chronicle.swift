@@ -7,12 +7,13 @@ import Causality
 package struct Chronicle<Floor: CausalFloor>: CausalFloor {
     package typealias Failure = Floor.Failure
 
-    private let floor: Floor
+    fileprivate let floor: Floor
     /// What lies above the cut.
     package let tail: History
     fileprivate let numbers: FloorNumbers
 
-    /// O(processes that are known below the cut). Throws what the floor does.
+    /// O(1) for a tail that was resumed on this floor, else O(processes that are known below the cut). Throws what the floor
+    /// does.
     ///
     /// - Parameters:
     ///   - floor: What follows from the events that the tail has put away, as it was then.
@@ -67,7 +68,7 @@ package struct Chronicle<Floor: CausalFloor>: CausalFloor {
 
     package func known(at place: EventPosition) throws(Failure) -> [EventKey] {
         guard isBelow(place) else { return tail.known(at: place) }
-        return try floor.known(at: numbers.below(place)).map(numbers.above)
+        return try numbers.above(floor.known(at: numbers.below(place)), of: floor)
             .sorted { $0.process < $1.process }
     }
 
@@ -79,8 +80,8 @@ package struct Chronicle<Floor: CausalFloor>: CausalFloor {
         if positions.lowerBound < base {
             let there = numbers.below(EventPosition(process: process, position: 0)).process
             let end = min(base, positions.upperBound)
-            learned = try floor.learned(by: there, in: positions.lowerBound..<end)
-                .map { Arrival(position: $0.position, event: numbers.above($0.event)) }
+            let below = try floor.learned(by: there, in: positions.lowerBound..<end)
+            learned = try numbers.above(below, of: floor)
                 .sorted { ($0.position, $0.event.process) < ($1.position, $1.event.process) }
         }
         guard positions.upperBound > base else { return learned }
@@ -99,7 +100,7 @@ package struct Chronicle<Floor: CausalFloor>: CausalFloor {
 
     package func uncertainty(at place: EventPosition) throws(Failure) -> Uncertainty? {
         guard isBelow(place) else { return tail.uncertainty(at: place) }
-        return numbers.above(try floor.uncertainty(at: numbers.below(place)))
+        return try numbers.above(floor.uncertainty(at: numbers.below(place)), of: floor)
     }
 
     package func firstCertain(from place: EventPosition) throws(Failure) -> Int? {
@@ -115,7 +116,7 @@ package struct Chronicle<Floor: CausalFloor>: CausalFloor {
     package func learned(fromMissing send: EventKey) throws(Failure) -> [EventKey] {
         var learned = tail.learned(fromMissing: send)
         if let below = numbers.below(send) {
-            learned += try floor.learned(fromMissing: below).map(numbers.above)
+            learned += try numbers.above(floor.learned(fromMissing: below), of: floor)
         }
         return learned
     }
@@ -134,6 +135,8 @@ package struct Chronicle<Floor: CausalFloor>: CausalFloor {
         guard isBelow(place) else { return tail.kind(at: place) }
         return try floor.kind(at: numbers.below(place))
     }
+
+    package func contradiction(_ what: String) -> Failure { floor.contradiction(what) }
 }
 
 extension Chronicle {
@@ -143,8 +146,10 @@ extension Chronicle {
     package func tally(
         _ edges: MessageEdges, after below: DefectTally, check: () throws -> Void
     ) throws -> DefectTally {
-        try tail.tally(
-            edges, in: self, after: below.renumbered(numbers.above), check: check)
+        let tally = try below.renumbered { (process) throws(Failure) in
+            try numbers.above(process, of: floor)
+        }
+        return try tail.tally(edges, in: self, after: tally, check: check)
     }
 
     /// All defects, once they are tallied.
@@ -158,6 +163,7 @@ package struct ChronicleMessages<Floor: CausalFloor, Below: MessageIndex>: Messa
 where Below.Failure == Floor.Failure {
     package typealias Failure = Floor.Failure
 
+    private let floor: Floor
     private let below: Below
     private let above: MessageEdges
     private let tail: History
@@ -167,6 +173,7 @@ where Below.Failure == Floor.Failure {
     ///   - below: Those of the chronicle's floor, in its indexes.
     ///   - above: Those that arrived above the cut.
     package init(_ chronicle: Chronicle<Floor>, below: Below, above: MessageEdges) {
+        floor = chronicle.floor
         self.below = below
         self.above = above
         tail = chronicle.tail
@@ -182,9 +189,7 @@ where Below.Failure == Floor.Failure {
         var arrivals: [Arrival] = []
         if positions.lowerBound < base, let there = numbers.below(process) {
             let range = positions.lowerBound..<min(base, positions.upperBound)
-            arrivals = try below.arrivals(at: there, in: range).map {
-                Arrival(position: $0.position, event: numbers.above($0.event))
-            }
+            arrivals = try numbers.above(below.arrivals(at: there, in: range), of: floor)
         }
         return arrivals + above.arrivals(at: process, in: positions)
     }
@@ -192,7 +197,9 @@ where Below.Failure == Floor.Failure {
     package func receipts(of send: EventKey) throws(Failure) -> [EventPosition] {
         var receipts: [EventPosition] = []
         if let there = numbers.below(send) {
-            receipts = try below.receipts(of: there).map(numbers.above)
+            for receipt in try below.receipts(of: there) {
+                receipts.append(try numbers.above(receipt, of: floor))
+            }
         }
         return receipts + above.receipts(of: send)
     }
@@ -202,8 +209,10 @@ where Below.Failure == Floor.Failure {
     ) throws(Failure) -> [Departure] {
         let here = above.departures(from: process, since: sequence)
         guard let there = numbers.below(process) else { return here }
-        let before = try below.departures(from: there, since: sequence).map {
-            Departure(sequence: $0.sequence, receipt: numbers.above($0.receipt))
+        var before: [Departure] = []
+        for departure in try below.departures(from: there, since: sequence) {
+            let receipt = try numbers.above(departure.receipt, of: floor)
+            before.append(Departure(sequence: departure.sequence, receipt: receipt))
         }
         return Departure.merged(before, here)
     }

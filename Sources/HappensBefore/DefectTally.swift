@@ -65,13 +65,15 @@ package struct DefectTally: Hashable, Sendable {
     }
 
     /// The same, where processes have other indexes.
-    package func renumbered(_ index: (Int) -> Int) -> DefectTally {
+    package func renumbered<Failure>(
+        _ index: (Int) throws(Failure) -> Int
+    ) throws(Failure) -> DefectTally {
         var result = DefectTally()
         result.listed = listed
-        for (process, clock) in clocks { result.clocks[index(process)] = clock }
+        for (process, clock) in clocks { result.clocks[try index(process)] = clock }
         for (pair, difference) in pairs {
-            result.pairs[Pair(sender: index(pair.sender), receiver: index(pair.receiver))] =
-                difference
+            let pair = Pair(sender: try index(pair.sender), receiver: try index(pair.receiver))
+            result.pairs[pair] = difference
         }
         return result
     }

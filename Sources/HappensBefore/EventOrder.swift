@@ -71,7 +71,8 @@ package enum Lack: Hashable, Sendable, CustomStringConvertible {
         case .unheard(let process):
             "nothing of \(process) is here, which may go on from another process"
         case .consistency(let event): "the clocks contradict themselves around \(event)"
-        case .unreadable(let event): "\(event) is here, and cannot be read (lightcone defects)"
+        case .unreadable(let event):
+            "\(event) is here, and cannot be read (lightcone show \(event) says why)"
         }
     }
 

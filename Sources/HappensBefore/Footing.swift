@@ -14,6 +14,8 @@ package struct Footing: Sendable {
     var events: [EventPosition: PutAwayEvent] = [:]
     /// Whether some stamp that is put away does not say all that its event had seen.
     var isSwept = false
+    /// The floor's indexes of the processes; nil where they were not told, and names tell them.
+    var numbers: FloorNumbers?
 
     /// A process as it was at the cut.
     struct Settled: Sendable {
@@ -209,6 +211,7 @@ extension Footing {
                     base: base.map { indices[$0]! }, sequence: sequence, standIn: indices[standIn]!)
             }
         }
+        result.numbers = numbers?.renumbered(indices)
         // Places are of processes that are here, which keep their indexes.
         result.events = events.mapValues { event in
             var event = event

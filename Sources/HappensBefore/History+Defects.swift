@@ -121,7 +121,7 @@ extension History {
         let holes = Set(line.sourceHoles).subtracting(lost)
         for hole in holes.sorted(by: { $0.lowerBound < $1.lowerBound })
         where jumps.count < Limits.defectsOfKindMax {
-            // Another frame may hold what this one lacks.
+            // Another frame may hold what this one lacks; and one that comes, since lines of a log may be out of order.
             guard line.count(upTo: hole.upperBound) == line.count(upTo: hole.lowerBound - 1),
                 let next = line.position(of: hole.upperBound + 1),
                 let last = line.position(of: hole.lowerBound - 1)
@@ -132,7 +132,7 @@ extension History {
                     .clockJump, events,
                     "the log of \(line.id) jumps from \(hole.lowerBound - 1) to \(hole.upperBound + 1): "
                         + "\(Gap(process: line.id, first: hole.lowerBound, last: hole.upperBound)) "
-                        + "in the source itself"))
+                        + "in the source itself, as far as that has arrived"))
         }
         return jumps
     }

@@ -75,10 +75,14 @@ extension History {
             let there = numbers.below(last)
             lasts.processes[index].keepLast(
                 at: last.position, time: try floor.time(at: there),
-                kind: try floor.kind(at: there), numbers.above(try floor.uncertainty(at: there)))
+                kind: try floor.kind(at: there),
+                try numbers.above(try floor.uncertainty(at: there), of: floor))
         }
         lasts.learnedFromMissing = [:]
-        return (lasts, tally.renumbered(numbers.above))
+        let renumbered = try tally.renumbered { (process) throws(Floor.Failure) in
+            try numbers.above(process, of: floor)
+        }
+        return (lasts, renumbered)
     }
 }
 

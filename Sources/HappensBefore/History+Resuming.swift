@@ -55,6 +55,7 @@ extension History {
         else { return nil }
         var footing = Footing()
         footing.isSwept = resumption.isSwept
+        footing.numbers = FloorNumbers(above: indices)
         for (index, cited) in resumption.citations.enumerated() {
             guard intern(Citation(cited.process, isClock: cited.isClock)) == index else {
                 return nil
@@ -132,7 +133,8 @@ extension Footing.Settled {
         guard let implied = keys(implied), let open = keys(saved.open),
             let covered = keys(saved.covered),
             saved.stamps.allSatisfy({ $0.position < base }) && (base == 0 || !saved.stamps.isEmpty),
-            saved.rulings.allSatisfy({ $0.position < base })
+            saved.rulings.allSatisfy({ $0.position < base }),
+            base > 0 || saved.stamp.isEmpty
         else { return nil }
         func entries(_ keys: [EventKey]) -> [Int: UInt64] {
             Dictionary(keys.map { ($0.process, $0.sequence) }, uniquingKeysWith: max)

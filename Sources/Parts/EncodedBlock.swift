@@ -114,7 +114,8 @@ package struct BlockEntry: Hashable, Sendable {
         (rowCount, sourcesByteCount) = (try count(), try count())
         (orderByteCount, byteCount, filterByteCount) = (try count(), try count(), try count())
         levelMax = try reader.byte("block entry")
-        guard offset >= 0, first >= 1, first <= last, last <= Causality.Limits.sequenceMax,
+        guard (0...Limits.fileBytesMax).contains(offset), first >= 1, first <= last,
+            last <= Causality.Limits.sequenceMax,
             (1...Limits.blockRowsMax).contains(rowCount), sourcesByteCount <= orderByteCount,
             orderByteCount <= byteCount, byteCount <= 2 * Limits.blockExpandedBytesMax,
             filterByteCount <= 2 * Limits.blockRowsMax

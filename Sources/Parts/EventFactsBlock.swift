@@ -48,6 +48,9 @@ struct EventFactsBlock: Sendable {
         return position - start < kinds.count ? kinds[position - start] : nil
     }
 
+    /// Whether it tells the kind of each of `count` events.
+    func tellsKinds(of count: Int) -> Bool { kinds.count == 1 || kinds.count == count }
+
     /// Where the event at `position` lies, and up to which position those that follow on it do, as far as the block tells.
     /// O(log entries).
     func rows(at position: Int) -> (place: RowPlace?, end: Int?) {

@@ -32,7 +32,7 @@ struct KnowledgeFloors: Sendable {
         byteCount = reader.remaining
         start = try reader.count(eventCount, "start")
         let count = try reader.count(processCount, "processes")
-        momentCount = try reader.count(eventCount, "moments")
+        momentCount = try reader.count(min(eventCount, Limits.knowledgeStepsMax), "moments")
         var bits = BitReader(reader)
         var next = 0
         for passed in try bits.column(count, "processes") {
@@ -256,6 +256,9 @@ struct KnowledgePiece: Sendable {
 
     /// How much memory it takes, in entries.
     var entryCount: Int { stepEnds.count + positions.count + 1 }
+
+    /// The last position at which something is learned; nil where nothing is.
+    var lastPosition: Int? { positions.max().map(Int.init) }
 
     private func steps(_ place: Int) -> Range<Int> {
         (place == 0 ? 0 : stepEnds[place - 1])..<stepEnds[place]

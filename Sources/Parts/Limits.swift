@@ -41,10 +41,16 @@ package enum Limits {
     static let processPageBytes = 8 << 10
     /// Bytes of a page of what a history keeps that goes on from a slice, unless one process alone takes more.
     static let resumptionPageBytes = 256 << 10
+    /// Bytes of the facts of a process, at least: what claims to hold more of them is damage.
+    static let factsBytesMin = 10
+    /// Events of a process: their positions are numbers of 32 bits.
+    static let eventsOfProcessMax = Int(UInt32.max)
     /// Processes of a page of names: 12 bytes each, 6 kB.
     static let namesOfPage = 512
-    /// Bytes of an order file: offsets beyond are damage.
+    /// Bytes of a part or an order file: offsets beyond are damage.
     static let fileBytesMax = 1 << 47
+    /// Events that were taken of a run, those that came twice too: more are damage, and sums of them are numbers.
+    static let takenMax = 1 << 47
     /// Bytes of one block, page or footer: what claims more is damage.
     static let blockBytesMax = 1 << 30
     /// Bytes of the text of a rule by which events are dropped.

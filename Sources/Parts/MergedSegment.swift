@@ -141,7 +141,9 @@ struct SegmentEntry: Hashable, Sendable {
         agent = Identity128(bytes: try reader.bytes(16, "segment entry"))
         recordOffset = Int(truncatingIfNeeded: try reader.fixed64("segment entry"))
         recordByteCount = Int(try reader.fixed32("segment entry"))
-        guard recordOffset >= 0, recordByteCount <= Limits.recordBytesMax else {
+        guard (0...Limits.fileBytesMax).contains(recordOffset),
+            recordByteCount <= Limits.recordBytesMax
+        else {
             throw reader.malformed("segment entry: numbers that contradict each other")
         }
     }

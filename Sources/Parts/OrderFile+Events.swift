@@ -34,15 +34,7 @@ extension OrderFile: MessageIndex {
     private func checked(
         _ departures: ArraySlice<Departure>
     ) throws(PartError) -> ArraySlice<Departure> {
-        for receipt in departures.map(\.receipt) {
-            let count = try line(receipt.process).facts.count
-            guard receipt.position < count else {
-                throw .damaged(
-                    path: file.path, offset: 0,
-                    what: "a message to event \(receipt.position) of process \(receipt.process), "
-                        + "which has \(count)")
-            }
-        }
+        for departure in departures { try check(departure.receipt) }
         return departures
     }
 
@@ -76,12 +68,12 @@ extension OrderFile: MessageIndex {
     package func rows(
         at place: EventPosition
     ) throws(PartError) -> (place: RowPlace?, positions: Range<Int>) {
+        try check(place)
         let blocks = try directory(place.process).facts
         let number = partitionPoint(count: blocks.count) { blocks[$0].start <= place.position } - 1
         guard number >= 0 else {
-            throw .damaged(
-                path: file.path, offset: 0,
-                what: "process \(place.process) has no facts of position \(place.position)")
+            throw damaged(
+                "process \(place.process) has no facts of position \(place.position)")
         }
         let (row, end) = try facts(place.process, number).rows(at: place.position)
         let blockEnd =
@@ -96,9 +88,8 @@ extension OrderFile: MessageIndex {
         let number = partitionPoint(count: blocks.count) { blocks[$0].start <= place.position } - 1
         guard number >= 0, let kind = try facts(place.process, number).kind(at: place.position)
         else {
-            throw .damaged(
-                path: file.path, offset: 0,
-                what: "process \(place.process) has no kind of position \(place.position)")
+            throw damaged(
+                "process \(place.process) has no kind of position \(place.position)")
         }
         return kind
     }
@@ -139,12 +130,13 @@ extension OrderFile: MessageIndex {
     /// What contradicts itself in the history, and notes on wall clocks.
     package func defects() throws(PartError) -> [Defect] {
         var defects: [Defect] = []
-        for place in footer.defectPages {
-            defects += try load(place) { (reader) throws(FormatError) in
-                try DefectPage(&reader).defects
-            }
-        }
+        for place in footer.defectPages { defects += try self.defects(at: place) }
         return defects
+    }
+
+    /// Those of one page.
+    func defects(at place: FilePlace) throws(PartError) -> [Defect] {
+        try load(place) { (reader) throws(FormatError) in try DefectPage(&reader).defects }
     }
 
     /// What contradicts itself in the events of the slice and below it, of which later ones may add more.

@@ -37,13 +37,19 @@ struct Footer: Sendable {
         // Each takes some bytes of the file.
         processCount = try reader.count(fileByteCount, "processes")
         settledCount = try reader.count(processCount, "settled processes")
-        eventCount = try reader.count(Int.max, "events")
+        eventCount = try reader.count(Int(Causality.Limits.sequenceMax), "events")
         sliceEventCount = try reader.count(eventCount, "events of the slice")
         for _ in 0..<(try reader.count(reader.remaining / 3, "pages of processes")) {
             let first = try reader.count(processCount, "first process")
             guard first < processCount, processPages.last.map({ $0.first < first }) ?? (first == 0)
             else { throw reader.malformed("page of processes: \(first) is out of order") }
             processPages.append((first, try reader.place()))
+        }
+        let firsts = processPages.map(\.first).dropFirst() + [processCount]
+        for (page, end) in zip(processPages, firsts) {
+            guard end - page.first <= page.place.byteCount / Limits.factsBytesMin else {
+                throw reader.malformed("page of processes: \(end - page.first) are too many")
+            }
         }
         namePages = try reader.hashPages("pages of names")
         referencePages = try reader.hashPages("pages of references")
@@ -123,7 +129,8 @@ extension ProcessPage.Line {
         for _ in 0..<(try reader.count(reader.remaining, "stand-ins")) {
             facts.standIns.append(try reader.process(of: footer.processCount, "stand-in"))
         }
-        sequences = SequenceRuns(try reader.ranges(countMax: footer.eventCount, "numbers"))
+        let countMax = min(footer.eventCount, Limits.eventsOfProcessMax)
+        sequences = SequenceRuns(try reader.ranges(countMax: countMax, "numbers"))
         facts.count = sequences.count
         facts.first = sequences.isEmpty ? 0 : sequences[0]
         facts.last = sequences.last
@@ -158,13 +165,21 @@ struct NamePage: Sendable {
 
     init(_ reader: inout ByteReader, processCount: Int) throws(FormatError) {
         while reader.remaining > 0 {
-            hashes.append(try reader.fixed64("hash"))
+            let hash = try reader.fixed64("hash")
+            guard hashes.last.map({ $0 <= hash }) ?? true else {
+                throw reader.malformed("hash: expected one that is not less than the one before")
+            }
+            hashes.append(hash)
             let number = Int(try reader.fixed32("process"))
             guard number < processCount else {
                 throw reader.malformed("process: expected below \(processCount), found \(number)")
             }
             processes.append(number)
         }
+    }
+
+    var entries: [(hash: UInt64, process: Int)] {
+        zip(hashes, processes).map { (hash: $0, process: $1) }
     }
 
     func numbers(of hash: UInt64) -> ArraySlice<Int> {
@@ -347,7 +362,7 @@ extension DefectTally {
             clock.time = try reader.zigzag("time")
             clock.firstBack = try reader.sequence("first")
             clock.firstFrom = try reader.sequence("first")
-            clock.count = try reader.count(Int.max, "count")
+            clock.count = try reader.count(Int(Causality.Limits.sequenceMax), "count")
             clock.mostNanoseconds = try reader.zigzag("most")
             clocks[process] = clock
         }
@@ -356,7 +371,7 @@ extension DefectTally {
             let receiver = try reader.process(of: processCount, "receiver")
             var difference = Difference(
                 sent: try reader.sequence("sent"), received: try reader.sequence("received"))
-            difference.count = try reader.count(Int.max, "count")
+            difference.count = try reader.count(Int(Causality.Limits.sequenceMax), "count")
             difference.mostNanoseconds = try reader.zigzag("most")
             pairs[Pair(sender: sender, receiver: receiver)] = difference
         }
@@ -370,7 +385,11 @@ extension ByteReader {
     ) throws(FormatError) -> [(first: UInt64, place: FilePlace)] {
         var pages: [(first: UInt64, place: FilePlace)] = []
         for _ in 0..<(try count(remaining / 10, what)) {
-            pages.append((try fixed64("hash"), try place()))
+            let first = try fixed64("hash")
+            guard pages.last.map({ $0.first <= first }) ?? true else {
+                throw malformed("\(what): a hash is out of order")
+            }
+            pages.append((first, try place()))
         }
         return pages
     }

@@ -14,6 +14,8 @@ package final class OrderFile: CausalIndex {
 
     let file: any DiskFile
     let footer: Footer
+    /// Where its block begins.
+    let footerOffset: Int
     private let cache = Mutex(Cache())
 
     /// What was read so far.
@@ -61,6 +63,17 @@ package final class OrderFile: CausalIndex {
         }
     }
 
+    /// Of the format.
+    package static let version = 3
+
+    /// Whether a file begins or ends as an order file of this version does.
+    package static func isOne(_ file: any DiskFile) -> Bool {
+        let magic = OrderFileWriter.magic
+        return [0, max(0, file.byteCount - magic.count)].contains {
+            (try? file.read(at: $0, count: magic.count)) == magic
+        }
+    }
+
     /// Opens a file that `OrderFileWriter` wrote.
     package init(_ file: any DiskFile) throws(PartError) {
         self.file = file
@@ -91,6 +104,7 @@ package final class OrderFile: CausalIndex {
         guard length >= 0, offset >= OrderFileWriter.magic.count else {
             throw damaged(size - trailerBytes, "expected a footer, found one of \(length) bytes")
         }
+        footerOffset = offset
         let place = FilePlace(offset: offset, byteCount: length)
         footer = try Self.decode(place, in: file) { (reader) throws(FormatError) in
             try Footer(&reader, fileByteCount: size)
@@ -163,6 +177,14 @@ package final class OrderFile: CausalIndex {
         }
     }
 
+    /// Notes that what the file says cannot be, and says so.
+    ///
+    /// - Parameter place: The block that says it; nil where that is more than one.
+    func damaged(_ what: String, in place: FilePlace? = nil) -> PartError {
+        cache.withLock { $0.isDamaged = true }
+        return .damaged(path: file.path, offset: place?.offset ?? 0, what: what)
+    }
+
     private func page(of process: Int) throws(PartError) -> ProcessPage {
         let pages = footer.processPages
         let index = partitionPoint(count: pages.count) { pages[$0].first <= process } - 1
@@ -176,7 +198,11 @@ package final class OrderFile: CausalIndex {
         return page
     }
 
+    /// The facts of a process. Throws where there is no such process.
     func line(_ process: Int) throws(PartError) -> ProcessPage.Line {
+        guard footer.processPages.first != nil, process < footer.processCount else {
+            throw damaged("process \(process): expected one below \(footer.processCount)")
+        }
         let page = try page(of: process)
         return page.lines[process - page.first]
     }
@@ -192,7 +218,7 @@ package final class OrderFile: CausalIndex {
         return directory
     }
 
-    private func certainty(
+    func certainty(
         at place: EventPosition, _ entry: Directory.Entry
     ) throws(PartError) -> CertaintyBlock {
         if let known = cache.withLock({ $0.certainty[entry.certainty] }) { return known }
@@ -226,7 +252,7 @@ package final class OrderFile: CausalIndex {
     }
 
     /// One of the pieces of a block.
-    private func knowledge(
+    func knowledge(
         _ process: Int, _ entry: Directory.Entry, at place: FilePlace
     ) throws(PartError) -> KnowledgePiece {
         if let known = cache.withLock({ $0.knowledge[place] }) { return known }
@@ -262,8 +288,7 @@ package final class OrderFile: CausalIndex {
         do {
             return try body()
         } catch {
-            cache.withLock { $0.isDamaged = true }
-            throw .damaged(path: file.path, offset: place.offset, what: error.what)
+            throw damaged(error.what, in: place)
         }
     }
 
@@ -294,7 +319,7 @@ package final class OrderFile: CausalIndex {
         return block
     }
 
-    private func segments() throws(PartError) -> [SegmentName] {
+    func segments() throws(PartError) -> [SegmentName] {
         if let known = cache.withLock({ $0.segments }) { return known }
         let (segments, ends) = try load(footer.segments) { (reader) throws(FormatError) in
             var (segments, ends): ([SegmentName], [Int]) = ([], [])
@@ -325,13 +350,20 @@ package final class OrderFile: CausalIndex {
         let entries = directory.entries
         let index = partitionPoint(count: entries.count) { entries[$0].start <= place.position } - 1
         guard index >= 0 else {
-            throw .damaged(
-                path: file.path, offset: 0,
-                what: "process \(place.process) has no block with position \(place.position)")
+            throw damaged(
+                "process \(place.process) has no block with position \(place.position)")
         }
         return entries[index]
     }
 
+    /// Throws where a process has no such position.
+    func check(_ place: EventPosition) throws(PartError) {
+        let count = try line(place.process).facts.count
+        guard place.position < count else {
+            throw damaged(
+                "event \(place.position) of process \(place.process), which has \(count)")
+        }
+    }
 }
 
 extension ByteReader {
@@ -382,7 +414,7 @@ extension OrderFile {
         return numbers
     }
 
-    private func names(_ place: FilePlace) throws(PartError) -> NamePage {
+    func names(_ place: FilePlace) throws(PartError) -> NamePage {
         if let known = cache.withLock({ $0.names[place.offset] }) { return known }
         let page = try load(place) { [footer] (reader) throws(FormatError) in
             try NamePage(&reader, processCount: footer.processCount)
@@ -424,6 +456,7 @@ extension OrderFile {
 
     package func known(of process: Int, at place: EventPosition) throws(PartError) -> UInt64 {
         if process == place.process {
+            try check(place)
             return try sequences(of: process)[place.position]
         }
         guard try directory(process).isKnown(by: place.process) else { return 0 }

@@ -71,7 +71,7 @@ import Segments
 
 /// Writes an order file.
 package struct OrderFileWriter {
-    static let magic = Array("LCORDER3".utf8)
+    static let magic = Array("LCORDER\(OrderFile.version)".utf8)
     private let file: any DiskFile
     private var offset = 0
     private let history: History

@@ -58,11 +58,23 @@ package struct OrderStack: CausalFloor {
             number -= 1
         }
         guard place.process < processCount(of: number) else {
-            throw .damaged(
-                path: files[number].file.path, offset: 0,
-                what: "process \(place.process) is not known below position \(place.position)")
+            throw files[number].damaged(
+                "process \(place.process) is not known below position \(place.position)")
         }
+        if number + 1 < files.count { try checkEnd(of: place.process, in: number) }
         return number
+    }
+
+    /// Throws unless a file has of a process the events up to where those of the next one begin.
+    private func checkEnd(of process: Int, in number: Int) throws(PartError) {
+        let (count, base) = (
+            try files[number].line(process).facts.count, try files[number + 1].base(of: process)
+        )
+        guard count == base else {
+            throw files[number].damaged(
+                "\(count) events of process \(process), of which \(files[number + 1].file.path) "
+                    + "says that \(base) are below it")
+        }
     }
 
     /// How many processes a file knows by the numbers that they have here.
@@ -86,11 +98,13 @@ package struct OrderStack: CausalFloor {
     ) throws(PartError) -> [(file: OrderFile, positions: Range<Int>)] {
         var parts: [(file: OrderFile, positions: Range<Int>)] = []
         var end = positions.upperBound
-        for file in filesDownward(knowing: process) {
+        for (number, file) in files.enumerated().reversed() {
+            guard end > positions.lowerBound, process < processCount(of: number) else { break }
             let base = try file.base(of: process)
-            if base < end { parts.append((file, max(base, positions.lowerBound)..<end)) }
-            end = min(end, base)
-            if end <= positions.lowerBound { break }
+            guard base < end else { continue }
+            if number + 1 < files.count { try checkEnd(of: process, in: number) }
+            parts.append((file, max(base, positions.lowerBound)..<end))
+            end = base
         }
         return parts.reversed()
     }
@@ -182,14 +196,17 @@ extension OrderStack {
         }
         // Along a process knowledge only grows: the slice at whose start the event is not known, and at whose end it is.
         var found: Int?
-        for file in filesDownward(knowing: process, event.process) {
+        files: for file in filesDownward(knowing: process, event.process) {
             switch try file.firstKnowing(event, in: process) {
-            case .nowhere: return found
-            case .at(let position): return position
+            case .nowhere: break files
+            case .at(let position):
+                found = position
+                break files
             case .fromStart(let start): found = start
             case .below: continue
             }
         }
+        if let found { try top.check(EventPosition(process: process, position: found)) }
         return found
     }
 
@@ -204,7 +221,10 @@ extension OrderStack {
         for number in try number(of: place)..<files.count {
             let count = try files[number].sequences(of: place.process).count
             guard place.position < count else { continue }
-            if let position = try files[number].firstCertain(from: place) { return position }
+            if let position = try files[number].firstCertain(from: place) {
+                try top.check(EventPosition(process: place.process, position: position))
+                return position
+            }
             place.position = count
         }
         return nil
@@ -225,6 +245,8 @@ extension OrderStack {
     package func kind(at place: EventPosition) throws(PartError) -> EventKind {
         try isBuried(place) ? .unsaid : file(of: place).kind(at: place)
     }
+
+    package func contradiction(_ what: String) -> PartError { top.damaged(what) }
 
     package func time(at place: EventPosition) throws(PartError) -> Int64 {
         if try isBuried(place) { return EventBatch.noTime }
@@ -251,7 +273,10 @@ extension OrderStack {
         in process: Int, by time: WallTime
     ) throws(PartError) -> Range<Int>? {
         for file in filesDownward(knowing: process) {
-            if let found = try file.lastPositions(in: process, by: time) { return found }
+            if let found = try file.lastPositions(in: process, by: time) {
+                try top.check(EventPosition(process: process, position: found.upperBound - 1))
+                return found
+            }
         }
         return nil
     }
@@ -288,6 +313,7 @@ extension OrderStack: MessageIndex {
         for file in filesDownward(knowing: send.process) {
             receipts += try file.receipts(of: send)
         }
+        for receipt in receipts { try top.check(receipt) }
         return receipts
     }
 
@@ -299,6 +325,7 @@ extension OrderStack: MessageIndex {
             departures = Departure.merged(
                 departures, try file.departures(from: process, since: sequence))
         }
+        for departure in departures { try top.check(departure.receipt) }
         return departures
     }
 }

@@ -33,7 +33,7 @@ package enum PartError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Does what reads or writes.
-    static func onDisk<Result>(
+    package static func onDisk<Result>(
         _ body: () throws(DiskError) -> Result
     ) throws(PartError) -> Result {
         do throws(DiskError) {

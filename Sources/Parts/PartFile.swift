@@ -281,7 +281,7 @@ extension PartFile {
             next -= 1
             let entry = try block(next)
             guard entry.lastReach >= sequence else { break }
-            if entry.last >= sequence { found.insert(entry, at: 0) }
+            if entry.first <= sequence, entry.last >= sequence { found.insert(entry, at: 0) }
         }
         return found
     }

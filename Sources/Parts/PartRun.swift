@@ -64,7 +64,10 @@ struct RunEntry: Hashable, Sendable {
         taken = Int(truncatingIfNeeded: try reader.fixed64("run entry"))
         recordOffset = Int(truncatingIfNeeded: try reader.fixed64("run entry"))
         recordByteCount = Int(try reader.fixed32("run entry"))
-        guard taken >= 0, recordOffset >= 0, recordByteCount <= Limits.recordBytesMax else {
+        guard last <= Causality.Limits.sequenceMax, (0...Limits.takenMax).contains(taken),
+            (0...Limits.fileBytesMax).contains(recordOffset),
+            recordByteCount <= Limits.recordBytesMax
+        else {
             throw reader.malformed("run entry: numbers that contradict each other")
         }
     }

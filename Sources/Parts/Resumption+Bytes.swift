@@ -172,8 +172,11 @@ extension Resumption {
                     sequence: try reader.sequence("number")))
         }
         for _ in 0..<(try reader.count(reader.remaining / 2, "holes")) {
-            let first = try reader.sequence("hole")
-            line.holes.append(first...(first + (try reader.sequence("hole"))))
+            let (first, length) = (try reader.sequence("hole"), try reader.sequence("hole"))
+            guard first > 0, length <= Causality.Limits.sequenceMax - first else {
+                throw reader.malformed("hole: expected numbers from 1 on")
+            }
+            line.holes.append(first...(first + length))
         }
         var position = 0
         for _ in 0..<(try reader.count(reader.remaining / 2, "stamps")) {

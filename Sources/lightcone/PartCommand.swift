@@ -8,27 +8,39 @@ import Segments
 
 struct PartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "part", abstract: "Looks into part files.",
+        commandName: "part", abstract: "Looks into parts and order files.",
         subcommands: [Inspect.self, Verify.self])
 
     struct Inspect: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract:
-                "Shows a part's segments, its runs and their blocks, and what each column takes.",
+            abstract: "Shows what a part or an order file holds, and what its bytes are for.",
             discussion: """
-                Exit codes: 0 shown, 1 the part is damaged, 2 misuse, 3 failure.
+                Of a part: its segments, its runs and their blocks, and what each column takes. Of an order file, which has
+                what follows from the events between two cuts: of each process the events that lie there, what is missing
+                and what is uncertain; messages, defects, and what each section takes.
 
-                Example:
-                  lightcone part inspect data/parts/*.lcpart
+                Exit codes: 0 shown, 1 the file is damaged, 2 misuse, 3 failure.
+
+                Examples:
+                  lightcone part inspect data/parts/05e1…9a.lcpart
+                  lightcone part inspect data/order/77c0…1f.lcorder
                 """)
 
-        @Argument(help: "A part file.", completion: .file(extensions: ["lcpart"]))
+        @Argument(
+            help: "A part or an order file.", completion: .file(extensions: ["lcpart", "lcorder"]))
         var file: String
 
-        @Flag(help: "One JSON object a line: the part, its segments, runs, blocks and columns.")
+        @Flag(help: "One JSON object a line: the file, and then what it holds, piece by piece.")
         var json = false
 
         func run() throws {
+            if try OrderFileReport.isMeant(by: file) {
+                let report = try OrderFileReport(file)
+                report.write(isJSON: json)
+                Terminal.flush()
+                if !report.problems.isEmpty { throw Ended(exit: .no) }
+                return
+            }
             let report = try PartReport(file)
             report.write(isJSON: json)
             Terminal.flush()
@@ -38,19 +50,23 @@ struct PartCommand: ParsableCommand {
 
     struct Verify: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract:
-                "Checks every byte of parts, recomputes the chains of their segments, and tells what is damaged.",
+            abstract: "Checks every byte of parts and order files, and tells what is damaged.",
             discussion: """
+                Of parts the chains of their segments are computed anew; of order files all that a reader relies on is
+                compared: the order of what they hold, and counts that must agree. An order file that is damaged is made anew
+                by whoever notices it; of a part that is, `lightcone catalogue rebuild` keeps what is intact.
+
                 Exit codes: 0 intact, 1 damaged, 2 misuse, 3 failure.
 
                 Example:
-                  lightcone part verify data/parts/*.lcpart
+                  lightcone part verify data/parts/*.lcpart data/order/*.lcorder
                 """)
 
-        @Argument(help: "Part files.", completion: .file(extensions: ["lcpart"]))
+        @Argument(
+            help: "Parts and order files.", completion: .file(extensions: ["lcpart", "lcorder"]))
         var files: [String]
 
-        @Flag(help: "One JSON object a line: the part, and what is wrong with it.")
+        @Flag(help: "One JSON object a line: the file, and what is wrong with it.")
         var json = false
 
         func run() throws {
@@ -64,6 +80,11 @@ struct PartCommand: ParsableCommand {
         }
 
         private func verify(_ path: String) throws -> [String] {
+            if try OrderFileReport.isMeant(by: path) {
+                let report = try OrderFileReport(path)
+                report.writeVerdict(isJSON: json)
+                return report.problems
+            }
             let part = try PartFile(path, on: RealDisk())
             let verification = PartVerification(part)
             var problems = try verification.damage().map { "\($0)" }

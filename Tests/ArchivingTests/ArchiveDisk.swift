@@ -24,6 +24,7 @@ final class ArchiveDisk: Disk {
     func status(_ path: String) throws(DiskError) -> DiskStatus? { try disk(path).status(path) }
     func isFolder(_ path: String) -> Bool { simulated.isFolder(path) }
     func isWritable(_ path: String) -> Bool { simulated.isWritable(path) }
+    func freeBytes(in folder: String) -> Int? { simulated.freeBytes(in: folder) }
     func names(_ folder: String) throws(DiskError) -> [String] { try simulated.names(folder) }
     func matching(_ pattern: String) -> [String] { simulated.matching(pattern) }
     func canonical(_ path: String) -> String? { simulated.canonical(path) }

@@ -18,6 +18,18 @@ import Testing
 
         deinit { _ = try? Program.run("/bin/umount", ["-l", path]) }
 
+        func makeReadOnly() -> Bool { SmallDisk.mount(["-o", "remount,ro", path]) }
+
+        /// Writes until nothing fits any more.
+        func fill() throws {
+            _ = FileManager.default.createFile(atPath: path + "/fill", contents: nil)
+            let file = try #require(FileHandle(forWritingAtPath: path + "/fill"))
+            for size in [1 << 20, 4_096, 1] {
+                while (try? file.write(contentsOf: Data(repeating: 1, count: size))) != nil {}
+            }
+            try file.close()
+        }
+
         func grow(mebibytes: Int) -> Bool {
             SmallDisk.mount(["-o", "remount,size=\(mebibytes)m", path])
         }
@@ -96,6 +108,59 @@ import Testing
         #expect(agent.stop() == 0, "\(agent.text)")
         #expect(collector.program.stop() == 0)
         try expectPrefix(count, collector.data)
+    }
+
+    /// Where nothing at all fits it starts, answers, and drops what makes room; and the folder is read, also where nobody may write.
+    @Test(.enabled(if: SmallDisk.canBeHad, "this machine lets us mount no file system"))
+    func itStartsWhereNothingFits() throws {
+        let folder = try TemporaryFolder()
+        let disk = try #require(SmallDisk(folder.path + "/disk", mebibytes: 40))
+        let data = folder.path + "/disk/data"
+        for (execution, count) in [("kept", 300), ("other", 3_000)] {
+            let lines = (1...count).map {
+                #"{"process":"a","seq":\#($0),"text":"\#(Self.text($0))"}"# + "\n"
+            }
+            let log = try folder.write("\(execution).jsonl", lines.joined())
+            let imported = try Program.lightcone(
+                "import", "--into", data, "--format", "jsonl", "--execution", execution, log)
+            #expect(imported.status == 0, "\(imported.errors)")
+        }
+        func listing(_ source: String) throws -> String {
+            let found = try Program.lightcone([
+                "timeline", "--execution", "kept", "--json", "--source", source,
+            ])
+            #expect(found.status == 0, "\(found.errors)")
+            return found.output
+        }
+        let expected = try listing(data)
+        #expect(expected.split(separator: "\n").count == 300)
+        let collector = try RunningCollector(folder, data: "disk/data", "--merge-seconds", "1")
+        let reserve = data + "/reserve"
+        func reserveByteCount() -> Int {
+            (try? FileManager.default.attributesOfItem(atPath: reserve)[.size] as? Int) ?? 0
+        }
+        #expect(reserveByteCount() == 8 << 20)
+        try disk.fill()
+        // While it runs, and killed at any moment, whatever it leaves.
+        #expect(try listing(data) == expected && listing(collector.url) == expected)
+        collector.kill()
+        #expect(try listing(data) == expected)
+        for name in ["-shm", "-wal"] {
+            try? FileManager.default.removeItem(atPath: "\(data)/catalogue.sqlite\(name)")
+            try disk.fill()
+            #expect(try listing(data) == expected, "without \(name)")
+        }
+        try collector.start()
+        #expect(try listing(collector.url) == expected)
+        #expect(reserveByteCount() == 0)
+        let dropped = try Program.lightcone(["drop", "other", "--collector", collector.url])
+        #expect(dropped.status == 0, "\(dropped.errors)")
+        #expect(try listing(collector.url) == expected)
+        try FileManager.default.removeItem(atPath: folder.path + "/disk/fill")
+        try waitUntil("there is a reserve again") { reserveByteCount() == 8 << 20 }
+        collector.kill()
+        #expect(disk.makeReadOnly())
+        #expect(try listing(data) == expected)
     }
 
     /// Fails unless the events are 1, 2, 3 … up to `least` at least, unchanged.

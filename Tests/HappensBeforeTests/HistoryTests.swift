@@ -381,6 +381,27 @@ import Testing
         #expect(found[1].events.map(\.description) == ["b:3", "a:5"])
     }
 
+    /// Two lines of a log that are swapped, and of which one has arrived: it may still come, and says so.
+    @Test func aJumpIsToldOfWhatHasArrived() {
+        var history = History(execution: "main")
+        let key = ProcessKey(execution: "main", host: "h", process: ProcessID(name: "a"))
+        let source = Identity128(high: 0, low: 1)
+        var frames: [HistoryFrame] = []
+        var texts: [[String]] = []
+        for (id, numbers) in ([[1, 2, 3, 5], [4, 6]] as [[UInt64]]).enumerated() {
+            let batch = EventBatch(numbers.map { Self.event("a", $0) }, of: key)
+            frames.append(HistoryFrame(id: id, source: source, batch: batch))
+            for run in history.append(frames[id]) { history.rebuild(run, from: frames) }
+            history.finish()
+            texts.append(history.defects(MessageEdges(history)).map(\.text))
+        }
+        let jump =
+            "the log of a jumps from 3 to 5: a 4 is missing in the source itself, "
+            + "as far as that has arrived"
+        #expect(texts == [[jump], []])
+        #expect(history.gaps(of: history.index(of: ProcessID(name: "a"))!).isEmpty)
+    }
+
     @Test func knowledgeLost() {
         let found = Self.defects([
             Self.event("a", 1), Self.event("b", 1, ["a": 1]), Self.event("c", 1, ["b": 1]),

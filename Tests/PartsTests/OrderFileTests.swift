@@ -13,7 +13,7 @@ import Testing
     private static let source = Identity128(high: 0, low: 1)
 
     /// The history of a simulated system, of which some events are missing.
-    private static func history(
+    static func history(
         seed: UInt64, processes: Int, events: Int, lostPerMille: Int = 0
     ) -> History {
         let all = SimulatedHistory(
@@ -35,7 +35,7 @@ import Testing
     }
 
     /// A frame lies where its process is called.
-    private static func write(_ history: History) throws -> any DiskFile {
+    static func write(_ history: History) throws -> any DiskFile {
         let file = try SimulatedDisk().open("/order", .create)
         let messages = MessageEdges(history)
         var places: [Int: OrderFileContents.FrameName] = [:]

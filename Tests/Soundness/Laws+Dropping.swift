@@ -14,6 +14,7 @@ extension Laws {
     ) throws {
         let count = Int.random(in: 1...files.count, using: &random)
         guard var rest = try bury(Array(files[..<count]), "first") else { return }
+        try checkPieces(of: rest[0])
         rest += files[count...]
         if count < files.count, Bool.random(using: &random) {
             // Once more, with what lies on it.

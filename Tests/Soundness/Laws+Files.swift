@@ -15,6 +15,7 @@ extension Laws {
             OrderFileContents(whole: history, try graph.edges(), places: evidence.places()) {},
             to: file)
         let stored = try OrderFile(file)
+        try checkPieces(of: stored)
         if graph.isUndamaged {
             let filed = FiledEvidence(evidence: evidence, files: [stored])
             try checkFiledAnswers(events, by: filed) { FiledExecution([stored], filed) }
@@ -28,6 +29,11 @@ extension Laws {
                 violate("file: \(a): \(try told(a, by: stored)), \(told(a, by: history))")
             }
         }
+    }
+
+    /// What is found wrong with a file where somebody looks at all of it.
+    mutating func checkPieces(of file: OrderFile) throws {
+        for problem in try OrderFileSurvey(file).problems { violate("file: \(problem)") }
     }
 
     /// Asks questions that read events, as a person would: the words are the same.
@@ -149,6 +155,7 @@ extension Laws {
         let tail = sliced.tail
         try checkFiledAnswers(events, by: filed) { try TailedExecution(below, tail) }
         try checkDropped(events, sliced.files, tail, &random)
+        for file in sliced.files { try checkPieces(of: file) }
         let chronicle = try Chronicle(below.index, tail)
         for a in events {
             for b in events where try chronicle.order(a, b) != history.order(a, b) {
