@@ -164,6 +164,8 @@ struct NamePage: Sendable {
         }
     }
 
+    var count: Int { hashes.count }
+
     func numbers(of hash: UInt64) -> ArraySlice<Int> {
         let first = partitionPoint(count: hashes.count) { hashes[$0] < hash }
         let end = partitionPoint(count: hashes.count) { hashes[$0] <= hash }
