@@ -107,7 +107,7 @@ let package = Package(
         .target(
             name: "Collector",
             dependencies: [
-                "Causality", "Segments", "Archiving", "HappensBefore", "Parts", "Querying",
+                "Causality", "Disks", "Segments", "Archiving", "HappensBefore", "Parts", "Querying",
                 "Exporting", "Shipping",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -118,6 +118,8 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: strict),
         .target(

@@ -29,7 +29,7 @@ extension Archive {
         defer { endChange() }
         // No part comes or goes meanwhile.
         var shares: [Identity128: Catalogue.Share] = [:]
-        for part in try parts(of: execution) { shares[part] = share(of: execution, in: part) }
+        for part in try parts(of: execution) { shares[part] = try share(of: execution, in: part) }
         guard let (known, drop) = try note(drop: execution, shares) else { return nil }
         var dropped = known
         var removed: [String] = []
@@ -43,6 +43,7 @@ extension Archive {
         } catch {
             throw Archive.failure(error)
         }
+        knownDropped.withLock { $0 = nil }
         try remove(removed)
         try removeStrayOrderFiles()
         return dropped
@@ -88,12 +89,16 @@ extension Archive {
     }
 
     /// What a part has of an execution: its events, and lines of its sources that were none.
-    private func share(of execution: String, in part: Identity128) -> Catalogue.Share {
+    private func share(
+        of execution: String, in part: Identity128
+    ) throws(ArchiveError) -> Catalogue.Share {
         guard let file = try? PartFile(partPath(part), on: disk), file.damage == nil else {
             return Catalogue.Share()
         }
         var share = Catalogue.Share(segments: [])
-        for index in 0..<file.footer.segmentCount {
+        // Of what was dropped before no chain tells.
+        if try dropped(of: execution).isEmpty == false { share.segments = nil }
+        for index in 0..<file.footer.segmentCount where share.segments != nil {
             guard let segment = try? file.segment(index) else {
                 share.segments = nil
                 break

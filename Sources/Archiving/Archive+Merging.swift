@@ -48,6 +48,7 @@ extension Archive {
         segments: [Identity128], now: Int, _ isStopped: @escaping @Sendable () -> Bool
     ) throws(ArchiveError) -> MergeSchedule.Outcome {
         let dropped = try catalogue.dropped(in: segments)
+        let numbers = try droppedNumbers()
         var inputs: [PartMaking.Input] = []
         for (segment, dropped) in zip(segments, dropped) {
             guard let state = try state(of: segment) else { continue }
@@ -59,7 +60,7 @@ extension Archive {
         let name = Identity128(naming: segments.flatMap(\.bytes))
         let making = PartMaking(on: disk, isStopped: isStopped)
         let attempt = try attempt(name) { path throws(PartError) in
-            try making.make(path, of: inputs)
+            try making.make(path, of: inputs, after: numbers)
         }
         switch attempt {
         case .stopped: return .failed
@@ -83,12 +84,14 @@ extension Archive {
         parts: [Identity128], now: Int, _ isStopped: @escaping @Sendable () -> Bool
     ) throws(ArchiveError) -> MergeSchedule.Outcome {
         let dropped = try catalogue.dropped(inParts: parts)
+        let numbers = try droppedNumbers()
         let paths = parts.map { partPath($0) }
         let name = Identity128(naming: parts.flatMap(\.bytes))
         let making = PartMaking(on: disk, isStopped: isStopped)
         let attempt = try attempt(name) { path throws(PartError) in
             try making.make(
-                path, ofParts: paths, except: Dictionary(uniqueKeysWithValues: zip(paths, dropped)))
+                path, ofParts: paths, except: Dictionary(uniqueKeysWithValues: zip(paths, dropped)),
+                after: numbers)
         }
         switch attempt {
         case .stopped: return .failed

@@ -19,6 +19,14 @@ package struct OrderSlice: Hashable, Sendable {
     /// How many events of the execution, those of earlier slices too, it tells of; of events that are here twice, how often
     /// they are counts.
     package let taken: Int
+    /// Whether the events that it tells of were dropped.
+    package let isTombstone: Bool
+
+    package init(name: Identity128, taken: Int, isTombstone: Bool = false) {
+        self.name = name
+        self.taken = taken
+        self.isTombstone = isTombstone
+    }
 }
 
 extension Archive {
@@ -27,7 +35,8 @@ extension Archive {
         try catalogue.read { try Catalogue.taken(of: execution, $0) }
     }
 
-    /// The files of what follows from the events of an execution, from the oldest slice on; and how many of its events were
+    /// The files of what follows from the events of an execution, from the oldest slice on, first the tombstone that they stand
+    /// on, if any; and how many of its events were
     /// ever taken: the last slice tells of all where it tells of as many. O(processes of the execution).
     package func orders(
         of execution: String
@@ -38,8 +47,8 @@ extension Archive {
     }
 
     /// Opens the file of this name; nil where it is gone, or is none: it is derived, so what it says can be found out anew.
-    package func openOrder(_ id: Identity128) -> OrderFile? {
-        guard let file = try? disk.open(orderPath(id), .read) else { return nil }
+    package func openOrder(_ slice: OrderSlice) -> OrderFile? {
+        guard let file = try? disk.open(orderPath(slice), .read) else { return nil }
         return try? OrderFile(file, keeping: orderBlocks)
     }
 
@@ -63,15 +72,16 @@ extension Archive {
                 naming: Array("\(execution)\0\(below.count)\0\(taken)\0\(revision)".utf8)),
             taken: taken)
         do {
-            try write(order, as: slice.name)
+            try write(order, slice)
         } catch {
-            try? disk.remove(file: orderPath(slice.name))
+            try? disk.remove(file: orderPath(slice))
             throw Archive.failure(error)
         }
         let (isKept, strays) = try catalogue.write { database -> (Bool, [OrderSlice]) in
             let known = try Catalogue.orders(of: execution, database)
             // As many may have come again of what was dropped.
             guard revision == self.revision, Array(known.prefix(below.count)) == below,
+                known.first?.isTombstone != true || !below.isEmpty,
                 try !isLast || Catalogue.taken(of: execution, database) == taken
             else { return (false, known.contains(slice) ? [] : [slice]) }
             try database.execute(
@@ -83,7 +93,7 @@ extension Archive {
             return (true, known.dropFirst(below.count).filter { $0.name != slice.name })
         }
         for stray in strays {
-            do { try disk.remove(file: orderPath(stray.name)) } catch {
+            do { try disk.remove(file: orderPath(stray)) } catch {
                 throw Archive.failure(error)
             }
         }
@@ -91,44 +101,56 @@ extension Archive {
     }
 
     /// Writes a file, durably. One of this name is left from somebody who was killed.
-    private func write(_ order: OrderFileContents, as id: Identity128) throws {
-        let folder = path + "/order"
+    func write(_ order: OrderFileContents, _ slice: OrderSlice) throws {
+        let path = orderPath(slice)
+        let folder = parentFolder(path)
         try disk.make(folder: folder)
-        try disk.sync(folder: path)
-        try disk.remove(file: orderPath(id))
-        let file = try disk.open(orderPath(id), .create)
+        try disk.sync(folder: self.path)
+        try disk.remove(file: path)
+        let file = try disk.open(path, .create)
         try OrderFileWriter.write(order, to: file)
         try file.sync()
         try disk.sync(folder: folder)
     }
 
-    /// Removes the files of what follows that the catalogue does not name.
+    /// Removes the files of what follows, and the tombstones, that the catalogue does not name.
     func removeStrayOrderFiles() throws(ArchiveError) {
-        let known = Set(
-            try catalogue.read { try Data.fetchAll($0, sql: "SELECT name FROM orderFile") })
         do {
-            for name in try disk.names(path + "/order") where name.hasSuffix(".lcorder") {
-                guard let id = Identity128(hex: name.dropLast(8)), !known.contains(Data(id.bytes))
-                else { continue }
-                try disk.remove(file: orderPath(id))
+            for (table, folder) in [("orderFile", "order"), ("tombstone", "tombstones")] {
+                let known = Set(
+                    try catalogue.read { try Data.fetchAll($0, sql: "SELECT name FROM \(table)") })
+                for file in try disk.names("\(path)/\(folder)") where file.hasSuffix(".lcorder") {
+                    guard let id = Identity128(hex: file.dropLast(8)),
+                        !known.contains(Data(id.bytes))
+                    else { continue }
+                    try disk.remove(file: "\(path)/\(folder)/\(file)")
+                }
             }
         } catch {
             throw Archive.failure(error)
         }
     }
 
-    private func orderPath(_ id: Identity128) -> String { "\(path)/order/\(id).lcorder" }
+    func orderPath(_ slice: OrderSlice) -> String {
+        "\(path)/\(slice.isTombstone ? "tombstones" : "order")/\(slice.name).lcorder"
+    }
 }
 
 extension Catalogue {
-    fileprivate static func orders(
-        of execution: String, _ database: Database
-    ) throws -> [OrderSlice] {
+    static func orders(of execution: String, _ database: Database) throws -> [OrderSlice] {
         try Row.fetchAll(
             try database.cachedStatement(
-                sql: "SELECT name, taken FROM orderFile WHERE execution = ? ORDER BY slice"),
+                sql: """
+                    SELECT name, taken, TRUE AS isTombstone, 0 AS slice FROM tombstone WHERE execution = ?1 AND isFloor
+                    UNION ALL SELECT name, taken, FALSE, slice FROM orderFile WHERE execution = ?1
+                    ORDER BY slice
+                    """),
             arguments: [execution]
-        ).map { OrderSlice(name: try $0.identity("name"), taken: try $0.value("taken")) }
+        ).map {
+            OrderSlice(
+                name: try $0.identity("name"), taken: try $0.value("taken"),
+                isTombstone: try $0.value("isTombstone"))
+        }
     }
 
     static func taken(of execution: String, _ database: Database) throws -> Int {

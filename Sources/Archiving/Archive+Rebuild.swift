@@ -53,6 +53,7 @@ extension Archive {
             return try Catalogue.drops(database)
         }
         if !problems.isEmpty { try write(drops) }
+        problems += try takeTombstones()
         let removed = Set(drops.flatMap(\.parts).filter(\.isRemoved).map(\.name))
         let (damaged, partProblems) = try takeParts(except: removed)
         problems += partProblems
@@ -105,7 +106,8 @@ extension Archive {
             (b.part.footer.segmentCount, a.part.path) < (a.part.footer.segmentCount, b.part.path)
         }
         for (part, name) in parts where try isNew(part) {
-            try catalogue.note(part, named: name, byteCount: part.byteCount)
+            try catalogue.note(
+                part, named: name, byteCount: part.byteCount, try droppedNumbers())
         }
         return (damaged, problems)
     }
@@ -157,7 +159,8 @@ extension Archive {
         do {
             let file = try disk.open(path, .read)
             contents = try SegmentContents(
-                file, place, dropped: try catalogue.dropped(in: [place.segment])[0])
+                file, place, dropped: try catalogue.dropped(in: [place.segment])[0],
+                try droppedNumbers())
             guard contents.append.end > 0 || contents.append.acknowledged > 0 else {
                 return contents.problems.map { "\(path) is left out: \($0)" }
             }

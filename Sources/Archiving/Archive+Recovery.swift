@@ -73,7 +73,7 @@ extension Archive {
         let place = SegmentHeader(agent: state.agent, segment: segment, created: state.created)
         var (end, digest): (Int, [UInt8]) = (0, [])
         if let file = try? disk.open(path, .read),
-            let contents = try? SegmentContents(file, place, dropped: [:])
+            let contents = try? SegmentContents(file, place, dropped: [:], [:])
         {
             (end, digest) = (contents.append.end, contents.append.digest)
         }
@@ -110,7 +110,8 @@ extension Archive {
             let remains = try part.remains()
             if try remains.segments.isEmpty || isNeeded(remains) { throw damage }
         } else if try isNeeded(part) {
-            return try catalogue.note(part, named: name, byteCount: part.byteCount)
+            return try catalogue.note(
+                part, named: name, byteCount: part.byteCount, try droppedNumbers())
         }
         try disk.remove(file: path)
     }
@@ -189,13 +190,15 @@ extension Archive {
         // What was lost is asked of the agent: it comes in order.
         if let state, state.byteCount < state.acknowledged { return [] }
         let dropped = try catalogue.dropped(in: [place.segment])[0]
+        let numbers = try droppedNumbers()
         let contents: SegmentContents
         do throws(SegmentError) {
             let file = try Archive.open(path, disk)
             if let state {
-                contents = try SegmentContents(file, after: state, of: place.segment)
+                contents = try SegmentContents(
+                    file, after: state, of: place.segment, numbers)
             } else {
-                contents = try SegmentContents(file, place, dropped: dropped)
+                contents = try SegmentContents(file, place, dropped: dropped, numbers)
             }
         } catch {
             return ["\(path) is left out: it cannot be read: \(error)"]

@@ -11,6 +11,7 @@ import Synchronization
 ///     FOLDER/segments/<agent id>/<segment id>.lcseg     the segments, until a part holds their events
 ///     FOLDER/parts/<part id>.lcpart                    the parts
 ///     FOLDER/order/<id>.lcorder                         what follows from them
+///     FOLDER/tombstones/<id>.lcorder                    what is kept of the order of what was dropped
 ///     FOLDER/catalogue.sqlite                          the catalogue
 ///     FOLDER/dropped.lcdrops                           what was dropped
 ///     FOLDER/lock                                      held by the one that writes
@@ -35,6 +36,10 @@ package final class Archive: Sendable {
     /// Whether somebody puts a part in the place of others, or drops an execution: one at a time.
     private let isChanging = Mutex(false)
     private let changes = Atomic(0)
+    /// What retention has dropped, once it was asked for: for whoever writes here.
+    let knownDropped = Mutex<DroppedNumbers?>(nil)
+    /// The runs of which events are being dropped, and up to which number.
+    let burying = Mutex<(execution: ExactText, lasts: [Identity128: UInt64])?>(nil)
     private let lock: (any DiskFile)?
     /// What was wrong when the catalogue was made anew, since there was none.
     let problems: [String]
@@ -183,6 +188,7 @@ package final class Archive: Sendable {
         if known == nil || append.isRepair {
             append.dropped = try catalogue.dropped(in: [segment])[0]
         }
+        append.droppedNumbers = try droppedNumbers()
         try check(bytes, &append, at: offset, after: state?.digest, isOwn: isOwn)
         do {
             if append.isRepair {
@@ -193,7 +199,7 @@ package final class Archive: Sendable {
         } catch {
             throw Archive.failure(error)
         }
-        let namesakes = try catalogue.note(append)
+        let namesakes = try catalogue.note(append, unless: isBurying)
         if append.isRepair {
             // What had been lost is listed now.
             isOtherwise()

@@ -6,10 +6,15 @@ import Segments
 // Taking in what was appended to segments.
 extension Catalogue {
     /// Notes what was appended to a segment and is durable now; all of it or nothing. Returns the processes that are new here and
-    /// have the name and number of another run.
+    /// have the name and number of another run. Throws `.busy` where it may not be taken now.
+    ///
+    /// - Parameter isUnwelcome: Asked while nothing else is noted.
     @discardableResult
-    func note(_ append: Append) throws(ArchiveError) -> [ProcessKey] {
+    func note(
+        _ append: Append, unless isUnwelcome: (Append) -> Bool = { _ in false }
+    ) throws(ArchiveError) -> [ProcessKey] {
         try write { database in
+            if isUnwelcome(append) { throw ArchiveError.busy }
             if append.isRepair {
                 guard try Catalogue.dropped(in: append.header.segment, database) == append.dropped
                 else { throw ArchiveError.busy }
@@ -108,7 +113,7 @@ extension Catalogue {
     }
 
     /// The row of a process, made where there is none; and whether it was made, and another run has its name and number.
-    private static func process(
+    static func process(
         _ key: ProcessKey, _ database: Database
     ) throws -> (row: Int64, isNamesake: Bool) {
         let origin: (run: Int64, sequence: Int64) =
@@ -181,13 +186,17 @@ extension Catalogue {
         var readUpTo: WallTime?
         /// By execution that was dropped, the byte before which its rows do not count.
         var dropped: [ExactText: Int] = [:]
+        /// What of runs was dropped: rows up to these numbers do not count.
+        var droppedNumbers: DroppedNumbers = [:]
         /// True where bytes came again that had been acknowledged.
         var isRepair = false
 
         /// What is of one process.
         struct Taken {
-            /// The highest number.
+            /// The lowest number, and the highest.
+            var first = UInt64.max
             var last: UInt64 = 0
+            /// How many count.
             var events = 0
         }
 
@@ -201,13 +210,18 @@ extension Catalogue {
         mutating func note(_ frame: StoredFrame, _ batch: EventBatch) throws(FormatError) {
             let dropped = Set(dropped.filter { frame.offset < $0.value }.keys)
             var found = [Taken](repeating: Taken(), count: batch.processes.count)
+            let lasts = batch.processes.map {
+                droppedNumbers[ExactText($0.execution)]?[$0.identity] ?? 0
+            }
             for (slot, sequence) in zip(batch.slots, batch.sequences) {
+                found[Int(slot)].first = min(found[Int(slot)].first, sequence)
                 found[Int(slot)].last = max(found[Int(slot)].last, sequence)
-                found[Int(slot)].events += 1
+                if sequence > lasts[Int(slot)] { found[Int(slot)].events += 1 }
             }
             for (key, new) in zip(batch.processes, found)
             where !dropped.contains(ExactText(key.execution)) {
                 taken[key, default: Taken()].last = max(taken[key]?.last ?? 0, new.last)
+                taken[key]!.first = min(taken[key]!.first, new.first)
                 taken[key]!.events += new.events
             }
             guard let commit = try frame.commit() else { return }

@@ -121,7 +121,10 @@ extension Catalogue {
 
     /// Drops an execution: notes it, and forgets everything about the execution.
     static func apply(_ drop: Drop, _ database: Database) throws {
-        for table in ["presence", "partPresence", "process", "unmatched", "orderFile"] {
+        for table in [
+            "presence", "partPresence", "process", "unmatched", "orderFile", "tombstone",
+            "outdated",
+        ] {
             try database.execute(
                 sql: "DELETE FROM \(table) WHERE execution = ?", arguments: [drop.execution])
         }

@@ -29,7 +29,9 @@ extension Catalogue {
                 database,
                 sql: """
                     SELECT part.*, ifnull((SELECT sum(droppedPart.bytes) FROM droppedPart
-                        WHERE droppedPart.part = part.name), 0) AS dropped
+                        WHERE droppedPart.part = part.name), 0)
+                        + ifnull((SELECT sum(outdated.bytes) FROM outdated
+                        WHERE outdated.part = part.name), 0) AS dropped
                     FROM part ORDER BY name
                     """
             ).map { try Part($0) }
@@ -116,6 +118,9 @@ extension Catalogue {
 
     private static func delete(part: Int64, _ database: Database) throws {
         try database.execute(sql: "DELETE FROM partPresence WHERE part = ?", arguments: [part])
+        try database.execute(
+            sql: "DELETE FROM outdated WHERE part = (SELECT name FROM part WHERE id = ?)",
+            arguments: [part])
         try database.execute(sql: "DELETE FROM part WHERE id = ?", arguments: [part])
     }
 
@@ -206,7 +211,11 @@ extension Catalogue {
     }
 
     /// Takes in what a part says of itself, for a catalogue that does not know it.
-    func note(_ part: PartFile, named name: Identity128, byteCount: Int) throws(ArchiveError) {
+    ///
+    /// - Parameter numbers: By run, up to which number its events were dropped.
+    func note(
+        _ part: PartFile, named name: Identity128, byteCount: Int, _ numbers: DroppedNumbers
+    ) throws(ArchiveError) {
         try write { database in
             let dropped = try Catalogue.dropped(inPart: name, database)
             let made = PartMaking.Made(
@@ -220,8 +229,11 @@ extension Catalogue {
             for index in 0..<part.footer.runCount {
                 let run = try part.run(index)
                 guard !dropped.contains(ExactText(run.key.execution)) else { continue }
-                try note(
-                    run.key, Append.Taken(last: run.last, events: run.taken), in: row, database)
+                var taken = run.taken
+                if let last = numbers[ExactText(run.key.execution)]?[run.key.identity] {
+                    taken = try part.count(of: run, after: last)
+                }
+                try note(run.key, Append.Taken(last: run.last, events: taken), in: row, database)
             }
         }
     }

@@ -13,19 +13,22 @@ import Segments
 ///                 since all its events were dropped
 ///     part      = one row each: bytes and events, and what is wrong with it: then its segments are asked of their agents again
 ///     process   = execution, host, name, incarnation, run and origin: a row for each that its events say; the highest
-///                 number, and how many events were taken
+///                 number, how many events were taken, and up to which number they were dropped
 ///     presence  = which segments hold events of which executions, until a part does
 ///     partPresence = the same of parts: rows of executions that are not named here do not count
 ///     agent     = which machine an agent reads, and how far in time it has
 ///     unmatched = lines that were no events
 ///     orderFile = the files of what follows from the events of an execution, slice by slice, and how many it had taken then
+///     tombstone = what retention dropped of an execution: its file, how many events were taken up to there, when, the latest of
+///                 their wall times, by which rule, and whether what is kept goes on from it; `process.dropped` is the last number of each process that was
+///     outdated  = of a part and an execution, the bytes of blocks that have dropped events only
 ///     dropped   = which rows of which executions do not count: those in frames of a segment before a byte
 ///     droppedPart = the same of parts, in which none of their rows counts; and how many bytes these take
 struct Catalogue: Sendable {
     let database: any DatabaseWriter
     private let path: String
 
-    private static let schemaVersion = 6
+    private static let schemaVersion = 7
 
     /// Opens the catalogue at a path. Whoever opens it to write has it checked: O(its size).
     init(path: String, isReadOnly: Bool) throws(ArchiveError) {
@@ -130,7 +133,7 @@ struct Catalogue: Sendable {
         CREATE TABLE process (
             id INTEGER PRIMARY KEY, execution TEXT NOT NULL, host TEXT NOT NULL, name TEXT NOT NULL,
             incarnation INTEGER NOT NULL, identity BLOB NOT NULL, run BLOB, originRun INTEGER, originSequence INTEGER,
-            last INTEGER NOT NULL, events INTEGER NOT NULL,
+            last INTEGER NOT NULL, events INTEGER NOT NULL, dropped INTEGER NOT NULL DEFAULT 0,
             UNIQUE (execution, host, name, incarnation, identity, originRun, originSequence)) STRICT;
         CREATE INDEX processByName ON process (execution, name, incarnation);
         CREATE TABLE presence (
@@ -146,6 +149,12 @@ struct Catalogue: Sendable {
         CREATE TABLE orderFile (
             execution TEXT NOT NULL, slice INTEGER NOT NULL, name BLOB NOT NULL, taken INTEGER NOT NULL,
             PRIMARY KEY (execution, slice)) STRICT, WITHOUT ROWID;
+        CREATE TABLE tombstone (
+            execution TEXT PRIMARY KEY, name BLOB NOT NULL, taken INTEGER NOT NULL, time INTEGER NOT NULL,
+            events INTEGER NOT NULL, newest INTEGER, rule TEXT NOT NULL, isFloor INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE outdated (
+            part BLOB NOT NULL, execution TEXT NOT NULL, bytes INTEGER NOT NULL,
+            PRIMARY KEY (part, execution)) STRICT, WITHOUT ROWID;
         CREATE TABLE dropped (
             segment BLOB NOT NULL, execution TEXT NOT NULL, agent BLOB NOT NULL, created INTEGER NOT NULL,
             bytes INTEGER NOT NULL, sealed INTEGER NOT NULL, digest BLOB NOT NULL, isRemoved INTEGER NOT NULL,

@@ -14,12 +14,15 @@ struct SegmentContents {
     /// - Parameters:
     ///   - place: Whose segment it is by its name: what its header says, where that cannot be read.
     ///   - dropped: By execution that was dropped, the byte before which its rows do not count.
+    ///   - numbers: By run, up to which number its rows do not.
     init(
-        _ file: any DiskFile, _ place: SegmentHeader, dropped: [ExactText: Int]
+        _ file: any DiskFile, _ place: SegmentHeader, dropped: [ExactText: Int],
+        _ numbers: DroppedNumbers
     ) throws(SegmentError) {
         var scanner = SegmentScanner(file)
         append = Catalogue.Append(place, end: 0, digest: [])
         append.dropped = dropped
+        append.droppedNumbers = numbers
         try read(&scanner, isIntact: true)
         append.header = scanner.header ?? place
         if append.end == 0, let header = scanner.header {
@@ -29,14 +32,16 @@ struct SegmentContents {
     }
 
     /// Reads what a file holds behind what is known of it. O(those bytes).
-    init(_ file: any DiskFile, after state: SegmentState, of segment: Identity128)
-        throws(SegmentError)
-    {
+    init(
+        _ file: any DiskFile, after state: SegmentState, of segment: Identity128,
+        _ numbers: DroppedNumbers
+    ) throws(SegmentError) {
         var scanner = SegmentScanner(
             BytesOnDisk(file), from: state.byteCount, to: file.byteCount, after: state.digest)
         append = Catalogue.Append(
             SegmentHeader(agent: state.agent, segment: segment, created: state.created),
             end: state.byteCount, digest: state.digest)
+        append.droppedNumbers = numbers
         try read(&scanner, isIntact: true)
     }
 

@@ -220,6 +220,14 @@ package final class ArchiveStore: HistoryStore {
             }
     }
 
+    package func tombstone(of execution: String) throws -> Tombstone? {
+        try archive.tombstone(of: execution)
+    }
+
+    package func dropped(
+        of execution: String
+    ) throws -> [(process: ProcessKey, last: UInt64)] { try archive.dropped(of: execution) }
+
     package func readUpTo() throws -> [String: WallTime] { try archive.readUpTo() }
 
     /// The graph of an execution as it is now; what was loaded for an earlier question is not read again.
@@ -255,10 +263,15 @@ package final class ArchiveStore: HistoryStore {
         guard !slices.isEmpty, let files = open(slices, of: execution) else { return nil }
         let below = FiledExecution(files, try ArchiveRows(execution, self))
         if slices.last?.taken == taken { return below }
-        guard let tail = try tail(of: execution, on: slices, below, cancellation) else {
+        do {
+            guard let tail = try tail(of: execution, on: slices, below, cancellation) else {
+                return nil
+            }
+            return try TailedExecution(below, tail)
+        } catch is PartError {
+            // What cannot be read is found out from the events.
             return nil
         }
-        return try TailedExecution(below, tail)
     }
 
     /// What is above some slices; what was loaded for an earlier question is not read again. Nil where the slices do not hold.
@@ -324,7 +337,7 @@ package final class ArchiveStore: HistoryStore {
         var files: [OrderFile] = []
         for slice in slices {
             let known = orders.withLock { $0.first { $0.name == slice.name }?.file }
-            guard let file = known ?? archive.openOrder(slice.name), !file.isDamaged,
+            guard let file = known ?? archive.openOrder(slice), !file.isDamaged,
                 file.execution == execution
             else { return nil }
             files.append(file)
@@ -367,15 +380,18 @@ package final class ArchiveStore: HistoryStore {
         let revision = archive.revision
         let (slices, taken) = try archive.orders(of: execution)
         guard taken >= eventsMin else { return }
-        let files = open(slices, of: execution)
-        if files != nil, slices.last?.taken == taken { return }
-        let below = files == nil ? [] : Slicing.kept(slices, taken, sliceEventsMax)
+        var readable = slices
+        while !readable.isEmpty, open(readable, of: execution) == nil { readable.removeLast() }
+        if readable == slices, slices.last?.taken == taken { return }
+        let below = Slicing.kept(readable, taken, sliceEventsMax)
         if !below.isEmpty || taken > sliceEventsMax {
             var slicing = try Slicing(
                 execution, on: below, in: self, revision, eventsMax: sliceEventsMax,
                 isGrowing: isGrowing)
             if try slicing.run(cancellation) || isGrowing { return }
         }
+        // Of what was dropped a tombstone tells, and nothing else could.
+        if slices.first?.isTombstone == true { return }
         let graph = try graph(of: execution, cancellation)
         // What cannot be read today may be mended tomorrow.
         guard graph.isUndamaged else { return }

@@ -20,6 +20,10 @@ package struct CollectorService: Sendable {
         package var isInsecureAllowed: Bool
         /// Seconds between two looks for what may be merged; at least 1.
         package var mergeSeconds = Archiving.Limits.mergeSeconds
+        /// How long executions are kept.
+        package var retention = RetentionPolicy()
+        /// Seconds between two looks for what is not to be kept any more; at least 1.
+        package var retentionSeconds = Limits.retentionSeconds
 
         package init(data: String, listen: String, isInsecureAllowed: Bool) throws(CollectorError) {
             guard let address = ListenAddress(listen) else {
@@ -89,6 +93,10 @@ package struct CollectorService: Sendable {
                         store: store, threads: pools.order, stopping: stopping, logger: logger),
                     MergingService(
                         archive, pauseSeconds: configuration.mergeSeconds, logger: logger),
+                    RetentionService(
+                        store: store, policy: configuration.retention,
+                        pauseSeconds: configuration.retentionSeconds, threads: pools.order,
+                        stopping: stopping, logger: logger),
                     StopWatcher(stopping: stopping),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger

@@ -52,7 +52,8 @@ package struct FiledExecution: IndexedExecution {
     package func messages(_ cancellation: Cancellation) -> OrderStack { index }
 
     package func rows(at place: EventPosition) throws -> EventRows? {
-        try rows.rows(at: place, of: index.file(of: place))
+        if try place.position < index.droppedCount(of: place.process) { return nil }
+        return try rows.rows(at: place, of: index.file(of: place))
     }
 
     package func looksAgain() throws -> Bool { try rows.looksAgain() }
@@ -64,6 +65,9 @@ package struct FiledExecution: IndexedExecution {
     /// Throws where an event cannot be read that may be it.
     package func lastPosition(in process: Int, by time: WallTime) throws -> Int? {
         guard let positions = try index.lastPositions(in: process, by: time) else { return nil }
+        let dropped = try index.droppedCount(of: process)
+        // The last one that was dropped: the file has its time.
+        if positions.lowerBound < dropped { return dropped - 1 }
         var last: Int?
         var next = positions.lowerBound
         while next < positions.upperBound {

@@ -89,6 +89,16 @@ package enum Limits {
     package static let sliceEventsMax = 500_000
     /// Events above the last cut while what they cite is waited for: some 150 MB. Then it is given up.
     static let tailEventsMax = 2_000_000
+    // Retention.
+
+    /// Seconds between two looks for what is not to be kept any more.
+    package static let retentionSeconds = 60
+    /// Nanoseconds in the future beyond which a wall time is not believed: of a day.
+    static let skewNanosecondsMax: Int64 = 86_400_000_000_000
+    /// One part in so many of the time for which events are kept: events may be so much older before a slice is cut for their sake.
+    static let slackShare: Int64 = 8
+    /// Times that something is dropped of one execution before others have their turn.
+    static let dropsAtOnceMax = 16
     /// Order files that are kept open: those of the executions that were asked last, each of which has a few.
     static let orderFilesKeptMax = 64
     /// Seconds for which nothing was added to an execution before what follows from it is written down.

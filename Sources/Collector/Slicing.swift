@@ -40,7 +40,7 @@ struct Slicing {
     /// of `eventsMax`. So there are few, and an event is written down a few times in all.
     static func kept(_ slices: [OrderSlice], _ taken: Int, _ eventsMax: Int) -> [OrderSlice] {
         var kept = slices
-        while let last = kept.last {
+        while let last = kept.last, !last.isTombstone {
             let before = kept.count < 2 ? 0 : kept[kept.count - 2].taken
             let count = last.taken - before
             if count >= min(eventsMax / 2, taken - last.taken) { break }
@@ -53,31 +53,14 @@ struct Slicing {
     /// something that it belongs before had been put away.
     mutating func run(_ cancellation: Cancellation) throws -> Bool {
         var floor = try floor()
-        if let stack = floor {
-            guard let resumption = try stack.resumption(),
-                let resumed = try History(resuming: resumption, on: stack)
-            else { return false }
-            history = resumed
-        }
-        let below = try floor.map { try PutAway(history, $0) }
+        guard let below = try begin(floor) else { return false }
         let listing = try store.listing(of: execution)
-        var lasts: [Identity128: UInt64] = [:]
-        for process in try store.archive.processes(of: execution) {
-            // Known from the start, so that nothing that is called so is something else later.
-            history.expect(process.process, upTo: 0)
-            lasts[process.process.identity] = max(
-                process.last, lasts[process.process.identity] ?? 0)
-        }
+        let lasts = try expectAll()
         var nextCut = eventsMax
         for frame in Slicing.interleaved(listing.frames, store) {
             try cancellation.check()
-            if let below, below.contains(store.place(of: frame.id)) { continue }
-            guard let batch = try store.batch(of: frame.id) else { return false }
-            let next = HistoryFrame(id: frame.id, source: frame.segment.segment, batch: batch)
-            guard history.append(next, skipsPutAway: true).isEmpty, history.breach == nil else {
-                return false
-            }
-            frames.append(frame.id)
+            if below?.contains(store.place(of: frame.id)) == true { continue }
+            guard try take(frame) == .taken else { return false }
             guard history.countAbove() >= nextCut else { continue }
             guard try finish(floor, cancellation) else { return false }
             let frontier = history.frontier { [history] gap in
@@ -98,6 +81,106 @@ struct Slicing {
         else { return false }
         _ = try write(cut, floor, taken: listing.taken, cancellation)
         return true
+    }
+
+    /// What became of a slice that should end at a moment.
+    enum Outcome {
+        /// There is nothing before it.
+        case nothing
+        case cannot(String)
+        /// The execution contradicts itself, or events of a run are not in one order: there is no cut.
+        case contradiction
+        /// The files, with that of the slice.
+        case cut([OrderSlice])
+    }
+
+    /// Writes a slice of the lowest events, as far as they lie before a moment. What is cited and not here is not waited for.
+    /// O(events that are read: about twice `eventsMax`, unless they do not come in about the order in which they happened).
+    ///
+    /// - Parameters:
+    ///   - latest: Later wall times, in nanoseconds, are not believed.
+    ///   - moment: Of the wall times of the lowest events, ascending, the first that stays; nil where none is to be cut off.
+    mutating func cut(
+        upTo latest: Int64, at moment: ([Int64]) -> Int64?, _ cancellation: Cancellation
+    ) throws -> Outcome {
+        let floor = try floor()
+        guard let below = try begin(floor) else { return .contradiction }
+        let listing = try store.listing(of: execution)
+        let lasts = try expectAll()
+        /// What is to be cut off of what was read.
+        func found(isAll: Bool) throws -> Outcome {
+            guard try finish(floor, cancellation) else { return .contradiction }
+            guard let moment = moment(history.timesAbove(upTo: latest)) else { return .nothing }
+            let frontier = history.frontier(
+                awaiting: { [history] gap in isAll ? nil : awaited(gap, lasts, history) },
+                without: moment...max(moment, latest))
+            guard case .cut(let cut) = frontier else { return .contradiction }
+            guard history.countAbove(upTo: cut) > 0 else { return .nothing }
+            guard try write(cut, floor, taken: nil, cancellation) else {
+                return .cannot("it changed meanwhile")
+            }
+            return .cut(slices)
+        }
+        var nextLook = 2 * eventsMax
+        for frame in Slicing.interleaved(listing.frames, store) {
+            try cancellation.check()
+            if below?.contains(store.place(of: frame.id)) == true { continue }
+            if history.countAbove() >= nextLook {
+                let outcome = try found(isAll: false)
+                guard case .nothing = outcome else { return outcome }
+                nextLook *= 2
+            }
+            switch try take(frame) {
+            case .taken: continue
+            case .unreadable: return .cannot("some of it cannot be read")
+            case .outOfOrder: return .contradiction
+            }
+        }
+        return try found(isAll: true)
+    }
+
+    /// Goes on from the files, and gives what they have put away, if anything. Nil where nothing can go on from them.
+    private mutating func begin(_ floor: OrderStack?) throws -> PutAway?? {
+        if let floor {
+            guard let resumption = try floor.resumption(),
+                let resumed = try History(resuming: resumption, on: floor)
+            else { return nil }
+            history = resumed
+        }
+        for (process, last) in try store.dropped(of: execution) {
+            history.drop(process, upTo: last)
+        }
+        return .some(try floor.map { try PutAway(history, $0) })
+    }
+
+    /// Has all processes known from the start, so that nothing that is called so is something else later. Returns up to which
+    /// number each run was taken.
+    private mutating func expectAll() throws -> [Identity128: UInt64] {
+        var lasts: [Identity128: UInt64] = [:]
+        for process in try store.archive.processes(of: execution) {
+            history.expect(process.process, upTo: 0)
+            lasts[process.process.identity] = max(
+                process.last, lasts[process.process.identity] ?? 0)
+        }
+        return lasts
+    }
+
+    /// What became of a frame.
+    private enum Take {
+        case taken
+        case unreadable
+        /// Some of its events lie between others that are here, or are here twice; or what is put away does not hold.
+        case outOfOrder
+    }
+
+    private mutating func take(_ frame: ArchiveStore.Listed) throws -> Take {
+        guard let batch = try store.batch(of: frame.id) else { return .unreadable }
+        let next = HistoryFrame(id: frame.id, source: frame.segment.segment, batch: batch)
+        guard history.append(next, skipsPutAway: true).isEmpty, history.breach == nil else {
+            return .outOfOrder
+        }
+        frames.append(frame.id)
+        return .taken
     }
 
     private func floor() throws -> OrderStack? {
@@ -150,7 +233,8 @@ struct Slicing {
     }
 
     /// The frames in about the order in which their events happened, as far as segments tell that: those of one run as they
-    /// are. A segment's lie evenly between its creation and that of the next one of its agent.
+    /// are. A segment's lie evenly between its creation and that of the next one of its agent; of those in parts the wall times
+    /// tell, as far as they ascend.
     private static func interleaved(
         _ frames: [ArchiveStore.Listed], _ store: ArchiveStore
     ) -> [ArchiveStore.Listed] {
@@ -162,7 +246,15 @@ struct Slicing {
         var ends: [Place: Int] = [:]
         let places = frames.map { Place($0, store.place(of: $0.id)) }
         for place in places { ends[place.group] = max(ends[place.group] ?? 1, place.offset) }
+        var latest: [Identity128: Double] = [:]
         let times = zip(frames, places).map { frame, place in
+            if let run = place.run, case .rows(_, let rows) = store.place(of: frame.id) {
+                let first = rows.pieces[0].block
+                var time = latest[run] ?? -.infinity
+                if first.timeMin <= first.timeMax { time = max(time, Double(first.timeMin)) }
+                latest[run] = time
+                return time
+            }
             let start = frame.segment.created.nanoseconds
             let next = created[frame.segment.agent]!.first { $0 > start }
             let share = Double(place.offset) / Double(ends[place.group]! + 1)

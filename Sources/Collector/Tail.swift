@@ -45,6 +45,9 @@ final class Tail: Sendable {
                 let resumed = try History(resuming: resumption, on: floor)
             else { return nil }
             history = resumed
+            for (process, last) in try store.dropped(of: execution) {
+                history.drop(process, upTo: last)
+            }
         }
         var loaded = previous?.loaded ?? []
         let below = try PutAway(history, floor)

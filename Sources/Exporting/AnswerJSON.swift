@@ -36,6 +36,10 @@ extension WrittenAnswer {
             $0.member("name", execution.name)
             $0.member("processes", execution.processes)
             $0.member("events", execution.events)
+            $0.member("dropped", execution.dropped?.eventCount ?? 0)
+            $0.member("droppedUpTo", execution.dropped?.newest?.description)
+            $0.member("droppedAt", execution.dropped?.time.description)
+            $0.member("droppedBy", execution.dropped?.rule)
         }
     }
 
@@ -49,7 +53,8 @@ extension WrittenAnswer {
             if facts.count > 0 { $0.value(facts.first) } else { $0.null() }
             $0.key("last")
             if facts.count > 0 { $0.value(facts.last) } else { $0.null() }
-            $0.member("events", facts.count)
+            $0.member("events", facts.count - process.droppedCount)
+            $0.member("dropped", process.droppedCount)
             $0.member("gaps", process.gaps)
             $0.member("readUpTo", process.readUpTo?.description)
         }
@@ -107,7 +112,8 @@ extension WrittenAnswer {
             writer.key("event")
             writer.null()
             writer.member("id", missing.event.description)
-            writer.member("ghost", missing.unheard == nil)
+            writer.member("ghost", missing.unheard == nil && missing.dropped == nil)
+            writer.member("dropped", missing.dropped != nil)
             writer.ends("effects", missing.effects)
             writer.member("text", missing.text)
         }
@@ -201,6 +207,7 @@ extension JSONWriter {
         object {
             $0.member("id", end.event.description)
             $0.member("missing", !end.isHere)
+            if end.isDropped { $0.member("dropped", true) }
             if hasEvidence { $0.member("evidence", end.evidence.text) }
             if let content = end.content {
                 $0.member("name", content.name)

@@ -43,16 +43,25 @@ extension WrittenAnswer {
     }
 
     private static func line(_ execution: ExecutionSummary) -> String {
-        "\(printable(execution.name))  \(count(execution.processes, "process", "processes"))  "
+        var line =
+            "\(printable(execution.name))  \(count(execution.processes, "process", "processes"))  "
             + count(execution.events, "event", "events")
+        if let dropped = execution.dropped {
+            let since = dropped.newest.map { " up to \($0)" } ?? ""
+            line += "  (\(count(dropped.eventCount, "event", "events"))\(since) dropped "
+            line += "\(dropped.time): \(printable(dropped.rule)))"
+        }
+        return line
     }
 
     private static func line(_ process: ProcessSummary) -> String {
         let facts = process.facts
         let range = facts.count > 0 ? "\(facts.first)–\(facts.last)" : "none here"
         let host = facts.host.isEmpty ? "unknown host" : "on \(printable(facts.host))"
+        let dropped = process.droppedCount == 0 ? "" : "  \(process.droppedCount) dropped"
         return "\(printable("\(facts.id)"))  \(host)  \(range)  "
-            + "\(count(facts.count, "event", "events"))  " + count(process.gaps, "gap", "gaps")
+            + "\(count(facts.count - process.droppedCount, "event", "events"))  "
+            + count(process.gaps, "gap", "gaps") + dropped
     }
 
     private static func lines(_ shown: ShownEvent) -> [String] {
@@ -82,7 +91,9 @@ extension WrittenAnswer {
 
     /// One end of a message, with what the event says.
     private static func text(_ end: MessageEnd) -> String {
-        guard end.isHere else { return "\(end.event) (missing)" }
+        guard end.isHere else {
+            return "\(end.event) (\(end.isDropped ? "dropped" : "missing"))"
+        }
         return "\(end.event)\(words(end).map { "  \($0)" } ?? "")"
     }
 
@@ -108,7 +119,8 @@ extension WrittenAnswer {
         if hops.isEmpty { return WrittenAnswer([printable(path.because)]) }
         return WrittenAnswer(
             hops.map { hop in
-                let missing = hop.from.isHere ? "" : "  (the send is missing)"
+                let what = hop.from.isDropped ? "was dropped" : "is missing"
+                let missing = hop.from.isHere ? "" : "  (the send \(what))"
                 let words = [words(hop.from), words(hop.to)].compactMap { $0 }
                     .joined(separator: " → ")
                 return printable(
@@ -156,7 +168,10 @@ extension WrittenAnswer {
 
 extension MissingEvent {
     /// What can be said of it.
-    var text: String { unheard ?? "\(event) is known to exist and is not here (a ghost)" }
+    var text: String {
+        if let dropped { return "\(event) was dropped \(dropped.time): \(dropped.rule)" }
+        return unheard ?? "\(event) is known to exist and is not here (a ghost)"
+    }
 }
 
 extension OrderAnswer {

@@ -61,7 +61,7 @@ struct FloorNumbers: Sendable {
         switch why {
         case .event(let key): .event(above(key))
         case .sender(let key): .sender(above(key))
-        case nil, .loss, .silence, .origin: why
+        case nil, .loss, .silence, .origin, .dropped: why
         }
     }
 }

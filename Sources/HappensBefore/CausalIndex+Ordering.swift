@@ -196,6 +196,7 @@ extension CausalIndex {
             case .silence: return .clocks(facts.id)
             case .origin: return .origin(facts.id)
             case .sender(let other): return .sender(try id(other))
+            case .dropped: return .dropped(try lastDropped(of: key.process)!)
             }
         }
         return .consistency(try id(e))

@@ -21,6 +21,8 @@ package protocol CausalIndex: Sendable {
     func gaps(of process: Int) throws(Failure) -> [Gap]
     /// Which sequence numbers of a process are here.
     func sequences(of process: Int) throws(Failure) -> SequenceRuns
+    /// How many of its first events were dropped: of these is known what later ones tell of their order, and nothing else.
+    func droppedCount(of process: Int) throws(Failure) -> Int
     /// What knowing any event of a process implies: what it goes on from.
     func implied(by process: Int) throws(Failure) -> [EventKey]
     /// The processes that are cited and not here, and may go on from others, in listing order.
@@ -109,6 +111,21 @@ extension CausalIndex {
 
     func key(_ id: EventID) throws(Failure) -> EventKey? {
         try index(of: id.process).map { EventKey(process: $0, sequence: id.sequence) }
+    }
+
+    /// The last event of a process that was dropped; nil where none was.
+    package func lastDropped(of process: Int) throws(Failure) -> EventID? {
+        let count = try droppedCount(of: process)
+        guard count > 0 else { return nil }
+        return EventID(try id(of: process), try sequences(of: process)[count - 1])
+    }
+
+    /// Whether an event is here: neither missing nor dropped. O(log n).
+    package func isHere(_ event: EventKey) throws(Failure) -> Bool {
+        guard let position = try sequences(of: event.process).position(of: event.sequence) else {
+            return false
+        }
+        return try position >= droppedCount(of: event.process)
     }
 
     /// The processes in listing order. O(processes · log processes).

@@ -48,6 +48,10 @@ package struct Chronicle<Floor: CausalFloor>: CausalFloor {
     package func facts(of process: Int) -> ProcessFacts { tail.facts(of: process) }
     package func gaps(of process: Int) -> [Gap] { tail.gaps(of: process) }
     package func sequences(of process: Int) -> SequenceRuns { tail.sequences(of: process) }
+    package func droppedCount(of process: Int) throws(Failure) -> Int {
+        guard let there = numbers.below(process), base(of: process) > 0 else { return 0 }
+        return try floor.droppedCount(of: there)
+    }
     package func implied(by process: Int) -> [EventKey] { tail.implied(by: process) }
     package func unlinkedProcesses() -> [Int] { tail.unlinkedProcesses() }
     package func ruledOut() -> [EventKey] { tail.ruledOut() }

@@ -27,6 +27,8 @@ package enum Lack: Hashable, Sendable, CustomStringConvertible {
     case origin(ProcessID)
     /// An event received a message whose sender it does not name.
     case sender(EventID)
+    /// Up to this one the events of its process were dropped, and with them what they had seen.
+    case dropped(EventID)
     /// Several processes bear one name, and a clock or a cause names no more than that.
     case name(ProcessID)
     /// A run is there more than once, from a number on.
@@ -58,6 +60,8 @@ package enum Lack: Hashable, Sendable, CustomStringConvertible {
             "what \(event) had seen was not all known where it was exported"
         case .origin(let process): "where \(process) went on from was lost"
         case .sender(let event): "the sender of the message that \(event) received is not named"
+        case .dropped(let event):
+            "events of \(event.process) up to \(event.sequence) were dropped"
         case .name(let name): "several processes are called \(name)"
         case .fork(let event, isOfOneSource: false):
             "two machines record as \(event.process) (from \(event.sequence) on)"
@@ -85,6 +89,7 @@ package enum Lack: Hashable, Sendable, CustomStringConvertible {
         case .unheard(let process): (8, process, 0, 0)
         case .consistency(let event): (9, event.process, event.sequence, 0)
         case .unreadable(let event): (10, event.process, event.sequence, 0)
+        case .dropped(let event): (11, event.process, event.sequence, 0)
         }
     }
 

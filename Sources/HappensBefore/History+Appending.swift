@@ -88,7 +88,7 @@ extension History {
         guard forks[identity.run] == nil else { return false }
         let process = line(identity, key)
         let sequences = frame.batch.sequences
-        var rows = block.rows
+        var rows = kept(block, of: frame, run: identity.run)
         if skipsPutAway, processes[process].base > 0 {
             let last = processes[process].sequence(at: processes[process].base - 1)
             let count = partitionPoint(count: rows.count) {
@@ -179,6 +179,7 @@ extension History {
         _ blocks: [(frame: Int, block: HistoryBlock)], where isMeant: (UInt64) -> Bool
     ) {
         let process = line(identity, key)
+        let dropped = droppedUpTo[identity.run] ?? 0
         var strands = Strands()
         var rows: [(sequence: UInt64, frame: Int, row: Int, strand: Int, isWhole: Bool)] = []
         for (frame, block) in blocks {
@@ -216,7 +217,9 @@ extension History {
                 stamps[strand][citations[frame].clock(change.process, &self)] =
                     change.value == 0 ? nil : change.value
             }
-            guard isMeant(sequence), sequence > processes[process].last else { continue }
+            guard isMeant(sequence), sequence > max(dropped, processes[process].last) else {
+                continue
+            }
             if before == strand, !isWhole, !broken[strand] {
                 know(changes, &citations[frame], isBroken: false, in: process)
             } else if broken[strand] {

@@ -28,6 +28,9 @@ extension History: CausalIndex {
 
     package func sequences(of process: Int) -> SequenceRuns { processes[process].runs }
 
+    /// What a history has is here.
+    package func droppedCount(of process: Int) -> Int { 0 }
+
     package func implied(by process: Int) -> [EventKey] { processes[process].implied }
 
     package func unlinkedProcesses() -> [Int] { unlinked }
@@ -130,6 +133,12 @@ extension History {
         processes[process].times[positions].firstIndex {
             $0 != EventBatch.noTime && span.contains($0)
         }
+    }
+
+    /// The wall times of the events that are not put away, in nanoseconds, ascending; those after a limit left out.
+    /// O(events · log events).
+    package func timesAbove(upTo limit: Int64) -> [Int64] {
+        processes.flatMap { $0.times.filter { $0 != EventBatch.noTime && $0 <= limit } }.sorted()
     }
 
     /// How many events are not put away: of each process all, or those up to a cut.

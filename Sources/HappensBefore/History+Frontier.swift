@@ -28,12 +28,23 @@ extension History {
     /// is missing below an earlier cut. Of a history that is finished.
     /// O(processes² · log n), and O(processes · log n) for each time that a process has to retreat.
     ///
-    /// - Parameter awaited: Of sequence numbers of a process that are known to exist and are not here, the first one that is
-    ///   waited for; nil where none is.
-    package func frontier(awaiting awaited: (Gap) -> UInt64?) -> Frontier {
+    /// - Parameters:
+    ///   - awaited: Of sequence numbers of a process that are known to exist and are not here, the first one that is waited for;
+    ///     nil where none is.
+    ///   - span: Wall times, in nanoseconds, that nothing inside has; nil where it may have any.
+    package func frontier(
+        awaiting awaited: (Gap) -> UInt64?, without span: ClosedRange<Int64>? = nil
+    ) -> Frontier {
         if let refusal { return .none(refusal) }
         // By process: which number of it, if any, nothing inside may know.
         var excluded = processes.indices.map { firstAwaited(of: $0, awaited) }
+        if let span {
+            for (index, line) in processes.enumerated() {
+                let times = line.times
+                guard let position = times.firstIndex(where: span.contains) else { continue }
+                excluded[index] = min(excluded[index] ?? .max, line.runs[position])
+            }
+        }
         var lowered = processes.indices.filter { excluded[$0] != nil }
         while let process = lowered.popLast() {
             let outside = EventKey(process: process, sequence: excluded[process]!)

@@ -21,6 +21,8 @@ package struct History: Sendable {
     /// What events cite, as they call it.
     var citations: [Citation] = []
     var indexOfCitation: [Citation: Int] = [:]
+    /// By run: up to which number its events were dropped: they are passed over, whenever they come.
+    var droppedUpTo: [Identity128: UInt64] = [:]
     /// What senders said that their runs are called.
     var claimedNames: [RunKey: Set<ProcessID>] = [:]
 

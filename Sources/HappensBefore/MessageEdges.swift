@@ -37,6 +37,15 @@ package struct MessageEdges: MessageIndex {
         do { try self.init(history) {} } catch { preconditionFailure("\(error)") }
     }
 
+    /// No messages, between so many processes.
+    ///
+    /// - Parameter areAllKnown: Whether whatever the messages came from that are not told of was known to their receivers.
+    package init(noneOf processCount: Int, areAllKnown: Bool) {
+        incoming = Array(repeating: [], count: processCount)
+        outgoing = incoming
+        self.areAllKnown = areAllKnown
+    }
+
     /// The messages that arrived above the cut of a chronicle. Stops where `check` throws, and throws what the floor does.
     package init<Floor: CausalFloor>(
         _ chronicle: Chronicle<Floor>, check: () throws -> Void

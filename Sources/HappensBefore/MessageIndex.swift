@@ -73,7 +73,7 @@ extension CausalIndex {
     ) throws(Failure) -> MessageEdge {
         MessageEdge(
             from: try id(send), to: try id(receipt),
-            fromIsHere: try sequences(of: send.process).position(of: send.sequence) != nil)
+            fromIsHere: try isHere(send))
     }
 
     /// Whether what leads from one process to another is a message: a restart that goes on from the incarnation before it got

@@ -249,6 +249,8 @@ package enum Uncertainty: Hashable, Sendable {
     case origin
     /// Because it received a message whose sender is not named.
     case sender(EventKey)
+    /// Because it was dropped.
+    case dropped
 }
 
 /// From a position on, a stamp has less of what a citation means than an earlier one had; 0 where it left it out.

@@ -10,7 +10,7 @@ import HappensBefore
 ///
 /// All numbers are varints. Positions rise, and are written as the distances, the first from the block's start: of stamps and of
 /// uncertainty the first is that of the block's first event. Why: 0 exact; 1 an event (process, number), 2 a loss, 3 silence,
-/// 4 origin, 5 an event that does not name its sender.
+/// 4 origin, 5 an event that does not name its sender, 6 it was dropped.
 struct CertaintyBlock: Sendable {
     /// The position of its first event.
     let start: Int
@@ -69,6 +69,7 @@ extension CertaintyBlock {
                 case 3: .silence
                 case 4: .origin
                 case 5: .sender(try reader.event(processCount))
+                case 6: .dropped
                 case let other: throw reader.malformed("why: \(other) is none")
                 }
             uncertainty.append(UncertainRun(position: position, why: why))

@@ -270,6 +270,7 @@ extension ByteWriter {
         case .sender(let key):
             byte(5)
             event(numbered(key))
+        case .dropped: byte(6)
         }
     }
 }

@@ -47,6 +47,8 @@ package enum Limits {
     static let fileBytesMax = 1 << 47
     /// Bytes of one block, page or footer: what claims more is damage.
     static let blockBytesMax = 1 << 30
+    /// Bytes of the text of a rule by which events are dropped.
+    package static let ruleBytesMax = 256
     /// What all open order files of an archive keep decoded, in bytes: several thousand blocks and pages, of which a question
     /// needs some for each process.
     package static let cachedBytesMax = 32 << 20

@@ -13,6 +13,8 @@ struct Footer: Sendable {
     let eventCount: Int
     /// How many it tells of itself.
     let sliceEventCount: Int
+    /// What was dropped, where the file tells of nothing else.
+    private(set) var tombstone: Tombstone?
     private(set) var processPages: [(first: Int, place: FilePlace)] = []
     private(set) var namePages: [(first: UInt64, place: FilePlace)] = []
     private(set) var referencePages: [(first: UInt64, place: FilePlace)] = []
@@ -28,9 +30,10 @@ struct Footer: Sendable {
     init(_ reader: inout ByteReader, fileByteCount: Int) throws(FormatError) {
         execution = try reader.string(Causality.Limits.nameBytesMax, "execution")
         form = OrderFileForm(rawValue: try reader.byte("form"))
-        guard form.rawValue < 4 else {
+        guard form.isSubset(of: .all) else {
             throw reader.malformed("a form of \(form.rawValue) is unknown")
         }
+        if form.contains(.isTombstone) { tombstone = try reader.tombstone() }
         // Each takes some bytes of the file.
         processCount = try reader.count(fileByteCount, "processes")
         settledCount = try reader.count(processCount, "settled processes")

@@ -383,6 +383,11 @@ extension OrderFile {
         try line(process).sequences
     }
 
+    /// A tombstone's are dropped, all of them.
+    package func droppedCount(of process: Int) throws(PartError) -> Int {
+        footer.tombstone == nil ? 0 : try sequences(of: process).count
+    }
+
     package func implied(by process: Int) throws(PartError) -> [EventKey] {
         try line(process).implied
     }

@@ -14,12 +14,14 @@ package struct OrderFileContents: Sendable {
     /// What contradicts itself here and below.
     let tally: DefectTally
     /// What a history keeps that goes on from here; nil where none can.
-    let resumption: Resumption?
+    package let resumption: Resumption?
     let defects: [Defect]
     /// By what the history calls a frame: where it lies in a segment; none for rows of parts.
     let places: [Int: FrameName]
     /// The frames that have events above the slice.
     let openFrames: Set<Int>
+    /// What was dropped, where it is made of nothing else.
+    package internal(set) var tombstone: Tombstone?
 
     /// Of a whole execution, of which nothing is put away: all of it is one slice, from whose end a history can go on, unless
     /// it contradicts itself. Stops where `check` throws. O(events + clock growth · log n).

@@ -12,6 +12,9 @@ struct OrderFileForm: OptionSet {
     static let areMessagesKnown = OrderFileForm(rawValue: 1)
     /// Each event is found by its number, and each reference means what the file says.
     static let findsEvents = OrderFileForm(rawValue: 2)
+    /// A tombstone: of each process the last event that was dropped, and none that is here.
+    static let isTombstone = OrderFileForm(rawValue: 4)
+    static let all: OrderFileForm = [.areMessagesKnown, .findsEvents, .isTombstone]
 }
 
 /// Where a block lies.

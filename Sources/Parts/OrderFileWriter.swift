@@ -45,14 +45,19 @@ import Segments
 //                  count, (process, latest, time (zigzag), first back, first from, count, most)*,
 //                  count, (sender, receiver, sent, received, count, most)*
 //     resumption = see `Resumption+Bytes.swift`
-//     footer = execution, form u8, processes, settled ones, events here and below, events of the slice,
+//     footer = execution, form u8, [tombstone], processes, settled ones, events here and below, events of the slice,
 //              pages of processes: count, (first process, place)*,
 //              pages of names: count, (first hash u64, place)*,
 //              pages of references: count, (first hash u64, place)*,
 //              pages of defects: count, place*, place of the segments, place of the tally, resumption: count, place*,
 //              unlinked: count, process*, ruled out: count, event*
 //
-// and the facts of a process are
+//     tombstone  = time (zigzag), events, has a newest u8, [newest (zigzag)], rule
+//
+// A tombstone is the lowest file of a stack: in the place of those whose events were dropped, it has of each process the last one
+// (`OrderFile+Dropping.swift`).
+//
+// The facts of a process are
 //
 //     facts = form, [name, incarnation], fork, [host, process as in a frame], [branch 16], [fork],
 //             [stand-in u8, name, incarnation, fork, [fork]], stand-ins: count, process*,
@@ -136,7 +141,13 @@ package struct OrderFileWriter {
         if areReferencesExact, !history.hasForks { form.insert(.findsEvents) }
         var footer = ByteWriter()
         footer.string(history.execution)
-        footer.byte(form.rawValue)
+        if let tombstone = contents.tombstone {
+            form.insert(.isTombstone)
+            footer.byte(form.rawValue)
+            footer.tombstone(tombstone)
+        } else {
+            footer.byte(form.rawValue)
+        }
         footer.varint(indices.count)
         footer.varint(contents.settled.count)
         footer.varint(history.countEvents())

@@ -31,7 +31,7 @@ package struct OrderStack: CausalFloor {
     /// How many processes will not change while what is here holds: the first ones.
     package var settledCount: Int { top.settledCount }
 
-    /// How many events it tells of.
+    /// How many events it tells of, dropped ones too.
     package var eventCount: Int { top.eventCount }
 
     /// True where some of what was asked for could not be read.
@@ -66,7 +66,7 @@ package struct OrderStack: CausalFloor {
     }
 
     /// How many processes a file knows by the numbers that they have here.
-    private func processCount(of number: Int) -> Int {
+    func processCount(of number: Int) -> Int {
         number + 1 == files.count ? files[number].processCount : files[number].settledCount
     }
 
@@ -143,6 +143,10 @@ extension OrderStack {
 
 extension OrderStack {
     package func known(of process: Int, at place: EventPosition) throws(PartError) -> UInt64 {
+        if try isBuried(place) {
+            if process == place.process { return try sequences(of: process)[place.position] }
+            return try implied(by: place.process).first { $0.process == process }?.sequence ?? 0
+        }
         let number = try number(of: place)
         // What nothing in the slice or below it knows.
         guard process < processCount(of: number) else { return 0 }
@@ -150,7 +154,9 @@ extension OrderStack {
     }
 
     package func known(at place: EventPosition) throws(PartError) -> [EventKey] {
-        try file(of: place).known(at: place)
+        try isBuried(place)
+            ? implied(by: place.process).sorted { $0.process < $1.process }
+            : file(of: place).known(at: place)
     }
 
     package func learned(
@@ -166,6 +172,14 @@ extension OrderStack {
     package func firstPosition(
         knowing event: EventKey, in process: Int
     ) throws(PartError) -> Int? {
+        // What it goes on from its first event knows, though nothing else is known of that.
+        if try isBuried(EventPosition(process: process, position: 0)),
+            try implied(by: process).contains(where: {
+                $0.process == event.process && $0.sequence >= event.sequence
+            })
+        {
+            return 0
+        }
         // Along a process knowledge only grows: the slice at whose start the event is not known, and at whose end it is.
         var found: Int?
         for file in filesDownward(knowing: process, event.process) {
@@ -180,11 +194,13 @@ extension OrderStack {
     }
 
     package func uncertainty(at place: EventPosition) throws(PartError) -> Uncertainty? {
-        try file(of: place).uncertainty(at: place)
+        try isBuried(place) ? .dropped : file(of: place).uncertainty(at: place)
     }
 
     package func firstCertain(from place: EventPosition) throws(PartError) -> Int? {
         var place = place
+        // The last one that was dropped is the first of which something is known.
+        if try isBuried(place) { place.position = try droppedCount(of: place.process) - 1 }
         for number in try number(of: place)..<files.count {
             let count = try files[number].sequences(of: place.process).count
             guard place.position < count else { continue }
@@ -203,19 +219,21 @@ extension OrderStack {
     }
 
     package func stamp(at place: EventPosition) throws(PartError) -> Stamp {
-        try file(of: place).stamp(at: place)
+        try isBuried(place) ? .silent : file(of: place).stamp(at: place)
     }
 
     package func kind(at place: EventPosition) throws(PartError) -> EventKind {
-        try file(of: place).kind(at: place)
+        try isBuried(place) ? .unsaid : file(of: place).kind(at: place)
     }
 
     package func time(at place: EventPosition) throws(PartError) -> Int64 {
-        try time(file(of: place), place)
+        if try isBuried(place) { return EventBatch.noTime }
+        let file = try file(of: place)
+        return try file.tombstone == nil ? time(file, place) : file.timeOfLast(place.process)
     }
 
-    /// Where an event lies, and the positions from it on that follow on it there; no place for what lay in parts already when
-    /// its file was written.
+    /// Where an event lies that was not dropped, and the positions from it on that follow on it there; no place for what lay in
+    /// parts already when its file was written.
     package func rows(
         at place: EventPosition
     ) throws(PartError) -> (place: RowPlace?, positions: Range<Int>) {

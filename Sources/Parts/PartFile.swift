@@ -286,6 +286,21 @@ extension PartFile {
         return found
     }
 
+    /// How many rows of a run have a number above another. O(its blocks); reads the block that has both.
+    package func count(of run: PartRun, after last: UInt64) throws(PartError) -> Int {
+        var count = 0
+        for index in run.blocks {
+            let entry = try block(index)
+            if entry.first > last {
+                count += entry.rowCount
+            } else if entry.last > last {
+                let sequences = try causality(of: entry).batch.sequences
+                count += sequences.count { $0 > last }
+            }
+        }
+        return count
+    }
+
     /// The blocks of a run that may have events in a span of wall time, in nanoseconds. O(log blocks) pages, and those of
     /// blocks that are found.
     package func blocks(

@@ -49,13 +49,18 @@ package struct PartMaking: Sendable {
     ///
     /// Memory: `Limits.sortedCostMax` of events and one block, whatever the size; what does not fit lies in parts of its own
     /// meanwhile, beside the one that is made (`path` and a number).
-    package func make(_ path: String, of inputs: [Input]) throws(PartError) -> Made {
+    ///
+    /// - Parameter lasts: By execution and run, up to which number its events were dropped: frames that have no others of a run
+    ///   are left out of it.
+    package func make(
+        _ path: String, of inputs: [Input], after lasts: [ExactText: [Identity128: UInt64]] = [:]
+    ) throws(PartError) -> Made {
         var sorter = RowSorter()
         var segments: [MergedSegment] = []
         var sorted: [String] = []
         for input in inputs {
             let merged = try read(input) { frame, header, dropped throws(PartError) in
-                sorter.append(frame, of: header, except: dropped)
+                sorter.append(frame, of: header, except: dropped, after: lasts)
                 if sorter.cost >= Limits.sortedCostMax {
                     sorted.append("\(path).\(sorted.count)")
                     try write(&sorter, to: sorted.last!, before: header.segment)
@@ -63,6 +68,11 @@ package struct PartMaking: Sendable {
             }
             sorter.endSegment()
             segments.append(merged)
+        }
+        for index in segments.indices {
+            // What is left of a run is not what its chain was made of.
+            let shortened = sorter.shortened[segments[index].header.segment] ?? []
+            segments[index].chains = segments[index].chains.filter { !shortened.contains($0.key) }
         }
         let made: Made
         if sorted.isEmpty {
@@ -89,12 +99,16 @@ package struct PartMaking: Sendable {
 
     /// Makes a part of parts.
     ///
-    /// - Parameter dropped: By path, the executions that are left out.
+    /// - Parameters:
+    ///   - dropped: By path, the executions that are left out.
+    ///   - lasts: By execution and run, up to which number its events were dropped: blocks that have no others are left out.
     package func make(
-        _ path: String, ofParts parts: [String], except dropped: [String: Set<ExactText>] = [:]
+        _ path: String, ofParts parts: [String], except dropped: [String: Set<ExactText>] = [:],
+        after lasts: [ExactText: [Identity128: UInt64]] = [:]
     ) throws(PartError) -> Made {
         var merger = PartMerger(
-            try open(parts), copiesSmall: true, except: parts.map { dropped[$0] ?? [] })
+            try open(parts), copiesSmall: true, except: parts.map { dropped[$0] ?? [] },
+            after: lasts)
         var writer = PartWriter(try create(path))
         try merger.writeRuns(to: &writer, isStopped)
         try merger.writeSegments(to: &writer)

@@ -11,8 +11,16 @@ struct PartMerger {
     private let copiesSmall: Bool
     /// Of each part, the executions that are left out.
     private let dropped: [Set<ExactText>]
+    /// By execution and run: up to which number its events are left out, block by block.
+    private let lasts: [ExactText: [Identity128: UInt64]]
+    /// By segment: the runs of which something was left out.
+    private var shortened: [Identity128: Set<ChainedRun>] = [:]
 
-    init(_ parts: [PartFile], copiesSmall: Bool, except dropped: [Set<ExactText>]? = nil) {
+    init(
+        _ parts: [PartFile], copiesSmall: Bool, except dropped: [Set<ExactText>]? = nil,
+        after lasts: [ExactText: [Identity128: UInt64]] = [:]
+    ) {
+        self.lasts = lasts
         self.parts = parts
         self.copiesSmall = copiesSmall
         self.dropped = dropped ?? Array(repeating: [], count: parts.count)
@@ -33,13 +41,20 @@ struct PartMerger {
             if isStopped() { throw .stopped }
             let runs = try nextRuns()
             guard let first = runs.first else { return }
-            try writer.begin(RunPlace(first.run.key))
+            let last = lasts[ExactText(first.run.key.execution)]?[first.run.key.identity] ?? 0
             var blocks: [Place] = []
             for (part, run) in runs {
                 for index in run.blocks {
-                    blocks.append(Place(part: part, entry: try parts[part].block(index)))
+                    let place = Place(part: part, entry: try parts[part].block(index))
+                    if place.entry.last > last {
+                        blocks.append(place)
+                    } else {
+                        try noteShortening(first.run.key, place)
+                    }
                 }
             }
+            if blocks.isEmpty, last > 0 { continue }
+            try writer.begin(RunPlace(first.run.key))
             blocks.sort { a, b in
                 (a.entry.first, a.entry.last, a.part, a.entry.offset)
                     < (b.entry.first, b.entry.last, b.part, b.entry.offset)
@@ -54,13 +69,16 @@ struct PartMerger {
     func writeSegments(to writer: inout PartWriter) throws(PartError) {
         for (part, dropped) in zip(parts, dropped) {
             for index in 0..<part.footer.segmentCount {
-                guard dropped.isEmpty else {
+                let entry = try part.segmentEntry(index)
+                let shortened = shortened[entry.segment] ?? []
+                guard dropped.isEmpty, shortened.isEmpty else {
                     var segment = try part.segment(index)
                     segment.leaveOut(dropped)
+                    // What is left of a run is not what its chain was made of.
+                    segment.chains = segment.chains.filter { !shortened.contains($0.key) }
                     try writer.add(segment)
                     continue
                 }
-                let entry = try part.segmentEntry(index)
                 try writer.addRecord(
                     try part.segmentRecord(entry), of: entry.segment, agent: entry.agent)
             }
@@ -109,6 +127,18 @@ struct PartMerger {
             }
             start = end
         }
+    }
+
+    /// Notes from which segments events were that are left out with a block.
+    private mutating func noteShortening(
+        _ key: ProcessKey, _ place: Place
+    ) throws(PartError) {
+        let part = parts[place.part]
+        let sources = try part.decode(try part.read(place.entry, .sources)) {
+            block throws(FormatError) in try block.sources()
+        }
+        let run = ChainedRun(execution: key.execution, run: key.identity)
+        for source in sources.all { shortened[source.segment.segment, default: []].insert(run) }
     }
 
     /// Copies a block, having checked it.

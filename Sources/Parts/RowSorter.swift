@@ -10,6 +10,8 @@ struct RowSorter {
     private(set) var eventCount = 0
     /// By segment and run: how many events were seen.
     private var ordinals: [SegmentRun: Int] = [:]
+    /// By segment: the runs of which rows were left out since they were dropped.
+    private(set) var shortened: [Identity128: Set<ChainedRun>] = [:]
     /// Of processes whose rows were written already: the clocks from which those of a segment that is not at its end go on.
     private var clocks: [RunPlace: RunClocks] = [:]
 
@@ -28,9 +30,12 @@ struct RowSorter {
 
     /// Takes in a frame of a segment, after the frames before it. O(rows).
     ///
-    /// - Parameter dropped: The executions whose rows are left out.
+    /// - Parameters:
+    ///   - dropped: The executions whose rows are left out.
+    ///   - lasts: By execution and run, up to which number its events were dropped: what has no others is left out.
     mutating func append(
-        _ batch: EventBatch, of segment: SegmentHeader, except dropped: Set<ExactText> = []
+        _ batch: EventBatch, of segment: SegmentHeader, except dropped: Set<ExactText> = [],
+        after lasts: [ExactText: [Identity128: UInt64]] = [:]
     ) {
         guard !batch.isEmpty else { return }
         batches.append(batch)
@@ -38,6 +43,7 @@ struct RowSorter {
         eventCount += batch.count
         let places = batch.processes.map { RunPlace($0) }
         let isDropped = batch.processes.map { dropped.contains(ExactText($0.execution)) }
+        let lasts = batch.processes.map { lasts[ExactText($0.execution)]?[$0.identity] ?? 0 }
         var nextWhole = 0
         var start = 0
         for end in 1...batch.count {
@@ -50,20 +56,27 @@ struct RowSorter {
             let before = isFirst && !isWritten ? batch.predecessors[slot] : 0
             if !isDropped[slot] {
                 let begin = before == 0 ? RowStretch.Start.whole : .goesOn(after: before)
-                add(start..<end, places[slot], begin, segment)
+                add(
+                    start..<end, places[slot], begin, segment,
+                    isKept: batch.sequences[end - 1] > lasts[slot])
             }
             start = end
         }
     }
 
     private mutating func add(
-        _ rows: Range<Int>, _ place: RunPlace, _ start: RowStretch.Start, _ segment: SegmentHeader
+        _ rows: Range<Int>, _ place: RunPlace, _ start: RowStretch.Start,
+        _ segment: SegmentHeader, isKept: Bool
     ) {
         let run = SegmentRun(
             segment: segment.segment,
             run: ChainedRun(execution: place.key.execution, run: place.identity))
         let ordinal = ordinals[run, default: 0]
         ordinals[run] = ordinal + rows.count
+        guard isKept else {
+            shortened[segment.segment, default: []].insert(run.run)
+            return
+        }
         let stretch = RowStretch(
             rows: rows, segment: segment, ordinal: ordinal, start: start)
         let index = batches.count - 1

@@ -47,10 +47,14 @@ package struct ExecutionSummary: Hashable, Sendable {
     /// Those of which events are here.
     package var processes: Int
     package var events: Int
+    /// What was dropped of it; nil where nothing was.
+    package var dropped: Tombstone?
 }
 
 package struct ProcessSummary: Sendable {
     package var facts: ProcessFacts
+    /// How many of its first events were dropped.
+    package var droppedCount: Int
     package var execution: String
     package var gaps: Int
     /// How far in time its host's agent has read what is recorded there; nil where there is no agent.
@@ -103,8 +107,9 @@ package struct ShownEvent: Sendable {
 /// One end of a message, as an event at the other end shows it.
 package struct MessageEnd: Hashable, Sendable {
     package var event: EventID
-    /// False for a ghost.
+    /// False for a ghost, and for one that was dropped.
     package var isHere: Bool
+    package var isDropped = false
     /// How the message is known.
     package var evidence: Evidence
     /// nil where the event is not here, cannot be read, or is one of very many.
@@ -121,6 +126,8 @@ package struct MissingEvent: Sendable {
     package var event: EventID
     /// Why it cannot even be a ghost: nothing that is here has heard of it. nil for a ghost.
     package var unheard: String?
+    /// Where it was dropped.
+    package var dropped: Tombstone?
     package var effects: [MessageEnd]
 }
 

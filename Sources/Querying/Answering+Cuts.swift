@@ -29,7 +29,11 @@ extension Answering {
             guard facts.count > 0 else { continue }
             hosts.insert(facts.host)
             if try !execution.hasTimes(process) { timeless.append(facts.id) }
-            if let position = try execution.lastPosition(in: process, by: time) {
+            let last = try execution.lastPosition(in: process, by: time)
+            if last == nil, let dropped = try index.lastDropped(of: process) {
+                lacks.append("\(Lack.dropped(dropped))")
+            }
+            if let position = last {
                 cut.sequences[process] = try index.sequences(of: process)[position]
                 ends.append(EventID(facts.id, cut.sequences[process]))
             }

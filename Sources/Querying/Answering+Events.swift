@@ -9,6 +9,7 @@ extension Answering {
         _ slice: Slice, _ choice: EventChoice, _ execution: some IndexedExecution,
         _ restsOn: [Ruling] = [], namesCut: Bool
     ) throws -> Listing {
+        let slice = try kept(slice, execution.index)
         let completeness = try completeness(slice, execution.index, restsOn, namesCut: namesCut)
         return Listing(completeness: completeness, events: try events(slice, choice, execution))
     }
@@ -31,6 +32,21 @@ extension Answering {
         _ slice: Slice, _ selection: Selection, _ execution: some IndexedExecution
     ) throws -> any EventSequence {
         try EventCursor(execution, slice, selection, .forwards, store, options)
+    }
+
+    /// What of a slice was not dropped.
+    private func kept(_ slice: Slice, _ index: some CausalIndex) throws -> Slice {
+        var ranges = slice.ranges
+        var lacks = slice.lacks
+        for (process, range) in slice.ranges.enumerated() where !range.isEmpty {
+            let first = try index.droppedCount(of: process)
+            guard range.lowerBound < first, let last = try index.lastDropped(of: process) else {
+                continue
+            }
+            ranges[process] = first..<max(first, range.upperBound)
+            lacks.append(.dropped(last))
+        }
+        return Slice(ranges: ranges, lacks: lacks, upTo: slice.upTo)
     }
 
     func completeness(
@@ -78,7 +94,9 @@ extension Answering {
         _ id: EventID, _ execution: Execution
     ) throws -> Answer {
         let index = execution.index
-        guard let place = try index.position(of: id) else { return try missing(id, execution) }
+        guard let place = try index.position(of: id), try tombstone(of: id, index) == nil else {
+            return try missing(id, execution)
+        }
         let finder = try EventFinder(execution, .everything, store, options)
         var reader = EventReader(store, bytesMax: options.bytesMax)
         guard let event = try reader.event(at: place, of: execution) else {
@@ -110,7 +128,8 @@ extension Answering {
         var reader = EventReader(store, bytesMax: options.bytesMax)
         return .missing(
             MissingEvent(
-                event: id, unheard: unheard, effects: try effects(of: id, finder, &reader)))
+                event: id, unheard: unheard, dropped: try tombstone(of: id, execution.index),
+                effects: try effects(of: id, finder, &reader)))
     }
 
     /// Where the messages of an event arrived, in listing order.
@@ -145,6 +164,7 @@ extension Answering {
         _ execution: some IndexedExecution, _ reader: inout EventReader
     ) throws -> MessageEnd {
         var end = MessageEnd(event: id, isHere: isHere, evidence: evidence)
+        if !isHere { end.isDropped = try tombstone(of: id, execution.index) != nil }
         try options.cancellation.check()
         if isHere, number < Limits.eventsNamedMax,
             let place = try execution.index.position(of: id),
@@ -170,7 +190,7 @@ extension Answering {
         _ kind: Question.SliceKind, _ event: EventID, _ selection: Selection,
         _ execution: some IndexedExecution
     ) throws -> EventCount {
-        let slice = try slice(kind, event, execution.index)
+        let slice = try kept(slice(kind, event, execution.index), execution.index)
         let (count, unreadable) = try countEvents(slice, selection, execution)
         return try counted(
             count,

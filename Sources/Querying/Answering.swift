@@ -157,10 +157,33 @@ package struct Answering<Store: HistoryStore> {
         }
     }
 
+    /// What was dropped of an execution, where an event was.
+    func tombstone(of event: EventID, _ index: some CausalIndex) throws -> Tombstone? {
+        guard let process = try index.index(of: event.process),
+            let tombstone = try store.tombstone(of: index.execution)
+        else { return nil }
+        if let position = try index.sequences(of: process).position(of: event.sequence) {
+            return try position < index.droppedCount(of: process) ? tombstone : nil
+        }
+        return try isDropped(event.sequence, process, index) ? tombstone : nil
+    }
+
+    /// Whether a number that is missing was dropped, where what is here does not tell.
+    private func isDropped(
+        _ sequence: UInt64, _ process: Int, _ index: some CausalIndex
+    ) throws -> Bool {
+        guard let key = try index.facts(of: process).key else { return false }
+        return try store.dropped(of: index.execution).contains {
+            $0.process.identity == key.identity && sequence <= $0.last
+        }
+    }
+
     private func summary(_ index: some CausalIndex) throws -> ExecutionSummary {
-        var summary = ExecutionSummary(name: index.execution, processes: 0, events: 0)
+        var summary = ExecutionSummary(
+            name: index.execution, processes: 0, events: 0,
+            dropped: try store.tombstone(of: index.execution))
         for process in 0..<index.processCount {
-            let count = try index.sequences(of: process).count
+            let count = try index.sequences(of: process).count - index.droppedCount(of: process)
             summary.processes += count > 0 ? 1 : 0
             summary.events += count
         }
@@ -183,7 +206,8 @@ package struct Answering<Store: HistoryStore> {
         let readUpTo = try store.readUpTo()
         let summaries = try limited(shown).map { process, facts in
             ProcessSummary(
-                facts: facts, execution: index.execution, gaps: try index.gaps(of: process).count,
+                facts: facts, droppedCount: try index.droppedCount(of: process),
+                execution: index.execution, gaps: try index.gaps(of: process).count,
                 readUpTo: readUpTo[facts.host])
         }
         return .processes(summaries, hidden: hidden)
@@ -219,6 +243,12 @@ package struct Answering<Store: HistoryStore> {
             event.name == LossMarker.name
         {
             return event.text
+        }
+        if try isDropped(gap.last, process, index),
+            let tombstone = try store.tombstone(
+                of: index.execution)
+        {
+            return "dropped \(tombstone.time): \(tombstone.rule)"
         }
         if gap.isLost { return "lost on their way to the agent: their client counted them" }
         if facts.count == 0 { return "cited, and nothing of the process is here" }

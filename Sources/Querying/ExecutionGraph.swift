@@ -57,6 +57,11 @@ package final class ExecutionGraph: Sendable {
     ) throws -> ExecutionGraph {
         if let previous, previous.loaded.count == frames.count { return previous }
         var history = previous?.history ?? History(execution: execution)
+        if previous == nil {
+            for (process, last) in try store.dropped(of: execution) {
+                history.drop(process, upTo: last)
+            }
+        }
         var loading = Loading(previous)
         for summary in frames where previous?.loaded.contains(summary.id) != true {
             guard let frame = try loading.read(summary, from: store) else {
@@ -75,7 +80,7 @@ package final class ExecutionGraph: Sendable {
                     all.append(frame)
                 }
             }
-            let branches = try Branches(of: run, summaries, all, execution, store)
+            let branches = try Branches(of: run, summaries, all, history, store)
             history.rebuild(run, from: all, fork: branches.fork, branches: branches.byPlace)
         }
         if !loading.damage.isEmpty {
@@ -195,7 +200,7 @@ private struct Branches {
     /// Compares the events of one number. O(rows + events that are there twice).
     init(
         of run: Identity128, _ summaries: [FrameSummary], _ frames: [HistoryFrame],
-        _ execution: String, _ store: some HistoryStore
+        _ history: History, _ store: some HistoryStore
     ) throws {
         let summaryOf = Dictionary(uniqueKeysWithValues: summaries.map { ($0.id, $0) })
         let sources = frames.map { summaryOf[$0.id]! }
@@ -204,9 +209,11 @@ private struct Branches {
         for (index, frame) in frames.enumerated() {
             for block in frame.blocks {
                 let key = frame.batch.processes[block.slot]
-                guard key.execution == execution, key.identity == run else { continue }
+                guard key.execution == history.execution, key.identity == run else { continue }
+                let kept = history.kept(block, of: frame, run: run)
+                guard !kept.isEmpty else { continue }
                 keys[BranchPlace(frame: frame.id, slot: block.slot)] = key
-                for row in block.rows {
+                for row in kept {
                     rows.append(
                         Row(
                             sequence: frame.batch.sequences[row], frame: index, slot: block.slot,

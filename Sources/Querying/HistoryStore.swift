@@ -25,6 +25,10 @@ package protocol HistoryStore: Sendable {
     ) throws -> (any IndexedExecution)?
     /// How many events each process of an execution has at least: what was taken once, whether or not it can be read now.
     func expected(in execution: String) throws -> [(process: ProcessKey, last: UInt64)]
+    /// What was dropped of an execution; nil where nothing was.
+    func tombstone(of execution: String) throws -> Tombstone?
+    /// By process of an execution: up to which number its events were dropped. Rows up to there do not count.
+    func dropped(of execution: String) throws -> [(process: ProcessKey, last: UInt64)]
     /// Defects of the evidence itself: lines that were no events, bytes that cannot be read.
     func sourceDefects(of execution: String) throws -> [Defect]
     /// By host, how far in time its agent has read what is recorded there. A host without an agent is not in it.
@@ -32,6 +36,12 @@ package protocol HistoryStore: Sendable {
 }
 
 extension HistoryStore {
+    package func tombstone(of execution: String) throws -> Tombstone? { nil }
+
+    package func dropped(
+        of execution: String
+    ) throws -> [(process: ProcessKey, last: UInt64)] { [] }
+
     package func searchable(_ frame: Int) throws -> SearchableRows? { nil }
 
     package func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool { true }

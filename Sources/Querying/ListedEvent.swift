@@ -39,7 +39,7 @@ package final class ListedEvent: Sendable {
             let from = try processes[sender.process]
             return MessageEdge(
                 from: EventID(from.id, sender.sequence), to: event.id,
-                fromIsHere: from.sequences.position(of: sender.sequence) != nil)
+                fromIsHere: from.isHere(sender.sequence))
         }
         func named(_ reference: EventReference) throws -> EventID {
             let known = try processes.name(of: reference.process)

@@ -25,7 +25,9 @@ final class ProcessTable<Execution: IndexedExecution> {
         get throws {
             if let known = entries[process] { return known }
             let facts = try index.facts(of: process)
-            let entry = ProcessEntry(facts, try index.sequences(of: process))
+            let entry = ProcessEntry(
+                facts, try index.sequences(of: process),
+                droppedCount: try index.droppedCount(of: process))
             entries[process] = entry
             return entry
         }
@@ -111,13 +113,21 @@ struct ProcessEntry {
     let run: Identity128?
     let sequences: SequenceRuns
     let isBranch: Bool
+    /// How many of its first events were dropped.
+    private let droppedCount: Int
 
-    init(_ facts: ProcessFacts, _ sequences: SequenceRuns) {
+    init(_ facts: ProcessFacts, _ sequences: SequenceRuns, droppedCount: Int) {
+        self.droppedCount = droppedCount
         id = facts.id
         host = facts.host
         run = facts.key?.run
         self.sequences = sequences
         isBranch = facts.branch != nil
+    }
+
+    /// Whether an event of it is neither missing nor dropped.
+    func isHere(_ sequence: UInt64) -> Bool {
+        sequences.position(of: sequence).map { $0 >= droppedCount } ?? false
     }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Collector
+import FoundationEssentials
 
 struct CollectorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,23 +11,48 @@ struct CollectorCommand: AsyncParsableCommand {
             that it lives, /readyz that it can store and answer, which it tries. A question may work for 30 s, or as long as it asks \
             for (&timeout=2m).
 
+            Settings: flags, then the environment (LIGHTCONE_DATA, LIGHTCONE_LISTEN, LIGHTCONE_RETAIN …), then the file of \
+            --config, which may say how long each execution is kept. Of what was dropped the order stays known as far as later \
+            events tell; `lightcone executions` tells up to when.
+
             Example:
               lightcone collector --data /var/lib/lightcone/data --listen 127.0.0.1:4780
             """)
 
-    @Option(help: "The folder for the segments and their catalogue.", completion: .directory)
-    var data: String
+    @Option(help: "A configuration file, YAML.", completion: .file(extensions: ["yaml", "yml"]))
+    var config: String?
+
+    @Option(help: "The folder of the archive.", completion: .directory)
+    var data: String?
 
     @Option(
         help: ArgumentHelp(
-            "Where to listen; port 0 lets the machine choose.", valueName: "host:port"))
-    var listen = "127.0.0.1:4780"
+            "Where to listen; port 0 lets the machine choose (default: 127.0.0.1:4780).",
+            valueName: "host:port"))
+    var listen: String?
 
     @Option(
         help: ArgumentHelp(
-            "Seconds between two looks for sealed segments and parts to merge.",
+            "Drops events once they are older, such as 12h, 30d or 8w (default: keeps them).",
+            valueName: "time"))
+    var retain: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Drops the oldest events of each execution that takes more, such as 500GB or 2TiB (default: keeps them).",
+            valueName: "size"))
+    var retainBytes: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Seconds between two looks for what is not to be kept any more.", valueName: "seconds"))
+    var retainSeconds = 60
+
+    @Option(
+        help: ArgumentHelp(
+            "Seconds between two looks for sealed segments and parts to merge (default: 10).",
             valueName: "seconds"))
-    var mergeSeconds = 10
+    var mergeSeconds: Int?
 
     @Flag(
         help:
@@ -38,19 +64,26 @@ struct CollectorCommand: AsyncParsableCommand {
     var logLevel = "info"
 
     func run() async throws {
-        guard (1...3_600).contains(mergeSeconds) else {
-            Terminal.complain("--merge-seconds: expected 1 to 3600, found \(mergeSeconds)")
+        guard (1...86_400).contains(retainSeconds) else {
+            Terminal.complain("--retain-seconds: expected 1 to 86400, found \(retainSeconds)")
             throw Ended(exit: .misuse)
         }
+        var flags = CollectorFlags()
+        flags.data = data
+        flags.listen = listen
+        flags.isInsecureAllowed = insecure
+        flags.mergeSeconds = mergeSeconds
+        flags.retain = retain
+        flags.retainBytes = retainBytes
         var configuration: CollectorService.Configuration
         do {
-            configuration = try CollectorService.Configuration(
-                data: data, listen: listen, isInsecureAllowed: insecure)
-        } catch {
+            configuration = try await CollectorService.Configuration.load(
+                file: config, flags: flags, environment: ProcessInfo.processInfo.environment)
+        } catch let error as CollectorError {
             Terminal.complain("\(error)")
             throw Ended(exit: .misuse)
         }
-        configuration.mergeSeconds = mergeSeconds
+        configuration.retentionSeconds = retainSeconds
         try await CollectorService(
             configuration, logger: makeLogger("lightcone.collector", logLevel)
         ).run()

@@ -61,7 +61,7 @@ import Testing
         let next = try #require(try archive.currentOrder(of: execution))
         #expect(archive.openOrder(next)?.eventCount == 120)
         // One file, and not the one before.
-        #expect(try orderFiles() == ["\(next).lcorder"])
+        #expect(try orderFiles() == ["\(next.name).lcorder"])
         #expect(archive.openOrder(name) == nil)
     }
 
@@ -91,7 +91,7 @@ import Testing
             let archive = try Archive(folder.path, .readWrite)
             _ = try archive.recover()
             let name = try #require(try archive.currentOrder(of: "run a"))
-            #expect(try orderFiles() == ["\(name).lcorder"])
+            #expect(try orderFiles() == ["\(name.name).lcorder"])
         }
         let (archive, _) = try Archive.rebuild(folder.path)
         #expect(try orderFiles().isEmpty)
@@ -103,7 +103,7 @@ import Testing
         try archive.keep(
             order: try order(archive, "run a"), taken: try archive.taken(of: "run a"))
         let name = try #require(try archive.currentOrder(of: "run a"))
-        let path = "\(folder.path)/order/\(name).lcorder"
+        let path = "\(folder.path)/order/\(name.name).lcorder"
         try Data("nothing".utf8).write(to: URL(fileURLWithPath: path))
         #expect(archive.openOrder(name) == nil)
         try RealDisk().remove(file: path)
@@ -144,8 +144,8 @@ import Testing
 
 extension Archive {
     /// The last slice of an execution, where it tells of all that is here.
-    func currentOrder(of execution: String) throws -> Identity128? {
+    func currentOrder(of execution: String) throws -> OrderSlice? {
         let (slices, taken) = try orders(of: execution)
-        return slices.last?.taken == taken ? slices.last?.name : nil
+        return slices.last?.taken == taken ? slices.last : nil
     }
 }

@@ -148,6 +148,7 @@ extension Laws {
         let below = FiledExecution(sliced.files, filed)
         let tail = sliced.tail
         try checkFiledAnswers(events, by: filed) { try TailedExecution(below, tail) }
+        try checkDropped(events, sliced.files, tail, &random)
         let chronicle = try Chronicle(below.index, tail)
         for a in events {
             for b in events where try chronicle.order(a, b) != history.order(a, b) {
@@ -198,16 +199,22 @@ extension Laws {
         return (files, tail)
     }
 
-    private func floor(of files: [OrderFile]) -> OrderStack? {
+    func floor(of files: [OrderFile]) -> OrderStack? {
         files.isEmpty
             ? nil : FiledExecution(files, FiledEvidence(evidence: evidence, files: files)).index
     }
 
     /// What goes on from the uppermost file, with all that has arrived; nil where some run was not in order.
-    private func resume(on floor: OrderStack) throws -> History? {
+    func resume(on floor: OrderStack) throws -> History? {
         guard let resumption = try floor.resumption(),
             var tail = try History(resuming: resumption, on: floor)
         else { return nil }
+        for process in 0..<floor.processCount {
+            guard let key = try floor.facts(of: process).key,
+                let last = try floor.lastDropped(of: process)
+            else { continue }
+            tail.drop(key, upTo: last.sequence)
+        }
         for summary in evidence.frames(of: history.execution) {
             let frame = HistoryFrame(
                 id: summary.id, source: summary.segment,
@@ -220,10 +227,14 @@ extension Laws {
 }
 
 /// What has arrived of a world, and the order files that were made of it.
-private struct FiledEvidence: HistoryStore, FiledRows {
+struct FiledEvidence: HistoryStore, FiledRows {
     var evidence: Evidence
     var files: [OrderFile]
     var execution: (any IndexedExecution)?
+    var droppedNumbers: [(process: ProcessKey, last: UInt64)] = []
+
+    func dropped(of execution: String) -> [(process: ProcessKey, last: UInt64)] { droppedNumbers }
+    func tombstone(of execution: String) -> Tombstone? { files.first?.tombstone }
 
     func executions() -> [String] { evidence.executions() }
     func frames(of execution: String) -> [FrameSummary] { evidence.frames(of: execution) }

@@ -9,8 +9,8 @@ struct Laws {
     let graph: ExecutionGraph
     var history: History { graph.history }
     /// By process and number: what really happened there.
-    private var happened: [EventID: Truth.Index] = [:]
-    private var truth: Truth { world.truth }
+    private(set) var happened: [EventID: Truth.Index] = [:]
+    var truth: Truth { world.truth }
     /// What was found to break a promise.
     private(set) var violations: [String] = []
     private(set) var tally = Tally()
@@ -132,7 +132,7 @@ struct Laws {
         }
     }
 
-    private func isMarker(_ index: Truth.Index) -> Bool { world.markers.contains(index) }
+    func isMarker(_ index: Truth.Index) -> Bool { world.markers.contains(index) }
 
     /// What an answer names as lacking must be so.
     private mutating func checkLack(_ lack: Lack, _ what: String) {
@@ -158,7 +158,7 @@ struct Laws {
             case .name: true
             case .fork: world.hasClones
             case .claim: world.faults.tokensAreForged
-            case .unreadable: false
+            case .unreadable, .dropped: false
             }
         if !isReal { violate("\(what): unknown, because \(lack), which is not so") }
         if world.isClean {

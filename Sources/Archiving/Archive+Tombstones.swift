@@ -1,0 +1,322 @@
+import Causality
+import Disks
+import FoundationEssentials
+import GRDB
+import HappensBefore
+import Parts
+import Segments
+
+// What retention drops of an execution: its first events, up to a consistent cut. A tombstone takes the place of the order files
+// below the cut:
+//
+//     FOLDER/tombstones/<id>.lcorder
+//
+// It cannot be derived again, so the catalogue is made from it, not it from the catalogue. Whatever has a number up to that of
+// the last dropped event of its run does not count any more, wherever it lies and whenever it comes. Blocks of parts that hold
+// nothing else are left out when the part is written anew.
+
+/// By execution and run: up to which number its events were dropped.
+typealias DroppedNumbers = [ExactText: [Identity128: UInt64]]
+
+extension Archive {
+    /// By run of an execution: up to which number its events were dropped.
+    package func dropped(
+        of execution: String
+    ) throws(ArchiveError) -> [(process: ProcessKey, last: UInt64)] {
+        try catalogue.read { try Catalogue.droppedNumbers(of: execution, $0) }
+    }
+
+    /// What was dropped of an execution, and how many events of its processes that was; nil where nothing was.
+    package func tombstone(of execution: String) throws(ArchiveError) -> Tombstone? {
+        try catalogue.read { try Catalogue.tombstone(of: execution, $0) }
+    }
+
+    /// The same for whoever writes here, of all executions.
+    func droppedNumbers() throws(ArchiveError) -> DroppedNumbers {
+        if let known = knownDropped.withLock({ $0 }) { return known }
+        let found = try catalogue.read { try Catalogue.droppedNumbers($0) }
+        knownDropped.withLock { $0 = found }
+        return found
+    }
+
+    /// Has events of some runs up to a number refused (`.busy`) from now on until `endBurying`: what is here then of these numbers
+    /// is all that counts. One execution at a time. Waits for what is being noted.
+    package func beginBurying(
+        _ execution: String, upTo lasts: [Identity128: UInt64]
+    ) throws(ArchiveError) {
+        burying.withLock { $0 = (ExactText(execution), lasts) }
+        try catalogue.write { _ in }
+    }
+
+    package func endBurying() { burying.withLock { $0 = nil } }
+
+    /// Whether what was appended has events that are being dropped.
+    func isBurying(_ append: Catalogue.Append) -> Bool {
+        guard let (execution, lasts) = burying.withLock({ $0 }) else { return false }
+        return append.taken.contains { key, taken in
+            ExactText(key.execution) == execution && taken.first <= lasts[key.identity] ?? 0
+        }
+    }
+
+    /// Puts a tombstone in the place of the lowest order files of an execution: the events that these tell of are dropped. False
+    /// where something else became of the files meanwhile, or of the archive: then nothing is dropped. Throws `.busy` while a
+    /// part is put in its place.
+    ///
+    /// At whatever instant this ends, all of it is dropped or nothing, once the archive was opened again (`recover`). O(blocks of
+    /// the execution); costs some syncs.
+    ///
+    /// - Parameters:
+    ///   - tombstone: Made of those files, or of none: then what is kept does not go on from it, and all files go.
+    ///   - slices: They, from the lowest one on; or all.
+    ///   - revision: What the archive had come to when they were read.
+    package func bury(
+        _ tombstone: OrderFileContents, instead slices: [OrderSlice], revision: Int
+    ) throws(ArchiveError) -> Bool {
+        guard beginChange() else { throw .busy }
+        defer { endChange() }
+        let execution = tombstone.history.execution
+        let grave = try Grave(tombstone)
+        let slice = OrderSlice(
+            name: Identity128(
+                naming: Array("\(execution)\0\(slices)\0\(grave.tombstone)".utf8)),
+            taken: slices.last?.taken ?? 0, isTombstone: true)
+        let before = try catalogue.read { try Catalogue.tombstoneName(of: execution, $0) }
+        var outdated: [Identity128: Int] = [:]
+        for part in try parts(of: execution) {
+            outdated[part] = outdatedBytes(of: execution, in: part, upTo: grave.lasts)
+        }
+        do { try write(tombstone, slice) } catch {
+            try? disk.remove(file: orderPath(slice))
+            throw Archive.failure(error)
+        }
+        let isBuried = try catalogue.write { database in
+            let known = try Catalogue.orders(of: execution, database)
+            guard revision == self.revision, Array(known.prefix(slices.count)) == slices,
+                grave.isFloor || known.count == slices.count
+            else { return false }
+            try Catalogue.note(grave, slice, known: known, slices.count, outdated, database)
+            isOtherwise()
+            return true
+        }
+        knownDropped.withLock { $0 = nil }
+        do {
+            var strays = isBuried ? slices : [slice]
+            if isBuried, let before {
+                strays.append(OrderSlice(name: before, taken: 0, isTombstone: true))
+            }
+            for stray in strays { try disk.remove(file: orderPath(stray)) }
+        } catch {
+            throw Archive.failure(error)
+        }
+        return isBuried
+    }
+
+    /// What the blocks of a part take that have nothing but events which are dropped. Nothing where that cannot be read.
+    private func outdatedBytes(
+        of execution: String, in part: Identity128, upTo lasts: [Identity128: UInt64]
+    ) -> Int {
+        guard let file = try? PartFile(partPath(part), on: disk), file.damage == nil else {
+            return 0
+        }
+        var byteCount = 0
+        for run in (try? file.runs(of: execution)) ?? [] {
+            guard let last = lasts[run.key.identity] else { continue }
+            for index in run.blocks {
+                guard let block = try? file.block(index), block.last <= last else { continue }
+                byteCount += block.byteCount + block.filterByteCount
+            }
+        }
+        return byteCount
+    }
+
+    /// What the parts, the segments that are in none, and the order files of an execution take, in bytes: as far as they are not of
+    /// what was dropped. A segment that several executions share counts for each. O(blocks of the execution).
+    package func byteCount(of execution: String) throws(ArchiveError) -> Int {
+        let lasts = try droppedNumbers()[ExactText(execution)] ?? [:]
+        var byteCount = 0
+        let (segments, parts, _) = try sources(of: execution)
+        for part in parts {
+            guard let file = try? PartFile(partPath(part), on: disk), file.damage == nil else {
+                continue
+            }
+            for run in (try? file.runs(of: execution)) ?? [] {
+                for index in run.blocks {
+                    guard let block = try? file.block(index),
+                        block.last > lasts[run.key.identity] ?? 0
+                    else { continue }
+                    byteCount += block.byteCount + block.filterByteCount
+                }
+            }
+        }
+        for segment in segments { byteCount += max(0, segment.byteCount - segment.start) }
+        do {
+            for slice in try orders(of: execution).slices {
+                byteCount += try disk.status(orderPath(slice))?.byteCount ?? 0
+            }
+        } catch {
+            throw Archive.failure(error)
+        }
+        return byteCount
+    }
+
+    /// Takes the tombstones into an empty catalogue: of each execution the one that tells of most. Returns what is wrong with
+    /// others.
+    func takeTombstones() throws -> [String] {
+        var graves: [ExactText: (grave: Grave, slice: OrderSlice)] = [:]
+        var problems: [String] = []
+        for file in try disk.names(path + "/tombstones") {
+            guard file.hasSuffix(".lcorder"), let name = Identity128(hex: file.dropLast(8)) else {
+                continue
+            }
+            let path = "\(path)/tombstones/\(file)"
+            do {
+                let order = try OrderFile(disk.open(path, .read))
+                let grave = try Grave(order)
+                let slice = OrderSlice(name: name, taken: order.eventCount, isTombstone: true)
+                let known = graves[ExactText(grave.execution)]
+                // One that replaced another has more.
+                if grave.tombstone.eventCount > known?.grave.tombstone.eventCount ?? -1 {
+                    graves[ExactText(grave.execution)] = (grave, slice)
+                }
+            } catch {
+                problems.append(
+                    "\(path) cannot be read: what it said of what was dropped is lost: \(error)")
+            }
+        }
+        try catalogue.write { database in
+            for (grave, slice) in graves.values {
+                try Catalogue.note(grave, slice, known: [], 0, [:], database)
+            }
+        }
+        return problems
+    }
+}
+
+/// What a catalogue says of a tombstone.
+struct Grave {
+    let execution: String
+    let tombstone: Tombstone
+    /// Whether what is kept goes on from it.
+    let isFloor: Bool
+    /// The processes that have dropped events.
+    private(set) var processes: [(key: ProcessKey, last: UInt64, count: Int)] = []
+
+    /// By run: up to which number its events are dropped.
+    var lasts: [Identity128: UInt64] {
+        Dictionary(processes.map { ($0.key.identity, $0.last) }, uniquingKeysWith: max)
+    }
+
+    init(_ contents: OrderFileContents) throws(ArchiveError) {
+        guard let tombstone = contents.tombstone else {
+            throw .failed("what is to be kept of dropped events is no tombstone")
+        }
+        self.tombstone = tombstone
+        execution = contents.history.execution
+        isFloor = contents.resumption != nil
+        for line in contents.history.processes {
+            guard let key = line.key, line.count > 0 else { continue }
+            processes.append((key, line.last, line.count))
+        }
+    }
+
+    init(_ file: OrderFile) throws(PartError) {
+        guard let tombstone = file.tombstone else {
+            throw .damaged(path: file.path, offset: 0, what: "expected a tombstone")
+        }
+        self.tombstone = tombstone
+        execution = file.execution
+        isFloor = file.canBeStoodOn
+        for process in 0..<file.processCount {
+            let facts = try file.facts(of: process)
+            guard let key = facts.key, facts.count > 0 else { continue }
+            processes.append((key, facts.last, facts.count))
+        }
+    }
+}
+
+extension Catalogue {
+    static func droppedNumbers(
+        of execution: String, _ database: Database
+    ) throws -> [(process: ProcessKey, last: UInt64)] {
+        try Row.fetchAll(
+            try database.cachedStatement(
+                sql: "SELECT * FROM process WHERE execution = ? AND dropped > 0 ORDER BY id"),
+            arguments: [execution]
+        ).map { row in
+            (
+                try key(row, execution: execution),
+                UInt64(clamping: try row.value("dropped") as Int64)
+            )
+        }
+    }
+
+    static func droppedNumbers(_ database: Database) throws -> DroppedNumbers {
+        var numbers: DroppedNumbers = [:]
+        for row in try Row.fetchAll(
+            database, sql: "SELECT execution, identity, dropped FROM process WHERE dropped > 0")
+        {
+            let last = UInt64(clamping: try row.value("dropped") as Int64)
+            let run = try row.identity("identity")
+            let execution = ExactText(try row.value("execution"))
+            numbers[execution, default: [:]][run] = max(last, numbers[execution]?[run] ?? 0)
+        }
+        return numbers
+    }
+
+    static func tombstoneName(
+        of execution: String, _ database: Database
+    ) throws -> Identity128? {
+        try Row.fetchOne(
+            database, sql: "SELECT name FROM tombstone WHERE execution = ?", arguments: [execution]
+        ).map { try $0.identity("name") }
+    }
+
+    static func tombstone(of execution: String, _ database: Database) throws -> Tombstone? {
+        try Row.fetchOne(
+            try database.cachedStatement(sql: "SELECT * FROM tombstone WHERE execution = ?"),
+            arguments: [execution]
+        ).map { row in
+            let newest: Int64? = try row.value("newest")
+            return Tombstone(
+                time: WallTime(nanoseconds: try row.value("time")),
+                eventCount: try row.value("events"),
+                newest: newest.map { WallTime(nanoseconds: $0) }, rule: try row.value("rule"))
+        }
+    }
+
+    /// Notes a tombstone, in the place of the first of the files that are known.
+    fileprivate static func note(
+        _ grave: Grave, _ slice: OrderSlice, known: [OrderSlice], _ replaced: Int,
+        _ outdated: [Identity128: Int], _ database: Database
+    ) throws {
+        let execution = grave.execution
+        try database.execute(
+            sql: "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            arguments: [
+                execution, Data(slice.name.bytes), slice.taken, grave.tombstone.time.nanoseconds,
+                grave.tombstone.eventCount, grave.tombstone.newest?.nanoseconds,
+                grave.tombstone.rule, grave.isFloor,
+            ])
+        try database.execute(
+            sql: "DELETE FROM orderFile WHERE execution = ?", arguments: [execution])
+        for (index, kept) in known.dropFirst(replaced).enumerated() {
+            try database.execute(
+                sql: "INSERT INTO orderFile VALUES (?, ?, ?, ?)",
+                arguments: [execution, index + 1, Data(kept.name.bytes), kept.taken])
+        }
+        for (key, last, count) in grave.processes {
+            // A catalogue that is made anew learns of it here.
+            let row = try process(key, database).row
+            try database.execute(
+                sql: """
+                    UPDATE process SET dropped = max(dropped, ?), last = max(last, ?), events = iif(events = 0, ?, events)
+                    WHERE id = ?
+                    """, arguments: [Int64(last), Int64(last), count, row])
+        }
+        for (part, byteCount) in outdated where byteCount > 0 {
+            try database.execute(
+                sql: "INSERT OR REPLACE INTO outdated VALUES (?, ?, ?)",
+                arguments: [Data(part.bytes), execution, byteCount])
+        }
+    }
+}

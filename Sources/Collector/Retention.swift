@@ -1,0 +1,245 @@
+import Archiving
+import Causality
+import HappensBefore
+import Parts
+import Querying
+import Synchronization
+
+/// Drops what is older than a rule allows, or more: whole slices of an execution, the oldest first. Where an execution has none
+/// that ends there, one is cut that does.
+struct Retention {
+    private let execution: String
+    private let store: ArchiveStore
+    private let now: WallTime
+    private let cancellation: Cancellation
+    /// A slice that is cut has no more events than this, about.
+    private let sliceEventsMax: Int
+    /// Whether what follows from the events was found out anew.
+    private var isFoundAnew = false
+
+    init(
+        _ execution: String, in store: ArchiveStore, now: WallTime, sliceEventsMax: Int,
+        _ cancellation: Cancellation
+    ) {
+        self.execution = execution
+        self.store = store
+        self.now = now
+        self.sliceEventsMax = sliceEventsMax
+        self.cancellation = cancellation
+    }
+
+    /// What became of it.
+    package enum Outcome: Hashable, Sendable {
+        /// Nothing is to be dropped.
+        case nothing
+        case dropped
+        /// What follows from the events was found out anew first: it may be possible now.
+        case again
+        /// Something should be, and cannot be now.
+        case cannot(String)
+    }
+
+    /// Wall times that are this far in the future, in nanoseconds, are nobody's: a clock was wrong.
+    private var latest: Int64 {
+        now.nanoseconds.addingReportingOverflow(Limits.skewNanosecondsMax).partialValue
+    }
+
+    // MARK: By age
+
+    /// Drops the events whose wall times are before a moment. What has none goes with what comes after it.
+    ///
+    /// - Parameter slack: Seconds by which an event may be older before a slice is cut for its sake: to cut costs as much as to
+    ///   read what is cut.
+    mutating func drop(before moment: WallTime, slack: Int64, because rule: String) throws
+        -> Outcome
+    {
+        let slices = try store.archive.orders(of: execution).slices
+        guard let files = store.open(slices, of: execution) else {
+            return .cannot("its order files cannot be read")
+        }
+        var old = 0
+        var first: ClosedRange<Int64>?
+        for (index, slice) in slices.enumerated() where !slice.isTombstone {
+            guard let times = try files[index].times(upTo: latest) else { continue }
+            guard times.upperBound < moment.nanoseconds else {
+                first = times
+                break
+            }
+            old = index + 1
+        }
+        if old > 0 {
+            return try bury(Array(slices[..<old]), because: rule) { times in
+                times.first ?? .max < moment.nanoseconds ? moment.nanoseconds : nil
+            }
+        }
+        let tolerated = moment.nanoseconds.subtractingReportingOverflow(
+            slack * 1_000_000_000
+        ).partialValue
+        if let first, first.lowerBound >= tolerated { return .nothing }
+        let below = Array(slices.prefix { $0.isTombstone })
+        return try cut(above: below, because: rule) { times in
+            guard times.first ?? .max < tolerated else { return nil }
+            return moment.nanoseconds
+        }
+    }
+
+    // MARK: By size
+
+    /// Drops the oldest events until the execution takes no more bytes than that, about.
+    mutating func drop(toBytes bytesMax: Int, because rule: String) throws -> Outcome {
+        let byteCount = try store.archive.byteCount(of: execution)
+        guard byteCount > bytesMax else { return .nothing }
+        let (slices, taken) = try store.archive.orders(of: execution)
+        let below = slices.prefix { $0.isTombstone }
+        let dropped = below.last?.taken ?? 0
+        let kept = taken - dropped
+        let excess = Int(
+            (Double(byteCount - bytesMax) / Double(byteCount) * Double(kept)).rounded(.up))
+        let count = slices.dropFirst(below.count).prefix { $0.taken - dropped <= excess }.count
+        func moment(_ times: [Int64]) -> Int64? {
+            times.isEmpty ? nil : times[min(excess, times.count - 1)]
+        }
+        if count > 0 {
+            return try bury(
+                Array(slices[..<(below.count + count)]), because: rule, orAt: moment)
+        }
+        return try cut(above: Array(below), because: rule, at: moment)
+    }
+
+    // MARK: Steps
+
+    /// Cuts a slice of the lowest events above some files, and drops it with these.
+    ///
+    /// - Parameter moment: Of the wall times of these events, ascending, the first that stays; nil where nothing is to be dropped.
+    private mutating func cut(
+        above below: [OrderSlice], because rule: String, at moment: ([Int64]) -> Int64?
+    ) throws -> Outcome {
+        var slicing = try Slicing(
+            execution, on: below, in: store, store.archive.revision, eventsMax: sliceEventsMax,
+            isGrowing: false)
+        switch try slicing.cut(upTo: latest, at: moment, cancellation) {
+        case .nothing: return .nothing
+        case .cannot(let why): return .cannot(why)
+        case .contradiction: return try buryUncut(because: rule, at: moment)
+        case .cut(let slices): return try bury(slices, because: rule, orAt: moment)
+        }
+    }
+
+    /// Drops the first events of each process by itself, where no cut is consistent: then nothing of their order stays known, and
+    /// what is kept is as if they were missing. In memory for all of the execution.
+    private func buryUncut(
+        because rule: String, at moment: ([Int64]) -> Int64?
+    ) throws -> Outcome {
+        let revision = store.archive.revision
+        let slices = try store.archive.orders(of: execution).slices
+        let graph = try store.graph(of: execution, cancellation)
+        guard graph.isUndamaged else { return .cannot("some of it cannot be read") }
+        let times = graph.history.timesAbove(upTo: latest)
+        guard let moment = moment(times) else { return .nothing }
+        let before = Dictionary(
+            try store.dropped(of: execution).map { ($0.process.identity, $0) },
+            uniquingKeysWith: { first, _ in first })
+        var lasts = graph.history.lasts(before: moment...max(moment, latest))
+        guard !lasts.isEmpty else { return .nothing }
+        let known = Set(lasts.map(\.process.identity))
+        lasts += before.values.filter { !known.contains($0.process.identity) }
+            .map { ($0.process, $0.last, 0) }
+        let old = try store.archive.tombstone(of: execution)
+        let newest = times.last { $0 < moment }.map { WallTime(nanoseconds: $0) }
+        let tombstone = Tombstone(
+            time: now, eventCount: (old?.eventCount ?? 0) + lasts.reduce(0) { $0 + $1.count },
+            newest: Self.later(old?.newest, newest), rule: rule)
+        let contents = OrderFileContents(
+            tombstone, of: execution, upTo: lasts.map { ($0.process, $0.last) })
+        return try store.archive.bury(contents, instead: slices, revision: revision)
+            ? .dropped : .cannot("it changed meanwhile")
+    }
+
+    private static func later(_ a: WallTime?, _ b: WallTime?) -> WallTime? {
+        [a, b].compactMap { $0 }.max { $0.nanoseconds < $1.nanoseconds }
+    }
+
+    /// Puts a tombstone in the place of the lowest slices.
+    ///
+    /// - Parameter moment: Where nothing can go on from them: what `cut` says.
+    private mutating func bury(
+        _ slices: [OrderSlice], because rule: String, orAt moment: ([Int64]) -> Int64?
+    ) throws -> Outcome {
+        let revision = store.archive.revision
+        guard let files = store.open(slices, of: execution) else {
+            return .cannot("its order files cannot be read")
+        }
+        let floor = FiledExecution(files, try ArchiveRows(execution, store)).index
+        var lasts: [Identity128: UInt64] = [:]
+        for process in 0..<floor.processCount {
+            let facts = try floor.facts(of: process)
+            guard let key = facts.key, facts.count > 0 else { continue }
+            lasts[key.identity] = facts.last
+        }
+        try store.archive.beginBurying(execution, upTo: lasts)
+        defer { store.archive.endBurying() }
+        // All that is here of these numbers must be in the files.
+        guard try store.filed(execution, cancellation) != nil else {
+            store.archive.endBurying()
+            if isFoundAnew { return try buryUncut(because: rule, at: moment) }
+            isFoundAnew = true
+            try store.keepOrder(
+                of: execution, eventsMin: 0, sliceEventsMax: sliceEventsMax, cancellation)
+            return .again
+        }
+        var newest: Int64?
+        for file in files {
+            if let time = try file.times(upTo: latest)?.upperBound {
+                newest = max(time, newest ?? time)
+            }
+        }
+        let before = try store.archive.tombstone(of: execution)?.newest
+        let tombstone = Tombstone(
+            time: now, eventCount: floor.eventCount,
+            newest: Self.later(before, newest.map { WallTime(nanoseconds: $0) }), rule: rule)
+        let contents = try OrderFileContents(tombstone, of: floor, check: cancellation.check)
+        guard let contents else { return try buryUncut(because: rule, at: moment) }
+        return try store.archive.bury(contents, instead: slices, revision: revision)
+            ? .dropped : .cannot("it changed meanwhile")
+    }
+}
+
+extension ArchiveStore {
+    /// Drops what a rule does not keep of an execution, a slice or some at a time, until there is nothing more to drop. Returns what
+    /// was to be dropped and could not be; nil where nothing was. O(events that are dropped), at worst, and blocks of the execution.
+    package func retain(
+        _ execution: String, _ rule: RetentionRule, now: WallTime,
+        sliceEventsMax: Int = Limits.sliceEventsMax, _ cancellation: Cancellation = .never
+    ) throws -> (hasDropped: Bool, problem: String?) {
+        var retention = Retention(
+            execution, in: self, now: now, sliceEventsMax: sliceEventsMax, cancellation)
+        var hasDropped = false
+        func all(_ step: () throws -> Retention.Outcome) throws -> String? {
+            for _ in 0..<Limits.dropsAtOnceMax {
+                try cancellation.check()
+                switch try step() {
+                case .nothing: return nil
+                case .cannot(let why): return why
+                case .again: continue
+                case .dropped: hasDropped = true
+                }
+            }
+            return nil
+        }
+        var problem: String?
+        if let seconds = rule.seconds {
+            let (moment, isTooEarly) = now.nanoseconds.subtractingReportingOverflow(
+                seconds * 1_000_000_000)
+            guard !isTooEarly else { return (false, nil) }
+            problem = try all {
+                try retention.drop(
+                    before: WallTime(nanoseconds: moment), slack: seconds / Limits.slackShare,
+                    because: rule.ageText)
+            }
+        }
+        if let bytes = rule.bytes, problem == nil {
+            problem = try all { try retention.drop(toBytes: bytes, because: rule.bytesText) }
+        }
+        return (hasDropped, problem)
+    }
+}

@@ -1,0 +1,336 @@
+import Causality
+import Collector
+import Disks
+import Glibc
+import HappensBefore
+import Parts
+import Querying
+import Segments
+import SimulatedHistories
+import Testing
+
+@testable import Archiving
+
+/// What an archive drops since it is old, or too much; beside one that keeps everything.
+@Suite struct RetentionTests {
+    private let folder = ArchiveFolder()
+    private let plainFolder = ArchiveFolder()
+
+    private static func time(_ second: Int) -> WallTime {
+        WallTime(nanoseconds: Int64(second) * 1_000_000_000)
+    }
+
+    /// Drops what happened before a second.
+    @discardableResult
+    private func drop(
+        before second: Int, in store: ArchiveStore, now: Int = 900
+    ) throws -> (hasDropped: Bool, problem: String?) {
+        try store.retain(
+            "main", RetentionRule(age: "\(now - second)s", bytes: nil), now: Self.time(now),
+            sliceEventsMax: 100)
+    }
+
+    private func answer(
+        _ store: ArchiveStore, _ verb: String, _ parameters: [String: String]
+    ) throws -> String {
+        let answer = try store.answering(Question.Options(execution: "main")).written(
+            Question(verb, QuestionParameters(parameters.mapValues { [$0] })), as: .text)
+        return try answer.text()
+    }
+
+    /// The first word of an answer.
+    private func order(_ store: ArchiveStore, _ a: EventID, _ b: EventID) throws -> String {
+        let text = try answer(store, "order", ["a": "\(a)", "b": "\(b)"])
+        return String(text.prefix { $0 != "," })
+    }
+
+    /// Compares what is told of some events with what one tells that has them all. Returns how many orders are not known any more.
+    private func compare(
+        _ store: ArchiveStore, with plain: ArchiveStore, seed: UInt64 = 5,
+        _ location: SourceLocation = #_sourceLocation
+    ) throws -> Int {
+        let history = try plain.graph(of: "main").history
+        let lasts = Dictionary(
+            try store.dropped(of: "main").map { ($0.process.identity, $0.last) },
+            uniquingKeysWith: max)
+        var here: Set<EventID> = []
+        var events: [EventID] = []
+        for line in history.processes {
+            for position in 0..<line.count {
+                let event = EventID(line.id, line.sequence(at: position))
+                events.append(event)
+                if event.sequence > lasts[line.key!.identity] ?? 0 { here.insert(event) }
+            }
+        }
+        let listed = try answer(store, "timeline", [:]).split(separator: "\n")
+            .map { String($0.prefix { $0 != " " }) }
+        #expect(Set(listed) == Set(here.map(\.description)), sourceLocation: location)
+        #expect(listed.count == here.count, sourceLocation: location)
+        var random = SeededGenerator(seed: seed)
+        var unknown = 0
+        for _ in 0..<400 {
+            let (a, b) = (
+                events.randomElement(using: &random)!, events.randomElement(using: &random)!
+            )
+            let (now, then) = (try order(store, a, b), try order(plain, a, b))
+            if now == then { continue }
+            unknown += 1
+            #expect(
+                now == "unknown" && (!here.contains(a) || !here.contains(b)),
+                "\(a) \(b): \(now), was \(then)", sourceLocation: location)
+        }
+        for event in events.shuffled(using: &random).prefix(40) {
+            let shown = try answer(store, "show", ["event": "\(event)"])
+            if here.contains(event) {
+                let plain = try answer(plain, "show", ["event": "\(event)"])
+                for line in plain.split(separator: "\n") where !line.contains("cause ") {
+                    #expect(shown.contains(line), "\(event)", sourceLocation: location)
+                }
+            } else {
+                #expect(
+                    shown.hasPrefix("\(event) was dropped 1970-01-01T00:"),
+                    "\(shown)", sourceLocation: location)
+            }
+        }
+        return unknown
+    }
+
+    @Test(arguments: [1, 2]) func whatIsOldIsDroppedAndItsOrderStaysKnown(seed: UInt64) throws {
+        let archive = try Archive(folder.path, .readWrite)
+        let plainArchive = try Archive(plainFolder.path, .readWrite)
+        let (store, plain) = (ArchiveStore(archive), ArchiveStore(plainArchive))
+        let pieces = GrowingExecution(seed: seed, crashPerMille: 20, isSealed: true).pieces
+        let half = pieces.count / 2
+        for piece in pieces[..<half] {
+            try archive.append(piece)
+            try plainArchive.append(piece)
+        }
+        // Slices that are old go as they are.
+        try store.keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
+        let slices = try archive.orders(of: "main").slices
+        #expect(slices.count > 1)
+        #expect(try drop(before: 200, in: store) == (true, nil))
+        let first = try #require(try archive.tombstone(of: "main"))
+        #expect(first.eventCount > 50 && first.eventCount <= 200)
+        #expect(first.newest!.nanoseconds < Self.time(200).nanoseconds)
+        #expect(try archive.orders(of: "main").slices.first?.isTombstone == true)
+        #expect(try compare(store, with: plain) > 0)
+        // There is nothing left to do.
+        #expect(try drop(before: 200, in: store) == (false, nil))
+
+        // It goes on.
+        for piece in pieces[half...] {
+            try archive.append(piece)
+            try plainArchive.append(piece)
+        }
+        #expect(try store.filed("main", .never) is TailedExecution)
+        _ = try compare(store, with: plain)
+        #expect(try drop(before: 500, in: store) == (true, nil))
+        let second = try #require(try archive.tombstone(of: "main"))
+        #expect(second.eventCount > first.eventCount)
+        _ = try compare(store, with: plain)
+        let answers = try MergingWorld.answers(store)
+        expectSame(try MergingWorld.answers(ArchiveStore(archive)), answers)
+
+        // Its bytes go when parts are made and written anew.
+        try archive.mergeAll()
+        try plainArchive.mergeAll()
+        let (small, large) = (try partBytes(archive), try partBytes(plainArchive))
+        #expect(small < large, "\(small) \(large)")
+        for part in try archive.parts(of: "main") {
+            let file = try PartFile(archive.partPath(part), on: RealDisk())
+            #expect(try PartVerification(file).damage().isEmpty)
+            #expect(try PartVerification(file).brokenChains().isEmpty)
+        }
+        expectSame(try MergingWorld.answers(ArchiveStore(archive)), answers)
+        try store.keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
+        expectSame(try MergingWorld.answers(store), answers)
+    }
+
+    private func partBytes(_ archive: Archive) throws -> Int {
+        try archive.parts(of: "main").reduce(0) {
+            try $0 + PartFile(archive.partPath($1), on: RealDisk()).byteCount
+        }
+    }
+
+    /// An archive of a growing execution on a disk in memory, of which nothing was dropped yet.
+    private func grown(
+        _ pieces: [(id: Identity128, bytes: [UInt8])], on disk: ArchiveDisk
+    ) throws -> Archive {
+        try RealDisk().make(folder: folder.path)
+        try disk.make(folder: folder.path)
+        let archive = try Archive(folder.path, .readWrite, disk: disk)
+        for piece in pieces { try archive.append(piece) }
+        return archive
+    }
+
+    /// The execution as it is kept, and how much was dropped.
+    private func state(_ archive: Archive) throws -> (answers: [String], dropped: Int) {
+        (
+            try MergingWorld.answers(ArchiveStore(archive)),
+            try archive.tombstone(of: "main")?.eventCount ?? 0
+        )
+    }
+
+    @Test func whatIsDroppedStaysDroppedWhateverComesAgain() throws {
+        let pieces = GrowingExecution(seed: 3, isSealed: true).pieces
+        let archive = try grown(pieces, on: ArchiveDisk())
+        let store = ArchiveStore(archive)
+        try drop(before: 400, in: store)
+        let (answers, dropped) = try state(archive)
+        #expect(dropped > 200)
+        let taken = try archive.taken(of: "main")
+        // Others of these numbers, from another agent.
+        let header = SegmentHeader(
+            agent: Identity128(naming: Array("other".utf8)),
+            segment: Identity128(naming: Array("again".utf8)), created: WallTime(nanoseconds: 5))
+        var writer = SegmentWriter(header)
+        var batch = EventBatch()
+        var clock: VectorClock?
+        let lasts = try archive.dropped(of: "main")
+        let key = try #require(lasts.first { $0.last > 20 }).process
+        for sequence in UInt64(1)...20 {
+            let event = Event(
+                id: EventID(key.process, sequence), text: "again",
+                clock: VectorClock([key.reference: sequence]))
+            batch.append(event, of: key, after: &clock)
+        }
+        let bytes = header.encoded() + writer.commit(batch, Commit()) + writer.footer()
+        try archive.append(bytes, to: header.segment, at: 0)
+        #expect(try archive.taken(of: "main") == taken)
+        expectSame(try state(archive).answers, answers)
+        try archive.mergeAll()
+        expectSame(try state(archive).answers, answers)
+    }
+
+    @Test(arguments: [false, true]) func aCatalogueThatIsMadeAnewKnowsWhatWasDropped(
+        isMerged: Bool
+    ) throws {
+        let disk = ArchiveDisk()
+        let pieces = GrowingExecution(seed: 4, crashPerMille: 20, isSealed: true).pieces
+        var before: (answers: [String], dropped: Int)
+        do {
+            let archive = try grown(pieces, on: disk)
+            let store = ArchiveStore(archive)
+            try drop(before: 300, in: store)
+            try drop(before: 600, in: store)
+            if isMerged { try archive.mergeAll() }
+            before = try state(archive)
+            #expect(try disk.names(folder.path + "/tombstones").count == 1)
+        }
+        let (archive, problems) = try Archive.rebuild(folder.path, disk: disk)
+        #expect(problems == [])
+        let after = try state(archive)
+        #expect(after.dropped == before.dropped)
+        expectSame(after.answers, before.answers)
+        #expect(try ArchiveStore(archive).filed("main", .never) != nil, "what is kept goes on")
+        // A tombstone that is damaged says so, and makes nothing wrong.
+        let name = try #require(try disk.names(folder.path + "/tombstones").first)
+        let file = try disk.open("\(folder.path)/tombstones/\(name)", .write)
+        try file.write([1, 2, 3], at: file.byteCount / 2)
+        _ = try state(archive)
+        #expect(try ArchiveStore(archive).filed("main", .never) == nil)
+        // The execution goes as a whole, too.
+        #expect(try archive.drop("main") != nil)
+        #expect(try disk.names(folder.path + "/tombstones").isEmpty)
+        #expect(try archive.executions().isEmpty)
+    }
+
+    /// Whichever call of the disk fails, or the last that is made: all of it is dropped, or nothing.
+    @Test(arguments: [false, true]) func droppingIsAllOrNothing(isCrash: Bool) throws {
+        let disk = ArchiveDisk()
+        func told(_ archive: Archive) throws -> [String] {
+            try MergingWorld.answers(ArchiveStore(archive), isBrief: true)
+        }
+        let full = try told(grown(GrowingExecution(seed: 5, events: 180).pieces, on: disk))
+        for call in 1..<200 {
+            var isDone = false
+            do {
+                let archive = try Archive(folder.path, .readWrite, disk: disk)
+                let store = ArchiveStore(archive)
+                if isCrash {
+                    disk.fail(fromCall: disk.counts.calls + call, with: EIO)
+                } else {
+                    disk.fail(call: disk.counts.calls + call, with: ENOSPC)
+                }
+                isDone = (try? drop(before: 90, in: store, now: 180))?.hasDropped == true
+                disk.stopFailing()
+                if isCrash { disk.crashLosingAllUnsynced() }
+            }
+            let archive = try Archive(folder.path, .readWrite, disk: disk)
+            #expect(try archive.recover() == [])
+            if try archive.tombstone(of: "main") != nil {
+                #expect(call > 10, "\(call)")
+                #expect(try ArchiveStore(archive).filed("main", .never) != nil)
+                #expect(try told(archive) != full)
+                return
+            }
+            #expect(!isDone)
+            expectSame(try told(archive), full)
+        }
+        Issue.record("nothing was ever dropped")
+    }
+
+    @Test func theOldestGoWhereItIsTooMuch() throws {
+        let pieces = GrowingExecution(seed: 6, crashPerMille: 20, isSealed: true).pieces
+        let archive = try grown(pieces, on: ArchiveDisk())
+        try archive.mergeAll()
+        let store = ArchiveStore(archive)
+        let byteCount = try archive.byteCount(of: "main")
+        let rule = try RetentionRule(age: nil, bytes: "\(byteCount * 2 / 3 / 1_000)kB")
+        let found = try store.retain("main", rule, now: Self.time(900), sliceEventsMax: 100)
+        #expect(found == (true, nil), "\(found)")
+        let tombstone = try #require(try archive.tombstone(of: "main"))
+        #expect(tombstone.eventCount > 150 && tombstone.eventCount < 900)
+        #expect(tombstone.rule == "more than \(byteCount * 2 / 3 / 1_000)kB")
+        try archive.mergeAll()
+        #expect(try archive.byteCount(of: "main") < byteCount)
+    }
+
+    /// Where no cut is consistent, what is old is dropped all the same: it counts as missing.
+    @Test func whatContradictsItselfIsDroppedToo() throws {
+        let disk = ArchiveDisk()
+        let pieces = GrowingExecution(seed: 7, isSealed: true).pieces
+        let archive = try grown(pieces, on: disk)
+        let plainArchive = try Archive(plainFolder.path, .readWrite)
+        for piece in pieces { try plainArchive.append(piece) }
+        // Another machine says that it is one of them.
+        let known = try #require(try archive.processes(of: "main").first { $0.last > 50 })
+        for (index, archive) in [archive, plainArchive].enumerated() {
+            let header = SegmentHeader(
+                agent: Identity128(naming: Array("clone".utf8)),
+                segment: Identity128(naming: Array("clone".utf8)),
+                created: WallTime(nanoseconds: 5))
+            var writer = SegmentWriter(header)
+            var batch = EventBatch()
+            var clock: VectorClock?
+            let key = known.process
+            for sequence in UInt64(30)...(known.last + 9) {
+                let event = Event(
+                    id: EventID(key.process, sequence), time: Self.time(899), text: "clone",
+                    clock: VectorClock([key.reference: sequence]))
+                batch.append(event, of: key, after: &clock)
+            }
+            let bytes = header.encoded() + writer.commit(batch, Commit()) + writer.footer()
+            try archive.append(bytes, to: header.segment, at: 0)
+            #expect(try ArchiveStore(archive).graph(of: "main").history.hasForks, "\(index)")
+        }
+        let (store, plain) = (ArchiveStore(archive), ArchiveStore(plainArchive))
+        let found = try drop(before: 500, in: store)
+        #expect(found == (true, nil), "\(found)")
+        let tombstone = try #require(try archive.tombstone(of: "main"))
+        #expect(tombstone.eventCount > 200 && tombstone.eventCount < 500)
+        #expect(try archive.orders(of: "main").slices.isEmpty)
+        let listed = try answer(store, "timeline", [:]).split(separator: "\n").count
+        #expect(
+            listed == (try answer(plain, "timeline", [:]).split(separator: "\n").count)
+                - tombstone.eventCount)
+        #expect(try answer(store, "gaps", [:]).contains("(dropped 1970-01-01T00:15:00"))
+        #expect(try drop(before: 500, in: store) == (false, nil))
+        try archive.mergeAll()
+        try store.keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
+        #expect(try answer(store, "timeline", [:]).split(separator: "\n").count == listed)
+        #expect(try drop(before: 700, in: store) == (true, nil))
+        #expect(try disk.names(folder.path + "/tombstones").count == 1)
+    }
+}
