@@ -49,7 +49,7 @@ extension Archive {
     /// Opens the file of this name; nil where it is gone, or is none: it is derived, so what it says can be found out anew.
     package func openOrder(_ slice: OrderSlice) -> OrderFile? {
         guard let file = try? disk.open(orderPath(slice), .read) else { return nil }
-        return try? OrderFile(file)
+        return try? OrderFile(file, keeping: orderBlocks)
     }
 
     /// Keeps what follows from the events of a slice, in the place of whatever lay on `below` before. Nil where that has changed

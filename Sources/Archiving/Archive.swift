@@ -30,6 +30,8 @@ package final class Archive: Sendable {
     private let underWay = Mutex<Set<Identity128>>([])
     /// The parts that are open.
     let openParts = Mutex<[Identity128: PartFile]>([:])
+    /// What was read of order files.
+    let orderBlocks = BlockCache()
     /// The files that parts have replaced, and when, in seconds of a steady clock.
     let replaced = Mutex<[(path: String, at: Int)]>([])
     /// Whether somebody puts a part in the place of others, or drops an execution: one at a time.

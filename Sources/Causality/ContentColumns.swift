@@ -52,7 +52,7 @@ package struct ContentColumns: Sendable {
     }
 
     /// By column, the values of some rows, which ascend. O(rows + what those hold).
-    package func values(of rows: some Collection<Int>) -> [Texts?] {
+    package func values(of rows: [Int]) -> [Texts?] {
         guard rows.count < rowCount else { return values.map { $0?.joined() } }
         var meant = [[Int]](repeating: [], count: values.count)
         var passed = [Int](repeating: 0, count: values.count)

@@ -22,8 +22,8 @@ package func mixed(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
     return folded(state ^ rest, 0xA076_1D64_78BD_642F &+ UInt64(bytes.count))
 }
 
-@inline(__always)
-func folded(_ a: UInt64, _ b: UInt64) -> UInt64 {
+@inlinable @inline(__always)
+package func folded(_ a: UInt64, _ b: UInt64) -> UInt64 {
     let product = a.multipliedFullWidth(by: b)
     return product.high ^ product.low
 }

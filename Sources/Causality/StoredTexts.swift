@@ -69,38 +69,22 @@ package struct StoredTexts: Sendable {
 
 extension StoredTexts {
     /// All of them. O(what they hold).
-    package func joined() -> ContentColumns.Texts { joined(0..<count) }
+    package func joined() -> ContentColumns.Texts { joined(Array(0..<count)) }
 
     /// Those of some rows, which ascend. O(rows + what those hold).
-    package func joined(_ rows: some Collection<Int>) -> ContentColumns.Texts {
+    package func joined(_ rows: [Int]) -> ContentColumns.Texts {
         switch form {
         case .same(let range): return copied(rows) { _ in range }
         case .few(let texts, let indexes): return copied(rows) { texts[Int(indexes[$0])] }
         case .plain(let start, let ends):
             return copied(rows) { ($0 == 0 ? start : ends[$0 - 1])..<ends[$0] }
         case .parts(let templates, let indexes):
-            var joint = TemplateJoint(templates)
-            return source.withUnsafeBytes { source in
-                var bytes: [UInt8] = []
-                var ends: [Int] = []
-                ends.reserveCapacity(rows.count)
-                var next = 0
-                for row in rows {
-                    while next < row {
-                        joint.pass(Int(indexes[next]))
-                        next += 1
-                    }
-                    joint.append(Int(indexes[row]), source, to: &bytes)
-                    next = row + 1
-                    ends.append(bytes.count)
-                }
-                return ContentColumns.Texts(bytes, ends: ends)
-            }
+            return TemplateJoint(templates, indexes).joined(rows, source)
         }
     }
 
     private func copied(
-        _ rows: some Collection<Int>, _ range: (Int) -> Range<Int>
+        _ rows: [Int], _ range: (Int) -> Range<Int>
     ) -> ContentColumns.Texts {
         var bytes: [UInt8] = []
         var ends: [Int] = []
@@ -117,62 +101,112 @@ extension StoredTexts {
 
 /// Puts the rows of templates together, one after the other.
 private struct TemplateJoint {
-    private let templates: [StoredTexts.Template]
-    /// By template: rows that were passed by since the last one that was joined.
-    private var passed: [Int]
-    /// By template: its first slot among all.
+    /// By row: its template.
+    private let indexes: [UInt32]
+    /// Template by template, what stands between its holes: one more than these.
+    private let literals: [Range<Int>]
+    /// By template: its first hole among those of all; at last, how many these are.
     private let firsts: [Int]
-    /// Of each slot: its next length and its next value.
-    private var lengths: [Int]
-    private var values: [Int]
+    /// By hole: its first value.
+    private let holes: [Hole]
+    /// What the values of all holes take.
+    private let valueBytes: Int
 
-    init(_ templates: [StoredTexts.Template]) {
-        self.templates = templates
-        passed = Array(repeating: 0, count: templates.count)
-        var count = 0
-        firsts = templates.map { template in
-            defer { count += template.slots.count }
-            return count
+    /// Where a value of a hole lies, and its length.
+    private struct Hole {
+        var length: Int
+        var value: Int
+
+        /// Passes over the value: where it is.
+        @inline(__always)
+        mutating func next(_ source: UnsafeRawBufferPointer) -> Range<Int> {
+            let start = value
+            value += Varint.next(in: source, &length)
+            return start..<value
         }
-        lengths = templates.flatMap { $0.slots.map(\.lengths.lowerBound) }
-        values = templates.flatMap { $0.slots.map(\.bytes.lowerBound) }
     }
 
-    mutating func pass(_ template: Int) { passed[template] += 1 }
+    init(_ templates: [StoredTexts.Template], _ indexes: [UInt32]) {
+        self.indexes = indexes
+        literals = templates.flatMap(\.literals)
+        let slots = templates.flatMap(\.slots)
+        holes = slots.map { Hole(length: $0.lengths.lowerBound, value: $0.bytes.lowerBound) }
+        valueBytes = slots.reduce(0) { $0 + $1.bytes.count }
+        var firsts = [0]
+        for template in templates { firsts.append(firsts.last! + template.slots.count) }
+        self.firsts = firsts
+    }
 
-    mutating func append(
-        _ number: Int, _ source: UnsafeRawBufferPointer, to bytes: inout [UInt8]
-    ) {
-        let template = templates[number]
-        let first = firsts[number]
-        if passed[number] > 0 {
-            for slot in first..<first + template.slots.count {
-                values[slot] += Varint.sum(of: passed[number], in: source, &lengths[slot])
-            }
-            passed[number] = 0
-        }
-        let start = bytes.count
-        var room = template.literals[0].count
-        for slot in 0..<template.slots.count {
-            var length = lengths[first + slot]
-            room += Varint.sum(of: 1, in: source, &length) + template.literals[slot + 1].count
-        }
-        // With room for what the writer writes too much.
-        bytes.append(addingCapacity: room + 16) { output in
-            output.withUnsafeMutableBufferPointer { buffer, written in
+    /// Some rows, which ascend. O(rows + what those hold).
+    func joined(_ rows: [Int], _ source: [UInt8]) -> ContentColumns.Texts {
+        source.withUnsafeBytes { source in
+            let byteCount = byteCount(of: rows, source)
+            var ends: [Int] = []
+            ends.reserveCapacity(rows.count)
+            // With room for what the writer writes too much.
+            let bytes = [UInt8](unsafeUninitializedCapacity: byteCount + 16) { buffer, count in
                 var writer = RawWriter(UnsafeMutableRawBufferPointer(buffer))
-                writer.bytes(source, template.literals[0])
-                for slot in 0..<template.slots.count {
-                    let count = Varint.sum(of: 1, in: source, &lengths[first + slot])
-                    let value = values[first + slot]
-                    values[first + slot] += count
-                    writer.bytes(source, value..<value + count)
-                    writer.bytes(source, template.literals[slot + 1])
+                forEach(rows, source) { literal, holes in
+                    writer.bytes(source, literals[literal])
+                    for place in holes.indices {
+                        writer.bytes(source, holes[place].next(source))
+                        writer.bytes(source, literals[literal + 1 + place])
+                    }
+                    ends.append(writer.count)
                 }
-                written = writer.count
+                count = writer.count
+            }
+            assert(bytes.count == byteCount)
+            return ContentColumns.Texts(bytes, ends: ends)
+        }
+    }
+
+    /// What rows take. O(rows).
+    private func byteCount(of rows: [Int], _ source: UnsafeRawBufferPointer) -> Int {
+        let literalBytes = firsts.indices.dropLast().map { template in
+            (firsts[template] + template...firsts[template + 1] + template).reduce(0) {
+                $0 + literals[$1].count
             }
         }
-        assert(bytes.count == start + room)
+        var sum = rows.reduce(0) { $0 + literalBytes[Int(indexes[$1])] }
+        if rows.count == indexes.count { return sum + valueBytes }
+        forEach(rows, source) { _, holes in
+            for place in holes.indices { sum += holes[place].next(source).count }
+        }
+        return sum
+    }
+
+    /// Calls `body` with the number of the first literal of each row's template, and its holes, each of which it passes over
+    /// once.
+    @inline(__always)
+    private func forEach(
+        _ rows: [Int], _ source: UnsafeRawBufferPointer,
+        _ body: (Int, UnsafeMutableBufferPointer<Hole>) -> Void
+    ) {
+        var holes = holes
+        // By template: rows that were passed by since the last one.
+        var passed = [Int](repeating: 0, count: firsts.count)
+        holes.withUnsafeMutableBufferPointer { holes in
+            var next = 0
+            for row in rows {
+                while next < row {
+                    passed[Int(indexes[next])] += 1
+                    next += 1
+                }
+                next = row + 1
+                let template = Int(indexes[row])
+                let range = firsts[template]..<firsts[template + 1]
+                if passed[template] > 0 {
+                    for place in range {
+                        holes[place].value += Varint.sum(
+                            of: passed[template], in: source, &holes[place].length)
+                    }
+                    passed[template] = 0
+                }
+                body(
+                    range.lowerBound + template, UnsafeMutableBufferPointer(rebasing: holes[range]))
+            }
+        }
     }
 }
 
@@ -182,8 +216,8 @@ extension StoredTexts {
     /// The distinct texts, where they are known: what is found out of one holds for each row that has it.
     package var distinct: ContentColumns.Texts? {
         switch form {
-        case .same(let range): copied(0..<1) { _ in range }
-        case .few(let texts, _): copied(texts.indices) { texts[$0] }
+        case .same(let range): copied([0]) { _ in range }
+        case .few(let texts, _): copied(Array(texts.indices)) { texts[$0] }
         case .parts, .plain: nil
         }
     }
@@ -315,7 +349,7 @@ extension StoredTexts.Slot {
         var (place, end, length) = (-1, self.bytes.lowerBound, lengths.lowerBound)
         while let found = first(bytes, end) {
             while end <= found {
-                end += Varint.sum(of: 1, in: source, &length)
+                end += Varint.next(in: source, &length)
                 place += 1
             }
             places.append(place)
@@ -365,7 +399,7 @@ extension StoredTexts {
             var (place, length) = (slot.bytes.lowerBound, slot.lengths.lowerBound)
             while length < slot.lengths.upperBound {
                 if place < slot.bytes.upperBound, source[place] & 0xc0 == 0x80 { return false }
-                place += Varint.sum(of: 1, in: source, &length)
+                place += Varint.next(in: source, &length)
             }
             return true
         }

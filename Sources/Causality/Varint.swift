@@ -59,6 +59,16 @@ package enum Varint {
 }
 
 extension Varint {
+    /// Passes over a number, which is there and small, in any form. Traps where it runs past the end.
+    @inlinable @inline(__always)
+    package static func next(in bytes: UnsafeRawBufferPointer, _ offset: inout Int) -> Int {
+        precondition(offset < bytes.count, "a varint runs past the end")
+        let byte = bytes[offset]
+        guard byte < 0x80 else { return sum(of: 1, in: bytes, &offset) }
+        offset += 1
+        return Int(byte)
+    }
+
     /// Passes over `count` numbers, which are there and small, in any form; what they add up to. Traps where they run past the
     /// end. O(count), eight at a time where each is one byte.
     @inlinable

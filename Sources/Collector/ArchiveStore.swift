@@ -385,6 +385,7 @@ package final class ArchiveStore: HistoryStore {
             while !slices.isEmpty, open(slices, of: execution) == nil { slices.removeLast() }
             return slices
         }
+        let parts = try archive.parts(of: execution)
         let here = readable()
         if here == slices, slices.last?.taken == taken { return }
         defer { forgetDamagedOrders() }
@@ -405,6 +406,8 @@ package final class ArchiveStore: HistoryStore {
             isSliced = try slice(on: rest)
         }
         if isSliced || patience != nil { return }
+        // What was to be read next was merged meanwhile: the next look finds it, and need not have everything in memory.
+        if try archive.parts(of: execution) != parts { return }
         // Of what was dropped a tombstone tells, and nothing else could.
         if slices.first?.isTombstone == true { return }
         let graph = try graph(of: execution, cancellation)

@@ -123,7 +123,8 @@ struct BlockAssembler {
             guard appendWritten(&reading, of: other) else { return false }
         }
         guard appendNamed(&reading, of: other) else { return false }
-        let slot = batch.slot(of: key)
+        // The only one.
+        let slot = batch.processes.isEmpty ? batch.slot(of: key) : 0
         batch.endRow(copying: reading.row, of: other, slot: slot, predecessor: predecessor)
         note(reading, of: other, goesOn: goesOn, start)
         for again in reading.stretch.repeats where again.rows.contains(reading.row) {

@@ -17,9 +17,6 @@ struct CertaintyBlock: Sendable {
     private(set) var stamps: [StampRun] = []
     private(set) var uncertainty: [UncertainRun] = []
 
-    /// How much memory it takes, in entries.
-    var entryCount: Int { stamps.count + uncertainty.count + 1 }
-
     func stamp(at position: Int) -> Stamp {
         stamps[partitionPoint(count: stamps.count) { stamps[$0].position <= position } - 1].stamp
     }

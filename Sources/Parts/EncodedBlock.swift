@@ -30,8 +30,11 @@ package struct EncodedBlock: Sendable {
         let rows = RowColumns(batch)
         var packed: [UInt8] = []
         var columns: [BlockHeader.Column] = []
-        for raw in [sources.encoded()] + RowColumn.allCases.map({ rows.encoded($0) }) {
-            let (codec, bytes) = Codec.pack(raw, effort)
+        for column in [nil] + RowColumn.allCases.map(Optional.some) {
+            let raw = column.map { rows.encoded($0) } ?? sources.encoded()
+            let isOfNumbers = column.map { $0.isOfNumbers } ?? false
+            let (codec, bytes) = Codec.pack(
+                raw, effort == .thorough && isOfNumbers ? .thoroughForNumbers : effort)
             columns.append(
                 BlockHeader.Column(
                     codec: codec, byteCount: bytes.count, rawCount: raw.count,

@@ -36,10 +36,7 @@ struct EventFactsBlock: Sendable {
         var place: RowPlace?
     }
 
-    /// How much memory it takes, in entries.
-    var entryCount: Int {
-        rows.count + times.count + arrivals.count + departures.count + kinds.count / 16 + 1
-    }
+    var kindCount: Int { kinds.count }
 
     /// The kind that was recorded for the event at `position`; nil where the block does not tell.
     func kind(at position: Int) -> EventKind? {

@@ -49,9 +49,6 @@ struct KnowledgeFloors: Sendable {
         rest = bits
     }
 
-    /// How much memory it takes, in entries.
-    var entryCount: Int { others.count + byteCount / 16 + 1 }
-
     /// The place of a process in `others`; nil where nothing is known of it. O(log processes).
     func place(of process: Int) -> Int? {
         let place = partitionPoint(count: others.count) { others[$0] < process }
@@ -179,13 +176,12 @@ struct KnownSteps: Sendable {
 
     init(floor: UInt64) { self.floor = floor }
 
+    var stepCount: Int { positions.count }
+
     mutating func append(_ position: UInt32, _ value: UInt64) {
         positions.append(position)
         values.append(value)
     }
-
-    /// How much memory it takes, in entries.
-    var entryCount: Int { positions.count + 1 }
 
     /// What the event at `position` knows. O(log steps).
     func known(at position: Int) -> UInt64 {
@@ -254,8 +250,7 @@ struct KnowledgePiece: Sendable {
         self.values = values
     }
 
-    /// How much memory it takes, in entries.
-    var entryCount: Int { stepEnds.count + positions.count + 1 }
+    var stepCount: Int { positions.count }
 
     /// The last position at which something is learned; nil where nothing is.
     var lastPosition: Int? { positions.max().map(Int.init) }

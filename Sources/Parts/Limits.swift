@@ -55,6 +55,7 @@ package enum Limits {
     static let blockBytesMax = 1 << 30
     /// Bytes of the text of a rule by which events are dropped.
     package static let ruleBytesMax = 256
-    /// Entries of decoded blocks and pages that an open file keeps: some 32 MB.
-    static let cachedEntriesMax = 1 << 20
+    /// What all open order files of an archive keep decoded, in bytes: several thousand blocks and pages, of which a question
+    /// needs some for each process.
+    package static let cachedBytesMax = 32 << 20
 }

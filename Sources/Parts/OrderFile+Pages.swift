@@ -181,6 +181,7 @@ struct NamePage: Sendable {
     var entries: [(hash: UInt64, process: Int)] {
         zip(hashes, processes).map { (hash: $0, process: $1) }
     }
+    var count: Int { hashes.count }
 
     func numbers(of hash: UInt64) -> ArraySlice<Int> {
         let first = partitionPoint(count: hashes.count) { hashes[$0] < hash }

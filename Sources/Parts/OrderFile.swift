@@ -16,7 +16,10 @@ package final class OrderFile: CausalIndex {
     let footer: Footer
     /// Where its block begins.
     let footerOffset: Int
-    private let cache = Mutex(Cache())
+    private let blocks: BlockCache
+    /// What it is called in `blocks`.
+    private let number: Int
+    private let state = Mutex(State())
 
     /// What was read so far.
     package struct Reads: Hashable, Sendable {
@@ -24,43 +27,11 @@ package final class OrderFile: CausalIndex {
         package var blocks = 0
     }
 
-    private struct Cache {
+    private struct State {
         var reads = Reads()
-        var processes: [Int: ProcessPage] = [:]
-        /// By offset.
-        var names: [Int: NamePage] = [:]
-        var directories: [Int: Directory] = [:]
-        /// By offset.
-        var certainty = BlockCache<CertaintyBlock>()
-        var floors = BlockCache<KnowledgeFloors>()
-        var knowledge = BlockCache<KnowledgePiece>()
-        var steps = BlockCache<KnownSteps>()
-        var facts = BlockCache<EventFactsBlock>()
         var segments: [SegmentName]?
         var ends: [Int] = []
         var isDamaged = false
-    }
-
-    /// Blocks that were read, or what they say of one process, until they are too many.
-    private struct BlockCache<Block> {
-        private struct Key: Hashable {
-            let offset: Int
-            let process: Int
-        }
-        private var blocks: [Key: Block] = [:]
-        private var entries = 0
-
-        subscript(_ place: FilePlace, of process: Int = 0) -> Block? {
-            blocks[Key(offset: place.offset, process: process)]
-        }
-
-        mutating func keep(
-            _ block: Block, at place: FilePlace, of process: Int = 0, entryCount: Int
-        ) {
-            entries += entryCount
-            if entries > Limits.cachedEntriesMax { (blocks, entries) = ([:], entryCount) }
-            blocks[Key(offset: place.offset, process: process)] = block
-        }
     }
 
     /// Of the format.
@@ -75,8 +46,14 @@ package final class OrderFile: CausalIndex {
     }
 
     /// Opens a file that `OrderFileWriter` wrote.
-    package init(_ file: any DiskFile) throws(PartError) {
+    ///
+    /// - Parameter blocks: Keeps what is read of it, and of others that share it.
+    package init(
+        _ file: any DiskFile, keeping blocks: BlockCache = BlockCache()
+    ) throws(PartError) {
         self.file = file
+        self.blocks = blocks
+        number = blocks.nextFile()
         let size = file.byteCount
         let trailerBytes = 8 + OrderFileWriter.magic.count
         func damaged(_ offset: Int, _ what: String) -> PartError {
@@ -110,14 +87,14 @@ package final class OrderFile: CausalIndex {
             try Footer(&reader, fileByteCount: size)
         }
         let reads = Reads(bytes: trailerBytes + length + FilePlace.checksumBytes, blocks: 1)
-        cache.withLock { $0.reads = reads }
+        state.withLock { $0.reads = reads }
     }
 
     /// True where some of what was asked for could not be read.
-    package var isDamaged: Bool { cache.withLock { $0.isDamaged } }
+    package var isDamaged: Bool { state.withLock { $0.isDamaged } }
 
     /// What was read so far. The same questions of the same file read the same.
-    package var reads: Reads { cache.withLock { $0.reads } }
+    package var reads: Reads { state.withLock { $0.reads } }
 
     // MARK: Reading
 
@@ -165,14 +142,14 @@ package final class OrderFile: CausalIndex {
     func load<Value>(
         _ place: FilePlace, _ body: (inout ByteReader) throws(FormatError) -> Value
     ) throws(PartError) -> Value {
-        cache.withLock {
+        state.withLock {
             $0.reads.blocks += 1
             $0.reads.bytes += place.byteCount + FilePlace.checksumBytes
         }
         do {
             return try Self.decode(place, in: file, body)
         } catch {
-            cache.withLock { $0.isDamaged = true }
+            state.withLock { $0.isDamaged = true }
             throw error
         }
     }
@@ -181,21 +158,31 @@ package final class OrderFile: CausalIndex {
     ///
     /// - Parameter place: The block that says it; nil where that is more than one.
     func damaged(_ what: String, in place: FilePlace? = nil) -> PartError {
-        cache.withLock { $0.isDamaged = true }
+        state.withLock { $0.isDamaged = true }
         return .damaged(path: file.path, offset: place?.offset ?? 0, what: what)
+    }
+
+    /// What a place says, as it was decoded, or decoded now.
+    private func kept<Block: CachedBlock>(
+        _ place: Int, _ decode: () throws(PartError) -> Block
+    ) throws(PartError) -> Block {
+        let key = BlockCache.Key(file: number, place: place)
+        if let known: Block = blocks[key] { return known }
+        let block = try decode()
+        blocks.keep(block, as: key)
+        return block
     }
 
     private func page(of process: Int) throws(PartError) -> ProcessPage {
         let pages = footer.processPages
         let index = partitionPoint(count: pages.count) { pages[$0].first <= process } - 1
-        if let known = cache.withLock({ $0.processes[index] }) { return known }
-        let first = pages[index].first
-        let end = index + 1 < pages.count ? pages[index + 1].first : footer.processCount
-        let page = try load(pages[index].place) { [footer] (reader) throws(FormatError) in
-            try ProcessPage(&reader, first..<end, footer)
+        let (first, place) = pages[index]
+        return try kept(place.offset) { () throws(PartError) in
+            let end = index + 1 < pages.count ? pages[index + 1].first : footer.processCount
+            return try load(place) { [footer] (reader) throws(FormatError) in
+                try ProcessPage(&reader, first..<end, footer)
+            }
         }
-        cache.withLock { $0.processes[index] = page }
-        return page
     }
 
     /// The facts of a process. Throws where there is no such process.
@@ -208,77 +195,70 @@ package final class OrderFile: CausalIndex {
     }
 
     func directory(_ process: Int) throws(PartError) -> Directory {
-        if let known = cache.withLock({ $0.directories[process] }) { return known }
-        let line = try line(process)
-        guard let place = line.directory else { return Directory() }
-        let directory = try load(place) { [footer] (reader) throws(FormatError) in
-            try Directory(&reader, line.base..<line.facts.count, footer.processCount)
+        try kept(process) { () throws(PartError) in
+            let line = try line(process)
+            guard let place = line.directory else { return Directory() }
+            return try load(place) { [footer] (reader) throws(FormatError) in
+                try Directory(&reader, line.base..<line.facts.count, footer.processCount)
+            }
         }
-        cache.withLock { $0.directories[process] = directory }
-        return directory
     }
 
     func certainty(
         at place: EventPosition, _ entry: Directory.Entry
     ) throws(PartError) -> CertaintyBlock {
-        if let known = cache.withLock({ $0.certainty[entry.certainty] }) { return known }
-        let eventCount = try line(place.process).facts.count
-        let block = try load(entry.certainty) { [footer] (reader) throws(FormatError) in
-            let block = try CertaintyBlock(
-                &reader, processCount: footer.processCount, eventCount: eventCount)
-            try reader.expect(block.start, entry.start)
-            return block
+        try kept(entry.certainty.offset) { () throws(PartError) in
+            let eventCount = try line(place.process).facts.count
+            return try load(entry.certainty) { [footer] (reader) throws(FormatError) in
+                let block = try CertaintyBlock(
+                    &reader, processCount: footer.processCount, eventCount: eventCount)
+                try reader.expect(block.start, entry.start)
+                return block
+            }
         }
-        cache.withLock {
-            $0.certainty.keep(block, at: entry.certainty, entryCount: block.entryCount)
-        }
-        return block
     }
 
     /// What was known at the start of a block, of those processes of which one of its pieces tells.
     private func floors(
         _ process: Int, _ entry: Directory.Entry, at place: FilePlace
     ) throws(PartError) -> KnowledgeFloors {
-        if let known = cache.withLock({ $0.floors[place] }) { return known }
-        let eventCount = try line(process).facts.count
-        let floors = try load(place) { [footer] (reader) throws(FormatError) in
-            let floors = try KnowledgeFloors(
-                &reader, processCount: footer.processCount, eventCount: eventCount)
-            try reader.expect(floors.start, entry.start)
-            return floors
+        try kept(place.offset) { () throws(PartError) in
+            let eventCount = try line(process).facts.count
+            return try load(place) { [footer] (reader) throws(FormatError) in
+                let floors = try KnowledgeFloors(
+                    &reader, processCount: footer.processCount, eventCount: eventCount)
+                try reader.expect(floors.start, entry.start)
+                return floors
+            }
         }
-        cache.withLock { $0.floors.keep(floors, at: place, entryCount: floors.entryCount) }
-        return floors
     }
 
     /// One of the pieces of a block.
     func knowledge(
         _ process: Int, _ entry: Directory.Entry, at place: FilePlace
     ) throws(PartError) -> KnowledgePiece {
-        if let known = cache.withLock({ $0.knowledge[place] }) { return known }
-        let floors = try floors(process, entry, at: place)
-        let eventCount = try line(process).facts.count
-        let piece = try expand(place) { () throws(FormatError) in
-            try floors.steps(eventCount: eventCount)
+        try kept(place.offset) { () throws(PartError) in
+            let floors = try floors(process, entry, at: place)
+            let eventCount = try line(process).facts.count
+            return try expand(place) { () throws(FormatError) in
+                try floors.steps(eventCount: eventCount)
+            }
         }
-        cache.withLock { $0.knowledge.keep(piece, at: place, entryCount: piece.entryCount) }
-        return piece
     }
 
     /// What the events of a block know of another process, of which one of its pieces tells; nil where it tells nothing.
     private func steps(
         of other: Int, _ process: Int, _ entry: Directory.Entry, at place: FilePlace
     ) throws(PartError) -> KnownSteps? {
-        if let known = cache.withLock({ $0.steps[place, of: other] }) { return known }
+        let key = BlockCache.Key(file: number, place: place.offset, process: other)
+        if let known: KnownSteps = blocks[key] { return known }
         let floors = try floors(process, entry, at: place)
         guard let index = floors.place(of: other) else { return nil }
         let eventCount = try line(process).facts.count
         let steps = try expand(place) { () throws(FormatError) in
             try floors.steps(of: index, eventCount: eventCount)
         }
-        cache.withLock {
-            $0.steps.keep(steps, at: place, of: other, entryCount: steps.entryCount)
-        }
+        blocks.keep(steps, as: key)
         return steps
     }
 
@@ -306,21 +286,20 @@ package final class OrderFile: CausalIndex {
     /// A block of facts of the events of a process, by its number among these.
     func facts(_ process: Int, _ number: Int) throws(PartError) -> EventFactsBlock {
         let (start, place) = try directory(process).facts[number]
-        if let known = cache.withLock({ $0.facts[place] }) { return known }
-        let eventCount = try line(process).facts.count
-        let segments = try segments()
-        let block = try load(place) { [footer] (reader) throws(FormatError) in
-            let block = try EventFactsBlock(
-                &reader, processCount: footer.processCount, eventCount: eventCount, segments)
-            try reader.expect(block.start, start)
-            return block
+        return try kept(place.offset) { () throws(PartError) in
+            let eventCount = try line(process).facts.count
+            let segments = try segments()
+            return try load(place) { [footer] (reader) throws(FormatError) in
+                let block = try EventFactsBlock(
+                    &reader, processCount: footer.processCount, eventCount: eventCount, segments)
+                try reader.expect(block.start, start)
+                return block
+            }
         }
-        cache.withLock { $0.facts.keep(block, at: place, entryCount: block.entryCount) }
-        return block
     }
 
     func segments() throws(PartError) -> [SegmentName] {
-        if let known = cache.withLock({ $0.segments }) { return known }
+        if let known = state.withLock({ $0.segments }) { return known }
         let (segments, ends) = try load(footer.segments) { (reader) throws(FormatError) in
             var (segments, ends): ([SegmentName], [Int]) = ([], [])
             while reader.remaining > 0 {
@@ -332,14 +311,14 @@ package final class OrderFile: CausalIndex {
             }
             return (segments, ends)
         }
-        cache.withLock { ($0.segments, $0.ends) = (segments, ends) }
+        state.withLock { ($0.segments, $0.ends) = (segments, ends) }
         return segments
     }
 
     /// By segment: up to where all of its frames are in the slice or below it.
     package func segmentEnds() throws(PartError) -> [Identity128: Int] {
         let segments = try segments()
-        let ends = cache.withLock { $0.ends }
+        let ends = state.withLock { $0.ends }
         return Dictionary(zip(segments.map(\.segment), ends), uniquingKeysWith: max)
     }
 
@@ -415,12 +394,11 @@ extension OrderFile {
     }
 
     func names(_ place: FilePlace) throws(PartError) -> NamePage {
-        if let known = cache.withLock({ $0.names[place.offset] }) { return known }
-        let page = try load(place) { [footer] (reader) throws(FormatError) in
-            try NamePage(&reader, processCount: footer.processCount)
+        try kept(place.offset) { () throws(PartError) in
+            try load(place) { [footer] (reader) throws(FormatError) in
+                try NamePage(&reader, processCount: footer.processCount)
+            }
         }
-        cache.withLock { $0.names[place.offset] = page }
-        return page
     }
 
     package func id(of process: Int) throws(PartError) -> ProcessID {

@@ -107,7 +107,8 @@ package struct PartVerification {
         var source: Int
     }
 
-    /// Recomputes the chains of all segments. O(events): each block is decoded once, where its rows are in one order.
+    /// Recomputes the chains of all segments. O(events): each block is decoded once, where the segments of a run follow on one
+    /// another.
     package func brokenChains() throws(PartError) -> [BrokenChain] {
         var expected: [Identity128: [ChainedRun: RunChain]] = [:]
         for index in 0..<part.footer.segmentCount {
@@ -156,10 +157,15 @@ package struct PartVerification {
         let run = ChainedRun(runs[0].key)
         var broken: [BrokenChain] = []
         var open: (block: Int, events: BlockEvents)?
-        for (segment, all) in places.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+        // One after the other where they follow on one another: a block that ends one begins the next, and is decoded once.
+        let sorted = places.mapValues { all in all.sorted { $0.ordinal < $1.ordinal } }
+            .sorted { a, b in
+                (a.value[0].block, a.value[0].source) < (b.value[0].block, b.value[0].source)
+            }
+        for (segment, all) in sorted {
             var chains = RunChains(segment: segment)
             var next = 0
-            for place in all.sorted(by: { $0.ordinal < $1.ordinal }) {
+            for place in all {
                 if open?.block != place.block {
                     open = (place.block, try part.events(of: try part.block(place.block)))
                 }

@@ -23,16 +23,15 @@ package struct WordFilter: Hashable, Sendable {
     /// The words of a batch. O(what it says).
     init(_ batch: EventBatch) {
         var hashes = DistinctHashes()
-        var room: [UInt8] = []
         for number in 0..<batch.names.count {
             let name = Array(batch.names[number])
-            Words.forEachHash(in: name, 0..<name.count, &room) { hashes.insert($0) }
+            Words.forEachHash(in: name, 0..<name.count) { hashes.insert($0) }
         }
         for row in 0..<batch.count {
-            Words.forEachHash(in: batch.content, batch.text(row), &room) { hashes.insert($0) }
+            Words.forEachHash(in: batch.content, batch.text(row)) { hashes.insert($0) }
             for index in batch.attributeStarts[row]..<batch.attributeStarts[row + 1] {
                 let value = batch.value(index, ofRow: row)
-                Words.forEachHash(in: batch.content, value, &room) { hashes.insert($0) }
+                Words.forEachHash(in: batch.content, value) { hashes.insert($0) }
             }
         }
         self.init(hashes.places.filter { $0 != 0 }, events: batch.count)

@@ -277,7 +277,6 @@ private struct ColumnSearch {
         let wanted = needed
         let names = columns.names.map { Set(Words.hashes(of: $0)).intersection(wanted) }
         let (texts, values) = (texts.all, columns.values.map { $0?.joined() })
-        var room: [UInt8] = []
         var next = [Int](repeating: 0, count: columns.values.count)
         var rows = [Bool](repeating: false, count: meant.count)
         for row in rows.indices {
@@ -288,7 +287,7 @@ private struct ColumnSearch {
             needed = wanted.subtracting(names[Int(columns.nameOf[row])])
             func look(_ texts: ContentColumns.Texts, _ index: Int) {
                 guard !needed.isEmpty else { return }
-                Words.forEachHash(in: texts.bytes, texts[index], &room) { needed.remove($0) }
+                Words.forEachHash(in: texts.bytes, texts[index]) { needed.remove($0) }
             }
             look(texts, row)
             var places = next

@@ -6,7 +6,7 @@ extension EventBatch {
         self.init()
         let slots = order.keys.map { slot(of: $0) }
         let references = zip(order.references, order.claimed).map { reference($0, called: $1) }
-        var content = content.map { RowContent($0, 0..<order.sequences.count, &self) }
+        var content = content.map { RowContent($0, Array(0..<order.sequences.count), &self) }
         var named = NamedEvents(order, references)
         var row = 0
         for (process, count) in order.counts.enumerated() {
@@ -94,7 +94,7 @@ private struct RowContent {
     private var values: [ContentColumns.Texts?]
     private var next: [Int]
 
-    init(_ columns: ContentColumns, _ rows: some Collection<Int>, _ batch: inout EventBatch) {
+    init(_ columns: ContentColumns, _ rows: [Int], _ batch: inout EventBatch) {
         self.columns = columns
         names = columns.names.map { batch.name(Array($0.utf8).span) }
         keys = columns.keys.map { Array($0.utf8) }

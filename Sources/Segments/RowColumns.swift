@@ -18,6 +18,14 @@ package enum RowColumn: UInt8, Sendable, CaseIterable {
     case texts = 8
     case attributes = 9
 
+    /// True where it is small numbers and little else.
+    package var isOfNumbers: Bool {
+        switch self {
+        case .sequences, .kinds, .times, .changes, .causes, .levels: true
+        case .tables, .names, .texts, .attributes: false
+        }
+    }
+
     /// What ordering needs, in the order in which it is read: each needs those before it.
     package static let order: [RowColumn] = [
         .tables, .sequences, .kinds, .times, .changes, .causes,

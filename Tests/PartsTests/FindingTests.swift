@@ -124,6 +124,21 @@ import Testing
         #expect(!Words.hashes(of: "nothing").allSatisfy { hashes.contains($0) })
     }
 
+    /// A run that goes on from segment to segment is checked in the order of its blocks, and not block after block for each of them.
+    @Test func chainsThatFollowOnOneAnotherAreCheckedInOneGo() throws {
+        let world = try PartWorld()
+        for number: UInt64 in 0..<20 {
+            try world.add(
+                "\(number)", agent: "a", Self.events(number * 1_000 + 1...number * 1_000 + 1_000),
+                of: 500)
+        }
+        try world.make("all")
+        let part = try PartFile("/parts/all.lcpart", on: world.disk)
+        #expect(part.footer.blockCount == 3 && part.footer.segmentCount == 20)
+        #expect(try PartVerification(part).brokenChains() == [])
+        #expect(part.counts.blocksOpened == 2 * 3, "where rows are from, then the rows")
+    }
+
     /// Numbers that are missing within a frame are missing in the source itself, wherever a block ends: between the first two
     /// blocks too, but for the second argument.
     @Test(arguments: [2_731, 5_000, 8_193] as [UInt64])

@@ -66,7 +66,9 @@ import Testing
                 next = floors.others.last! + 1
                 let piece = try floors.steps(eventCount: line.count)
                 // All of them once, and then some of one process.
-                #expect(piece.entryCount < 2 * Limits.knowledgeEntries + events)
+                #expect(
+                    piece.floors.others.count + piece.stepCount < 2 * Limits.knowledgeEntries
+                        + events)
                 for (place, other) in floors.others.enumerated() {
                     let known = try #require(line.known[Self.numbers[other]])
                     let floor = block.start == 0 ? 0 : known.value(at: block.start - 1)
@@ -146,7 +148,7 @@ import Testing
                     #expect(known <= Causality.Limits.sequenceMax)
                 }
                 let piece = try floors.steps(eventCount: line.count)
-                #expect(piece.entryCount <= flipped.count * 8 * 2)
+                #expect(piece.floors.others.count + piece.stepCount <= flipped.count * 8 * 2)
                 for arrival in piece.learned(in: 0..<line.count) {
                     #expect(
                         arrival.event.process < Self.numbers.count
