@@ -374,7 +374,7 @@ package final class ArchiveStore: HistoryStore {
         guard taken >= eventsMin else { return }
         let files = open(slices, of: execution)
         if files != nil, slices.last?.taken == taken { return }
-        defer { forgetDamagedOrders() }
+        if files == nil { forgetOrders { (_, file) in file.isDamaged } }
         func slice(on below: [OrderSlice]) throws -> Bool {
             guard !below.isEmpty || taken > sliceEventsMax else { return false }
             var slicing = try Slicing(
@@ -386,8 +386,10 @@ package final class ArchiveStore: HistoryStore {
         do {
             isSliced = try slice(
                 on: files == nil ? [] : Slicing.kept(slices, taken, sliceEventsMax))
-        } catch let error as PartError {
+        } catch let error where !(error is QuestionStopped) {
+            // What it stood on says what cannot be.
             guard let files, files.contains(where: \.isDamaged) else { throw error }
+            forgetOrders { (_, file) in file.isDamaged }
             isSliced = try slice(on: [])
         }
         if isSliced || isGrowing { return }
@@ -397,18 +399,31 @@ package final class ArchiveStore: HistoryStore {
         let order = try OrderFileContents(
             whole: graph.history, try graph.edges(cancellation),
             places: frameNames(try frames(of: execution).map(\.id)), check: cancellation.check)
-        try archive.keep(order: order, taken: taken, revision: revision)
+        try keep(order, on: [], taken: taken, isLast: true, revision)
     }
 
-    /// The one in the place of a damaged file may have its name.
-    func forgetDamagedOrders() {
-        let damaged = orders.withLock { orders in
-            defer { orders.removeAll { $0.file.isDamaged } }
-            return Set(orders.filter(\.file.isDamaged).map(\.name))
+    /// Keeps an order file, in the place of whatever had its name. Nil where the archive has come to something else meanwhile.
+    @discardableResult
+    func keep(
+        _ order: OrderFileContents, on below: [OrderSlice], taken: Int, isLast: Bool,
+        _ revision: Int
+    ) throws -> OrderSlice? {
+        let slice = try archive.keep(
+            order: order, on: below, taken: taken, isLast: isLast, revision: revision)
+        if let slice { forgetOrders { (name, _) in name == slice.name } }
+        return slice
+    }
+
+    /// Closes order files, and forgets what stands on them: others may come to have their names.
+    private func forgetOrders(where isMeant: (Identity128, OrderFile) -> Bool) {
+        let names = orders.withLock { orders in
+            let names = Set(orders.filter { isMeant($0.name, $0.file) }.map(\.name))
+            orders.removeAll { names.contains($0.name) }
+            return names
         }
-        guard !damaged.isEmpty else { return }
+        guard !names.isEmpty else { return }
         tails.withLock { tails in
-            tails.removeAll { $0.slices.contains { damaged.contains($0.name) } }
+            tails.removeAll { $0.slices.contains { names.contains($0.name) } }
         }
     }
 }
