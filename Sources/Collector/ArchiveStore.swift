@@ -388,7 +388,7 @@ package final class ArchiveStore: HistoryStore {
         let parts = try archive.parts(of: execution)
         let here = readable()
         if here == slices, slices.last?.taken == taken { return }
-        defer { forgetDamagedOrders() }
+        forgetOrders { (_, file) in file.isDamaged }
         func slice(on readable: [OrderSlice]) throws -> Bool {
             let below = Slicing.kept(readable, taken, sliceEventsMax)
             guard !below.isEmpty || taken > sliceEventsMax || patience != nil else { return false }
@@ -399,10 +399,11 @@ package final class ArchiveStore: HistoryStore {
         let isSliced: Bool
         do {
             isSliced = try slice(on: here)
-        } catch let error as PartError {
-            // One of them turned out to be damaged.
+        } catch let error where !(error is QuestionStopped) {
+            // One that it stood on says what cannot be.
             let rest = readable()
             guard rest.count < here.count else { throw error }
+            forgetOrders { (_, file) in file.isDamaged }
             isSliced = try slice(on: rest)
         }
         if isSliced || patience != nil { return }
@@ -416,18 +417,31 @@ package final class ArchiveStore: HistoryStore {
         let order = try OrderFileContents(
             whole: graph.history, try graph.edges(cancellation),
             places: frameNames(try frames(of: execution).map(\.id)), check: cancellation.check)
-        try archive.keep(order: order, taken: taken, revision: revision)
+        try keep(order, on: [], taken: taken, isLast: true, revision)
     }
 
-    /// The one in the place of a damaged file may have its name.
-    func forgetDamagedOrders() {
-        let damaged = orders.withLock { orders in
-            defer { orders.removeAll { $0.file.isDamaged } }
-            return Set(orders.filter(\.file.isDamaged).map(\.name))
+    /// Keeps an order file, in the place of whatever had its name. Nil where the archive has come to something else meanwhile.
+    @discardableResult
+    func keep(
+        _ order: OrderFileContents, on below: [OrderSlice], taken: Int, isLast: Bool,
+        _ revision: Int
+    ) throws -> OrderSlice? {
+        let slice = try archive.keep(
+            order: order, on: below, taken: taken, isLast: isLast, revision: revision)
+        if let slice { forgetOrders { (name, _) in name == slice.name } }
+        return slice
+    }
+
+    /// Closes order files, and forgets what stands on them: others may come to have their names.
+    private func forgetOrders(where isMeant: (Identity128, OrderFile) -> Bool) {
+        let names = orders.withLock { orders in
+            let names = Set(orders.filter { isMeant($0.name, $0.file) }.map(\.name))
+            orders.removeAll { names.contains($0.name) }
+            return names
         }
-        guard !damaged.isEmpty else { return }
+        guard !names.isEmpty else { return }
         tails.withLock { tails in
-            tails.removeAll { $0.slices.contains { damaged.contains($0.name) } }
+            tails.removeAll { $0.slices.contains { names.contains($0.name) } }
         }
     }
 }

@@ -222,9 +222,9 @@ struct Slicing {
         let order = try OrderFileContents(
             cutting: &history, at: cut, on: floor, places: store.frameNames(frames),
             check: cancellation.check)
-        let slice = try store.archive.keep(
-            order: order, on: slices, taken: taken ?? order.history.countEvents(),
-            isLast: taken != nil, revision: revision)
+        let slice = try store.keep(
+            order, on: slices, taken: taken ?? order.history.countEvents(),
+            isLast: taken != nil, revision)
         guard let slice else { return false }
         slices.append(slice)
         let open = history.framesAbove()

@@ -71,7 +71,14 @@ package struct OrderFileContents: Sendable {
         let messages = try MessageEdges(chronicle, check: check)
         let tally = try chronicle.tally(messages, after: floor.tally(), check: check)
         var names: [ProcessID] = []
-        for process in 0..<floor.settledCount { names.append(try floor.id(of: process)) }
+        var indices: Set<Int> = []
+        for process in 0..<floor.settledCount {
+            let name = try floor.id(of: process)
+            guard let index = slice.index(of: name), indices.insert(index).inserted else {
+                throw floor.contradiction("\(name) is settled, and what goes on lacks it")
+            }
+            names.append(name)
+        }
         self.init(
             slice, messages, try chronicle.defects(tally), tally: tally, resumption,
             settled: settled, namesBelow: names, places: places, openFrames: openFrames)
