@@ -384,11 +384,14 @@ package final class ArchiveStore: HistoryStore {
         while !readable.isEmpty, open(readable, of: execution) == nil { readable.removeLast() }
         if readable == slices, slices.last?.taken == taken { return }
         let below = Slicing.kept(readable, taken, sliceEventsMax)
+        let parts = try archive.parts(of: execution)
         if !below.isEmpty || taken > sliceEventsMax {
             var slicing = try Slicing(
                 execution, on: below, in: self, revision, eventsMax: sliceEventsMax,
                 isGrowing: isGrowing)
             if try slicing.run(cancellation) || isGrowing { return }
+            // What was to be read next was merged meanwhile: the next look finds it, and need not have everything in memory.
+            if try archive.parts(of: execution) != parts { return }
         }
         // Of what was dropped a tombstone tells, and nothing else could.
         if slices.first?.isTombstone == true { return }

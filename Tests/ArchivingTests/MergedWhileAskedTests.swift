@@ -5,6 +5,7 @@ import HappensBefore
 import Querying
 import Segments
 import SimulatedHistories
+import Synchronization
 import Testing
 
 @testable import Archiving
@@ -76,5 +77,28 @@ import Testing
         #expect(try listed(merging: true) == before)
         // And from what is there now.
         #expect(try listed(merging: false) == before)
+    }
+
+    /// A history that cannot be cut is derived as a whole, in memory for all of it: not one whose files were merged away.
+    @Test func slicesGoOnInWhatTookTheirPlace() throws {
+        let (folder, disk) = (ArchiveFolder(), ArchiveDisk())
+        let archive = try Self.archive(folder, disk)
+        let store = ArchiveStore(archive)
+        let looks = Mutex(0)
+        let merging = Cancellation {
+            let isTime = looks.withLock { looks in
+                looks += 1
+                return looks == 12
+            }
+            if isTime { #expect(throws: Never.self) { try archive.mergeAll() } }
+            return nil
+        }
+        try store.keepOrder(of: "main", sliceEventsMax: 4_000, merging)
+        #expect(try archive.sources(of: "main").segments.isEmpty)
+        let (first, taken) = try archive.orders(of: "main")
+        #expect((first.last?.taken ?? 0) < taken, "\(first)")
+        try store.keepOrder(of: "main", sliceEventsMax: 4_000)
+        let slices = try archive.orders(of: "main").slices
+        #expect(slices.last?.taken == taken && slices.count > 3, "\(slices)")
     }
 }
