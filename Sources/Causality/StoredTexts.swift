@@ -69,10 +69,13 @@ package struct StoredTexts: Sendable {
 
 extension StoredTexts {
     /// All of them. O(what they hold).
-    package func joined() -> ContentColumns.Texts { joined(0..<count) }
+    package func joined() -> ContentColumns.Texts { joined(rows: 0..<count) }
 
     /// Those of some rows, which ascend. O(rows + what those hold).
-    package func joined(_ rows: some Collection<Int>) -> ContentColumns.Texts {
+    package func joined(_ rows: [Int]) -> ContentColumns.Texts { joined(rows: rows) }
+
+    /// For each kind of rows by itself: other modules do not ask a row at a time what these are.
+    private func joined(rows: some Collection<Int>) -> ContentColumns.Texts {
         switch form {
         case .same(let range): return copied(rows) { _ in range }
         case .few(let texts, let indexes): return copied(rows) { texts[Int(indexes[$0])] }
@@ -117,23 +120,20 @@ extension StoredTexts {
 
 /// Puts the rows of templates together, one after the other.
 private struct TemplateJoint {
-    private let templates: [StoredTexts.Template]
+    /// Those of all templates, one template after the other.
+    private let literals: [Range<Int>]
     /// By template: rows that were passed by since the last one that was joined.
     private var passed: [Int]
-    /// By template: its first slot among all.
+    /// By template, and at the end: its first slot among all.
     private let firsts: [Int]
     /// Of each slot: its next length and its next value.
     private var lengths: [Int]
     private var values: [Int]
 
     init(_ templates: [StoredTexts.Template]) {
-        self.templates = templates
+        literals = templates.flatMap(\.literals)
         passed = Array(repeating: 0, count: templates.count)
-        var count = 0
-        firsts = templates.map { template in
-            defer { count += template.slots.count }
-            return count
-        }
+        firsts = templates.reduce(into: [0]) { $0.append($0.last! + $1.slots.count) }
         lengths = templates.flatMap { $0.slots.map(\.lengths.lowerBound) }
         values = templates.flatMap { $0.slots.map(\.bytes.lowerBound) }
     }
@@ -143,31 +143,32 @@ private struct TemplateJoint {
     mutating func append(
         _ number: Int, _ source: UnsafeRawBufferPointer, to bytes: inout [UInt8]
     ) {
-        let template = templates[number]
-        let first = firsts[number]
+        let slots = firsts[number]..<firsts[number + 1]
+        // Each template before it has one more literal than slots.
+        let firstLiteral = slots.lowerBound + number
         if passed[number] > 0 {
-            for slot in first..<first + template.slots.count {
+            for slot in slots {
                 values[slot] += Varint.sum(of: passed[number], in: source, &lengths[slot])
             }
             passed[number] = 0
         }
         let start = bytes.count
-        var room = template.literals[0].count
-        for slot in 0..<template.slots.count {
-            var length = lengths[first + slot]
-            room += Varint.sum(of: 1, in: source, &length) + template.literals[slot + 1].count
+        var room = literals[firstLiteral].count
+        for slot in slots {
+            var length = lengths[slot]
+            room += Varint.sum(of: 1, in: source, &length) + literals[slot + number + 1].count
         }
         // With room for what the writer writes too much.
         bytes.append(addingCapacity: room + 16) { output in
             output.withUnsafeMutableBufferPointer { buffer, written in
                 var writer = RawWriter(UnsafeMutableRawBufferPointer(buffer))
-                writer.bytes(source, template.literals[0])
-                for slot in 0..<template.slots.count {
-                    let count = Varint.sum(of: 1, in: source, &lengths[first + slot])
-                    let value = values[first + slot]
-                    values[first + slot] += count
+                writer.bytes(source, literals[firstLiteral])
+                for slot in slots {
+                    let count = Varint.sum(of: 1, in: source, &lengths[slot])
+                    let value = values[slot]
+                    values[slot] += count
                     writer.bytes(source, value..<value + count)
-                    writer.bytes(source, template.literals[slot + 1])
+                    writer.bytes(source, literals[slot + number + 1])
                 }
                 written = writer.count
             }

@@ -183,6 +183,10 @@ extension OrderStack {
         try file(of: place).uncertainty(at: place)
     }
 
+    package func certainEnd(from place: EventPosition) throws(PartError) -> Int {
+        try file(of: place).certainEnd(from: place)
+    }
+
     package func firstCertain(from place: EventPosition) throws(PartError) -> Int? {
         var place = place
         for number in try number(of: place)..<files.count {
