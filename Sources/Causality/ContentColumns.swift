@@ -51,9 +51,11 @@ package struct ContentColumns: Sendable {
         rowCount * 16 + texts.byteCount + values.reduce(0) { $0 + ($1?.byteCount ?? 0) }
     }
 
+    /// By column, the values of all rows. O(what these hold).
+    package func joinedValues() -> [Texts?] { values.map { $0?.joined() } }
+
     /// By column, the values of some rows, which ascend. O(rows + what those hold).
     package func values(of rows: [Int]) -> [Texts?] {
-        guard rows.count < rowCount else { return values.map { $0?.joined() } }
         var meant = [[Int]](repeating: [], count: values.count)
         var passed = [Int](repeating: 0, count: values.count)
         var next = 0

@@ -16,14 +16,8 @@ extension EventBatch {
                     keys.text(Int(attributes[index].key)),
                     attributes[index].isJSON ? .json(value) : .text(value)))
         }
-        for cause in causes[firstCause(from: row)...] {
-            guard cause.row == row else { break }
-            event.causes.append(Cause(reference(cause), cause.evidence))
-        }
-        let ruling = firstRuling(from: row)
-        if ruling < rulings.count, rulings[ruling].row == row {
-            event.rulesOut = reference(rulings[ruling])
-        }
+        event.causes = causes(ofRow: row).map { Cause(reference($0), $0.evidence) }
+        event.rulesOut = ruling(ofRow: row).map(reference)
         return event
     }
 

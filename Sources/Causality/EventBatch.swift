@@ -169,6 +169,24 @@ extension EventBatch {
         cost = 0
     }
 
+    /// Makes room for as many more rows, and so many bytes of what they say: arrays that grow by themselves take up to twice
+    /// as much.
+    package mutating func reserve(rows: Int, contentBytes: Int) {
+        let count = count + rows
+        slots.reserveCapacity(count)
+        sequences.reserveCapacity(count)
+        kinds.reserveCapacity(count)
+        times.reserveCapacity(count)
+        levels.reserveCapacity(count)
+        stamps.reserveCapacity(count)
+        nameNumbers.reserveCapacity(count)
+        textCounts.reserveCapacity(count)
+        contentStarts.reserveCapacity(count + 1)
+        attributeStarts.reserveCapacity(count + 1)
+        changeStarts.reserveCapacity(count + 1)
+        content.reserveCapacity(content.count + contentBytes)
+    }
+
     /// The index of a process, added where it is new. O(name): remember it with the batch's `generation`.
     package mutating func slot(of key: ProcessKey) -> Int {
         if let known = slotOf[key] { return known }
@@ -344,6 +362,12 @@ extension EventBatch {
         return start..<attributes[index].end
     }
 
+    /// Which of `attributes` are a row's.
+    @inlinable
+    package func attributeIndexes(_ row: Int) -> Range<Int> {
+        attributeStarts[row]..<attributeStarts[row + 1]
+    }
+
     @inlinable
     package func changes(_ row: Int) -> ArraySlice<ClockChange> {
         changes[changeStarts[row]..<changeStarts[row + 1]]
@@ -359,6 +383,22 @@ extension EventBatch {
     package func firstCause(from row: Int) -> Int { first(in: causes, from: row) }
 
     package func firstRuling(from row: Int) -> Int { first(in: rulings, from: row) }
+
+    /// What a row names as the sends that it has messages of. O(log causes).
+    package func causes(ofRow row: Int) -> ArraySlice<RowCause> {
+        guard !causes.isEmpty else { return [] }
+        let first = firstCause(from: row)
+        var end = first
+        while end < causes.count, causes[end].row == row { end += 1 }
+        return causes[first..<end]
+    }
+
+    /// What a row rules out; nil where nothing. O(log rulings).
+    package func ruling(ofRow row: Int) -> RowCause? {
+        guard !rulings.isEmpty else { return nil }
+        let first = firstRuling(from: row)
+        return first < rulings.count && rulings[first].row == row ? rulings[first] : nil
+    }
 
     private func first(in named: [RowCause], from row: Int) -> Int {
         var (low, high) = (0, named.count)

@@ -210,14 +210,14 @@ package struct JSONScanner {
     /// Whether a text is one JSON value: what came from outside is not believed to be. O(n)
     package static func isValue(_ text: String) -> Bool { isValue(Array(text.utf8)) }
 
-    package static func isValue(_ bytes: [UInt8]) -> Bool {
-        bytes.withUnsafeBytes { bytes in
-            var scanner = JSONScanner(bytes, 0..<bytes.count)
-            scanner.skipSpace()
-            guard (try? scanner.skipValue(depth: 0)) != nil else { return false }
-            scanner.skipSpace()
-            return scanner.index == scanner.end
-        }
+    package static func isValue(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes(isValue) }
+
+    package static func isValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var scanner = JSONScanner(bytes, 0..<bytes.count)
+        scanner.skipSpace()
+        guard (try? scanner.skipValue(depth: 0)) != nil else { return false }
+        scanner.skipSpace()
+        return scanner.index == scanner.end
     }
 
     /// The text that `bytes` are the escaped inside of, or nil.

@@ -2,9 +2,7 @@
 /// turns the direction of writing is named by its number, as `\u{202e}`, or `\n`, `\t` and `\r`. All but `kept`, which is
 /// meant as it is. It is its own fixed point, so two sinks do no more than one. O(n).
 package func printable(_ text: String, keeping kept: Kept = []) -> String {
-    guard text.mayBeHarmful(but: kept),
-        text.unicodeScalars.contains(where: { $0.isHarmful && !kept.holds($0) })
-    else { return text }
+    guard text.isHarmful(but: kept) else { return text }
     var result = ""
     for scalar in text.unicodeScalars {
         switch scalar {
@@ -33,7 +31,7 @@ package struct Kept: OptionSet, Sendable {
 
 /// `json`, which is valid, with every such character as JSON's own escape: the same value, on one line. O(n).
 package func printableJSON(_ json: String) -> String {
-    guard json.mayBeHarmful() else { return json }
+    guard json.isHarmful() else { return json }
     var result = ""
     for scalar in json.unicodeScalars {
         switch scalar {
@@ -47,51 +45,86 @@ package func printableJSON(_ json: String) -> String {
 }
 
 extension String {
-    /// False where no character is harmful, which most texts show at a glance.
-    package func mayBeHarmful(but kept: Kept = []) -> Bool {
-        !arePlain(
-            and: kept.contains(.lineBreaks) ? 0x0a : 0x20, kept.contains(.tabs) ? 0x09 : 0x20)
+    /// Whether a character is harmful that is not kept. O(n)
+    package func isHarmful(but kept: Kept = []) -> Bool {
+        var text = self
+        return text.withUTF8 { UnsafeRawBufferPointer($0).firstHarmful(but: kept) != nil }
+    }
+}
+
+// Of UTF-8.
+extension UnsafeRawBufferPointer {
+    /// Where the first character from a place on begins that is harmful and not kept; nil where none is. O(n)
+    package func firstHarmful(from start: Int = 0, but kept: Kept = []) -> Int? {
+        first(from: start, but: kept, isJSON: false)
     }
 
-    /// False where it can stand in a JSON string as it is, which most texts show at a glance.
-    package var mayNeedJSONEscapes: Bool {
-        !arePlain(without: UInt8(ascii: "\""), UInt8(ascii: "\\"))
+    /// Where the first character from a place on begins that cannot stand in a JSON string as it is; nil where all can. O(n)
+    package func firstToEscape(from start: Int = 0) -> Int? {
+        first(from: start, but: [], isJSON: true)
     }
 
-    /// Whether all bytes are plain: those from 0x20 to 0x7e, but for two, and two others.
-    private func arePlain(
-        without excluded: UInt8 = 0x7f, _ excludedToo: UInt8 = 0x7f, and kept: UInt8 = 0x20,
-        _ keptToo: UInt8 = 0x20
-    ) -> Bool {
-        func isPlain(_ byte: UInt8) -> Bool {
-            (0x20..<0x7f).contains(byte) && byte != excluded && byte != excludedToo
-                || byte == kept || byte == keptToo
-        }
+    @inline(__always)
+    private func first(from start: Int, but kept: Kept, isJSON: Bool) -> Int? {
         // Every text of every answer comes by here, some twice: eight bytes at a time, for which a high bit is set where one is
-        // below 0x20, is one that is excluded or 0x7f, or is beyond (Warren, Hacker's Delight, 6-1).
+        // below 0x20, is one that is named, or is beyond ASCII (Warren, Hacker's Delight, 6-1). The lowest that is set is right.
         let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
-        let (first, second) = (ones &* UInt64(excluded), ones &* UInt64(excludedToo))
-        func arePlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-            guard bytes.count >= 8 else { return bytes.allSatisfy(isPlain) }
-            let raw = UnsafeRawBufferPointer(bytes)
-            var start = 0
-            while start < bytes.count {
-                // The last eight may overlap those before them.
-                start = min(start, bytes.count - 8)
-                let some = raw.loadUnaligned(fromByteOffset: start, as: UInt64.self)
-                let isLow = (some &- ones &* 0x20) & ~some
-                let isNamed =
-                    ((some ^ first) &- ones) | ((some ^ second) &- ones)
-                    | ((some ^ (ones &* 0x7f)) &- ones)
-                let signs = isLow | isNamed | some
-                guard signs & highs == 0 || bytes[start..<start + 8].allSatisfy(isPlain) else {
-                    return false
-                }
-                start += 8
+        let (quote, backslash) = (UInt8(ascii: "\""), UInt8(ascii: "\\"))
+        @inline(__always)
+        func signs(_ offset: Int) -> UInt64 {
+            let some = UInt64(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            var signs = ((some &- ones &* 0x20) & ~some) | ((some ^ (ones &* 0x7f)) &- ones) | some
+            if isJSON {
+                signs |= (some ^ (ones &* UInt64(quote))) &- ones
+                signs |= (some ^ (ones &* UInt64(backslash))) &- ones
             }
-            return true
+            return signs & highs
         }
-        return utf8.withContiguousStorageIfAvailable(arePlain) ?? utf8.allSatisfy(isPlain)
+        var place = start
+        while place < count {
+            // Several at once where these are all plain, as most are.
+            while count - place >= 32,
+                signs(place) | signs(place + 8) | signs(place + 16) | signs(place + 24) == 0
+            {
+                place += 32
+            }
+            if count - place >= 8 {
+                let signs = signs(place)
+                // Not by as many bytes as `signs` says, which the next eight would wait for.
+                if signs == 0 {
+                    place += 8
+                    continue
+                }
+                place += signs.trailingZeroBitCount / 8
+            }
+            guard place < count else { break }
+            let byte = self[place]
+            if (0x20..<0x7f).contains(byte), !isJSON || byte != quote && byte != backslash {
+                place += 1
+                continue
+            }
+            let character = character(at: place)
+            let scalar = character.scalar
+            if isJSON && character.count == 1 || scalar.isHarmful && !kept.holds(scalar) {
+                return place
+            }
+            place += character.count
+        }
+        return nil
+    }
+
+    /// The character that begins at a place, and its bytes.
+    package func character(at place: Int) -> (scalar: Unicode.Scalar, count: Int) {
+        let first = UInt32(self[place])
+        func rest(_ index: Int) -> UInt32 { UInt32(self[place + index]) & 0x3f }
+        let (value, count) =
+            switch first {
+            case 0..<0x80: (first, 1)
+            case 0x80..<0xe0: ((first & 0x1f) << 6 | rest(1), 2)
+            case 0xe0..<0xf0: ((first & 0x0f) << 12 | rest(1) << 6 | rest(2), 3)
+            default: ((first & 0x07) << 18 | rest(1) << 12 | rest(2) << 6 | rest(3), 4)
+            }
+        return (Unicode.Scalar(value) ?? "\u{fffd}", count)
     }
 }
 
@@ -100,8 +133,11 @@ extension Unicode.Scalar {
     /// a format (direction, zero width, tag), or what Unicode has shown as nothing by default.
     package var isHarmful: Bool {
         switch value {
-        // Arrows are in every listing.
-        case 0x20...0x7e, 0xa0...0xac, 0xae...0x34e, 0x2190...0x21ff: return false
+        // Most letters, and the arrows that are in every listing.
+        case 0x20...0x7e, 0xa0...0xac, 0xae...0x34e, 0x350...0x5ff, 0x2190...0x21ff,
+            0x3041...0x30ff, 0x4e00...0x9fff, 0xac00...0xd7a3:
+            return false
+        case 0..<0x20, 0x7f: return true
         default: break
         }
         if properties.isDefaultIgnorableCodePoint { return true }

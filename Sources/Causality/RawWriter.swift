@@ -62,6 +62,68 @@ package struct RawWriter {
         return RawWriter(UnsafeMutableRawBufferPointer(rebasing: room[written..<written + count]))
     }
 
+    /// As decimal digits.
+    @inlinable @inline(__always)
+    package mutating func decimal(_ value: UInt64) {
+        guard value >= 100_000_000 else {
+            let digits = RawWriter.eightDigits(value)
+            // The first of them stands in the lowest byte; of zero the last one stays.
+            let zeros = min(digits.trailingZeroBitCount / 8, 7)
+            return put(digits, from: zeros)
+        }
+        decimalOfMany(value)
+    }
+
+    @inlinable
+    mutating func decimalOfMany(_ value: UInt64) {
+        let (high, low) = value.quotientAndRemainder(dividingBy: 100_000_000)
+        if high >= 100_000_000 { decimalOfMany(high) } else { decimal(high) }
+        decimal(low, digits: 8)
+    }
+
+    /// The last of its decimal digits, as many as that: eight at the most.
+    @inlinable @inline(__always)
+    package mutating func decimal(_ value: UInt64, digits: Int) {
+        precondition((0...8).contains(digits))
+        put(RawWriter.eightDigits(value % 100_000_000), from: 8 - digits)
+    }
+
+    /// Writes the digits from one of eight on.
+    @inlinable @inline(__always)
+    mutating func put(_ digits: UInt64, from first: Int) {
+        let text = (digits | 0x3030_3030_3030_3030) >> UInt64(8 * first)
+        let count = 8 - first
+        if written + 8 <= room.count {
+            // Some bytes too many, which whatever comes next writes over.
+            room.storeBytes(of: text.littleEndian, toByteOffset: written, as: UInt64.self)
+        } else {
+            precondition(written + count <= room.count)
+            for place in 0..<count {
+                room[written + place] = UInt8(truncatingIfNeeded: text >> UInt64(8 * place))
+            }
+        }
+        written += count
+    }
+
+    /// The eight decimal digits of a number below 10⁸, a byte each, the first in the lowest. Fours, pairs and then digits are
+    /// divided side by side, each by a product that is exact for so few (Granlund and Montgomery, 1994).
+    @inlinable @inline(__always)
+    static func eightDigits(_ value: UInt64) -> UInt64 {
+        let fours = value / 10_000 | (value % 10_000) << 32
+        let hundreds = ((fours &* 10_486) >> 20) & 0x0000_007f_0000_007f
+        let pairs = hundreds | (fours &- hundreds &* 100) << 16
+        let tens = ((pairs &* 103) >> 10) & 0x000f_000f_000f_000f
+        return tens | (pairs &- tens &* 10) << 8
+    }
+
+    /// A text of the program's own.
+    @inlinable @inline(__always)
+    package mutating func text(_ text: StaticString) {
+        bytes(
+            UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount),
+            0..<text.utf8CodeUnitCount)
+    }
+
     /// A part of `source`, its length before it. O(n)
     @inlinable @inline(__always)
     package mutating func counted(_ source: UnsafeRawBufferPointer, _ range: Range<Int>) {

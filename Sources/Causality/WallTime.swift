@@ -75,39 +75,35 @@ extension Int64 {
 extension WallTime: CustomStringConvertible {
     /// RFC 3339 in UTC, with as many of 0, 3, 6 or 9 fractional digits as it needs.
     package var description: String {
-        var text: [UInt8] = []
-        append(to: &text)
-        return String(decoding: text, as: UTF8.self)
+        var text = ByteWriter()
+        text.append(atMost: WallTime.textBytesMax, write)
+        return String(decoding: text.bytes, as: UTF8.self)
     }
 
-    /// Appends what `description` says. O(1)
-    package func append(to text: inout [UInt8]) {
+    /// Bytes of what `description` says, at the most.
+    package static let textBytesMax = 30
+
+    /// Writes what `description` says. O(1)
+    package func write(_ text: inout RawWriter) {
         let (seconds, fraction) = floorDivide(nanoseconds, by: 1_000_000_000)
         let (days, secondOfDay) = floorDivide(seconds, by: 86_400)
         let (year, month, day) = WallTime.civil(daysSinceEpoch: Int(days))
         let clock = Int(secondOfDay)
         var (rest, digits) = (Int(fraction), fraction == 0 ? 0 : 9)
         while digits > 0, rest % 1_000 == 0 { (rest, digits) = (rest / 1_000, digits - 3) }
-        text.append(addingCapacity: 30) { output in
-            output.withUnsafeMutableBufferPointer { buffer, written in
-                func put(_ value: Int, digits: Int, _ separator: Unicode.Scalar) {
-                    var rest = value
-                    for place in (written..<written + digits).reversed() {
-                        buffer[place] = UInt8(ascii: "0") + UInt8(rest % 10)
-                        rest /= 10
-                    }
-                    buffer[written + digits] = UInt8(ascii: separator)
-                    written += digits + 1
-                }
-                put(year, digits: 4, "-")
-                put(month, digits: 2, "-")
-                put(day, digits: 2, "T")
-                put(clock / 3600, digits: 2, ":")
-                put(clock / 60 % 60, digits: 2, ":")
-                put(clock % 60, digits: 2, digits == 0 ? "Z" : ".")
-                if digits > 0 { put(rest, digits: digits, "Z") }
-            }
+        func put(_ value: Int, digits: Int, _ separator: Unicode.Scalar) {
+            text.decimal(UInt64(value), digits: digits)
+            text.byte(UInt8(ascii: separator))
         }
+        put(year, digits: 4, "-")
+        put(month, digits: 2, "-")
+        put(day, digits: 2, "T")
+        put(clock / 3600, digits: 2, ":")
+        put(clock / 60 % 60, digits: 2, ":")
+        put(clock % 60, digits: 2, digits == 0 ? "Z" : ".")
+        guard digits > 0 else { return }
+        if digits == 9 { text.decimal(UInt64(rest / 1_000), digits: 6) }
+        put(rest % (digits == 9 ? 1_000 : 1_000_000), digits: digits == 9 ? 3 : digits, "Z")
     }
 
     /// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.

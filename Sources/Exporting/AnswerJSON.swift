@@ -95,13 +95,14 @@ extension WrittenAnswer {
     private static func object(_ shown: ShownEvent) -> String {
         JSONWriter.object { writer in
             writer.key("event")
-            shown.listed.write(&writer, shown.clock)
+            var event = EventJSON()
+            event.write(shown.listed, shown.clock, &writer)
             writer.ends("causes", shown.causes)
             writer.ends("effects", shown.effects)
             writer.member("exact", shown.lacks.isEmpty)
             writer.member("because", shown.lacks.map(\.description))
             writer.rulings(shown.restsOn)
-            let ruledOutBy = shown.restsOn.filter { $0.event == shown.listed.event.id }
+            let ruledOutBy = shown.restsOn.filter { $0.event == shown.listed.id }
                 .map(\.by.description)
             if !ruledOutBy.isEmpty { writer.member("ruledOutBy", ruledOutBy) }
         }
@@ -213,42 +214,6 @@ extension JSONWriter {
                 $0.member("name", content.name)
                 $0.member("text", content.text)
             }
-        }
-    }
-}
-
-extension ListedEvent {
-    /// What it had seen: whoever writes that asks for it (`Question.Options.hasClock`).
-    var known: KnownClock {
-        guard let clock else { preconditionFailure("events were listed without their clocks") }
-        return clock
-    }
-
-    /// The event as a JSON object: the same keys everywhere.
-    func write(_ writer: inout JSONWriter, _ clock: KnownClock) {
-        writer.object { writer in
-            writer.member("id", event.id.description)
-            writer.member("process", event.id.process.description)
-            writer.member("host", host)
-            writer.member("execution", execution)
-            if let run { writer.member("run", run.description) }
-            writer.member("seq", event.id.sequence)
-            writer.member("kind", kind.text)
-            writer.member("name", event.name)
-            writer.member("text", event.text)
-            writer.member("level", event.level?.text)
-            writer.member("time", event.time?.description)
-            writer.member("attributes", event.attributes)
-            writer.member("causes", arriving.map(\.from.description))
-            writer.member("evidence", arriving.map { evidence(of: $0).text })
-            writer.member("clock", clock)
-            writer.member("stamp", event.stamp.text)
-            if case .lossy(let loss) = event.stamp {
-                writer.member("lossySince", EventID(event.id.process, loss.since).description)
-                writer.member("lossyBecause", loss.reason.text)
-            }
-            writer.member("exact", clock.isExact)
-            if let rulesOut { writer.member("rulesOut", rulesOut.description) }
         }
     }
 }

@@ -213,23 +213,48 @@ extension ListedEvent {
         return "lossy since \(EventID(event.id.process, loss.since)) (\(loss.reason.text))"
     }
 
-    /// The event on one line for a person.
-    var line: String {
-        var line = event.id.description
-        func append(_ part: String) {
-            line += "  "
-            line += part
+    /// Appends the event as a person reads it: a line, without its end. From its columns, O(its text).
+    func write(line text: inout ByteWriter) {
+        let start = text.count
+        text.text(processText)
+        text.append(atMost: 24 + WallTime.textBytesMax) { writer in
+            writer.byte(UInt8(ascii: ":"))
+            writer.decimal(sequence)
+            guard batch.rows.times[row] != EventBatch.noTime else { return }
+            writer.text("  ")
+            WallTime(nanoseconds: batch.rows.times[row]).write(&writer)
         }
-        if let time = event.time { append(time.description) }
         if !arriving.isEmpty {
             let senders = arriving.map { $0.fromIsHere ? "\($0.from)" : "\($0.from) (missing)" }
-            append("← " + senders.joined(separator: ", "))
+            text.text("  ← " + senders.joined(separator: ", "))
         } else if kind == .send {
-            append("→")
+            text.text("  →")
         }
-        if let level = event.level { append(level.text.uppercased()) }
-        if !event.name.isEmpty { append("[\(event.name)]") }
-        if !event.text.isEmpty { append(event.text) }
-        return printable(line)
+        if let level = Level(rawValue: batch.rows.levels[row]) {
+            text.text("  ")
+            text.text(level.text.uppercased())
+        }
+        let name = batch.rows.names[Int(batch.rows.nameNumbers[row])]
+        if !name.isEmpty {
+            text.text("  [")
+            text.bytes(name)
+            text.text("]")
+        }
+        let said = batch.rows.content[batch.rows.text(row)]
+        if !said.isEmpty {
+            text.text("  ")
+            text.bytes(said)
+        }
+        text.makePrintable(from: start)
+    }
+}
+
+extension ByteWriter {
+    /// Has what was written from a place on be as a person may be shown it.
+    fileprivate mutating func makePrintable(from start: Int) {
+        guard bytes.withUnsafeBytes({ $0.firstHarmful(from: start) }) != nil else { return }
+        let shown = printable(String(decoding: bytes[start...], as: UTF8.self))
+        bytes.removeLast(count - start)
+        text(shown)
     }
 }

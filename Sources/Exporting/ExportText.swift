@@ -9,11 +9,14 @@ protocol GraphFormat {
     static var messages: MessagesWritten { get }
     /// Whether what arrived at an event is written with it.
     static var asksForArrivals: Bool { get }
+    /// Whether anything is written of an event that follows from messages: what arrived, or its kind where its source says none.
+    static var asksForMessages: Bool { get }
 
     mutating func begin(_ graph: ExportedGraph) -> String
     /// `arriving` are the messages that came to the event from events that were written before it: none where nobody asks.
-    mutating func event(_ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph)
-        -> String
+    mutating func event(
+        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph,
+        to text: inout ByteWriter)
     mutating func beginMessages() -> String
     mutating func message(_ edge: MessageEdge) -> String
     mutating func beginGhostMessages() -> String
@@ -24,6 +27,7 @@ protocol GraphFormat {
 extension GraphFormat {
     static var messages: MessagesWritten { .none }
     static var asksForArrivals: Bool { false }
+    static var asksForMessages: Bool { true }
 
     mutating func beginMessages() -> String { "" }
     mutating func message(_ edge: MessageEdge) -> String { "" }
@@ -65,28 +69,26 @@ struct ExportText<Execution: IndexedExecution>: TextSource {
         case beginning, events, messages, ghostMessages, ending, over
     }
 
-    private var format: any GraphFormat
-    private let graph: ExportedGraph
+    private let form: any GraphFormat.Type
     private let cancellation: Cancellation
-    private var events: any EventSequence
+    private var events: EventPieces
+    private var exported: ExportedEvents<Execution.Index>
     private var messages: MessageListing<Execution>
-    /// Nil where the format does not ask which events were written.
-    private var taken: TakenEvents<Execution.Index>?
     private var stage = Stage.beginning
 
     init(
         _ format: any GraphFormat, _ graph: ExportedGraph, _ events: any EventSequence,
         of execution: Execution, _ cancellation: Cancellation
     ) throws {
-        self.format = format
-        self.graph = graph
-        self.events = events
+        form = type(of: format)
+        self.events = EventPieces(events)
         messages = try MessageListing(execution, cancellation)
-        let form = type(of: format)
         // Before anything is written: a file that cannot be read is another's to answer for then.
         if form.messages != .none { try messages.readAll(cancellation) }
-        taken =
-            form.messages != .none || form.asksForArrivals ? TakenEvents(execution.index) : nil
+        exported = ExportedEvents(
+            format: format, graph: graph,
+            taken: form.messages != .none || form.asksForArrivals
+                ? TakenEvents(execution.index) : nil)
         self.cancellation = cancellation
     }
 
@@ -94,31 +96,63 @@ struct ExportText<Execution: IndexedExecution>: TextSource {
         switch stage {
         case .beginning:
             stage = .events
-            return format.begin(graph)
-        case .events: return try nextEvent()
+            return exported.format.begin(exported.graph)
+        case .events: return try events.next(&exported) ?? endEvents()
         case .messages:
             try cancellation.check()
             guard let edge = try messages.next() else { return endMessages() }
-            guard edge.fromIsHere, try taken!.contains(edge.from), try taken!.contains(edge.to)
+            guard edge.fromIsHere, try exported.taken!.contains(edge.from),
+                try exported.taken!.contains(edge.to)
             else { return "" }
-            return format.message(edge)
+            return exported.format.message(edge)
         case .ghostMessages:
             try cancellation.check()
             guard let edge = try messages.next() else {
                 stage = .ending
                 return ""
             }
-            return try !edge.fromIsHere && taken!.contains(edge.to) ? format.ghostMessage(edge) : ""
+            return try !edge.fromIsHere && exported.taken!.contains(edge.to)
+                ? exported.format.ghostMessage(edge) : ""
         case .ending:
             stage = .over
-            return format.end()
+            return exported.format.end()
         case .over: return nil
         }
     }
 
-    private mutating func nextEvent() throws -> String {
-        switch try events.next() {
-        case .passed: return ""
+    private mutating func endEvents() -> String {
+        events.release()
+        guard form.messages != .none else {
+            stage = .ending
+            return ""
+        }
+        stage = .messages
+        return exported.format.beginMessages()
+    }
+
+    private mutating func endMessages() -> String {
+        guard form.messages == .alsoOfGhosts else {
+            stage = .ending
+            return ""
+        }
+        messages.begin()
+        stage = .ghostMessages
+        return exported.format.beginGhostMessages()
+    }
+
+    mutating func release() { events.release() }
+}
+
+/// Writes the events of an export.
+private struct ExportedEvents<Index: CausalIndex>: EventWriter {
+    var format: any GraphFormat
+    let graph: ExportedGraph
+    /// Nil where the format does not ask which events were written.
+    let taken: TakenEvents<Index>?
+
+    mutating func write(_ step: EventStep, to text: inout ByteWriter) throws {
+        switch step {
+        case .passed: break
         case .unreadable(let id): throw ExportError(text: "\(Lack.unreadable(id))")
         case .event(let listed):
             var arriving: [MessageEdge] = []
@@ -126,29 +160,9 @@ struct ExportText<Execution: IndexedExecution>: TextSource {
                 arriving = try listed.arriving.filter { try taken!.contains($0.from) }
             }
             try taken?.insert(listed.place)
-            return format.event(listed, arriving: arriving, graph)
-        case nil:
-            events.release()
-            guard type(of: format).messages != .none else {
-                stage = .ending
-                return ""
-            }
-            stage = .messages
-            return format.beginMessages()
+            format.event(listed, arriving: arriving, graph, to: &text)
         }
     }
-
-    private mutating func endMessages() -> String {
-        guard type(of: format).messages == .alsoOfGhosts else {
-            stage = .ending
-            return ""
-        }
-        messages.begin()
-        stage = .ghostMessages
-        return format.beginGhostMessages()
-    }
-
-    mutating func release() { events.release() }
 }
 
 /// Every message of an execution, in listing order of the receivers, one at a time.
@@ -202,14 +216,14 @@ struct MessageListing<Execution: IndexedExecution> {
     }
 }
 
-/// Which events an export has written: a bit an event.
-struct TakenEvents<Index: CausalIndex> {
+/// Which events an export has written: a bit an event. A class for what `EventFinder` is one.
+final class TakenEvents<Index: CausalIndex> {
     private let index: Index
     private var words: [Int: [UInt64]] = [:]
 
     init(_ index: Index) { self.index = index }
 
-    mutating func insert(_ place: EventPosition) throws {
+    func insert(_ place: EventPosition) throws {
         if words[place.process] == nil {
             let count = try index.sequences(of: place.process).count
             words[place.process] = [UInt64](repeating: 0, count: (count + 63) / 64)

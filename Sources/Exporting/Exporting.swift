@@ -66,6 +66,8 @@ extension Answering {
     package func export(_ question: ExportQuestion) throws -> WrittenAnswer {
         var answering = self
         answering.options.hasClock = true
+        answering.options.hasMessages =
+            type(of: Self.format(question.format)).asksForMessages
         return try answering.asking { try answering.export(question, from: $0) }
     }
 

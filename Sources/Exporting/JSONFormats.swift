@@ -8,6 +8,7 @@ struct JSONGraphFormat: GraphFormat {
     static let messages = MessagesWritten.alsoOfGhosts
 
     private var separator = "\n"
+    private var events = EventJSON()
     private var ghosts: Set<EventID> = []
 
     mutating func begin(_ graph: ExportedGraph) -> String {
@@ -32,11 +33,12 @@ struct JSONGraphFormat: GraphFormat {
     }
 
     mutating func event(
-        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph
-    ) -> String {
-        var writer = JSONWriter()
-        listed.write(&writer, listed.known)
-        return item(writer.text)
+        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph,
+        to text: inout ByteWriter
+    ) {
+        text.text(separator)
+        separator = ",\n"
+        events.write(listed, to: &text)
     }
 
     mutating func beginMessages() -> String {
@@ -76,73 +78,70 @@ struct JSONGraphFormat: GraphFormat {
 
 /// One event a line, as `import --format jsonl` reads it: importing it gives the same graph.
 struct NDJSONFormat: GraphFormat {
-    private var clocks = ClockWriter()
+    static let asksForMessages = false
+
+    /// Of each process: what is the same in all its lines.
+    private var heads = ProcessTexts()
+    private var clocks = ClockJSON()
 
     mutating func begin(_ graph: ExportedGraph) -> String { "" }
 
     mutating func event(
-        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph
-    ) -> String {
-        let event = listed.event
-        var writer = JSONWriter()
-        writer.object { writer in
-            writer.member("execution", graph.execution)
-            writer.key("process")
-            clocks.name(listed.place.process, of: listed.known, &writer)
-            writer.member("host", listed.host)
-            writer.member("seq", event.id.sequence)
-            if event.kind != .unsaid { writer.member("kind", event.kind.text) }
-            if !event.name.isEmpty { writer.member("name", event.name) }
-            writer.member("text", event.text)
-            if let level = event.level { writer.member("level", level.text) }
-            if let time = event.time { writer.member("time", time) }
-            if !event.attributes.isEmpty { writer.member("attributes", event.attributes) }
-            let causes = listed.causes.map(\.event.description)
-            if causes.count == 1 {
-                writer.member("cause", causes[0])
-            } else if !causes.isEmpty {
-                writer.member("causes", causes)
-            }
-            // What is known exactly is written as a clock. What is not says so, or says no more than its log did.
-            switch event.stamp {
-            case .chained, .silent:
-                if listed.known.isExact { clocks.member("clock", listed.known, &writer) }
-            case .complete, .generating, .lossy:
-                clocks.member("clock", listed.known, &writer)
-                if !listed.known.isExact { writer.member("exact", false) }
+        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph,
+        to text: inout ByteWriter
+    ) {
+        let head = heads.range(of: listed.place.process) { head in
+            JSONWriter.append(to: &head) {
+                $0.member("execution", graph.execution)
+                $0.member("process", listed.processText)
+                $0.member("host", listed.host)
             }
         }
-        writer.endLine()
-        return writer.text
-    }
-}
-
-/// Writes the clocks of many events: each name is made a JSON string once.
-struct ClockWriter {
-    /// By process.
-    private var names: [[UInt8]] = []
-
-    /// Process → sequence number.
-    mutating func member(_ name: StaticString, _ clock: KnownClock, _ writer: inout JSONWriter) {
-        writer.key(name)
-        writer.object { writer in
-            clock.forEachIndex { process, sequence in
-                writer.member(quoted: quoted(process, of: clock), sequence)
+        let (batch, row) = (listed.batch, listed.row)
+        JSONWriter.append(to: &text) { writer in
+            writer.object { writer in
+                writer.part(heads.bytes, head)
+                writer.member("seq", batch.rows.sequences[row])
+                switch batch.rows.kinds[row] {
+                case .local: writer.part("\"kind\":\"local\"")
+                case .send: writer.part("\"kind\":\"send\"")
+                case .receive: writer.part("\"kind\":\"receive\"")
+                case .unsaid: break
+                }
+                let name = Int(batch.rows.nameNumbers[row])
+                if !batch.rows.names.range(name).isEmpty {
+                    writer.key("name")
+                    writer.value(utf8: batch.rows.names[name])
+                }
+                writer.key("text")
+                writer.value(utf8: batch.rows.content[batch.rows.text(row)])
+                if let level = Level(rawValue: batch.rows.levels[row]) {
+                    writer.member("level", level.text)
+                }
+                if batch.rows.times[row] != EventBatch.noTime {
+                    writer.member("time", WallTime(nanoseconds: batch.rows.times[row]))
+                }
+                if !batch.rows.attributeIndexes(row).isEmpty {
+                    writer.key("attributes")
+                    writer.attributes(ofRow: row, batch.rows)
+                }
+                let causes = listed.causes
+                if causes.count == 1 {
+                    writer.member("cause", causes[0].event.description)
+                } else if !causes.isEmpty {
+                    writer.member("causes", causes.map(\.event.description))
+                }
+                // What is known exactly is written as a clock. What is not says so, or says no more than its log did.
+                switch batch.rows.stamps[row] {
+                case .chained, .silent:
+                    if listed.known.isExact { clocks.member("clock", listed.known, &writer) }
+                case .complete, .generating, .lossy:
+                    clocks.member("clock", listed.known, &writer)
+                    if !listed.known.isExact { writer.member("exact", false) }
+                }
             }
         }
-    }
-
-    /// What a process is called.
-    mutating func name(_ process: Int, of clock: KnownClock, _ writer: inout JSONWriter) {
-        writer.value(quoted: quoted(process, of: clock))
-    }
-
-    private mutating func quoted(_ process: Int, of clock: KnownClock) -> [UInt8] {
-        while names.count <= process { names.append([]) }
-        if names[process].isEmpty {
-            names[process] = JSONWriter.quoted(clock.name(ofIndex: process))
-        }
-        return names[process]
+        text.byte(UInt8(ascii: "\n"))
     }
 }
 
@@ -179,8 +178,9 @@ struct PerfettoFormat: GraphFormat {
     }
 
     mutating func event(
-        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph
-    ) -> String {
+        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph,
+        to text: inout ByteWriter
+    ) {
         let event = listed.event
         let earliest =
             ([next[event.id.process] ?? .min]
@@ -191,7 +191,7 @@ struct PerfettoFormat: GraphFormat {
         placed[event.id] = time
         next[event.id.process] = time.addingSaturating(Self.sliceNanoseconds)
         let (pid, tid) = (hostNumber[listed.host] ?? 0, track[event.id.process] ?? 0)
-        var text = item {
+        let slice = item {
             $0.member("ph", "X")
             $0.member("cat", listed.kind.text)
             $0.member("name", event.name.isEmpty ? String(event.text.prefix(80)) : event.name)
@@ -206,12 +206,15 @@ struct PerfettoFormat: GraphFormat {
                 $0.member("id", event.id.description)
                 $0.member("text", event.text)
                 $0.member("clock", listed.known)
-                if !event.attributes.isEmpty { $0.member("attributes", event.attributes) }
+                if !event.attributes.isEmpty {
+                    $0.key("attributes")
+                    $0.attributes(ofRow: listed.row, listed.batch.rows)
+                }
                 if stated != time { $0.member("wallTime", event.time?.description) }
             }
         }
-        for edge in arriving { text += arrow(edge.from, to: (time, pid, tid)) }
-        return text
+        text.text(slice)
+        for edge in arriving { text.text(arrow(edge.from, to: (time, pid, tid))) }
     }
 
     mutating func end() -> String { "]}\n" }

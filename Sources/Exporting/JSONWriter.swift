@@ -3,13 +3,21 @@ import Querying
 
 /// Writes one JSON value, in the order in which it is told.
 package struct JSONWriter {
-    private var bytes: [UInt8] = []
+    private var output = ByteWriter()
     private var isFirst = true
 
     /// What was written so far. O(n)
-    package var text: String { String(decoding: bytes, as: UTF8.self) }
+    package var text: String { String(decoding: output.bytes, as: UTF8.self) }
 
-    package init() { bytes.reserveCapacity(512) }
+    package init() {}
+
+    /// Appends what `body` writes to a text.
+    static func append(to text: inout ByteWriter, _ body: (inout JSONWriter) -> Void) {
+        var writer = JSONWriter()
+        swap(&writer.output, &text)
+        body(&writer)
+        swap(&writer.output, &text)
+    }
 
     /// One object on one line.
     package static func object(_ body: (inout JSONWriter) -> Void) -> String {
@@ -19,49 +27,60 @@ package struct JSONWriter {
     }
 
     private mutating func separate() {
-        if !isFirst { bytes.append(UInt8(ascii: ",")) }
+        if !isFirst { output.byte(UInt8(ascii: ",")) }
         isFirst = false
     }
 
     /// A key of the program's own: nothing of it has to be escaped.
     package mutating func key(_ key: StaticString) {
-        separate()
-        bytes.append(UInt8(ascii: "\""))
-        key.withUTF8Buffer { bytes.append(contentsOf: $0) }
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(UInt8(ascii: ":"))
-        isFirst = true
+        let isFirst = isFirst
+        output.append(atMost: key.utf8CodeUnitCount + 4) { writer in
+            if !isFirst { writer.byte(UInt8(ascii: ",")) }
+            writer.byte(UInt8(ascii: "\""))
+            writer.text(key)
+            writer.byte(UInt8(ascii: "\""))
+            writer.byte(UInt8(ascii: ":"))
+        }
+        self.isFirst = true
     }
 
     /// Any key.
     package mutating func key(text key: String) {
-        separate()
-        quote(key)
-        bytes.append(UInt8(ascii: ":"))
+        value(key)
+        output.byte(UInt8(ascii: ":"))
         isFirst = true
     }
 
-    /// A string as the JSON string that `value(quoted:)` writes.
-    static func quoted(_ string: String) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.quote(string)
-        return writer.bytes
+    /// The same of UTF-8.
+    mutating func key(utf8 key: ArraySlice<UInt8>) {
+        value(utf8: key)
+        output.byte(UInt8(ascii: ":"))
+        isFirst = true
     }
 
-    mutating func value(quoted string: [UInt8]) {
+    /// A part of an object or list as it stands in JSON, its commas included.
+    mutating func part(_ bytes: [UInt8], _ range: Range<Int>) {
         separate()
-        append(string)
+        bytes.withUnsafeBytes { source in
+            output.append(atMost: range.count) { $0.bytes(source, range) }
+        }
     }
 
-    mutating func member(quoted key: [UInt8], _ number: UInt64) {
+    /// The same of a program's own: a value, or a member.
+    mutating func part(_ text: StaticString) {
+        let isFirst = isFirst
+        output.append(atMost: text.utf8CodeUnitCount + 1) { writer in
+            if !isFirst { writer.byte(UInt8(ascii: ",")) }
+            writer.text(text)
+        }
+        self.isFirst = false
+    }
+
+    /// What `body` writes, at most so many bytes, as it stands in JSON.
+    mutating func part(atMost byteCount: Int, _ body: (inout RawWriter) -> Void) {
         separate()
-        append(key)
-        bytes.append(UInt8(ascii: ":"))
-        append(number)
+        output.append(atMost: byteCount, body)
     }
-
-    /// Ends a line of JSON lines.
-    mutating func endLine() { bytes.append(UInt8(ascii: "\n")) }
 
     package mutating func object(_ body: (inout JSONWriter) -> Void) {
         nest(UInt8(ascii: "{"), UInt8(ascii: "}"), body)
@@ -72,10 +91,10 @@ package struct JSONWriter {
 
     private mutating func nest(_ open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {
         separate()
-        bytes.append(open)
+        output.byte(open)
         isFirst = true
         body(&self)
-        bytes.append(close)
+        output.byte(close)
         isFirst = false
     }
 
@@ -83,53 +102,38 @@ package struct JSONWriter {
         separate()
         quote(string)
     }
+    /// UTF-8 as a string.
+    mutating func value(utf8 text: ArraySlice<UInt8>) {
+        separate()
+        text.withUnsafeBytes { output.quote($0) }
+    }
     package mutating func value(_ number: some BinaryInteger) {
         separate()
-        guard let number = UInt64(exactly: number) else { return append(String(number)) }
-        append(number)
-    }
-    private mutating func append(_ number: UInt64) {
-        bytes.append(addingCapacity: 20) { output in
-            output.withUnsafeMutableBufferPointer { buffer, written in
-                var (rest, place) = (number, 20)
-                var digits: InlineArray<20, UInt8> = .init(repeating: 0)
-                repeat {
-                    place -= 1
-                    digits[place] = UInt8(ascii: "0") + UInt8(rest % 10)
-                    rest /= 10
-                } while rest > 0
-                for digit in place..<20 { buffer[digit - place] = digits[digit] }
-                written = 20 - place
-            }
-        }
+        guard let number = UInt64(exactly: number) else { return output.text(String(number)) }
+        output.append(atMost: 20) { $0.decimal(number) }
     }
     package mutating func value(_ truth: Bool) {
         separate()
-        append(truth ? "true" : "false")
-    }
-    /// An object, key → value.
-    package mutating func value(_ attributes: [Attribute]) {
-        object { writer in
-            for attribute in attributes {
-                writer.key(text: attribute.key)
-                switch attribute.value {
-                case .text(let text): writer.value(text)
-                case .json(let json): writer.raw(json)
-                }
-            }
-        }
+        output.text(truth ? "true" : "false")
     }
     package mutating func null() {
         separate()
-        append("null")
+        output.text("null")
     }
     /// JSON text as it is, but for what could harm a terminal; as a string where it is not JSON.
-    package mutating func raw(_ json: String) {
-        if JSONScanner.isValue(json) {
-            separate()
-            append(printableJSON(json))
+    package mutating func raw(_ json: String) { raw(utf8: Array(json.utf8)[...]) }
+
+    /// The same of UTF-8.
+    mutating func raw(utf8 json: ArraySlice<UInt8>) {
+        let (isValue, isHarmful) = json.withUnsafeBytes {
+            (JSONScanner.isValue($0), $0.firstHarmful() != nil)
+        }
+        guard isValue else { return value(utf8: json) }
+        separate()
+        if isHarmful {
+            output.text(printableJSON(String(decoding: json, as: UTF8.self)))
         } else {
-            value(json)
+            output.bytes(json)
         }
     }
 
@@ -148,10 +152,6 @@ package struct JSONWriter {
     package mutating func member(_ name: StaticString, _ strings: [String]) {
         key(name)
         array { for string in strings { $0.value(string) } }
-    }
-    package mutating func member(_ name: StaticString, _ attributes: [Attribute]) {
-        key(name)
-        value(attributes)
     }
     /// Process → sequence number, sorted by process.
     package mutating func member(_ name: StaticString, _ clock: [ProcessID: UInt64]) {
@@ -178,40 +178,59 @@ package struct JSONWriter {
     package mutating func member(_ name: StaticString, _ time: WallTime) {
         key(name)
         separate()
-        bytes.append(UInt8(ascii: "\""))
-        time.append(to: &bytes)
-        bytes.append(UInt8(ascii: "\""))
-    }
-
-    private mutating func append(_ other: [UInt8]) {
-        other.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
-    }
-
-    private mutating func append(_ text: String) {
-        let isDone: Void? = text.utf8.withContiguousStorageIfAvailable {
-            bytes.append(contentsOf: $0)
+        output.append(atMost: WallTime.textBytesMax + 2) { writer in
+            writer.byte(UInt8(ascii: "\""))
+            time.write(&writer)
+            writer.byte(UInt8(ascii: "\""))
         }
-        if isDone == nil { bytes.append(contentsOf: text.utf8) }
     }
 
-    /// Appends a JSON string. What could harm a terminal is escaped, everything else is UTF-8 as it is.
     private mutating func quote(_ string: String) {
-        bytes.append(UInt8(ascii: "\""))
-        if !string.mayNeedJSONEscapes {
-            append(string)
-        } else {
-            for scalar in string.unicodeScalars {
-                switch scalar {
-                case "\"": append("\\\"")
-                case "\\": append("\\\\")
-                case "\n": append("\\n")
-                case "\r": append("\\r")
-                case "\t": append("\\t")
-                case _ where scalar.isHarmful: append(scalar.jsonEscape)
-                default: append(String(scalar))
-                }
+        var string = string
+        string.withUTF8 { output.quote(UnsafeRawBufferPointer($0)) }
+    }
+}
+
+extension ByteWriter {
+    /// Appends a text.
+    mutating func text(_ text: String) {
+        var text = text
+        text.withUTF8 { source in
+            append(atMost: source.count) {
+                $0.bytes(UnsafeRawBufferPointer(source), 0..<source.count)
             }
         }
-        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Appends UTF-8 as a JSON string. What could harm a terminal is escaped, everything else stays as it is.
+    mutating func quote(_ text: UnsafeRawBufferPointer) {
+        let first = text.firstToEscape()
+        // A byte becomes `\u001b` at the worst, and four of them two of these.
+        append(atMost: (first == nil ? 1 : 6) * text.count + 2) { writer in
+            writer.byte(UInt8(ascii: "\""))
+            var (start, next) = (0, first)
+            while let place = next {
+                writer.bytes(text, start..<place)
+                let (scalar, count) = text.character(at: place)
+                writer.escape(scalar)
+                start = place + count
+                next = text.firstToEscape(from: start)
+            }
+            writer.bytes(text, start..<text.count)
+            writer.byte(UInt8(ascii: "\""))
+        }
+    }
+}
+
+extension RawWriter {
+    fileprivate mutating func escape(_ scalar: Unicode.Scalar) {
+        switch scalar {
+        case "\"": text("\\\"")
+        case "\\": text("\\\\")
+        case "\n": text("\\n")
+        case "\r": text("\\r")
+        case "\t": text("\\t")
+        default: for byte in scalar.jsonEscape.utf8 { self.byte(byte) }
+        }
     }
 }

@@ -2,6 +2,9 @@
 enum Limits {
     /// Characters of an event's name and text in a diagram's box: more make it unreadable.
     static let labelCharactersMax = 60
+    /// Bytes of events after which a piece of a text ends: few enough to be in a processor's nearest memory while they are
+    /// looked through again.
+    static let pieceBytes = 8 * 1024
     /// Processes of a cut that a line for people shows.
     static let cutShownMax = 8
     /// Positions of a process whose messages are asked for at once.

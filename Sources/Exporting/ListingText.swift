@@ -4,23 +4,22 @@ import Querying
 
 /// The text of a listing: an event a line.
 struct ListingText: TextSource {
-    private var events: any EventSequence
-    private let form: AnswerForm
+    private var events: EventPieces
+    private var lines: EventLines
     private(set) var stopped: QuestionStopped?
 
     init(_ events: any EventSequence, _ form: AnswerForm) {
-        self.events = events
-        self.form = form
+        self.events = EventPieces(events)
+        lines = EventLines(form)
     }
 
     mutating func next() throws -> String? {
         guard stopped == nil else { return nil }
         do {
-            guard let step = try events.next() else { return nil }
-            return step.line(form).map { $0 + "\n" } ?? ""
+            return try events.next(&lines)
         } catch let error as QuestionStopped {
             stopped = error
-            return error.line(form) + "\n"
+            return error.line(lines.form) + "\n"
         }
     }
 
@@ -29,42 +28,64 @@ struct ListingText: TextSource {
 
 /// The events of a view as the end of a JSON object. Throws where they end early: half an object is none.
 struct EventArrayText: TextSource {
-    private var events: any EventSequence
-    private var isFirst = true
+    private var events: EventPieces
+    private var array = EventArray()
     private var isEnded = false
 
-    init(_ events: any EventSequence) { self.events = events }
+    init(_ events: any EventSequence) { self.events = EventPieces(events) }
 
     mutating func next() throws -> String? {
         guard !isEnded else { return nil }
-        guard let step = try events.next() else {
-            isEnded = true
-            return "]}\n"
-        }
-        guard let line = step.line(.json) else { return "" }
-        defer { isFirst = false }
-        return isFirst ? line : "," + line
+        if let piece = try events.next(&array) { return piece }
+        isEnded = true
+        return "]}\n"
     }
 
     mutating func release() { events.release() }
 }
 
-extension EventStep {
-    /// What a listing says of it; nil where nothing.
-    fileprivate func line(_ form: AnswerForm) -> String? {
-        switch (self, form) {
-        case (.passed, _): return nil
-        case (.event(let listed), .text): return listed.line
-        case (.event(let listed), .json):
-            var writer = JSONWriter()
-            listed.write(&writer, listed.known)
-            return writer.text
-        case (.unreadable(let id), .text): return printable("\(Lack.unreadable(id))")
-        case (.unreadable(let id), .json):
-            return JSONWriter.object {
-                $0.member("id", id.description)
-                $0.member("unreadable", "\(Lack.unreadable(id))")
-            }
+/// Writes an event a line.
+private struct EventLines: EventWriter {
+    let form: AnswerForm
+    private var json = EventJSON()
+
+    init(_ form: AnswerForm) { self.form = form }
+
+    mutating func write(_ step: EventStep, to text: inout ByteWriter) {
+        switch (step, form) {
+        case (.passed, _): return
+        case (.event(let listed), .text): listed.write(line: &text)
+        case (.event(let listed), .json): json.write(listed, to: &text)
+        case (.unreadable(let id), .text): text.text(printable("\(Lack.unreadable(id))"))
+        case (.unreadable(let id), .json): JSONWriter.append(to: &text) { $0.unreadable(id) }
+        }
+        text.byte(UInt8(ascii: "\n"))
+    }
+}
+
+/// Writes the events of a JSON list.
+private struct EventArray: EventWriter {
+    private var json = EventJSON()
+    private var isFirst = true
+
+    mutating func write(_ step: EventStep, to text: inout ByteWriter) {
+        if case .passed = step { return }
+        if !isFirst { text.byte(UInt8(ascii: ",")) }
+        isFirst = false
+        switch step {
+        case .passed: break
+        case .event(let listed): json.write(listed, to: &text)
+        case .unreadable(let id): JSONWriter.append(to: &text) { $0.unreadable(id) }
+        }
+    }
+}
+
+extension JSONWriter {
+    /// In place of an event that cannot be read.
+    fileprivate mutating func unreadable(_ id: EventID) {
+        object {
+            $0.member("id", id.description)
+            $0.member("unreadable", "\(Lack.unreadable(id))")
         }
     }
 }

@@ -5,6 +5,7 @@ import Querying
 /// Graphviz: a cluster each process, its events in a column; message edges as arrows, ghosts dashed.
 struct DotFormat: GraphFormat {
     static let messages = MessagesWritten.alsoOfGhosts
+    static let asksForMessages = false
 
     private var last: [ProcessID: EventID] = [:]
     private var clusters: [ProcessID: Int] = [:]
@@ -16,20 +17,21 @@ struct DotFormat: GraphFormat {
     }
 
     mutating func event(
-        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph
-    ) -> String {
+        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph,
+        to text: inout ByteWriter
+    ) {
         let event = listed.event
         let cluster = clusters[event.id.process] ?? clusters.count
         let label = "\(event.id)\n\(event.label)"
-        var text =
+        text.text(
             "  subgraph cluster_\(cluster) { label=\(quote("\(event.id.process)")); "
-            + "\(quote("\(event.id)")) [label=\(quote(label))]; }\n"
+                + "\(quote("\(event.id)")) [label=\(quote(label))]; }\n")
         if let before = last[event.id.process] {
-            text +=
+            text.text(
                 "  \(quote("\(before)")) -> \(quote("\(event.id)")) [style=dotted, arrowhead=none, weight=10];\n"
+            )
         }
         last[event.id.process] = event.id
-        return text
     }
 
     mutating func message(_ edge: MessageEdge) -> String {
@@ -83,8 +85,9 @@ struct GraphMLFormat: GraphFormat {
     }
 
     mutating func event(
-        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph
-    ) -> String {
+        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph,
+        to text: inout ByteWriter
+    ) {
         let event = listed.event
         var entries: [String] = []
         listed.known.forEach { _, text, sequence in entries.append("\(text)=\(sequence)") }
@@ -99,11 +102,11 @@ struct GraphMLFormat: GraphFormat {
         if let time = event.time { values.append(("time", time.description)) }
         if !event.attributes.isEmpty {
             var attributes = JSONWriter()
-            attributes.value(event.attributes)
+            attributes.attributes(ofRow: listed.row, listed.batch.rows)
             values.append(("attributes", attributes.text))
         }
         let data = values.map { "<data key=\"\($0.0)\">\(escape($0.1))</data>" }.joined()
-        return "    <node id=\"\(escape("\(event.id)"))\">\(data)</node>\n"
+        text.text("    <node id=\"\(escape("\(event.id)"))\">\(data)</node>\n")
     }
 
     mutating func message(_ edge: MessageEdge) -> String {
@@ -150,15 +153,18 @@ struct MermaidFormat: GraphFormat {
     }
 
     mutating func event(
-        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph
-    ) -> String {
+        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph,
+        to text: inout ByteWriter
+    ) {
         let event = listed.event
-        guard let to = names[event.id.process] else { return "" }
+        guard let to = names[event.id.process] else { return }
         let label = escape("\(event.id.sequence): \(event.label)")
-        guard !arriving.isEmpty else { return "  Note over \(to): \(label)\n" }
-        return arriving.map { edge in
-            "  \(names[edge.from.process]!)->>\(to): \(escape("\(edge.from.sequence) →")) \(label)\n"
-        }.joined()
+        if arriving.isEmpty { text.text("  Note over \(to): \(label)\n") }
+        for edge in arriving {
+            text.text(
+                "  \(names[edge.from.process]!)->>\(to): \(escape("\(edge.from.sequence) →")) \(label)\n"
+            )
+        }
     }
 
     private func escape(_ text: String) -> String {
@@ -179,6 +185,8 @@ struct MermaidFormat: GraphFormat {
 /// so one of several lines stands on one; what is harmful in a process's name is written as `%0A` and the like. The clocks are what the graph knows:
 /// where a source has causes and no clocks, ShiViz sees them too.
 struct ShiVizFormat: GraphFormat {
+    static let asksForMessages = false
+
     mutating func begin(_ graph: ExportedGraph) -> String {
         let names = graph.names.map { name($0) }
         let hasSpaces = names.contains { $0.contains { $0.isWhitespace } }
@@ -188,8 +196,9 @@ struct ShiVizFormat: GraphFormat {
     }
 
     mutating func event(
-        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph
-    ) -> String {
+        _ listed: ListedEvent, arriving: [MessageEdge], _ graph: ExportedGraph,
+        to text: inout ByteWriter
+    ) {
         let event = listed.event
         let clock = JSONWriter.object { writer in
             listed.known.forEach { process, _, sequence in
@@ -197,14 +206,14 @@ struct ShiVizFormat: GraphFormat {
                 writer.value(sequence)
             }
         }
-        let text = event.text.isEmpty ? event.name : event.text
-        return "\(name(event.id.process)) \(clock)\n\(printable(text, keeping: .tabs))\n"
+        let said = event.text.isEmpty ? event.name : event.text
+        text.text("\(name(event.id.process)) \(clock)\n\(printable(said, keeping: .tabs))\n")
     }
 
     /// The raw name where it is the first incarnation: what other tools call the process.
     private func name(_ process: ProcessID) -> String {
         let raw = process.incarnation == 1 ? process.name : process.description
-        guard raw.mayBeHarmful() || raw.utf8.contains(UInt8(ascii: "{")) else { return raw }
+        guard raw.isHarmful() || raw.utf8.contains(UInt8(ascii: "{")) else { return raw }
         return raw.unicodeScalars.map { scalar in
             PercentEscaping.escape(String(scalar)) { _ in scalar.isHarmful || scalar == "{" }
         }.joined()

@@ -43,6 +43,9 @@ package protocol CausalIndex: Sendable {
     func firstPosition(knowing event: EventKey, in process: Int) throws(Failure) -> Int?
     /// Why what is known of the knowledge of the event at a place is a lower bound; nil where it is exact.
     func uncertainty(at place: EventPosition) throws(Failure) -> Uncertainty?
+    /// Up to where, from the position of `place` on, no event's knowledge is uncertain, as far as is known without looking at
+    /// each: that position itself where its event's is. O(log n).
+    func certainEnd(from place: EventPosition) throws(Failure) -> Int
     /// The first position from that of `place` on whose event's knowledge is exact, or nil.
     func firstCertain(from place: EventPosition) throws(Failure) -> Int?
     /// What the receivers of the message of a send that is not here learned by it, all of which it had seen.
@@ -87,6 +90,10 @@ package struct ProcessFacts: Hashable, Sendable {
 }
 
 extension CausalIndex {
+    package func certainEnd(from place: EventPosition) throws(Failure) -> Int {
+        try uncertainty(at: place) == nil ? place.position + 1 : place.position
+    }
+
     /// The place of an event that is here, or nil. O(log n).
     package func position(of event: EventID) throws(Failure) -> EventPosition? {
         guard let process = try index(of: event.process),

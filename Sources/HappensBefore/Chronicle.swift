@@ -103,6 +103,12 @@ package struct Chronicle<Floor: CausalFloor>: CausalFloor {
         return try numbers.above(floor.uncertainty(at: numbers.below(place)), of: floor)
     }
 
+    package func certainEnd(from place: EventPosition) throws(Failure) -> Int {
+        guard isBelow(place) else { return tail.certainEnd(from: place) }
+        return try min(
+            floor.certainEnd(from: numbers.below(place)), tail.processes[place.process].base)
+    }
+
     package func firstCertain(from place: EventPosition) throws(Failure) -> Int? {
         guard isBelow(place) else { return tail.firstCertain(from: place) }
         let base = tail.processes[place.process].base

@@ -119,8 +119,11 @@ package struct TieHeap: Sendable {
             var parent = 0
             while true {
                 var least = parent
-                for child in [2 * parent + 1, 2 * parent + 2]
-                where child < items.count && items[child].tie < items[least].tie { least = child }
+                let child = 2 * parent + 1
+                if child < items.count, items[child].tie < items[least].tie { least = child }
+                if child + 1 < items.count, items[child + 1].tie < items[least].tie {
+                    least = child + 1
+                }
                 if least == parent { break }
                 items.swapAt(parent, least)
                 parent = least

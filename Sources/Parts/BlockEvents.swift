@@ -42,29 +42,13 @@ package struct BlockEvents: Sendable {
                 }
             } else {
                 for change in batch.changes(row) {
-                    frame.appendChange(reference(change.process, in: &frame), change.value)
+                    frame.appendChange(
+                        frame.reference(change.process, of: batch), change.value)
                 }
             }
-            append(namedOf: row, to: &frame)
+            frame.appendNamed(by: row, of: batch)
             frame.endRow(copying: row, of: batch, slot: slot, predecessor: predecessor)
         }
-    }
-
-    private func append(namedOf row: Int, to frame: inout EventBatch) {
-        for cause in batch.causes[batch.firstCause(from: row)...] {
-            guard cause.row == row else { break }
-            frame.appendCause(
-                reference(cause.process, in: &frame), cause.sequence, cause.evidence)
-        }
-        let ruling = batch.firstRuling(from: row)
-        if ruling < batch.rulings.count, batch.rulings[ruling].row == row {
-            let ruled = batch.rulings[ruling]
-            frame.appendRuling(reference(ruled.process, in: &frame), ruled.sequence)
-        }
-    }
-
-    private func reference(_ number: Int, in frame: inout EventBatch) -> Int {
-        frame.reference(batch.references[number], called: batch.claimedNames[number])
     }
 }
 

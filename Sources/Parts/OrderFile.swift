@@ -532,6 +532,11 @@ extension OrderFile {
             ? nil : try certainty(at: place, entry).uncertainty(at: place.position)
     }
 
+    package func certainEnd(from place: EventPosition) throws(PartError) -> Int {
+        if try line(place.process).isCertain { return try sequences(of: place.process).count }
+        return try uncertainty(at: place) == nil ? place.position + 1 : place.position
+    }
+
     package func firstCertain(from place: EventPosition) throws(PartError) -> Int? {
         if try line(place.process).isCertain { return place.position }
         let directory = try directory(place.process)

@@ -214,6 +214,10 @@ extension OrderStack {
         try isBuried(place) ? .dropped : file(of: place).uncertainty(at: place)
     }
 
+    package func certainEnd(from place: EventPosition) throws(PartError) -> Int {
+        try file(of: place).certainEnd(from: place)
+    }
+
     package func firstCertain(from place: EventPosition) throws(PartError) -> Int? {
         var place = place
         // The last one that was dropped is the first of which something is known.

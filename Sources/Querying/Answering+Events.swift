@@ -99,12 +99,12 @@ extension Answering {
         }
         let finder = try EventFinder(execution, .everything, store, options)
         var reader = EventReader(store, bytesMax: options.bytesMax)
-        guard let event = try reader.event(at: place, of: execution) else {
+        guard let (batch, row) = try reader.row(at: place, of: execution) else {
             let why = reader.lastDamage.map { ": \($0)" } ?? ""
             throw QuestionError(.notFound, "\(id) was taken, and cannot be read\(why)")
         }
         let listed = try ListedEvent(
-            event, at: place, finder.processes, senders: finder.senders(at: place), nil)
+            batch, row, at: place, finder.processes, senders: finder.senders(at: place), nil)
         let causes = try listed.arriving.enumerated().map { number, edge in
             try end(
                 edge.from, isHere: edge.fromIsHere, listed.evidence(of: edge), number, execution,
@@ -238,7 +238,7 @@ extension Answering {
         _ slice: Slice, _ selection: Selection, _ execution: some IndexedExecution
     ) throws -> (events: Int, unreadable: [EventID]) {
         guard !selection.isEverything else { return (slice.count, []) }
-        var finder = try EventFinder(execution, selection, store, options)
+        let finder = try EventFinder(execution, selection, store, options)
         var counted = 0
         var unreadable: [EventID] = []
         do {
@@ -252,9 +252,10 @@ extension Answering {
                 let end = slice.ranges[process].upperBound
                 let rows = next[process]..<min(end, next[process] + Limits.rowsLookedAt)
                 let (found, after) = try finder.find(
-                    in: process, rows, eventsMax: (options.limit ?? .max) - counted, until: end)
-                counted += found.count { $0.event != nil }
-                unreadable += try found.filter { $0.event == nil }.map {
+                    in: process, rows, eventsMax: (options.limit ?? .max) - counted,
+                    ahead: rows.upperBound..<end)
+                counted += found.events.count { $0.row != nil }
+                unreadable += try found.events.filter { $0.row == nil }.map {
                     try finder.index.id(EventPosition(process: process, position: $0.position))
                 }
                 next[process] = after

@@ -42,7 +42,7 @@ extension EventCursor {
             needs = try finder.index.known(at: place)
         }
         if options.hasClock { walks[process].knowledge.learned = needs }
-        if !finder.messages.areAllKnown {
+        if !finder.areMessagesKnown {
             needs += try finder.messages.arrivals(at: process, in: from..<position + 1).map(\.event)
         }
         return needs
@@ -88,12 +88,13 @@ extension EventCursor {
     /// What the event that comes next of a process had seen.
     mutating func clock(at place: EventPosition) throws -> KnownClock {
         let process = place.process
-        let kept = walks[process].knowledge.clock
+        // Taken out, and so nobody else's: what it grows by is written where it lies.
+        var kept = walks[process].knowledge.clock.take()
         clockEntriesKept -= kept?.count ?? 0
-        walks[process].knowledge.clock = nil
-        guard direction == .forwards,
-            var clock = walks[process].knowledge.isLearnedAll ? WalkedClock() : kept
-        else { return try finder.processes.clock(at: place) }
+        if walks[process].knowledge.isLearnedAll { kept = WalkedClock() }
+        guard direction == .forwards, var clock = kept.take() else {
+            return try finder.processes.clock(at: place)
+        }
         let known = try finder.processes.clock(
             at: place, learning: walks[process].knowledge.learned, &clock)
         walks[process].knowledge.learned = []
@@ -120,7 +121,7 @@ extension EventCursor {
             let position = max(first, range.lowerBound)
             knowers.append(EventKey(process: other, sequence: UInt64(position)))
         }
-        guard !finder.messages.areAllKnown else { return knowers }
+        guard !finder.areMessagesKnown else { return knowers }
         for receipt in try finder.messages.receipts(of: event)
         where receipt.process != place.process && ranges[receipt.process].contains(receipt.position)
         {

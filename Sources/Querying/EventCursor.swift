@@ -38,6 +38,8 @@ struct Walk {
     var rest: Range<Int>
     /// In the order in which they come.
     var found: ArraySlice<FoundEvent> = []
+    /// Where these are.
+    var batch: HeldBatch?
     /// How many events are looked for at once, or backwards how many positions are looked through: few at first, since often no
     /// more are wanted.
     var step = Limits.eventsFoundMin
@@ -59,7 +61,7 @@ struct Walk {
 /// Backwards, the first events cost what is behind them, and no more: O(processes · log n) an event.
 /// Memory: O(processes), and some events of each.
 struct EventCursor<Execution: IndexedExecution>: EventSequence {
-    var finder: EventFinder<Execution>
+    let finder: EventFinder<Execution>
     let options: Question.Options
     let direction: Direction
     let ranges: [Range<Int>]
@@ -75,7 +77,8 @@ struct EventCursor<Execution: IndexedExecution>: EventSequence {
     /// In the clocks that are kept of processes.
     var clockEntriesKept = 0
     private var taken = 0
-    private var last: EventID?
+    /// The last event that was listed.
+    private var last: EventPosition?
 
     /// O(processes · log processes).
     init(
@@ -111,7 +114,7 @@ struct EventCursor<Execution: IndexedExecution>: EventSequence {
             try options.cancellation.check()
             return try step()
         } catch var stopped as QuestionStopped {
-            stopped.progress = .listed(taken, last: last)
+            stopped.progress = .listed(taken, last: try last.map { try finder.index.id($0) })
             throw stopped
         }
     }
@@ -135,15 +138,16 @@ struct EventCursor<Execution: IndexedExecution>: EventSequence {
     private mutating func listed(_ found: FoundEvent, of process: Int) throws -> EventStep {
         let place = EventPosition(process: process, position: found.position)
         let clock = options.hasClock ? try clock(at: place) : nil
-        guard let event = found.event else { return .unreadable(try finder.index.id(place)) }
+        guard let row = found.row else { return .unreadable(try finder.index.id(place)) }
         if let limit = options.imposedLimit, taken == limit {
             throw QuestionStopped(.events(max: limit))
         }
         taken += 1
-        last = event.id
+        last = place
         return .event(
             try ListedEvent(
-                event, at: place, finder.processes, senders: senders(at: place), clock))
+                walks[process].batch!, row, at: place, finder.processes,
+                senders: options.hasMessages ? senders(at: place) : nil, clock))
     }
 
     /// Looks for the next events of a process a little further.
@@ -154,15 +158,20 @@ struct EventCursor<Execution: IndexedExecution>: EventSequence {
             let end = min(rest.upperBound, rest.lowerBound + Limits.rowsLookedAt)
             let (found, next) = try finder.find(
                 in: process, rest.lowerBound..<end, eventsMax: min(stepMax, walks[process].step),
-                until: rest.upperBound)
-            walks[process].found = found[...]
+                ahead: end..<rest.upperBound)
+            walks[process].found = found.events[...]
+            walks[process].batch = HeldBatch(found.batch)
             walks[process].rest = next..<rest.upperBound
             if found.isEmpty { break }
             walks[process].step = min(stepMax, walks[process].step * 2)
         case .backwards:
             let start = max(rest.lowerBound, rest.upperBound - walks[process].step)
-            let found = try finder.find(in: process, start..<rest.upperBound, eventsMax: .max).found
-            walks[process].found = found.reversed()[...]
+            let found = try finder.find(
+                in: process, start..<rest.upperBound, eventsMax: .max,
+                ahead: rest.lowerBound..<start, .backwards
+            ).found
+            walks[process].found = found.events.reversed()[...]
+            walks[process].batch = HeldBatch(found.batch)
             walks[process].rest = rest.lowerBound..<start
             walks[process].step = min(walks[process].step * 2, stepMax)
         }
@@ -197,8 +206,9 @@ struct EventCursor<Execution: IndexedExecution>: EventSequence {
     }
 
     private mutating func settle(_ process: Int) {
-        if let time = walks[process].found.first?.event?.time {
-            walks[process].time = time.nanoseconds
+        if let row = walks[process].found.first?.row {
+            let time = walks[process].batch!.rows.times[row]
+            if time != EventBatch.noTime { walks[process].time = time }
         }
         let (time, rank) = (walks[process].time, ranks[process])
         switch direction {

@@ -1,17 +1,15 @@
 import Causality
 import HappensBefore
 
-/// An event that was found: nil where it is there and cannot be read.
-struct FoundEvent {
-    var position: Int
-    var event: Event?
-}
-
-/// Finds the events of single processes that a selection takes.
-struct EventFinder<Execution: IndexedExecution> {
+/// Finds the events of single processes that a selection takes. For one answer, and so for one thread at a time.
+///
+/// A class, so that what holds one is of one size whatever the execution is: else each look at a field would ask for its place.
+final class EventFinder<Execution: IndexedExecution> {
     let execution: Execution
     let index: Execution.Index
     let messages: Execution.Messages
+    /// Whether knowledge says all that messages do.
+    let areMessagesKnown: Bool
     let selection: Selection
     let processes: ProcessTable<Execution>
     /// How many events it has looked at.
@@ -35,6 +33,7 @@ struct EventFinder<Execution: IndexedExecution> {
         self.execution = execution
         index = execution.index
         messages = try execution.messages(options.cancellation)
+        areMessagesKnown = messages.areAllKnown
         processes = ProcessTable(execution, messages)
         self.selection = selection
         cancellation = options.cancellation
@@ -57,11 +56,13 @@ struct EventFinder<Execution: IndexedExecution> {
     /// Looks through positions of a process in their order, until `eventsMax` were found. Returns the position up to which it
     /// has looked, too. O(positions that it looks at). Throws `QuestionStopped` before any of them.
     ///
-    /// - Parameter end: Up to where the process will be looked through.
-    mutating func find(
-        in process: Int, _ positions: Range<Int>, eventsMax: Int, until end: Int? = nil
-    ) throws -> (found: [FoundEvent], next: Int) {
-        var found: [FoundEvent] = []
+    /// - Parameter ahead: What of the process will be looked through after these positions, in this order: behind them, or before
+    ///   them from its end on.
+    func find(
+        in process: Int, _ positions: Range<Int>, eventsMax: Int, ahead: Range<Int>,
+        _ direction: Direction = .forwards
+    ) throws -> (found: FoundEvents, next: Int) {
+        var found = FoundEvents()
         var next = positions.lowerBound
         while next < positions.upperBound, found.count < eventsMax {
             let start = try nextInSpan(of: process, next..<positions.upperBound)
@@ -70,7 +71,7 @@ struct EventFinder<Execution: IndexedExecution> {
             if next == positions.upperBound { break }
             guard let rows = try execution.rows(at: EventPosition(process: process, position: next))
             else {
-                found.append(FoundEvent(position: next, event: nil))
+                found.append(unreadable: next)
                 next += 1
                 continue
             }
@@ -78,17 +79,22 @@ struct EventFinder<Execution: IndexedExecution> {
             if asksForContent,
                 let searched = try reader.searched(
                     rows.frame, search, workers,
-                    next: { [self] in
-                        try frames(of: process, rows.positions.upperBound..<(end ?? 0), max: $0)
+                    next: { [self] count in
+                        guard direction == .forwards else {
+                            return try frames(of: process, before: ahead, max: count)
+                        }
+                        let start = rows.positions.upperBound
+                        let end = max(start, ahead.upperBound)
+                        return try frames(of: process, start..<end, max: count)
                     })
             {
                 try cancellation.check()
                 if searched.isDamaged, try execution.looksAgain() { continue }
                 next = try take(from: searched, process, rows, some, eventsMax, &found)
             } else if let batch = try reader.batch(rows.frame) {
-                next = try take(from: batch, process, rows, some, eventsMax, &found)
+                next = try take(from: batch.rows, process, rows, some, eventsMax, &found)
             } else if try !execution.looksAgain() {
-                found.append(FoundEvent(position: next, event: nil))
+                found.append(unreadable: next)
                 next += 1
             }
         }
@@ -102,7 +108,23 @@ struct EventFinder<Execution: IndexedExecution> {
             ?? positions.upperBound
     }
 
-    /// The frames that hold what follows in a process.
+    /// The frames that hold what comes before the end of some positions of a process, the nearest first. Where a frame begins is
+    /// found from positions before it: from further and further back.
+    private func frames(of process: Int, before positions: Range<Int>, max: Int) throws -> [Int] {
+        var frames: [Int] = []
+        var (end, window) = (positions.upperBound, Limits.rowsLookedAt)
+        while end > positions.lowerBound, frames.count < max {
+            let start = Swift.max(positions.lowerBound, end - window)
+            for frame in try self.frames(of: process, start..<end, max: .max).reversed()
+            where !frames.contains(frame) {
+                frames.append(frame)
+            }
+            (end, window) = (start, window * 2)
+        }
+        return Array(frames.prefix(max))
+    }
+
+    /// The frames that hold some positions of a process.
     private func frames(of process: Int, _ positions: Range<Int>, max: Int) throws -> [Int] {
         var frames: [Int] = []
         var next = positions.lowerBound
@@ -118,9 +140,9 @@ struct EventFinder<Execution: IndexedExecution> {
     }
 
     /// Takes from some rows of a frame in which a search has found others.
-    private mutating func take(
+    private func take(
         from searched: SearchedRows, _ process: Int, _ rows: EventRows, _ positions: Range<Int>,
-        _ eventsMax: Int, _ found: inout [FoundEvent]
+        _ eventsMax: Int, _ found: inout FoundEvents
     ) throws -> Int {
         let entry = try processes[process]
         let firstRow = rows.row - rows.positions.lowerBound
@@ -133,10 +155,14 @@ struct EventFinder<Execution: IndexedExecution> {
             guard next < positions.upperBound else { break }
             try cancellation.check()
             looked += 1
-            let event = searched.event(
-                firstRow + next, called: EventID(entry.id, entry.sequences[next]))
-            if try event.map({ try isTaken($0, entry.host, process, position) }) ?? true {
-                found.append(FoundEvent(position: next, event: event))
+            if let (batch, row) = searched.row(firstRow + next),
+                batch.sequences[row] == entry.sequences[next]
+            {
+                if try isTaken(row, of: batch, entry, process, position) {
+                    found.append(position, row: row, of: batch)
+                }
+            } else {
+                found.append(unreadable: position)
             }
             next += 1
         }
@@ -144,9 +170,9 @@ struct EventFinder<Execution: IndexedExecution> {
     }
 
     /// Takes from some rows of a frame, all of which is read.
-    private mutating func take(
+    private func take(
         from batch: EventBatch, _ process: Int, _ rows: EventRows, _ positions: Range<Int>,
-        _ eventsMax: Int, _ found: inout [FoundEvent]
+        _ eventsMax: Int, _ found: inout FoundEvents
     ) throws -> Int {
         var next = positions.lowerBound
         let entry = try processes[process]
@@ -154,10 +180,13 @@ struct EventFinder<Execution: IndexedExecution> {
         while next < positions.upperBound, found.count < eventsMax {
             try cancellation.check()
             looked += 1
-            let event = EventReader.event(
-                firstRow + next, of: batch, called: EventID(entry.id, entry.sequences[next]))
-            if try event.map({ try isTaken($0, entry.host, process, next) }) ?? true {
-                found.append(FoundEvent(position: next, event: event))
+            let row = firstRow + next
+            if row < batch.count, batch.sequences[row] == entry.sequences[next] {
+                if try isTaken(row, of: batch, entry, process, next) {
+                    found.append(next, row: row, of: batch)
+                }
+            } else {
+                found.append(unreadable: next)
             }
             next += 1
         }
@@ -165,27 +194,29 @@ struct EventFinder<Execution: IndexedExecution> {
     }
 
     private func isTaken(
-        _ event: Event, _ host: String, _ process: Int, _ position: Int
+        _ row: Int, of batch: EventBatch, _ entry: ProcessEntry, _ process: Int, _ position: Int
     ) throws -> Bool {
         if selection.isEverything { return true }
+        var event = batch.event(row)
+        event.id.process = entry.id
         var kind = event.kind
         if kind == .unsaid, selection.asksForKind {
             let place = EventPosition(process: process, position: position)
             kind = try execution.kind(
-                of: event, at: place, senders: senders(at: place), index, messages)
+                of: event.id.sequence, at: place, senders: senders(at: place), index, messages)
         }
-        return selection.holds(for: event, host: host, kind: kind)
+        return selection.holds(for: event, host: entry.host, kind: kind)
     }
 
     /// Has a process be looked through from a position on, when its frame comes.
-    mutating func seek(_ process: Int, from position: Int) throws {
+    func seek(_ process: Int, from position: Int) throws {
         let place = EventPosition(process: process, position: position)
         let frame = try execution.rows(at: place)?.frame ?? -1
         seeking.push(Tie(time: Int64(frame), rank: process), process)
     }
 
     /// The process that is to be looked through next; nil where none is.
-    mutating func nextSought() -> Int? { seeking.pop() }
+    func nextSought() -> Int? { seeking.pop() }
 
     /// The messages that arrived at an event.
     func senders(at place: EventPosition) throws -> [EventKey] {
@@ -194,5 +225,5 @@ struct EventFinder<Execution: IndexedExecution> {
     }
 
     /// Lets go of the frames that can be read again.
-    mutating func release() { reader.release() }
+    func release() { reader.release() }
 }

@@ -26,11 +26,11 @@ final class SearchedRows: Sendable {
         return index < rows.count ? rows[index] : max(row, count)
     }
 
-    /// The event of such a row, by this name; nil where it cannot be read.
-    func event(_ row: Int, called id: EventID) -> Event? {
+    /// Where the event of such a row is; nil where it cannot be read.
+    func row(_ row: Int) -> (batch: EventBatch, row: Int)? {
         let index = partitionPoint(count: rows.count) { rows[$0] < row }
         guard let events, index < rows.count, rows[index] == row else { return nil }
-        return EventReader.event(index, of: events, called: id)
+        return (events, index)
     }
 }
 
@@ -74,7 +74,7 @@ struct FrameSearch: Sendable {
 /// Reads single events, and keeps the frames open that were read last.
 package struct EventReader {
     private let store: any HistoryStore
-    private var open: [Int: EventBatch?] = [:]
+    private var open: [Int: HeldBatch?] = [:]
     private var order: [Int] = []
     private var searched: [Int: SearchedRows?] = [:]
     private var searchedOrder: [Int] = []
@@ -98,20 +98,26 @@ package struct EventReader {
     package mutating func event(
         at place: EventPosition, of execution: some IndexedExecution
     ) throws -> Event? {
-        guard let rows = try execution.rows(at: place) else { return nil }
-        guard let batch = try batch(rows.frame) else {
-            return try execution.looksAgain() ? event(at: place, of: execution) : nil
-        }
-        let row = rows.row + place.position - rows.positions.lowerBound
-        return try Self.event(row, of: batch, called: execution.index.id(place))
+        guard let (batch, row) = try row(at: place, of: execution) else { return nil }
+        var event = batch.rows.event(row)
+        event.id = try execution.index.id(place)
+        return event
     }
 
-    /// A row as an event of this name; nil where it has another number, and so is another.
-    static func event(_ row: Int, of batch: EventBatch, called id: EventID) -> Event? {
-        guard row < batch.count, batch.sequences[row] == id.sequence else { return nil }
-        var event = batch.event(row)
-        event.id = id
-        return event
+    /// Where the event at a place is; nil where it cannot be read.
+    mutating func row(
+        at place: EventPosition, of execution: some IndexedExecution
+    ) throws -> (batch: HeldBatch, row: Int)? {
+        guard let rows = try execution.rows(at: place) else { return nil }
+        guard let batch = try batch(rows.frame) else {
+            return try execution.looksAgain() ? row(at: place, of: execution) : nil
+        }
+        let row = rows.row + place.position - rows.positions.lowerBound
+        // With another number it is another.
+        guard row < batch.rows.count,
+            try batch.rows.sequences[row] == execution.index.id(place).sequence
+        else { return nil }
+        return (batch, row)
     }
 
     /// What a search finds in a frame; nil where that is not to be found out without reading all of the frame.
@@ -153,21 +159,27 @@ package struct EventReader {
         if let bytesMax, bytesRead > bytesMax { throw QuestionStopped(.bytes(max: bytesMax)) }
     }
 
-    mutating func batch(_ frame: Int) throws -> EventBatch? {
+    mutating func batch(_ frame: Int) throws -> HeldBatch? {
         if let batch = open[frame] { return batch }
-        var batch: EventBatch?
-        do { batch = try store.events(of: frame) } catch let damage as DamagedFrame {
+        // The room that the last one took is made before: what is read takes more while it is decoded.
+        makeRoom(for: order.last.flatMap { open[$0]??.rows.cost } ?? 0)
+        var batch: HeldBatch?
+        do { batch = HeldBatch(try store.events(of: frame)) } catch let damage as DamagedFrame {
             lastDamage = damage
         }
         open[frame] = .some(batch)
         order.append(frame)
-        openCost += batch?.cost ?? 0
-        try count(batch?.cost ?? 0)
-        while openCost > Limits.openFramesCostMax, order.count > 1 {
-            let closed = open.removeValue(forKey: order.removeFirst())
-            openCost -= closed??.cost ?? 0
-        }
+        let cost = batch?.rows.cost ?? 0
+        openCost += cost
+        try count(cost)
         return batch
+    }
+
+    private mutating func makeRoom(for cost: Int) {
+        while openCost + cost > Limits.openFramesCostMax, !order.isEmpty {
+            let closed = open.removeValue(forKey: order.removeFirst())
+            openCost -= closed??.rows.cost ?? 0
+        }
     }
 
     /// Lets go of the frames that are open: they can be read again.

@@ -264,7 +264,7 @@ private struct Branches {
                         let two = try reader.batch(frames[b.frame].id)
                     else { continue }
                     let isSame =
-                        one.event(a.row) == two.event(b.row)
+                        one.rows.event(a.row) == two.rows.event(b.row)
                         && clocks.clock(a.frame, a.slot, a.row)
                             == clocks.clock(b.frame, b.slot, b.row)
                     if !isSame { differing.append((a.sequence, a.frame, b.frame)) }

@@ -50,19 +50,20 @@ package struct EventRows: Hashable, Sendable {
 extension IndexedExecution {
     package func looksAgain() -> Bool { false }
 
-    /// What an event did with messages: as its source says, or where that says nothing, as the messages show. A restart that
-    /// goes on from the incarnation before it got no message.
+    /// What an event of which its source does not say it did with messages, as the messages show. A restart that goes on from
+    /// the incarnation before it got no message.
     ///
-    /// - Parameter senders: The messages that arrived at it.
+    /// - Parameters:
+    ///   - sequence: Its number.
+    ///   - senders: The messages that arrived at it.
     func kind(
-        of event: Event, at place: EventPosition, senders: [EventKey], _ index: Index,
+        of sequence: UInt64, at place: EventPosition, senders: [EventKey], _ index: Index,
         _ messages: Messages
     ) throws -> EventKind {
-        guard event.kind == .unsaid else { return event.kind }
         for sender in senders where try index.isMessage(from: sender.process, to: place.process) {
             return .receive
         }
-        let send = EventKey(process: place.process, sequence: event.id.sequence)
+        let send = EventKey(process: place.process, sequence: sequence)
         for receipt in try messages.receipts(of: send)
         where try index.isMessage(from: place.process, to: receipt.process) {
             return .send

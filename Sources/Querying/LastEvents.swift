@@ -51,7 +51,7 @@ struct LastEvents: EventSequence {
     private mutating func end(_ stopped: QuestionStopped) {
         let events = steps.compactMap { if case .event(let listed) = $0 { listed } else { nil } }
         self.stopped = stopped
-        self.stopped?.progress = .listed(events.count, last: events.first?.event.id)
+        self.stopped?.progress = .listed(events.count, last: events.first?.id)
         isOver = true
         reversed.release()
     }

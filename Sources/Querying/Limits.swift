@@ -24,7 +24,7 @@ package enum Limits {
     package static let candidatesShownMax = 10
     /// Events of one process that a listing has ready, at first, and of all processes together: some megabytes.
     static let eventsFoundMin = 16
-    static let eventsFoundMax = 16_384
+    static let eventsFoundMax = 8_192
     /// Positions of a process whose news a listing asks for at once; what is further away is asked for by itself.
     static let rowsOfNews = 256
     /// Positions of a process that are looked through in one step of an answer: well below 10 ms of work.

@@ -3,14 +3,15 @@ import HappensBefore
 
 /// An event with what is known of it beside what its source wrote.
 package final class ListedEvent: Sendable {
-    package let event: Event
+    /// What its source wrote, but for its clock and its name: a row of these.
+    package let batch: HeldBatch
+    package let row: Int
     package let place: EventPosition
-    package let host: String
     package let execution: String
-    /// The run that its process is; nil for a log's.
-    package let run: Identity128?
+    private let process: ProcessEntry
+    /// As the messages show, where they were asked for and its source does not say.
     package let kind: EventKind
-    /// The messages that arrived at it.
+    /// The messages that arrived at it; none where nobody asked.
     package let arriving: [MessageEdge]
     /// What the event names as its causes, by the names that these have here.
     package let causes: [(event: EventID, evidence: Evidence)]
@@ -19,43 +20,83 @@ package final class ListedEvent: Sendable {
     /// What the event had seen; nil where nobody asked.
     package let clock: KnownClock?
 
-    /// - Parameter senders: The messages that arrived at it.
+    /// - Parameter senders: The messages that arrived at it; nil where nobody asks for them.
     init<Execution: IndexedExecution>(
-        _ event: Event, at place: EventPosition, _ processes: ProcessTable<Execution>,
-        senders: [EventKey], _ clock: KnownClock?
+        _ batch: HeldBatch, _ row: Int, at place: EventPosition,
+        _ processes: ProcessTable<Execution>, senders: [EventKey]?, _ clock: KnownClock?
     ) throws {
-        self.event = event
+        self.batch = batch
+        self.row = row
         self.place = place
         let process = try processes[place.process]
-        host = process.host
+        self.process = process
         execution = processes.executionName
-        run = process.run
-        kind =
-            event.kind != .unsaid
-            ? event.kind
-            : try processes.execution.kind(
-                of: event, at: place, senders: senders, processes.index, processes.messages)
-        arriving = try senders.map { sender in
+        let sequence = batch.rows.sequences[row]
+        let said = batch.rows.kinds[row]
+        if let senders, said == .unsaid {
+            kind = try processes.execution.kind(
+                of: sequence, at: place, senders: senders, processes.index, processes.messages)
+        } else {
+            kind = said
+        }
+        arriving = try (senders ?? []).map { sender in
             let from = try processes[sender.process]
             return MessageEdge(
-                from: EventID(from.id, sender.sequence), to: event.id,
+                from: EventID(from.id, sender.sequence), to: EventID(process.id, sequence),
                 fromIsHere: from.isHere(sender.sequence))
         }
-        func named(_ reference: EventReference) throws -> EventID {
-            let known = try processes.name(of: reference.process)
-            return EventID(known ?? reference.shownName, reference.sequence)
-        }
-        causes = try event.causes.map { (try named($0.event), $0.evidence) }
-        rulesOut = try event.rulesOut.map(named)
+        causes = try Self.causes(ofRow: row, batch, processes)
+        rulesOut = try Self.ruling(ofRow: row, batch, processes)
         self.clock = clock
+    }
+
+    private static func causes(
+        ofRow row: Int, _ batch: HeldBatch, _ processes: ProcessTable<some IndexedExecution>
+    ) throws -> [(event: EventID, evidence: Evidence)] {
+        // Few batches have any: what has none is not asked for.
+        guard !batch.rows.causes.isEmpty else { return [] }
+        return try batch.rows.causes(ofRow: row).map {
+            (try named(batch.rows.reference($0), processes), $0.evidence)
+        }
+    }
+
+    private static func ruling(
+        ofRow row: Int, _ batch: HeldBatch, _ processes: ProcessTable<some IndexedExecution>
+    ) throws -> EventID? {
+        guard !batch.rows.rulings.isEmpty else { return nil }
+        return try batch.rows.ruling(ofRow: row).map {
+            try named(batch.rows.reference($0), processes)
+        }
+    }
+
+    private static func named(
+        _ reference: EventReference, _ processes: ProcessTable<some IndexedExecution>
+    ) throws -> EventID {
+        let known = try processes.name(of: reference.process)
+        return EventID(known ?? reference.shownName, reference.sequence)
+    }
+
+    package var id: EventID { EventID(process.id, sequence) }
+    package var sequence: UInt64 { batch.rows.sequences[row] }
+    package var host: String { process.host }
+    /// What its process is called, as text.
+    package var processText: String { process.text }
+    /// The run that its process is; nil for a log's.
+    package var run: Identity128? { process.run }
+    package var stamp: Stamp { batch.rows.stamps[row] }
+
+    /// The event as its source wrote it, but for its clock, which is empty, by the name that it has here. O(its content).
+    package var event: Event {
+        var event = batch.rows.event(row)
+        event.id = id
+        return event
     }
 
     /// What it takes in memory, about.
     var byteCount: Int {
-        let said = event.attributes.reduce(event.name.utf8.count + event.text.utf8.count) {
-            $0 + 64 + $1.key.utf8.count + $1.value.text.utf8.count
-        }
-        return 512 + said + 128 * (arriving.count + causes.count) + 16 * (clock?.count ?? 0)
+        let named = arriving.count + causes.count
+        let said = batch.rows.cost(ofRow: row, causes: causes.count)
+        return 512 + said + 128 * named + 16 * (clock?.count ?? 0)
     }
 
     /// How it is known that a message arrived.
@@ -68,8 +109,8 @@ package final class ListedEvent: Sendable {
 package struct KnownClock: Sendable {
     /// True where that is all.
     package let isExact: Bool
-    /// In listing order.
-    private let seen: [EventKey]
+    /// By the processes' indexes, in listing order.
+    package let seen: [EventKey]
     /// By process: its name, and that as text.
     private let names: [Name]
 
@@ -92,11 +133,6 @@ package struct KnownClock: Sendable {
         for key in seen {
             body(names[key.process].process, names[key.process].text, key.sequence)
         }
-    }
-
-    /// The same by the processes' indexes.
-    package func forEachIndex(_ body: (Int, UInt64) -> Void) {
-        for key in seen { body(key.process, key.sequence) }
     }
 
     /// What the process of an index is called, as text.

@@ -12,6 +12,8 @@ final class ProcessTable<Execution: IndexedExecution> {
     private var entries: [ProcessEntry?]
     private var ranks: [Int]?
     private var clockNames: ClockNames?
+    /// By process: positions whose events' knowledge is not uncertain.
+    private var certain: [Range<Int>]
 
     init(_ execution: Execution, _ messages: Execution.Messages) {
         self.execution = execution
@@ -19,6 +21,7 @@ final class ProcessTable<Execution: IndexedExecution> {
         index = execution.index
         executionName = index.execution
         entries = Array(repeating: nil, count: index.processCount)
+        certain = Array(repeating: 0..<0, count: index.processCount)
     }
 
     subscript(_ process: Int) -> ProcessEntry {
@@ -71,9 +74,16 @@ final class ProcessTable<Execution: IndexedExecution> {
         clock.learn(own, names)
         // There is no other reason for which what an event has seen is not known exactly.
         let isExact =
-            try !clock.isVague && !entry.isBranch && index.uncertainty(at: place) == nil
+            try !clock.isVague && !entry.isBranch && isCertain(place)
             || index.isExact(EventID(entry.id, own.sequence))
         return KnownClock(clock.seen, isExact: isExact, names: names.all)
+    }
+
+    /// Whether the knowledge of the event at a place is not uncertain.
+    private func isCertain(_ place: EventPosition) throws -> Bool {
+        if certain[place.process].contains(place.position) { return true }
+        certain[place.process] = place.position..<(try index.certainEnd(from: place))
+        return !certain[place.process].isEmpty
     }
 }
 
@@ -107,8 +117,10 @@ struct WalkedClock {
 }
 
 /// What an answer needs of one process.
-struct ProcessEntry {
+final class ProcessEntry: Sendable {
     let id: ProcessID
+    /// The same as text.
+    let text: String
     let host: String
     let run: Identity128?
     let sequences: SequenceRuns
@@ -119,6 +131,7 @@ struct ProcessEntry {
     init(_ facts: ProcessFacts, _ sequences: SequenceRuns, droppedCount: Int) {
         self.droppedCount = droppedCount
         id = facts.id
+        text = facts.id.description
         host = facts.host
         run = facts.key?.run
         self.sequences = sequences
@@ -132,7 +145,7 @@ struct ProcessEntry {
 }
 
 /// How the processes of an execution are shown in clocks.
-private struct ClockNames {
+private final class ClockNames {
     let ranks: [Int]
     private(set) var all: [KnownClock.Name] = []
     /// By process: whether it is only cited, and stands for others.

@@ -35,6 +35,9 @@ package enum Question: Sendable {
         package var cancellation = Cancellation.never
         /// Whether events that are listed come with what they had seen, which costs more than the rest of them.
         package var hasClock = false
+        /// Whether events that are listed come with the messages that they had to do with: those that arrived, and the kind that
+        /// follows from them where its source does not say.
+        package var hasMessages = true
         /// What may be searched at once.
         package var workers = Workers.one
 

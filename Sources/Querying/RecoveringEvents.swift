@@ -33,13 +33,13 @@ struct RecoveringEvents: EventSequence {
         if case .passed = step { return step }
         if toPass > 0 {
             toPass -= 1
-            if toPass == 0, case .event(let listed) = step, listed.event.id != last {
+            if toPass == 0, case .event(let listed) = step, listed.id != last {
                 throw QuestionError(.notFound, "a file that tells the order is damaged: ask again")
             }
             return .passed
         }
         given += 1
-        if case .event(let listed) = step { last = listed.event.id }
+        if case .event(let listed) = step { last = listed.id }
         // Of what cannot be read nothing is known that would have it come at the same place.
         if case .unreadable = step { canRecover = false }
         return step

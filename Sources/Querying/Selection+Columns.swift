@@ -276,7 +276,7 @@ private struct ColumnSearch {
         var needed = Set(words.flatMap { Words.hashes(of: $0) })
         let wanted = needed
         let names = columns.names.map { Set(Words.hashes(of: $0)).intersection(wanted) }
-        let (texts, values) = (texts.all, columns.values.map { $0?.joined() })
+        let (texts, values) = (texts.all, columns.joinedValues())
         var next = [Int](repeating: 0, count: columns.values.count)
         var rows = [Bool](repeating: false, count: meant.count)
         for row in rows.indices {

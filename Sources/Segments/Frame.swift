@@ -6,7 +6,8 @@ extension EventBatch {
         self.init()
         let slots = order.keys.map { slot(of: $0) }
         let references = zip(order.references, order.claimed).map { reference($0, called: $1) }
-        var content = content.map { RowContent($0, Array(0..<order.sequences.count), &self) }
+        var content = content.map { RowContent($0, nil, &self) }
+        reserve(rows: order.sequences.count, contentBytes: content?.byteCount ?? 0)
         var named = NamedEvents(order, references)
         var row = 0
         for (process, count) in order.counts.enumerated() {
@@ -94,13 +95,17 @@ private struct RowContent {
     private var values: [ContentColumns.Texts?]
     private var next: [Int]
 
-    init(_ columns: ContentColumns, _ rows: [Int], _ batch: inout EventBatch) {
+    /// Of these rows.
+    var byteCount: Int { values.reduce(texts.bytes.count) { $0 + ($1?.bytes.count ?? 0) } }
+
+    /// - Parameter rows: Nil for all of them.
+    init(_ columns: ContentColumns, _ rows: [Int]?, _ batch: inout EventBatch) {
         self.columns = columns
         names = columns.names.map { batch.name(Array($0.utf8).span) }
         keys = columns.keys.map { Array($0.utf8) }
-        texts = columns.texts.joined(rows)
+        texts = rows.map { columns.texts.joined($0) } ?? columns.texts.joined()
         next = Array(repeating: 0, count: columns.values.count)
-        values = columns.values(of: rows)
+        values = rows.map { columns.values(of: $0) } ?? columns.joinedValues()
     }
 
     func level(_ row: Int) -> UInt8 { columns.levels[row] }

@@ -58,7 +58,7 @@ import Testing
             var events: [EventID] = []
             while let step = try listing.events.next() {
                 switch step {
-                case .event(let listed): events.append(listed.event.id)
+                case .event(let listed): events.append(listed.id)
                 case .unreadable(let id): Issue.record("\(id) is not found")
                 case .passed: break
                 }

@@ -133,8 +133,15 @@ import Testing
         "\u{3164}", "\u{fe0f}", "\u{feff}", "\u{fff9}", "\u{e0001}", "\u{e0041}", "\u{e0100}",
     ]
 
+    private static func first(
+        _ text: String, _ find: (UnsafeRawBufferPointer) -> Int?
+    ) -> Int? {
+        var text = text
+        return text.withUTF8 { find(UnsafeRawBufferPointer($0)) }
+    }
+
     /// Each ASCII character at each place, before and behind the eight bytes that are looked at together.
-    @Test func whatMayBeHarmfulIsNotOverlooked() {
+    @Test func whatIsHarmfulIsNotOverlooked() {
         for length in 1...20 {
             for place in 0..<length {
                 for byte in 0..<UInt8(128) {
@@ -142,15 +149,45 @@ import Testing
                     bytes[place] = byte
                     let text = String(decoding: bytes, as: UTF8.self)
                     let isPlain = (0x20..<0x7f).contains(byte)
-                    #expect(text.mayBeHarmful() == !isPlain, "\(byte) at \(place) of \(length)")
                     #expect(
-                        text.mayBeHarmful(but: [.lineBreaks, .tabs])
+                        Self.first(text) { $0.firstHarmful() } == (isPlain ? nil : place),
+                        "\(byte) at \(place) of \(length)")
+                    #expect(
+                        text.isHarmful(but: [.lineBreaks, .tabs])
                             == !(isPlain || byte == 10 || byte == 9))
-                    #expect(text.mayNeedJSONEscapes == (!isPlain || byte == 34 || byte == 92))
+                    #expect(
+                        Self.first(text) { $0.firstToEscape() }
+                            == (isPlain && byte != 34 && byte != 92 ? nil : place))
                 }
-                let text = String(repeating: "a", count: place) + "ü"
-                #expect(text.mayBeHarmful() && text.mayNeedJSONEscapes)
             }
+        }
+    }
+
+    /// Behind characters of one to four bytes, at each place among eight bytes.
+    @Test(arguments: harmful)
+    func isFoundBehindOthers(scalar: Unicode.Scalar) {
+        for before in ["", "a", "ü", "漢", "😀", "ü→漢😀", "\u{a0}b\u{fffd}"] {
+            for count in 0..<9 {
+                let start = before + String(repeating: "a", count: count)
+                let text = start + String(scalar) + "ü\u{1b}"
+                #expect(Self.first(text) { $0.firstHarmful() } == start.utf8.count)
+                #expect(Self.first(text) { $0.firstToEscape() } == start.utf8.count)
+                #expect(!start.isHarmful())
+            }
+        }
+    }
+
+    /// Those that are told apart at a glance are as the others are.
+    @Test func isHarmlessAtAGlance() {
+        for value in [0xa0...0xac, 0xae...0x34e, 0x350...0x5ff, 0x2190...0x21ff].joined()
+            + Array([0x3041...0x30ff, 0x4e00...0x9fff, 0xac00...0xd7a3].joined())
+        {
+            let properties = Unicode.Scalar(UInt32(value))!.properties
+            #expect(!properties.isDefaultIgnorableCodePoint)
+            let isHarmful = [
+                .control, .format, .lineSeparator, .paragraphSeparator,
+            ].contains(properties.generalCategory)
+            #expect(!isHarmful, "\(value)")
         }
     }
 
@@ -177,6 +214,30 @@ import Testing
         #expect(printable("a\tb\r\nc") == "a\\tb\\r\\nc")
         #expect(printable("a\tb\r\nc", keeping: [.lineBreaks, .tabs]) == "a\tb\\r\nc")
         #expect(printableJSON("{\r\n\t\"a\": 1}") == "{   \"a\": 1}")
+    }
+}
+
+@Suite struct DecimalTests {
+    @Test func areTheDigitsOfTheNumber() {
+        var random = SystemRandomNumberGenerator()
+        var values: [UInt64] = [0, .max]
+        for power in sequence(first: UInt64(1), next: { $0 < 1 << 60 ? $0 * 10 : nil }) {
+            values += [power - 1, power, power + 1]
+            values += (0..<200).map { _ in UInt64.random(in: 0...power, using: &random) }
+        }
+        for value in values {
+            for room in [20, "\(value)".utf8.count] {
+                var text = ByteWriter()
+                text.append(atMost: room) { $0.decimal(value) }
+                #expect(String(decoding: text.bytes, as: UTF8.self) == "\(value)")
+            }
+            for digits in 0...8 {
+                var text = ByteWriter()
+                text.append(atMost: digits) { $0.decimal(value, digits: digits) }
+                let padded = "00000000\(value)".suffix(digits)
+                #expect(String(decoding: text.bytes, as: UTF8.self) == padded)
+            }
+        }
     }
 }
 

@@ -179,7 +179,7 @@ import Testing
         var listing = try Self.listing(answering.answer(question))
         while let step = try listing.events.next() {
             guard case .event(let listed) = step else { continue }
-            all.append(listed.event.id)
+            all.append(listed.id)
             if all.count <= 20 { byteCount += listed.byteCount }
         }
         var last = LastEvents(
@@ -216,7 +216,7 @@ import Testing
                 let known = try #require(listed.clock)
                 known.forEach { process, _, sequence in entries.append((process, sequence)) }
                 #expect(entries.map(\.0) == entries.map(\.0).sorted(by: listingOrder))
-                let expected = try #require(clocks[listed.event.id]).entries
+                let expected = try #require(clocks[listed.id]).entries
                 #expect(
                     Dictionary(uniqueKeysWithValues: entries.map { (.named($0.0), $0.1) })
                         == expected)

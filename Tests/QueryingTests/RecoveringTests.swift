@@ -38,7 +38,7 @@ import Testing
         var events = events
         var taken: [String] = []
         while let step = try events.next() {
-            if case .event(let listed) = step { taken.append("\(listed.event.id)") }
+            if case .event(let listed) = step { taken.append("\(listed.id)") }
         }
         return taken
     }

@@ -1,0 +1,95 @@
+import Causality
+import Exporting
+import HappensBefore
+import Segments
+import SimulatedHistories
+import Synchronization
+import Testing
+
+@testable import Querying
+
+/// Frames that will be asked for are searched before they are, whichever way a listing goes.
+@Suite struct AheadTests {
+    /// Frames with columns, as files have them.
+    private struct ColumnStore: HistoryStore {
+        let plain: MemoryStore
+
+        func executions() throws -> [String] { try plain.executions() }
+        func frames(of execution: String) throws -> [FrameSummary] {
+            try plain.frames(of: execution)
+        }
+        func causality(of frame: Int) throws -> EventBatch { try plain.causality(of: frame) }
+        func events(of frame: Int) throws -> EventBatch { try plain.events(of: frame) }
+        func expected(in execution: String) throws -> [(process: ProcessKey, last: UInt64)] {
+            try plain.expected(in: execution)
+        }
+        func sourceDefects(of execution: String) throws -> [Defect] { [] }
+        func readUpTo() throws -> [String: WallTime] { [:] }
+
+        func searchable(_ frame: Int) throws -> SearchableRows? {
+            let batch = try plain.events(of: frame)
+            let encoded = RowColumns(batch)
+            var columns: [RowColumn: [UInt8]] = [:]
+            for column in RowColumn.content { columns[column] = encoded.encoded(column) }
+            var budget = Budget()
+            let content = try ContentColumns(columns: columns, rowCount: batch.count, &budget)
+            let events = batch.events()
+            return SearchableRows(content) { rows in EventBatch(rows.map { events[$0] }) }
+        }
+    }
+
+    private static func store(_ seed: UInt64) -> MemoryStore {
+        var random = SeededGenerator(seed: seed)
+        var frames: [[Event]] = []
+        for name in ["a", "b", "c"] {
+            var next: UInt64 = 1
+            for _ in 0..<20 {
+                let count = UInt64.random(in: 1...9, using: &random)
+                frames.append(
+                    (next..<next + count).map { sequence in
+                        let text = Int.random(in: 0..<4, using: &random) == 0 ? "yes" : "no"
+                        return AnsweringTests.event(name, sequence, text)
+                    })
+                next += count
+            }
+        }
+        return MemoryStore(events: frames)
+    }
+
+    @Test(
+        arguments: [[:], ["reverse": ["true"]], ["last": ["40"]], ["last": ["3"]]],
+        1...5 as ClosedRange<UInt64>)
+    func whatIsSearchedAtOnceIsFound(parameters: [String: [String]], seed: UInt64) throws {
+        let plain = Self.store(seed)
+        let parameters = parameters.merging(["where": ["{ text =~ \"ye\" }"]]) { $1 }
+        let expected = try AnsweringTests.ask(plain, "timeline", parameters)
+        for count in 1...4 {
+            let atOnceMax = Mutex(1)
+            var options = Question.Options()
+            options.workers = Workers(count: count) { count, body in
+                atOnceMax.withLock { $0 = max($0, count) }
+                for number in (0..<count).reversed() { body(number) }
+            }
+            let question = try Question("timeline", QuestionParameters(parameters))
+            let found = try Answering(ColumnStore(plain: plain), options)
+                .written(question, as: .json).text()
+            #expect(found == expected)
+            #expect(atOnceMax.withLock { $0 } == (count == 1 ? 1 : 2 * count))
+        }
+    }
+
+    @Test func countingLooksAheadToo() throws {
+        let plain = Self.store(1)
+        let parameters = QuestionParameters([
+            "event": ["a:1"], "where": ["{ text =~ \"ye\" }"], "count": ["true"],
+        ])
+        let question = try Question("concurrent", parameters)
+        var options = Question.Options()
+        options.workers = Workers(count: 3) { count, body in
+            for number in 0..<count { body(number) }
+        }
+        let answering = Answering(ColumnStore(plain: plain), options)
+        let expected = try Answering(plain, Question.Options()).written(question, as: .json).text()
+        #expect(try answering.written(question, as: .json).text() == expected)
+    }
+}
