@@ -130,7 +130,8 @@ extension Archive {
     }
 
     /// What the parts, the segments that are in none, and the order files of an execution take, in bytes: as far as they are not of
-    /// what was dropped. A segment that several executions share counts for each. O(blocks of the execution).
+    /// what was dropped; a tombstone, which nothing makes smaller, does not count. A segment that several executions share counts
+    /// for each. O(blocks of the execution).
     package func byteCount(of execution: String) throws(ArchiveError) -> Int {
         let lasts = try droppedNumbers()[ExactText(execution)] ?? [:]
         var byteCount = 0
@@ -141,22 +142,30 @@ extension Archive {
             }
             for run in (try? file.runs(of: execution)) ?? [] {
                 for index in run.blocks {
-                    guard let block = try? file.block(index),
-                        block.last > lasts[run.key.identity] ?? 0
-                    else { continue }
-                    byteCount += block.byteCount + block.filterByteCount
+                    guard let block = try? file.block(index) else { continue }
+                    let last = lasts[run.key.identity] ?? 0
+                    byteCount += Archive.share(of: block, after: last)
                 }
             }
         }
         for segment in segments { byteCount += max(0, segment.byteCount - segment.start) }
         do {
-            for slice in try orders(of: execution).slices {
+            for slice in try orders(of: execution).slices where !slice.isTombstone {
                 byteCount += try disk.status(orderPath(slice))?.byteCount ?? 0
             }
         } catch {
             throw Archive.failure(error)
         }
         return byteCount
+    }
+
+    /// What of a block is of events after a number, as if all took the same.
+    private static func share(of block: BlockEntry, after last: UInt64) -> Int {
+        let byteCount = block.byteCount + block.filterByteCount
+        if block.first > last { return byteCount }
+        guard block.last > last else { return 0 }
+        let share = Double(block.last - last) / Double(block.last - block.first + 1)
+        return Int(Double(byteCount) * share)
     }
 
     /// Takes the tombstones into an empty catalogue: of each execution the one that tells of most. Returns what is wrong with

@@ -93,6 +93,8 @@ package enum Limits {
 
     /// Seconds between two looks for what is not to be kept any more.
     package static let retentionSeconds = 60
+    /// Nanoseconds for which an execution is not looked at again though something came: what came is hardly ever old.
+    static let retentionRestNanosecondsMax: Int64 = 3_600_000_000_000
     /// Nanoseconds in the future beyond which a wall time is not believed: of a day.
     static let skewNanosecondsMax: Int64 = 86_400_000_000_000
     /// One part in so many of the time for which events are kept: events may be so much older before a slice is cut for their sake.

@@ -30,8 +30,8 @@ struct Retention {
 
     /// What became of it.
     package enum Outcome: Hashable, Sendable {
-        /// Nothing is to be dropped.
-        case nothing
+        /// Nothing is to be dropped before so many nanoseconds have passed, unless what comes is old; nil: nothing has a time.
+        case nothing(for: Int64?)
         case dropped
         /// What follows from the events was found out anew first: it may be possible now.
         case again
@@ -75,12 +75,23 @@ struct Retention {
         let tolerated = moment.nanoseconds.subtractingReportingOverflow(
             slack * 1_000_000_000
         ).partialValue
-        if let first, first.lowerBound >= tolerated { return .nothing }
+        func distance(_ a: Int64, _ b: Int64) -> Int64 {
+            let (difference, isTooMuch) = a.subtractingReportingOverflow(b)
+            return isTooMuch ? .max : max(0, difference)
+        }
+        if let first, first.lowerBound >= tolerated {
+            let whole = distance(first.upperBound, moment.nanoseconds)
+            return .nothing(for: min(whole, distance(first.lowerBound, tolerated)))
+        }
         let below = Array(slices.prefix { $0.isTombstone })
-        return try cut(above: below, because: rule) { times in
-            guard times.first ?? .max < tolerated else { return nil }
+        var oldest: Int64?
+        let outcome = try cut(above: below, because: rule) { times in
+            oldest = times.first
+            guard let oldest, oldest < tolerated else { return nil }
             return moment.nanoseconds
         }
+        guard case .nothing = outcome else { return outcome }
+        return .nothing(for: oldest.map { distance($0, tolerated) })
     }
 
     // MARK: By size
@@ -88,7 +99,7 @@ struct Retention {
     /// Drops the oldest events until the execution takes no more bytes than that, about.
     mutating func drop(toBytes bytesMax: Int, because rule: String) throws -> Outcome {
         let byteCount = try store.archive.byteCount(of: execution)
-        guard byteCount > bytesMax else { return .nothing }
+        guard byteCount > bytesMax else { return .nothing(for: nil) }
         let (slices, taken) = try store.archive.orders(of: execution)
         let below = slices.prefix { $0.isTombstone }
         let dropped = below.last?.taken ?? 0
@@ -117,7 +128,7 @@ struct Retention {
         var slicing = try Slicing(
             execution, on: below, in: store, store.archive.revision, eventsMax: sliceEventsMax)
         switch try slicing.cut(upTo: latest, at: moment, cancellation) {
-        case .nothing: return .nothing
+        case .nothing: return .nothing(for: nil)
         case .cannot(let why): return .cannot(why)
         case .contradiction: return try buryUncut(because: rule, at: moment)
         case .cut(let slices): return try bury(slices, because: rule, orAt: moment)
@@ -134,12 +145,12 @@ struct Retention {
         let graph = try store.graph(of: execution, cancellation)
         guard graph.isUndamaged else { return .cannot("some of it cannot be read") }
         let times = graph.history.timesAbove(upTo: latest)
-        guard let moment = moment(times) else { return .nothing }
+        guard let moment = moment(times) else { return .nothing(for: nil) }
         let before = Dictionary(
             try store.dropped(of: execution).map { ($0.process.identity, $0) },
             uniquingKeysWith: { first, _ in first })
         var lasts = graph.history.lasts(before: moment...max(moment, latest))
-        guard !lasts.isEmpty else { return .nothing }
+        guard !lasts.isEmpty else { return .nothing(for: nil) }
         let known = Set(lasts.map(\.process.identity))
         lasts += before.values.filter { !known.contains($0.process.identity) }
             .map { ($0.process, $0.last, 0) }
@@ -205,41 +216,52 @@ struct Retention {
 }
 
 extension ArchiveStore {
-    /// Drops what a rule does not keep of an execution, a slice or some at a time, until there is nothing more to drop. Returns what
-    /// was to be dropped and could not be; nil where nothing was. O(events that are dropped), at worst, and blocks of the execution.
+    /// What became of looking for what is not to be kept.
+    package struct Retained: Hashable, Sendable {
+        package var hasDropped = false
+        /// What was to be dropped and could not be.
+        package var problem: String?
+        /// Nanoseconds before which nothing will be old enough that is here now; nil where nothing has a time.
+        package var restsFor: Int64?
+    }
+
+    /// Drops what a rule does not keep of an execution, a slice or some at a time, until there is nothing more to drop.
+    /// O(events that are dropped), at worst, and blocks of the execution.
     package func retain(
         _ execution: String, _ rule: RetentionRule, now: WallTime,
         sliceEventsMax: Int = Limits.sliceEventsMax, _ cancellation: Cancellation = .never
-    ) throws -> (hasDropped: Bool, problem: String?) {
+    ) throws -> Retained {
         var retention = Retention(
             execution, in: self, now: now, sliceEventsMax: sliceEventsMax, cancellation)
-        var hasDropped = false
-        func all(_ step: () throws -> Retention.Outcome) throws -> String? {
+        var retained = Retained()
+        func all(_ step: () throws -> Retention.Outcome) throws {
             for _ in 0..<Limits.dropsAtOnceMax {
                 try cancellation.check()
                 switch try step() {
-                case .nothing: return nil
-                case .cannot(let why): return why
+                case .nothing(let time):
+                    retained.restsFor = time
+                    return
+                case .cannot(let why):
+                    retained.problem = why
+                    return
                 case .again: continue
-                case .dropped: hasDropped = true
+                case .dropped: retained.hasDropped = true
                 }
             }
-            return nil
+            retained.restsFor = 0
         }
-        var problem: String?
-        if let seconds = rule.seconds {
-            let (moment, isTooEarly) = now.nanoseconds.subtractingReportingOverflow(
-                seconds * 1_000_000_000)
-            guard !isTooEarly else { return (false, nil) }
-            problem = try all {
-                try retention.drop(
-                    before: WallTime(nanoseconds: moment), slack: seconds / Limits.slackShare,
-                    because: rule.ageText)
-            }
+        if let bytes = rule.bytes {
+            try all { try retention.drop(toBytes: bytes, because: rule.bytesText) }
         }
-        if let bytes = rule.bytes, problem == nil {
-            problem = try all { try retention.drop(toBytes: bytes, because: rule.bytesText) }
+        guard let seconds = rule.seconds, retained.problem == nil else { return retained }
+        let (moment, isTooEarly) = now.nanoseconds.subtractingReportingOverflow(
+            seconds * 1_000_000_000)
+        guard !isTooEarly else { return retained }
+        try all {
+            try retention.drop(
+                before: WallTime(nanoseconds: moment), slack: seconds / Limits.slackShare,
+                because: rule.ageText)
         }
-        return (hasDropped, problem)
+        return retained
     }
 }

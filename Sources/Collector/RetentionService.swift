@@ -16,54 +16,89 @@ struct RetentionService: Service {
     func run() async throws {
         guard !policy.isNone else { return try await gracefulShutdown() }
         try await cancelWhenGracefulShutdown {
-            var complaints: [String: String] = [:]
+            var looks: [String: Look] = [:]
             while true {
                 do {
                     try await Task.sleep(for: .seconds(pauseSeconds))
                 } catch {
                     return
                 }
-                let before = complaints
-                complaints = try await threads.runIfActive { look(before) }
+                let before = looks
+                looks = try await threads.runIfActive { look(before) }
             }
         }
     }
 
-    /// Looks at every execution once. Returns what cannot be dropped, and why: said once.
-    private func look(_ before: [String: String]) -> [String: String] {
-        var complaints: [String: String] = [:]
-        let cancellation = Cancellation { [stopping] in
-            stopping.isStopping ? .shuttingDown : nil
+    /// What the last look at an execution found.
+    private struct Look {
+        var taken: Int
+        var at: WallTime
+        /// Nanoseconds before which nothing is to be dropped of what was there.
+        var restsFor: Int64
+        var problem: String?
+
+        /// Whether to look again: what was there has become old, or what came since may be old, or too much.
+        func isOver(_ rule: RetentionRule, _ taken: Int, _ now: WallTime) -> Bool {
+            let passed = now.nanoseconds.subtractingReportingOverflow(at.nanoseconds).partialValue
+            if passed < 0 || passed >= restsFor { return true }
+            return taken != self.taken
+                && (rule.bytes != nil || passed >= Limits.retentionRestNanosecondsMax)
         }
+    }
+
+    /// Looks at every execution of which something may have to go.
+    private func look(_ before: [String: Look]) -> [String: Look] {
+        var looks: [String: Look] = [:]
         let now = WallTime.now
         do {
             for execution in try store.executions() {
                 let rule = policy.rule(for: execution)
                 guard !rule.isNone else { continue }
-                do {
-                    let found = try store.retain(execution, rule, now: now, cancellation)
-                    if found.hasDropped, let dropped = try store.tombstone(of: execution) {
-                        logger.notice(
-                            "dropped",
-                            metadata: [
-                                "execution": "\(execution)", "events": "\(dropped.eventCount)",
-                                "upTo": "\(dropped.newest?.description ?? "?")",
-                                "why": "\(dropped.rule)",
-                            ])
-                    }
-                    complaints[execution] = found.problem
-                } catch let error where !(error is QuestionStopped) {
-                    complaints[execution] = "\(error)"
+                let (last, taken) = (before[execution], try store.archive.taken(of: execution))
+                looks[execution] = last
+                guard last?.isOver(rule, taken, now) ?? true else { continue }
+                let look = try look(at: execution, rule, taken, now)
+                looks[execution] = look
+                if let why = look.problem, why != last?.problem {
+                    logger.warning(
+                        "cannot drop what is not to be kept",
+                        metadata: ["execution": "\(execution)", "why": "\(why)"])
                 }
             }
+        } catch is QuestionStopped {
+            // The collector stops.
         } catch {
-            // The collector stops, or cannot read its catalogue, which others say.
-        }
-        for (execution, why) in complaints where before[execution] != why {
             logger.warning(
-                "cannot drop what is not to be kept",
-                metadata: ["execution": "\(execution)", "why": "\(why)"])
+                "cannot look for what is not to be kept", metadata: ["why": "\(error)"])
         }
-        return complaints
+        return looks
+    }
+
+    private func look(
+        at execution: String, _ rule: RetentionRule, _ taken: Int, _ now: WallTime
+    ) throws -> Look {
+        let cancellation = Cancellation { [stopping] in
+            stopping.isStopping ? .shuttingDown : nil
+        }
+        var look = Look(taken: taken, at: now, restsFor: 0)
+        do {
+            let retained = try store.retain(execution, rule, now: now, cancellation)
+            look.problem = retained.problem
+            // What cannot be dropped now is tried again at the next look.
+            if retained.problem == nil {
+                look.restsFor = retained.restsFor ?? Limits.retentionRestNanosecondsMax
+            }
+            if retained.hasDropped, let dropped = try store.tombstone(of: execution) {
+                logger.notice(
+                    "dropped",
+                    metadata: [
+                        "execution": "\(execution)", "events": "\(dropped.eventCount)",
+                        "upTo": "\(dropped.newest?.description ?? "?")", "why": "\(dropped.rule)",
+                    ])
+            }
+        } catch let error where !(error is QuestionStopped) {
+            look.problem = "\(error)"
+        }
+        return look
     }
 }
