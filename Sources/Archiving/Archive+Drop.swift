@@ -30,6 +30,12 @@ extension Archive {
         // No part comes or goes meanwhile.
         var shares: [Identity128: Catalogue.Share] = [:]
         for part in try parts(of: execution) { shares[part] = try share(of: execution, in: part) }
+        // First: whoever makes the catalogue anew would take it for an execution that is kept.
+        if let tombstone = try catalogue.read({ try Catalogue.tombstoneName(of: execution, $0) }) {
+            try remove([
+                orderPath(OrderSlice(name: tombstone, taken: 0, isTombstone: true))
+            ])
+        }
         let noted = try withReserve { () throws(ArchiveError) in
             try note(drop: execution, shares)
         }
@@ -46,7 +52,7 @@ extension Archive {
         } catch {
             throw Archive.failure(error)
         }
-        knownDropped.withLock { $0 = nil }
+        isBuriedOtherwise()
         try remove(removed)
         try removeStrayOrderFiles()
         return dropped

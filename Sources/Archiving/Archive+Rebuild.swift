@@ -54,6 +54,7 @@ extension Archive {
         }
         if !problems.isEmpty { try write(drops) }
         problems += try takeTombstones()
+        try catalogue.write { try Catalogue.takeOverTombstones(memory, $0) }
         let removed = Set(drops.flatMap(\.parts).filter(\.isRemoved).map(\.name))
         let (damaged, partProblems) = try takeParts(except: removed)
         problems += partProblems
@@ -179,7 +180,7 @@ extension Archive {
         } catch {
             return ["\(path) is left out: it cannot be read: \(error)"]
         }
-        try catalogue.note(contents.append)
+        try catalogue.note(contents.append, isFromFile: true)
         return contents.problems.map { "\(path): \($0)" }
     }
 }

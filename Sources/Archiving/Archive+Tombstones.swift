@@ -33,9 +33,10 @@ extension Archive {
 
     /// The same for whoever writes here, of all executions.
     func droppedNumbers() throws(ArchiveError) -> DroppedNumbers {
-        if let known = knownDropped.withLock({ $0 }) { return known }
+        let now = burials.load(ordering: .sequentiallyConsistent)
+        if let known = knownDropped.withLock({ $0 }), known.burials == now { return known.numbers }
         let found = try catalogue.read { try Catalogue.droppedNumbers($0) }
-        knownDropped.withLock { $0 = found }
+        knownDropped.withLock { $0 = (now, found) }
         return found
     }
 
@@ -49,6 +50,20 @@ extension Archive {
     }
 
     package func endBurying() { burying.withLock { $0 = nil } }
+
+    /// Something else is dropped now. Called before and after that is noted: what is read in between counts for neither.
+    func isBuriedOtherwise() {
+        burials.add(1, ordering: .sequentiallyConsistent)
+        isOtherwise()
+    }
+
+    /// Has a tombstone tell no more than what was dropped, since nothing can go on from it: what is kept does as if that were
+    /// missing.
+    package func demoteTombstone(of execution: String) throws(ArchiveError) {
+        try catalogue.write { try Catalogue.demoteTombstone(of: execution, $0) }
+        isOtherwise()
+        try removeStrayOrderFiles()
+    }
 
     /// Whether what was appended has events that are being dropped.
     func isBurying(_ append: Catalogue.Append) -> Bool {
@@ -69,8 +84,10 @@ extension Archive {
     ///   - tombstone: Made of those files, or of none: then what is kept does not go on from it, and all files go.
     ///   - slices: They, from the lowest one on; or all.
     ///   - revision: What the archive had come to when they were read.
+    ///   - uncounted: Of a tombstone that is made of no files: by run, how many events of it are dropped now.
     package func bury(
-        _ tombstone: OrderFileContents, instead slices: [OrderSlice], revision: Int
+        _ tombstone: OrderFileContents, instead slices: [OrderSlice], revision: Int,
+        uncounted: [Identity128: Int] = [:]
     ) throws(ArchiveError) -> Bool {
         guard beginChange() else { throw .busy }
         defer { endChange() }
@@ -85,25 +102,35 @@ extension Archive {
         for part in try parts(of: execution) {
             outdated[part] = outdatedBytes(of: execution, in: part, upTo: grave.lasts)
         }
-        do { try write(tombstone, slice) } catch {
+        let isBuried: Bool
+        do throws(ArchiveError) {
+            isBuried = try withReserve { () throws(ArchiveError) in
+                do { try write(tombstone, slice) } catch { throw Archive.failure(error) }
+                return try catalogue.write { database in
+                    let known = try Catalogue.orders(of: execution, database)
+                    guard revision == self.revision, Array(known.prefix(slices.count)) == slices,
+                        grave.isFloor || known.count == slices.count
+                    else { return false }
+                    isBuriedOtherwise()
+                    try Catalogue.note(
+                        grave, slice, known: known, slices.count, outdated,
+                        uncounted: uncounted, database)
+                    return true
+                }
+            }
+        } catch {
             try? disk.remove(file: orderPath(slice))
-            throw Archive.failure(error)
+            throw error
         }
-        let isBuried = try catalogue.write { database in
-            let known = try Catalogue.orders(of: execution, database)
-            guard revision == self.revision, Array(known.prefix(slices.count)) == slices,
-                grave.isFloor || known.count == slices.count
-            else { return false }
-            try Catalogue.note(grave, slice, known: known, slices.count, outdated, database)
-            isOtherwise()
-            return true
-        }
-        knownDropped.withLock { $0 = nil }
-        do {
-            var strays = isBuried ? slices : [slice]
-            if isBuried, let before {
+        var strays = [slice]
+        if isBuried {
+            isBuriedOtherwise()
+            strays = slices
+            if let before {
                 strays.append(OrderSlice(name: before, taken: 0, isTombstone: true))
             }
+        }
+        do {
             for stray in strays { try disk.remove(file: orderPath(stray)) }
         } catch {
             throw Archive.failure(error)
@@ -121,22 +148,17 @@ extension Archive {
         var byteCount = 0
         for run in (try? file.runs(of: execution)) ?? [] {
             guard let last = lasts[run.key.identity] else { continue }
-            for index in run.blocks {
-                guard let block = try? file.block(index), block.last <= last else { continue }
-                byteCount += block.byteCount + block.filterByteCount
-            }
+            byteCount += (try? file.byteCount(of: run, upTo: last)) ?? 0
         }
         return byteCount
     }
 
-    /// What the parts, the segments that are in none, and the order files of an execution take, in bytes: as far as they are not of
-    /// what was dropped; a tombstone, which nothing makes smaller, does not count. A segment that several executions share counts
-    /// for each. O(blocks of the execution).
+    /// What the parts and the order files of an execution take, in bytes: as far as they are not of what was dropped. Segments that
+    /// are in no part do not count, nor does a tombstone, which nothing makes smaller. O(blocks of the execution).
     package func byteCount(of execution: String) throws(ArchiveError) -> Int {
         let lasts = try droppedNumbers()[ExactText(execution)] ?? [:]
         var byteCount = 0
-        let (segments, parts, _) = try sources(of: execution)
-        for part in parts {
+        for part in try parts(of: execution) {
             guard let file = try? PartFile(partPath(part), on: disk), file.damage == nil else {
                 continue
             }
@@ -148,7 +170,6 @@ extension Archive {
                 }
             }
         }
-        for segment in segments { byteCount += max(0, segment.byteCount - segment.start) }
         do {
             for slice in try orders(of: execution).slices where !slice.isTombstone {
                 byteCount += try disk.status(orderPath(slice))?.byteCount ?? 0
@@ -188,8 +209,11 @@ extension Archive {
                     graves[ExactText(grave.execution)] = (grave, slice)
                 }
             } catch {
+                // It stays, under another name, for whoever can read it.
+                try disk.rename(path, to: path + ".unreadable")
                 problems.append(
-                    "\(path) cannot be read: what it said of what was dropped is lost: \(error)")
+                    "\(path) cannot be read, and is called .unreadable now: of what was dropped only what the old catalogue said is known: \(error)"
+                )
             }
         }
         try catalogue.write { database in
@@ -280,23 +304,47 @@ extension Catalogue {
         ).map { try $0.identity("name") }
     }
 
+    static func demoteTombstone(of execution: String, _ database: Database) throws {
+        try database.execute(
+            sql: "UPDATE tombstone SET isFloor = FALSE WHERE execution = ? AND isFloor",
+            arguments: [execution])
+        guard database.changesCount > 0 else { return }
+        try database.execute(
+            sql: "DELETE FROM orderFile WHERE execution = ?", arguments: [execution])
+    }
+
     static func tombstone(of execution: String, _ database: Database) throws -> Tombstone? {
         try Row.fetchOne(
             try database.cachedStatement(sql: "SELECT * FROM tombstone WHERE execution = ?"),
             arguments: [execution]
-        ).map { row in
-            let newest: Int64? = try row.value("newest")
-            return Tombstone(
-                time: WallTime(nanoseconds: try row.value("time")),
-                eventCount: try row.value("events"),
-                newest: newest.map { WallTime(nanoseconds: $0) }, rule: try row.value("rule"))
+        ).map { try Tombstone($0) }
+    }
+
+    /// Takes over what an older catalogue knows of what was dropped, where no file tells.
+    static func takeOverTombstones(_ memory: CatalogueMemory, _ database: Database) throws {
+        for (key, last) in memory.dropped {
+            let row = try process(key, database).row
+            try database.execute(
+                sql: "UPDATE process SET dropped = max(dropped, ?) WHERE id = ?",
+                arguments: [Int64(last), row])
+        }
+        for (execution, (tombstone, isFloor)) in memory.tombstones {
+            try database.execute(
+                sql: "INSERT OR IGNORE INTO tombstone VALUES (?, ?, 0, ?, ?, ?, ?, FALSE)",
+                arguments: [
+                    execution.text, Data(Identity128(naming: Array(execution.text.utf8)).bytes),
+                    tombstone.time.nanoseconds, tombstone.eventCount,
+                    tombstone.newest?.nanoseconds, tombstone.rule,
+                ])
+            if !isFloor { try demoteTombstone(of: execution.text, database) }
         }
     }
 
     /// Notes a tombstone, in the place of the first of the files that are known.
     fileprivate static func note(
         _ grave: Grave, _ slice: OrderSlice, known: [OrderSlice], _ replaced: Int,
-        _ outdated: [Identity128: Int], _ database: Database
+        _ outdated: [Identity128: Int], uncounted: [Identity128: Int] = [:],
+        _ database: Database
     ) throws {
         let execution = grave.execution
         try database.execute(
@@ -320,12 +368,31 @@ extension Catalogue {
                 sql: """
                     UPDATE process SET dropped = max(dropped, ?), last = max(last, ?), events = iif(events = 0, ?, events)
                     WHERE id = ?
-                    """, arguments: [Int64(last), Int64(last), count, row])
+                    """, arguments: [Int64(last), Int64(last), grave.isFloor ? count : 0, row])
+        }
+        // What nothing stands on does not count.
+        for (run, count) in uncounted {
+            try database.execute(
+                sql: """
+                    UPDATE process SET events = max(0, events - ?) WHERE id = (
+                        SELECT min(id) FROM process WHERE execution = ? AND identity = ?)
+                    """, arguments: [count, execution, Data(run.bytes)])
         }
         for (part, byteCount) in outdated where byteCount > 0 {
             try database.execute(
                 sql: "INSERT OR REPLACE INTO outdated VALUES (?, ?, ?)",
                 arguments: [Data(part.bytes), execution, byteCount])
         }
+    }
+}
+
+extension Tombstone {
+    /// As its row tells it.
+    init(_ row: Row) throws {
+        let newest: Int64? = try row.value("newest")
+        self.init(
+            time: WallTime(nanoseconds: try row.value("time")),
+            eventCount: try row.value("events"),
+            newest: newest.map { WallTime(nanoseconds: $0) }, rule: try row.value("rule"))
     }
 }

@@ -37,8 +37,10 @@ package final class Archive: Sendable {
     /// Whether somebody puts a part in the place of others, or drops an execution: one at a time.
     private let isChanging = Mutex(false)
     private let changes = Atomic(0)
-    /// What retention has dropped, once it was asked for: for whoever writes here.
-    let knownDropped = Mutex<DroppedNumbers?>(nil)
+    /// Changes with whatever retention drops.
+    let burials = Atomic(0)
+    /// What it has dropped, once that was asked for, and when: for whoever writes here.
+    let knownDropped = Mutex<(burials: Int, numbers: DroppedNumbers)?>(nil)
     /// The runs of which events are being dropped, and up to which number.
     let burying = Mutex<(execution: ExactText, lasts: [Identity128: UInt64])?>(nil)
     /// Whether the room of the reserve was given back, and it was not made again.
@@ -206,6 +208,7 @@ package final class Archive: Sendable {
         if known == nil || append.isRepair {
             append.dropped = try catalogue.dropped(in: [segment])[0]
         }
+        let burials = burials.load(ordering: .sequentiallyConsistent)
         append.droppedNumbers = try droppedNumbers()
         try check(bytes, &append, at: offset, after: state?.digest, isOwn: isOwn)
         do {
@@ -217,7 +220,14 @@ package final class Archive: Sendable {
         } catch {
             throw Archive.failure(error)
         }
-        let namesakes = try catalogue.note(append, unless: isBurying)
+        let namesakes = try catalogue.note(append) { append in
+            // What it was compared with is not what was dropped.
+            isBurying(append) || self.burials.load(ordering: .sequentiallyConsistent) != burials
+        }
+        if append.isLate {
+            isOtherwise()
+            try removeStrayOrderFiles()
+        }
         if append.isRepair {
             // What had been lost is listed now.
             isOtherwise()

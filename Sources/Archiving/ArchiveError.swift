@@ -19,7 +19,7 @@ package enum ArchiveError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .wrongOffset(let found, let expected):
             "wrong offset: expected \(expected), found \(found)"
-        case .busy: "another upload of this segment is under way"
+        case .busy: "something else is under way with this segment or execution"
         case .notContinuation(let text), .damaged(let text), .full(let text), .locked(let text),
             .failed(let text):
             text

@@ -8,10 +8,13 @@ extension Catalogue {
     /// Notes what was appended to a segment and is durable now; all of it or nothing. Returns the processes that are new here and
     /// have the name and number of another run. Throws `.busy` where it may not be taken now.
     ///
-    /// - Parameter isUnwelcome: Asked while nothing else is noted.
+    /// - Parameters:
+    ///   - isFromFile: True where it was here before, and the catalogue is made anew.
+    ///   - isUnwelcome: Asked while nothing else is noted.
     @discardableResult
     func note(
-        _ append: Append, unless isUnwelcome: (Append) -> Bool = { _ in false }
+        _ append: Append, isFromFile: Bool = false,
+        unless isUnwelcome: (Append) -> Bool = { _ in false }
     ) throws(ArchiveError) -> [ProcessKey] {
         try write { database in
             if isUnwelcome(append) { throw ArchiveError.busy }
@@ -24,6 +27,9 @@ extension Catalogue {
                 try database.execute(
                     sql: "INSERT OR IGNORE INTO presence VALUES (?, ?)",
                     arguments: [execution.text, segment])
+            }
+            for execution in append.lateExecutions where !isFromFile {
+                try Catalogue.demoteTombstone(of: execution, database)
             }
             var namesakes: [ProcessKey] = []
             for (key, taken) in append.taken.sorted(by: { ProcessKey.listedBefore($0.key, $1.key) })
@@ -188,6 +194,16 @@ extension Catalogue {
         var dropped: [ExactText: Int] = [:]
         /// What of runs was dropped: rows up to these numbers do not count.
         var droppedNumbers: DroppedNumbers = [:]
+        /// The executions of which rows came that count as dropped: they are others than those that were, or were not waited for.
+        var lateExecutions: [String] {
+            Set(
+                taken.filter { key, taken in
+                    let last = droppedNumbers[ExactText(key.execution)]?[key.identity] ?? 0
+                    return taken.first <= last
+                }.map { ExactText($0.key.execution) }
+            ).map(\.text)
+        }
+        var isLate: Bool { !lateExecutions.isEmpty }
         /// True where bytes came again that had been acknowledged.
         var isRepair = false
 

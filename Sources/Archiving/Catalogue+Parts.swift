@@ -232,6 +232,12 @@ extension Catalogue {
                 var taken = run.taken
                 if let last = numbers[ExactText(run.key.execution)]?[run.key.identity] {
                     taken = try part.count(of: run, after: last)
+                    let byteCount = try part.byteCount(of: run, upTo: last)
+                    try database.execute(
+                        sql: """
+                            INSERT INTO outdated VALUES (?, ?, ?)
+                            ON CONFLICT (part, execution) DO UPDATE SET bytes = bytes + excluded.bytes
+                            """, arguments: [Data(name.bytes), run.key.execution, byteCount])
                 }
                 try note(run.key, Append.Taken(last: run.last, events: taken), in: row, database)
             }

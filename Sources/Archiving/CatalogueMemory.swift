@@ -1,6 +1,7 @@
 import Causality
 import FoundationEssentials
 import GRDB
+import HappensBefore
 import Segments
 
 /// What an older catalogue knows that files may not tell any more: what was acknowledged, and how far each process had come.
@@ -25,6 +26,10 @@ struct CatalogueMemory {
     private(set) var segments: [Identity128: Segment] = [:]
     private(set) var parts: [Identity128: Part] = [:]
     private(set) var processes: [ProcessKey: UInt64] = [:]
+    /// Up to which number events of processes were dropped.
+    private(set) var dropped: [ProcessKey: UInt64] = [:]
+    /// What was dropped, by execution, and whether what is kept went on from it.
+    private(set) var tombstones: [ExactText: (tombstone: Tombstone, isFloor: Bool)] = [:]
     private(set) var agents: [(name: Identity128, host: String, readUpTo: WallTime?)] = []
     private(set) var drops: [Drop] = []
     /// What could not be read of it.
@@ -84,6 +89,15 @@ struct CatalogueMemory {
         each(database, "process", path) { memory, row in
             let key = try Catalogue.key(row, execution: try row.value("execution"))
             memory.processes[key] = UInt64(clamping: try row.value("last") as Int64)
+            // One of an earlier version does not say.
+            guard row.hasColumn("dropped") else { return }
+            let dropped: Int64 = try row.value("dropped")
+            if dropped > 0 { memory.dropped[key] = UInt64(dropped) }
+        }
+        each(database, "tombstone", path) { memory, row in
+            memory.tombstones[ExactText(try row.value("execution"))] = (
+                try Tombstone(row), try row.value("isFloor")
+            )
         }
         each(database, "agent", path) { memory, row in
             let time: Int64? = try row.value("readUpTo")
@@ -138,6 +152,8 @@ struct CatalogueMemory {
         }
         for name in parts.keys { parts[name]!.executions.remove(execution) }
         processes = processes.filter { ExactText($0.key.execution) != execution }
+        dropped = dropped.filter { ExactText($0.key.execution) != execution }
+        tombstones[execution] = nil
     }
 
     private func has(_ drop: Drop) -> Bool {

@@ -387,6 +387,13 @@ package final class ArchiveStore: HistoryStore {
         }
         let parts = try archive.parts(of: execution)
         let here = readable()
+        if here.isEmpty, slices.first?.isTombstone == true {
+            // Numbers that were dropped are known all the same.
+            try archive.demoteTombstone(of: execution)
+            return try keepOrder(
+                of: execution, eventsMin: eventsMin, sliceEventsMax: sliceEventsMax, patience,
+                cancellation: cancellation)
+        }
         if here == slices, slices.last?.taken == taken { return }
         forgetOrders { (_, file) in file.isDamaged }
         func slice(on readable: [OrderSlice]) throws -> Bool {
@@ -396,24 +403,39 @@ package final class ArchiveStore: HistoryStore {
                 execution, on: below, in: self, revision, eventsMax: sliceEventsMax, patience)
             return try slicing.run(cancellation)
         }
+        /// On as many of them as hold: where one does not, on half as many, and so on.
+        func derive(on readable: [OrderSlice]) throws -> Bool {
+            let least = readable.first?.isTombstone == true ? 1 : 0
+            var base = readable
+            while try !slice(on: base) {
+                guard base.count > least else { return false }
+                base = Array(base.prefix(max(least, base.count / 2)))
+            }
+            return true
+        }
         let isSliced: Bool
         do {
-            isSliced = try slice(on: here)
+            isSliced = try derive(on: here)
         } catch let error where !(error is QuestionStopped) {
             // One that it stood on says what cannot be.
             let rest = readable()
             guard rest.count < here.count else { throw error }
             forgetOrders { (_, file) in file.isDamaged }
-            isSliced = try slice(on: rest)
+            isSliced = try derive(on: rest)
         }
         if isSliced || patience != nil { return }
         // What was to be read next was merged meanwhile: the next look finds it, and need not have everything in memory.
         if try archive.parts(of: execution) != parts { return }
-        // Of what was dropped a tombstone tells, and nothing else could.
-        if slices.first?.isTombstone == true { return }
         let graph = try graph(of: execution, cancellation)
         // What cannot be read today may be mended tomorrow.
         guard graph.isUndamaged else { return }
+        if slices.first?.isTombstone == true {
+            // What is kept contradicts what was dropped: it goes on as if that were missing.
+            try archive.demoteTombstone(of: execution)
+            return try keepOrder(
+                of: execution, eventsMin: eventsMin, sliceEventsMax: sliceEventsMax,
+                cancellation: cancellation)
+        }
         let order = try OrderFileContents(
             whole: graph.history, try graph.edges(cancellation),
             places: frameNames(try frames(of: execution).map(\.id)), check: cancellation.check)

@@ -79,7 +79,7 @@ extension CollectorService.Configuration {
                 reader.string(forKey: ConfigKey(["executions", name, key]))
             }
             do throws(CollectorError) {
-                configuration.retention.named[name] = try RetentionRule(
+                configuration.retention.named[ExactText(name)] = try RetentionRule(
                     age: setting("retain"), bytes: setting("retainBytes"))
             } catch {
                 throw CollectorError("executions.\(name): \(error)")

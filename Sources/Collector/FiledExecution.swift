@@ -47,7 +47,7 @@ package struct FiledExecution: IndexedExecution {
 
     package var findsEvents: Bool { index.findsEvents }
 
-    package var eventCount: Int { index.eventCount }
+    package var eventCount: Int { index.eventCount - index.droppedEventCount }
 
     package func messages(_ cancellation: Cancellation) -> OrderStack { index }
 

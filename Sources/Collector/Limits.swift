@@ -93,12 +93,16 @@ package enum Limits {
 
     /// Seconds between two looks for what is not to be kept any more.
     package static let retentionSeconds = 60
+    /// Looks for what is not to be kept before what could not be dropped is tried again.
+    static let looksBetweenTries: Int64 = 10
     /// Nanoseconds for which an execution is not looked at again though something came: what came is hardly ever old.
     static let retentionRestNanosecondsMax: Int64 = 3_600_000_000_000
     /// Nanoseconds in the future beyond which a wall time is not believed: of a day.
     static let skewNanosecondsMax: Int64 = 86_400_000_000_000
     /// One part in so many of the time for which events are kept: events may be so much older before a slice is cut for their sake.
     static let slackShare: Int64 = 8
+    /// Slices that are derived again where one is cut below them: some 100 MB each, and a few seconds.
+    static let slicesDerivedAgainMax = 2
     /// Times that something is dropped of one execution before others have their turn.
     static let dropsAtOnceMax = 16
     /// Nanoseconds for which events are waited for that others cite: 10 minutes.

@@ -16,6 +16,8 @@ struct Retention {
     private let sliceEventsMax: Int
     /// Whether what follows from the events was found out anew.
     private var isFoundAnew = false
+    /// What the execution took before it was dropped from.
+    private var lastByteCount = Int.max
 
     init(
         _ execution: String, in store: ArchiveStore, now: WallTime, sliceEventsMax: Int,
@@ -29,7 +31,7 @@ struct Retention {
     }
 
     /// What became of it.
-    package enum Outcome: Hashable, Sendable {
+    enum Outcome: Hashable, Sendable {
         /// Nothing is to be dropped before so many nanoseconds have passed, unless what comes is old; nil: nothing has a time.
         case nothing(for: Int64?)
         case dropped
@@ -41,7 +43,9 @@ struct Retention {
 
     /// Wall times that are this far in the future, in nanoseconds, are nobody's: a clock was wrong.
     private var latest: Int64 {
-        now.nanoseconds.addingReportingOverflow(Limits.skewNanosecondsMax).partialValue
+        let (latest, isTooMuch) = now.nanoseconds.addingReportingOverflow(
+            Limits.skewNanosecondsMax)
+        return isTooMuch ? .max : latest
     }
 
     // MARK: By age
@@ -54,9 +58,7 @@ struct Retention {
         -> Outcome
     {
         let slices = try store.archive.orders(of: execution).slices
-        guard let files = store.open(slices, of: execution) else {
-            return .cannot("its order files cannot be read")
-        }
+        guard let files = store.open(slices, of: execution) else { return try findAnew() }
         var old = 0
         var first: ClosedRange<Int64>?
         for (index, slice) in slices.enumerated() where !slice.isTombstone {
@@ -84,6 +86,10 @@ struct Retention {
             return .nothing(for: min(whole, distance(first.lowerBound, tolerated)))
         }
         let below = Array(slices.prefix { $0.isTombstone })
+        // To cut takes away all slices above: a few are soon derived again, and many are better waited for.
+        guard slices.count - below.count <= Limits.slicesDerivedAgainMax else {
+            return .nothing(for: nil)
+        }
         var oldest: Int64?
         let outcome = try cut(above: below, because: rule) { times in
             oldest = times.first
@@ -91,7 +97,9 @@ struct Retention {
             return moment.nanoseconds
         }
         guard case .nothing = outcome else { return outcome }
-        return .nothing(for: oldest.map { distance($0, tolerated) })
+        // What is old and cannot be cut off will not be soon.
+        guard let oldest, oldest >= tolerated else { return .nothing(for: nil) }
+        return .nothing(for: distance(oldest, tolerated))
     }
 
     // MARK: By size
@@ -99,7 +107,9 @@ struct Retention {
     /// Drops the oldest events until the execution takes no more bytes than that, about.
     mutating func drop(toBytes bytesMax: Int, because rule: String) throws -> Outcome {
         let byteCount = try store.archive.byteCount(of: execution)
-        guard byteCount > bytesMax else { return .nothing(for: nil) }
+        // What does not become less by dropping is not dropped.
+        guard byteCount > bytesMax, byteCount < lastByteCount else { return .nothing(for: nil) }
+        lastByteCount = byteCount
         let (slices, taken) = try store.archive.orders(of: execution)
         let below = slices.prefix { $0.isTombstone }
         let dropped = below.last?.taken ?? 0
@@ -108,7 +118,7 @@ struct Retention {
             (Double(byteCount - bytesMax) / Double(byteCount) * Double(kept)).rounded(.up))
         let count = slices.dropFirst(below.count).prefix { $0.taken - dropped <= excess }.count
         func moment(_ times: [Int64]) -> Int64? {
-            times.isEmpty ? nil : times[min(excess, times.count - 1)]
+            times.isEmpty ? nil : times[min(excess, times.count / 2)]
         }
         if count > 0 {
             return try bury(
@@ -135,33 +145,74 @@ struct Retention {
         }
     }
 
+    /// Has what follows from the events found out anew, once: what there is does not hold, or cannot be read.
+    private mutating func findAnew() throws -> Outcome {
+        if isFoundAnew {
+            return .cannot("what follows from its events has to be found out first")
+        }
+        isFoundAnew = true
+        let patience = Patience(
+            now: now, readUpTo: try store.readUpTo(), eventsMin: 1)
+        try store.keepOrder(
+            of: execution, eventsMin: 0, sliceEventsMax: sliceEventsMax, patience,
+            cancellation: cancellation)
+        return .again
+    }
+
     /// Drops the first events of each process by itself, where no cut is consistent: then nothing of their order stays known, and
     /// what is kept is as if they were missing. In memory for all of the execution.
-    private func buryUncut(
+    private mutating func buryUncut(
         because rule: String, at moment: ([Int64]) -> Int64?
     ) throws -> Outcome {
         let revision = store.archive.revision
         let slices = try store.archive.orders(of: execution).slices
-        let graph = try store.graph(of: execution, cancellation)
-        guard graph.isUndamaged else { return .cannot("some of it cannot be read") }
-        let times = graph.history.timesAbove(upTo: latest)
-        guard let moment = moment(times) else { return .nothing(for: nil) }
-        let before = Dictionary(
-            try store.dropped(of: execution).map { ($0.process.identity, $0) },
-            uniquingKeysWith: { first, _ in first })
-        var lasts = graph.history.lasts(before: moment...max(moment, latest))
-        guard !lasts.isEmpty else { return .nothing(for: nil) }
-        let known = Set(lasts.map(\.process.identity))
-        lasts += before.values.filter { !known.contains($0.process.identity) }
-            .map { ($0.process, $0.last, 0) }
+        for _ in 0..<3 {
+            let graph = try store.graph(of: execution, cancellation)
+            guard graph.isUndamaged else { return .cannot("some of it cannot be read") }
+            let history = graph.history
+            let times = history.timesAbove(upTo: latest)
+            guard let moment = moment(times) else { return .nothing(for: nil) }
+            let span = moment...max(moment, latest)
+            // What is there twice is merged sooner or later; then it can be cut.
+            let taken = try store.archive.taken(of: execution)
+            if case .cut = history.frontier(awaiting: { _ in nil }), history.countEvents() == taken
+            {
+                return try findAnew()
+            }
+            let lasts = history.lasts(before: span)
+            guard !lasts.isEmpty else { return .nothing(for: nil) }
+            try store.archive.beginBurying(
+                execution,
+                upTo: Dictionary(
+                    lasts.map { ($0.process.identity, $0.last) }, uniquingKeysWith: max))
+            defer { store.archive.endBurying() }
+            // What came meanwhile would be dropped without having been looked at.
+            let now = try store.graph(of: execution, cancellation).history.lasts(before: span)
+            guard now.elementsEqual(lasts, by: { $0 == $1 }) else { continue }
+            return try bury(
+                lasts, newest: times.last { $0 < moment }, because: rule, instead: slices, revision)
+        }
+        return .cannot("more came meanwhile")
+    }
+
+    private func bury(
+        _ lasts: [(process: ProcessKey, last: UInt64, count: Int)], newest: Int64?,
+        because rule: String, instead slices: [OrderSlice], _ revision: Int
+    ) throws -> Outcome {
+        let dropped = Set(lasts.map(\.process.identity))
+        let before = try store.dropped(of: execution).filter {
+            !dropped.contains($0.process.identity)
+        }
         let old = try store.archive.tombstone(of: execution)
-        let newest = times.last { $0 < moment }.map { WallTime(nanoseconds: $0) }
         let tombstone = Tombstone(
             time: now, eventCount: (old?.eventCount ?? 0) + lasts.reduce(0) { $0 + $1.count },
-            newest: Self.later(old?.newest, newest), rule: rule)
+            newest: Self.later(old?.newest, newest.map { WallTime(nanoseconds: $0) }), rule: rule)
         let contents = OrderFileContents(
-            tombstone, of: execution, upTo: lasts.map { ($0.process, $0.last) })
-        return try store.archive.bury(contents, instead: slices, revision: revision)
+            tombstone, of: execution, upTo: lasts.map { ($0.process, $0.last) } + before)
+        let counts = Dictionary(
+            lasts.map { ($0.process.identity, $0.count) }, uniquingKeysWith: +)
+        return try store.archive.bury(
+            contents, instead: slices, revision: revision, uncounted: counts)
             ? .dropped : .cannot("it changed meanwhile")
     }
 
@@ -176,9 +227,7 @@ struct Retention {
         _ slices: [OrderSlice], because rule: String, orAt moment: ([Int64]) -> Int64?
     ) throws -> Outcome {
         let revision = store.archive.revision
-        guard let files = store.open(slices, of: execution) else {
-            return .cannot("its order files cannot be read")
-        }
+        guard let files = store.open(slices, of: execution) else { return try findAnew() }
         let floor = FiledExecution(files, try ArchiveRows(execution, store)).index
         var lasts: [Identity128: UInt64] = [:]
         for process in 0..<floor.processCount {
@@ -191,12 +240,7 @@ struct Retention {
         // All that is here of these numbers must be in the files.
         guard try store.filed(execution, cancellation) != nil else {
             store.archive.endBurying()
-            if isFoundAnew { return try buryUncut(because: rule, at: moment) }
-            isFoundAnew = true
-            try store.keepOrder(
-                of: execution, eventsMin: 0, sliceEventsMax: sliceEventsMax,
-                cancellation: cancellation)
-            return .again
+            return try isFoundAnew ? buryUncut(because: rule, at: moment) : findAnew()
         }
         var newest: Int64?
         for file in files {
@@ -254,6 +298,7 @@ extension ArchiveStore {
             try all { try retention.drop(toBytes: bytes, because: rule.bytesText) }
         }
         guard let seconds = rule.seconds, retained.problem == nil else { return retained }
+        let rest = retained.restsFor
         let (moment, isTooEarly) = now.nanoseconds.subtractingReportingOverflow(
             seconds * 1_000_000_000)
         guard !isTooEarly else { return retained }
@@ -262,6 +307,7 @@ extension ArchiveStore {
                 before: WallTime(nanoseconds: moment), slack: seconds / Limits.slackShare,
                 because: rule.ageText)
         }
+        if let rest { retained.restsFor = min(rest, retained.restsFor ?? rest) }
         return retained
     }
 }

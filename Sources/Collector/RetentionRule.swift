@@ -1,3 +1,5 @@
+import Causality
+
 /// How long, and how much of it, an execution is kept.
 package struct RetentionRule: Hashable, Sendable {
     /// Seconds of wall time: events that are older are dropped; nil: however old they are.
@@ -13,6 +15,10 @@ package struct RetentionRule: Hashable, Sendable {
     ///   - age: Such as `30d`; nil: however old.
     ///   - bytes: Such as `500GB`; nil: however much.
     package init(age: String?, bytes: String?) throws(CollectorError) {
+        for text in [age, bytes].compactMap({ $0 }) where text.utf8.count > 32 {
+            throw CollectorError(
+                "retain: expected a time or a size, found \(text.utf8.count) bytes")
+        }
         if let age {
             seconds = try Self.seconds(age)
             texts.age = age
@@ -38,11 +44,14 @@ package struct RetentionRule: Hashable, Sendable {
         hasher.combine(bytes)
     }
 
+    /// A century: nanoseconds of it are few enough to reckon with.
+    private static let secondsMax: Int64 = 3_155_760_000
+
     private static func seconds(_ text: String) throws(CollectorError) -> Int64 {
         let units: [(String, Int64)] = [
             ("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("w", 604_800),
         ]
-        guard let seconds = number(text, units), seconds > 0 else {
+        guard let seconds = number(text, units), seconds > 0, seconds <= secondsMax else {
             throw CollectorError(
                 "retain: expected a time such as 12h, 30d or 8w, found “\(text)”")
         }
@@ -66,22 +75,24 @@ package struct RetentionRule: Hashable, Sendable {
         for (unit, factor) in units where text.hasSuffix(unit) {
             guard let number = Int64(text.dropLast(unit.count)), number >= 0 else { continue }
             let (product, isTooMuch) = number.multipliedReportingOverflow(by: factor)
-            return isTooMuch || product > Int64.max / 2_000_000_000 ? nil : product
+            return isTooMuch ? nil : product
         }
         return nil
     }
 }
 
-/// What is kept of which executions.
+/// What is kept of which executions: a rule by name stands for itself, and does not add to that of the others.
 package struct RetentionPolicy: Sendable {
     /// Of those that are not named.
     package var others = RetentionRule()
     /// By the name of an execution.
-    package var named: [String: RetentionRule] = [:]
+    package var named: [ExactText: RetentionRule] = [:]
 
     package init() {}
 
-    func rule(for execution: String) -> RetentionRule { named[execution] ?? others }
+    func rule(for execution: String) -> RetentionRule {
+        named[ExactText(execution)] ?? others
+    }
 
     var isNone: Bool { others.isNone && named.values.allSatisfy(\.isNone) }
 }

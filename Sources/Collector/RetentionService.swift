@@ -16,7 +16,7 @@ struct RetentionService: Service {
     func run() async throws {
         guard !policy.isNone else { return try await gracefulShutdown() }
         try await cancelWhenGracefulShutdown {
-            var looks: [String: Look] = [:]
+            var looks: [ExactText: Look] = [:]
             while true {
                 do {
                     try await Task.sleep(for: .seconds(pauseSeconds))
@@ -47,18 +47,20 @@ struct RetentionService: Service {
     }
 
     /// Looks at every execution of which something may have to go.
-    private func look(_ before: [String: Look]) -> [String: Look] {
-        var looks: [String: Look] = [:]
+    private func look(_ before: [ExactText: Look]) -> [ExactText: Look] {
+        var looks: [ExactText: Look] = [:]
         let now = WallTime.now
         do {
             for execution in try store.executions() {
                 let rule = policy.rule(for: execution)
                 guard !rule.isNone else { continue }
-                let (last, taken) = (before[execution], try store.archive.taken(of: execution))
-                looks[execution] = last
+                let (last, taken) = (
+                    before[ExactText(execution)], try store.archive.taken(of: execution)
+                )
+                looks[ExactText(execution)] = last
                 guard last?.isOver(rule, taken, now) ?? true else { continue }
                 let look = try look(at: execution, rule, taken, now)
-                looks[execution] = look
+                looks[ExactText(execution)] = look
                 if let why = look.problem, why != last?.problem {
                     logger.warning(
                         "cannot drop what is not to be kept",
@@ -82,17 +84,19 @@ struct RetentionService: Service {
         }
         var look = Look(taken: taken, at: now, restsFor: 0)
         do {
+            let before = try store.tombstone(of: execution)?.eventCount ?? 0
             let retained = try store.retain(execution, rule, now: now, cancellation)
             look.problem = retained.problem
-            // What cannot be dropped now is tried again at the next look.
-            if retained.problem == nil {
-                look.restsFor = retained.restsFor ?? Limits.retentionRestNanosecondsMax
-            }
+            look.restsFor =
+                retained.problem == nil
+                ? retained.restsFor ?? Limits.retentionRestNanosecondsMax
+                // To find out that it still cannot be may take as long as to load all of it.
+                : Int64(pauseSeconds) * Limits.looksBetweenTries * 1_000_000_000
             if retained.hasDropped, let dropped = try store.tombstone(of: execution) {
                 logger.notice(
                     "dropped",
                     metadata: [
-                        "execution": "\(execution)", "events": "\(dropped.eventCount)",
+                        "execution": "\(execution)", "events": "\(dropped.eventCount - before)",
                         "upTo": "\(dropped.newest?.description ?? "?")", "why": "\(dropped.rule)",
                     ])
             }

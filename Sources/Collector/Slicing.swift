@@ -14,6 +14,8 @@ struct Slicing {
     private let patience: Patience?
     private var slices: [OrderSlice]
     private var history: History
+    /// How many more events were taken up to the files' end than they tell of: those that came twice.
+    private var repeated = 0
     /// The frames that were read.
     private var frames: [Int] = []
 
@@ -87,7 +89,7 @@ struct Slicing {
             }
             return true
         }
-        guard try finish(floor, cancellation), history.countEvents() == listing.taken,
+        guard try finish(floor, cancellation), history.countEvents() + repeated == listing.taken,
             case .cut(let cut) = history.frontier(awaiting: { _ in nil })
         else { return false }
         _ = try write(cut, floor, taken: listing.taken, cancellation)
@@ -137,6 +139,7 @@ struct Slicing {
             try cancellation.check()
             if below?.contains(store.place(of: frame.id)) == true { continue }
             if history.countAbove() >= nextLook {
+                guard history.countAbove() < Limits.tailEventsMax else { return .nothing }
                 let outcome = try found(isAll: false)
                 guard case .nothing = outcome else { return outcome }
                 nextLook *= 2
@@ -157,6 +160,7 @@ struct Slicing {
                 let resumed = try History(resuming: resumption, on: floor)
             else { return nil }
             history = resumed
+            repeated = slices.last!.taken - floor.eventCount
         }
         for (process, last) in try store.dropped(of: execution) {
             history.drop(process, upTo: last)
@@ -223,7 +227,7 @@ struct Slicing {
             cutting: &history, at: cut, on: floor, places: store.frameNames(frames),
             check: cancellation.check)
         let slice = try store.keep(
-            order, on: slices, taken: taken ?? order.history.countEvents(),
+            order, on: slices, taken: taken ?? order.history.countEvents() + repeated,
             isLast: taken != nil, revision)
         guard let slice else { return false }
         slices.append(slice)

@@ -27,7 +27,7 @@ package struct TailedExecution: IndexedExecution {
 
     package var findsEvents: Bool { below.findsEvents && !index.tail.hasForks }
 
-    package var eventCount: Int { index.tail.countEvents() }
+    package var eventCount: Int { index.tail.countEvents() - below.index.droppedEventCount }
 
     package func messages(
         _ cancellation: Cancellation

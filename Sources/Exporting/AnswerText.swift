@@ -169,7 +169,7 @@ extension WrittenAnswer {
 extension MissingEvent {
     /// What can be said of it.
     var text: String {
-        if let dropped { return "\(event) was dropped \(dropped.time): \(dropped.rule)" }
+        if let dropped { return "\(event) was dropped by \(dropped.time): \(dropped.rule)" }
         return unheard ?? "\(event) is known to exist and is not here (a ghost)"
     }
 }

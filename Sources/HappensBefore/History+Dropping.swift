@@ -9,23 +9,25 @@ extension History {
         expect(run, upTo: sequence)
     }
 
-    /// By run: the number of its last event before any that has a wall time in a span of nanoseconds. O(events).
+    /// By run: the number of its last event that has a wall time before a span of nanoseconds, and lies before any that has one in
+    /// it; and how many lie up to there. Of a run that is there more than once, what lies so in all its branches. O(events).
     package func lasts(
         before span: ClosedRange<Int64>
     ) -> [(process: ProcessKey, last: UInt64, count: Int)] {
-        var found: [Identity128: (process: ProcessKey, last: UInt64, count: Int)] = [:]
-        for line in processes {
-            guard let key = line.key else { continue }
-            let count = line.times.firstIndex(where: span.contains) ?? line.count
-            let last = count == 0 ? 0 : line.runs[count - 1]
-            let known = found[key.identity]
-            // Of a run that is there more than once, what all its branches have done.
-            let isLess = known.map { last < $0.last } ?? true
-            if isLess || known == nil { found[key.identity] = (key, last, count) }
+        var lines: [Identity128: [ProcessHistory]] = [:]
+        for line in processes where line.count > 0 {
+            if let key = line.key { lines[key.identity, default: []].append(line) }
         }
-        return found.values.filter { $0.last > 0 }.sorted {
-            listingOrder($0.process.process, $1.process.process)
+        var found: [(process: ProcessKey, last: UInt64, count: Int)] = []
+        for lines in lines.values {
+            let counts = lines.map { min($0.count, $0.countDated(before: span)) }
+            // The first that stays of any of them.
+            let stays = zip(lines, counts).filter { $0.count > $1 }.map { $0.runs[$1] }.min()
+            let last = stays.map { $0 - 1 } ?? lines.map(\.last).max()!
+            let count = lines.reduce(0) { $0 + $1.count(upTo: last) }
+            if count > 0 { found.append((lines[0].key!, last, count)) }
         }
+        return found.sorted { listingOrder($0.process.process, $1.process.process) }
     }
 
     /// A history of nothing but the last events of some processes, of which nothing is known: what is kept of dropped events that no
@@ -87,6 +89,14 @@ extension History {
 }
 
 extension ProcessHistory {
+    /// How many events lie up to the last one that has a wall time before a span, and before any that has one in it. O(events).
+    func countDated(before span: ClosedRange<Int64>) -> Int {
+        let end = times.firstIndex(where: span.contains) ?? times.endIndex
+        return times[..<end].lastIndex {
+            $0 != EventBatch.noTime && $0 < span.lowerBound
+        }.map { $0 + 1 } ?? base
+    }
+
     /// Has its last event in the place of all of them.
     fileprivate mutating func keepLast(
         at last: Int, time: Int64, kind: EventKind, _ why: Uncertainty?

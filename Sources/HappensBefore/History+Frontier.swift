@@ -40,8 +40,7 @@ extension History {
         var excluded = processes.indices.map { firstAwaited(of: $0, awaited) }
         if let span {
             for (index, line) in processes.enumerated() {
-                let times = line.times
-                guard let position = times.firstIndex(where: span.contains) else { continue }
+                guard let position = line.times.firstIndex(where: span.contains) else { continue }
                 excluded[index] = min(excluded[index] ?? .max, line.runs[position])
             }
         }
@@ -57,12 +56,31 @@ extension History {
                 }
             }
         }
+        var counts = zip(processes, excluded).map { line, excluded in
+            excluded.map { line.count(upTo: $0 - 1) } ?? line.count
+        }
+        if let span { counts = withoutUndated(counts, before: span) }
         return .cut(
             Cut(
-                sequences: zip(processes, excluded).map { line, excluded in
-                    let count = excluded.map { line.count(upTo: $0 - 1) } ?? line.count
-                    return count == 0 ? 0 : line.runs[count - 1]
+                sequences: zip(processes, counts).map { line, count in
+                    count == 0 ? 0 : line.runs[count - 1]
                 }))
+    }
+
+    /// Of the first events of each process, which know of no others, those up to the last one that has a wall time before a span,
+    /// and what these have seen: what has no time, or one after the span, may be of any age.
+    private func withoutUndated(_ counts: [Int], before span: ClosedRange<Int64>) -> [Int] {
+        let dated = zip(processes, counts).map { line, count in
+            max(line.base, min(count, line.countDated(before: span)))
+        }
+        var needed = dated
+        for (line, count) in zip(processes, dated) where count > line.base {
+            for (other, steps) in line.known {
+                let seen = processes[other].count(upTo: steps.value(at: count - 1))
+                needed[other] = max(needed[other], seen)
+            }
+        }
+        return needed
     }
 
     /// The earliest wall time of an event, of each process the first, that knows some of what is missing: since when it is known

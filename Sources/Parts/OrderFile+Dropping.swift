@@ -72,7 +72,9 @@ extension OrderFile {
         for process in 0..<processCount {
             for number in try directory(process).facts.indices {
                 for case let span? in try facts(process, number).times
-                where span.upperBound <= limit {
+                where span.lowerBound <= limit {
+                    // Of some events one is after it, and the others may be of any time before.
+                    let span = span.lowerBound...min(span.upperBound, limit)
                     let (least, most) = (found?.lowerBound ?? .max, found?.upperBound ?? .min)
                     found = min(span.lowerBound, least)...max(span.upperBound, most)
                 }
@@ -85,6 +87,9 @@ extension OrderFile {
 extension OrderStack {
     /// What was dropped of what it tells of; nil where nothing was.
     package var tombstone: Tombstone? { files[0].tombstone }
+
+    /// How many of its events were dropped.
+    package var droppedEventCount: Int { tombstone == nil ? 0 : files[0].eventCount }
 
     /// How many of the first events of a process were dropped.
     package func droppedCount(of process: Int) throws(PartError) -> Int {
@@ -105,6 +110,7 @@ extension ByteWriter {
         varint(tombstone.eventCount)
         byte(tombstone.newest == nil ? 0 : 1)
         if let newest = tombstone.newest { zigzag(newest.nanoseconds) }
+        precondition(tombstone.rule.utf8.count <= Limits.ruleBytesMax, "a rule of many words")
         string(tombstone.rule)
     }
 }

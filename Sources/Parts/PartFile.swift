@@ -286,6 +286,16 @@ extension PartFile {
         return found
     }
 
+    /// What the blocks of a run take that have no number above another. O(its blocks).
+    package func byteCount(of run: PartRun, upTo last: UInt64) throws(PartError) -> Int {
+        var byteCount = 0
+        for index in run.blocks {
+            let entry = try block(index)
+            if entry.last <= last { byteCount += entry.byteCount + entry.filterByteCount }
+        }
+        return byteCount
+    }
+
     /// How many rows of a run have a number above another. O(its blocks); reads the block that has both.
     package func count(of run: PartRun, after last: UInt64) throws(PartError) -> Int {
         var count = 0

@@ -46,8 +46,10 @@ import Testing
     }
 
     /// Compares what is told of some events with what one tells that has them all. Returns how many orders are not known any more.
+    ///
+    /// - Parameter isExact: Whether what is here is known as it was.
     private func compare(
-        _ store: ArchiveStore, with plain: ArchiveStore, seed: UInt64 = 5,
+        _ store: ArchiveStore, with plain: ArchiveStore, isExact: Bool = true,
         _ location: SourceLocation = #_sourceLocation
     ) throws -> Int {
         let history = try plain.graph(of: "main").history
@@ -67,7 +69,7 @@ import Testing
             .map { String($0.prefix { $0 != " " }) }
         #expect(Set(listed) == Set(here.map(\.description)), sourceLocation: location)
         #expect(listed.count == here.count, sourceLocation: location)
-        var random = SeededGenerator(seed: seed)
+        var random = SeededGenerator(seed: 5)
         var unknown = 0
         for _ in 0..<400 {
             let (a, b) = (
@@ -77,19 +79,20 @@ import Testing
             if now == then { continue }
             unknown += 1
             #expect(
-                now == "unknown" && (!here.contains(a) || !here.contains(b)),
+                now == "unknown" && (!isExact || !here.contains(a) || !here.contains(b)),
                 "\(a) \(b): \(now), was \(then)", sourceLocation: location)
         }
         for event in events.shuffled(using: &random).prefix(40) {
             let shown = try answer(store, "show", ["event": "\(event)"])
             if here.contains(event) {
                 let plain = try answer(plain, "show", ["event": "\(event)"])
-                for line in plain.split(separator: "\n") where !line.contains("cause ") {
+                for line in plain.split(separator: "\n")
+                where !line.contains("cause ") && (isExact || !line.hasPrefix("clock")) {
                     #expect(shown.contains(line), "\(event)", sourceLocation: location)
                 }
             } else {
                 #expect(
-                    shown.hasPrefix("\(event) was dropped 1970-01-01T00:"),
+                    shown.hasPrefix("\(event) was dropped by 1970-01-01T00:"),
                     "\(shown)", sourceLocation: location)
             }
         }
@@ -179,10 +182,11 @@ import Testing
     @Test func whatIsDroppedStaysDroppedWhateverComesAgain() throws {
         let pieces = GrowingExecution(seed: 3, isSealed: true).pieces
         let archive = try grown(pieces, on: ArchiveDisk())
+        let plain = try Archive(plainFolder.path, .readWrite)
+        for piece in pieces { try plain.append(piece) }
         let store = ArchiveStore(archive)
         try drop(before: 400, in: store)
-        let (answers, dropped) = try state(archive)
-        #expect(dropped > 200)
+        #expect(try #require(try archive.tombstone(of: "main")).eventCount > 200)
         let taken = try archive.taken(of: "main")
         // Others of these numbers, from another agent.
         let header = SegmentHeader(
@@ -202,9 +206,16 @@ import Testing
         let bytes = header.encoded() + writer.commit(batch, Commit()) + writer.footer()
         try archive.append(bytes, to: header.segment, at: 0)
         #expect(try archive.taken(of: "main") == taken)
-        expectSame(try state(archive).answers, answers)
+        // It may be another machine that was restored from an old image: nothing goes on from what was dropped any more.
+        #expect(try archive.orders(of: "main").slices.isEmpty)
+        _ = try compare(store, with: ArchiveStore(plain), isExact: false)
         try archive.mergeAll()
-        expectSame(try state(archive).answers, answers)
+        _ = try compare(store, with: ArchiveStore(plain), isExact: false)
+        try store.keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
+        #expect(try store.filed("main", .never) != nil)
+        _ = try compare(store, with: ArchiveStore(plain), isExact: false)
+        #expect(try drop(before: 600, in: store) == (true, nil))
+        _ = try compare(store, with: ArchiveStore(plain), isExact: false)
     }
 
     @Test(arguments: [false, true]) func aCatalogueThatIsMadeAnewKnowsWhatWasDropped(

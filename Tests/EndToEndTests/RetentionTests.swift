@@ -56,7 +56,7 @@ import Testing
             "\(unknown)")
         let shown = try ask("show", "a:1")
         #expect(
-            shown.status == 1 && shown.output.hasPrefix("a:1 was dropped ")
+            shown.status == 1 && shown.output.hasPrefix("a:1 was dropped by ")
                 && shown.output.contains(": older than 4d"), "\(shown)")
         #expect(try ask("show", "a:240").output.contains("text       a 240"))
         let timeline = try ask("timeline")
