@@ -349,4 +349,95 @@ import Testing
         #expect(try drop(before: 700, in: store) == (true, nil))
         #expect(try disk.names(folder.path + "/tombstones").count == 1)
     }
+
+    /// A segment of one process more.
+    private static func segment(
+        _ name: String, _ key: ProcessKey, _ sequences: ClosedRange<UInt64>, time: WallTime?,
+        clock: ((UInt64) -> VectorClock)? = nil, after before: VectorClock? = nil
+    ) -> (id: Identity128, bytes: [UInt8]) {
+        let header = SegmentHeader(
+            agent: Identity128(naming: Array("agent of \(name)".utf8)),
+            segment: Identity128(naming: Array(name.utf8)), created: WallTime(nanoseconds: 5))
+        var writer = SegmentWriter(header)
+        var batch = EventBatch()
+        var last = before
+        for sequence in sequences {
+            let event = Event(
+                id: EventID(key.process, sequence), time: time, text: "\(name) \(sequence)",
+                clock: clock?(sequence) ?? VectorClock([key.reference: sequence]))
+            batch.append(event, of: key, after: &last)
+        }
+        return (header.segment, header.encoded() + writer.commit(batch, Commit()) + writer.footer())
+    }
+
+    /// What has no wall time, or one that is nobody's, may be of now.
+    @Test(arguments: [nil, 900_000]) func whatHasNoTimeIsNotOld(second: Int?) throws {
+        let archive = try grown(
+            GrowingExecution(seed: 8, isSealed: true).pieces, on: ArchiveDisk())
+        let key = ProcessKey(execution: "main", host: "h9", process: ProcessID(name: "undated"))
+        try archive.append(
+            Self.segment("undated", key, 1...50, time: second.map { Self.time($0) }))
+        let store = ArchiveStore(archive)
+        #expect(try drop(before: 500, in: store) == (true, nil))
+        #expect(try archive.tombstone(of: "main")?.eventCount ?? 0 > 250)
+        #expect(!(try archive.dropped(of: "main")).contains { $0.process == key })
+        let listed = try answer(store, "timeline", [:]).split(separator: "\n")
+        #expect(listed.count { $0.hasPrefix("undated:") } == 50)
+    }
+
+    /// A machine that was restored from an image goes on from numbers that were dropped: it is not what they were.
+    @Test func aCloneDoesNotGoOnFromWhatWasDropped() throws {
+        let disk = ArchiveDisk()
+        let archive = try grown(GrowingExecution(seed: 9, isSealed: true).pieces, on: disk)
+        let store = ArchiveStore(archive)
+        let known = try #require(try archive.processes(of: "main").first { $0.last > 100 })
+        #expect(try drop(before: 890, in: store).hasDropped)
+        let last = try #require(
+            try archive.dropped(of: "main").first { $0.process == known.process }?.last)
+        // What its events had really seen, when the image was made, and at the last one that was dropped.
+        let process = known.process.process
+        let clocks = SimulatedHistory(
+            .init(processes: 6, events: 900, crashPerMille: 2), seed: 9
+        ).events.filter { $0.id.process == process }.map(\.clock)
+        let (image, end) = (clocks[Int(last) - 22], clocks[Int(last) - 1])
+        let seenLater = end.entries.filter {
+            $0.value > image[$0.key] && $0.key != known.process.reference
+        }
+        #expect(!seenLater.isEmpty)
+        func clock(_ sequence: UInt64) -> VectorClock {
+            var entries = Dictionary(uniqueKeysWithValues: image.entries.map { ($0.key, $0.value) })
+            entries[known.process.reference] = sequence
+            return VectorClock(entries)
+        }
+        try archive.append(
+            Self.segment(
+                "clone", known.process, (last - 20)...(known.last + 20), time: nil, clock: clock,
+                after: image))
+        // What the original had seen by then, the clone has not.
+        let event = EventID(process, known.last + 20)
+        for (other, number) in seenLater {
+            guard case .named(let name) = other else { continue }
+            let text = try order(store, EventID(name, number), event)
+            #expect(text != "before", Comment(rawValue: "\(name):\(number)"))
+        }
+        #expect(try archive.orders(of: "main").slices.isEmpty)
+    }
+
+    @Test func rulesAreReadAsTheyAreWritten() throws {
+        #expect(try RetentionRule(age: "30d", bytes: "500GB").bytes == 500_000_000_000)
+        #expect(try RetentionRule(age: "8w", bytes: "2TiB").seconds == 8 * 7 * 86_400)
+        for age in [
+            "0d", "-1d", "1.5d", "d", "9000000000d", "1 d",
+            String(repeating: "0", count: 99) + "1d",
+        ] {
+            #expect(throws: CollectorError.self, "\(age)") {
+                try RetentionRule(age: age, bytes: nil)
+            }
+        }
+        for bytes in ["0MB", "500", "10EB", "99999999999TB"] {
+            #expect(throws: CollectorError.self, "\(bytes)") {
+                try RetentionRule(age: nil, bytes: bytes)
+            }
+        }
+    }
 }
