@@ -21,7 +21,7 @@ struct PartCommand: ParsableCommand {
 
                 Exit codes: 0 shown, 1 the file is damaged, 2 misuse, 3 failure.
 
-                Examples:
+                Example:
                   lightcone part inspect data/parts/05e1…9a.lcpart
                   lightcone part inspect data/order/77c0…1f.lcorder
                 """)
