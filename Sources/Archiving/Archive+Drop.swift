@@ -32,9 +32,12 @@ extension Archive {
         for part in try parts(of: execution) { shares[part] = try share(of: execution, in: part) }
         // First: whoever makes the catalogue anew would take it for an execution that is kept.
         if let tombstone = try catalogue.read({ try Catalogue.tombstoneName(of: execution, $0) }) {
-            try remove([
-                orderPath(OrderSlice(name: tombstone, taken: 0, isTombstone: true))
-            ])
+            let path = orderPath(OrderSlice(name: tombstone, taken: 0, isTombstone: true))
+            do {
+                if try disk.status(path) != nil { try remove([path]) }
+            } catch {
+                throw Archive.failure(error)
+            }
         }
         let noted = try withReserve { () throws(ArchiveError) in
             try note(drop: execution, shares)

@@ -47,7 +47,6 @@ extension Archive {
     func merge(
         segments: [Identity128], now: Int, _ isStopped: @escaping @Sendable () -> Bool
     ) throws(ArchiveError) -> MergeSchedule.Outcome {
-        let burials = burials.load(ordering: .sequentiallyConsistent)
         let dropped = try catalogue.dropped(in: segments)
         let numbers = try droppedNumbers()
         var inputs: [PartMaking.Input] = []
@@ -75,7 +74,6 @@ extension Archive {
         case .made(let made):
             return try publish(name, instead: inputs.map(\.path), now) { () throws(ArchiveError) in
                 try catalogue.dropped(in: segments) == dropped
-                    && self.burials.load(ordering: .sequentiallyConsistent) == burials
             } replacing: { () throws(ArchiveError) in
                 try catalogue.replace(segments: segments, by: name, made)
             }
@@ -85,7 +83,6 @@ extension Archive {
     func merge(
         parts: [Identity128], now: Int, _ isStopped: @escaping @Sendable () -> Bool
     ) throws(ArchiveError) -> MergeSchedule.Outcome {
-        let burials = burials.load(ordering: .sequentiallyConsistent)
         let dropped = try catalogue.dropped(inParts: parts)
         let numbers = try droppedNumbers()
         let paths = parts.map { partPath($0) }
@@ -107,7 +104,6 @@ extension Archive {
         case .made(let made):
             return try publish(name, instead: paths, now) { () throws(ArchiveError) in
                 try catalogue.dropped(inParts: parts) == dropped
-                    && self.burials.load(ordering: .sequentiallyConsistent) == burials
             } replacing: { () throws(ArchiveError) in
                 try catalogue.replace(parts: parts, by: name, made)
             }
@@ -167,6 +163,7 @@ extension Archive {
             throw Archive.failure(error)
         }
         try replace()
+        try noteOutdated(name)
         replaced.withLock { replaced in
             // One of this name may have been there before, and been damaged.
             replaced.removeAll { $0.path == partPath(name) }

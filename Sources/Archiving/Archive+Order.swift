@@ -36,8 +36,7 @@ extension Archive {
     }
 
     /// The files of what follows from the events of an execution, from the oldest slice on, first the tombstone that they stand
-    /// on, if any; and how many of its events were
-    /// ever taken: the last slice tells of all where it tells of as many. O(processes of the execution).
+    /// on, if any; and how many of its events were ever taken, but for dropped ones that no file tells of: the last slice tells of all where it tells of as many. O(processes of the execution).
     package func orders(
         of execution: String
     ) throws(ArchiveError) -> (slices: [OrderSlice], taken: Int) {
@@ -157,7 +156,9 @@ extension Catalogue {
     static func taken(of execution: String, _ database: Database) throws -> Int {
         try Int.fetchOne(
             try database.cachedStatement(
-                sql: "SELECT sum(events) FROM process WHERE execution = ?"),
-            arguments: [execution]) ?? 0
+                sql: """
+                    SELECT sum(events) - ifnull((SELECT uncounted FROM tombstone WHERE execution = ?1), 0)
+                    FROM process WHERE execution = ?1
+                    """), arguments: [execution]) ?? 0
     }
 }

@@ -180,7 +180,7 @@ extension Archive {
         } catch {
             return ["\(path) is left out: it cannot be read: \(error)"]
         }
-        try catalogue.note(contents.append, isFromFile: true)
+        try catalogue.note(contents.append)
         return contents.problems.map { "\(path): \($0)" }
     }
 }

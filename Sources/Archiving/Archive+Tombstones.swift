@@ -58,11 +58,31 @@ extension Archive {
     }
 
     /// Has a tombstone tell no more than what was dropped, since nothing can go on from it: what is kept does as if that were
-    /// missing.
-    package func demoteTombstone(of execution: String) throws(ArchiveError) {
-        try catalogue.write { try Catalogue.demoteTombstone(of: execution, $0) }
-        isOtherwise()
-        try removeStrayOrderFiles()
+    /// missing. Nothing where it is another one by now. Throws `.busy` while a part is put in its place.
+    package func demoteTombstone(
+        _ tombstone: OrderSlice, of execution: String
+    ) throws(ArchiveError) {
+        let (slices, known) = (
+            try orders(of: execution).slices, try self.tombstone(of: execution)
+        )
+        guard slices.first == tombstone, let known else { return }
+        let lasts = try dropped(of: execution)
+        _ = try bury(
+            OrderFileContents(known, of: execution, upTo: lasts.map { ($0.process, $0.last) }),
+            instead: slices, revision: revision)
+    }
+
+    /// Whether an order file is gone, or is none: not where it only could not be read now.
+    package func isLost(_ slice: OrderSlice) -> Bool {
+        do {
+            guard try disk.status(orderPath(slice)) != nil else { return true }
+            _ = try OrderFile(disk.open(orderPath(slice), .read)).resumption()
+            return false
+        } catch PartError.damaged {
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// Whether what was appended has events that are being dropped.
@@ -84,10 +104,10 @@ extension Archive {
     ///   - tombstone: Made of those files, or of none: then what is kept does not go on from it, and all files go.
     ///   - slices: They, from the lowest one on; or all.
     ///   - revision: What the archive had come to when they were read.
-    ///   - uncounted: Of a tombstone that is made of no files: by run, how many events of it are dropped now.
+    ///   - uncounted: Of a tombstone that is made of no files: how many events are dropped now.
     package func bury(
         _ tombstone: OrderFileContents, instead slices: [OrderSlice], revision: Int,
-        uncounted: [Identity128: Int] = [:]
+        uncounted: Int = 0
     ) throws(ArchiveError) -> Bool {
         guard beginChange() else { throw .busy }
         defer { endChange() }
@@ -136,6 +156,19 @@ extension Archive {
             throw Archive.failure(error)
         }
         return isBuried
+    }
+
+    /// Notes what of a part that was just made is of what was dropped meanwhile.
+    func noteOutdated(_ part: Identity128) throws(ArchiveError) {
+        for (execution, lasts) in try droppedNumbers() {
+            let byteCount = outdatedBytes(of: execution.text, in: part, upTo: lasts)
+            guard byteCount > 0 else { continue }
+            try catalogue.write { database in
+                try database.execute(
+                    sql: "INSERT OR REPLACE INTO outdated VALUES (?, ?, ?)",
+                    arguments: [Data(part.bytes), execution.text, byteCount])
+            }
+        }
     }
 
     /// What the blocks of a part take that have nothing but events which are dropped. Nothing where that cannot be read.
@@ -204,8 +237,11 @@ extension Archive {
                 let grave = try Grave(order)
                 let slice = OrderSlice(name: name, taken: order.eventCount, isTombstone: true)
                 let known = graves[ExactText(grave.execution)]
-                // One that replaced another has more.
-                if grave.tombstone.eventCount > known?.grave.tombstone.eventCount ?? -1 {
+                // One that replaced another has more, or nothing goes on from it any more.
+                let rank = (grave.tombstone.eventCount, grave.isFloor ? 0 : 1)
+                if rank > known.map({ ($0.grave.tombstone.eventCount, $0.grave.isFloor ? 0 : 1) })
+                    ?? (-1, 0)
+                {
                     graves[ExactText(grave.execution)] = (grave, slice)
                 }
             } catch {
@@ -304,15 +340,6 @@ extension Catalogue {
         ).map { try $0.identity("name") }
     }
 
-    static func demoteTombstone(of execution: String, _ database: Database) throws {
-        try database.execute(
-            sql: "UPDATE tombstone SET isFloor = FALSE WHERE execution = ? AND isFloor",
-            arguments: [execution])
-        guard database.changesCount > 0 else { return }
-        try database.execute(
-            sql: "DELETE FROM orderFile WHERE execution = ?", arguments: [execution])
-    }
-
     static func tombstone(of execution: String, _ database: Database) throws -> Tombstone? {
         try Row.fetchOne(
             try database.cachedStatement(sql: "SELECT * FROM tombstone WHERE execution = ?"),
@@ -330,29 +357,43 @@ extension Catalogue {
         }
         for (execution, (tombstone, isFloor)) in memory.tombstones {
             try database.execute(
-                sql: "INSERT OR IGNORE INTO tombstone VALUES (?, ?, 0, ?, ?, ?, ?, FALSE)",
+                sql: "INSERT OR IGNORE INTO tombstone VALUES (?, ?, 0, ?, ?, ?, ?, FALSE, 0)",
                 arguments: [
                     execution.text, Data(Identity128(naming: Array(execution.text.utf8)).bytes),
                     tombstone.time.nanoseconds, tombstone.eventCount,
                     tombstone.newest?.nanoseconds, tombstone.rule,
                 ])
-            if !isFloor { try demoteTombstone(of: execution.text, database) }
+            guard !isFloor else { continue }
+            try database.execute(
+                sql: """
+                    UPDATE tombstone SET isFloor = FALSE, uncounted = uncounted + taken, taken = 0
+                    WHERE execution = ? AND isFloor
+                    """, arguments: [execution.text])
         }
     }
 
     /// Notes a tombstone, in the place of the first of the files that are known.
+    ///
+    /// - Parameter uncounted: Of one that nothing goes on from: how many events are dropped now.
     fileprivate static func note(
         _ grave: Grave, _ slice: OrderSlice, known: [OrderSlice], _ replaced: Int,
-        _ outdated: [Identity128: Int], uncounted: [Identity128: Int] = [:],
-        _ database: Database
+        _ outdated: [Identity128: Int], uncounted: Int = 0, _ database: Database
     ) throws {
         let execution = grave.execution
+        let old = try Row.fetchOne(
+            database, sql: "SELECT * FROM tombstone WHERE execution = ?", arguments: [execution])
+        var sum = try old.map { row -> Int in try row.value("uncounted") } ?? 0
+        if !grave.isFloor {
+            sum += uncounted
+            // What a floor told of, nothing does now.
+            if let old, try old.value("isFloor") { sum += try old.value("taken") as Int }
+        }
         try database.execute(
-            sql: "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            sql: "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             arguments: [
-                execution, Data(slice.name.bytes), slice.taken, grave.tombstone.time.nanoseconds,
-                grave.tombstone.eventCount, grave.tombstone.newest?.nanoseconds,
-                grave.tombstone.rule, grave.isFloor,
+                execution, Data(slice.name.bytes), grave.isFloor ? slice.taken : 0,
+                grave.tombstone.time.nanoseconds, grave.tombstone.eventCount,
+                grave.tombstone.newest?.nanoseconds, grave.tombstone.rule, grave.isFloor, sum,
             ])
         try database.execute(
             sql: "DELETE FROM orderFile WHERE execution = ?", arguments: [execution])
@@ -369,14 +410,6 @@ extension Catalogue {
                     UPDATE process SET dropped = max(dropped, ?), last = max(last, ?), events = iif(events = 0, ?, events)
                     WHERE id = ?
                     """, arguments: [Int64(last), Int64(last), grave.isFloor ? count : 0, row])
-        }
-        // What nothing stands on does not count.
-        for (run, count) in uncounted {
-            try database.execute(
-                sql: """
-                    UPDATE process SET events = max(0, events - ?) WHERE id = (
-                        SELECT min(id) FROM process WHERE execution = ? AND identity = ?)
-                    """, arguments: [count, execution, Data(run.bytes)])
         }
         for (part, byteCount) in outdated where byteCount > 0 {
             try database.execute(

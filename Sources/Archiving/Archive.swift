@@ -208,7 +208,7 @@ package final class Archive: Sendable {
         if known == nil || append.isRepair {
             append.dropped = try catalogue.dropped(in: [segment])[0]
         }
-        let burials = burials.load(ordering: .sequentiallyConsistent)
+        var burials = burials.load(ordering: .sequentiallyConsistent)
         append.droppedNumbers = try droppedNumbers()
         try check(bytes, &append, at: offset, after: state?.digest, isOwn: isOwn)
         do {
@@ -220,13 +220,18 @@ package final class Archive: Sendable {
         } catch {
             throw Archive.failure(error)
         }
-        let namesakes = try catalogue.note(append) { append in
+        // It may be of a machine that was restored from an old image: nothing goes on from what was dropped.
+        for execution in append.lateExecutions where !append.isRepair {
+            guard let first = try orders(of: execution).slices.first, first.isTombstone else {
+                continue
+            }
+            try demoteTombstone(first, of: execution)
+            // The numbers are as they were.
+            burials = self.burials.load(ordering: .sequentiallyConsistent)
+        }
+        let namesakes = try catalogue.note(append) { [burials] append in
             // What it was compared with is not what was dropped.
             isBurying(append) || self.burials.load(ordering: .sequentiallyConsistent) != burials
-        }
-        if append.isLate {
-            isOtherwise()
-            try removeStrayOrderFiles()
         }
         if append.isRepair {
             // What had been lost is listed now.

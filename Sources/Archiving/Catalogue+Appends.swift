@@ -8,13 +8,10 @@ extension Catalogue {
     /// Notes what was appended to a segment and is durable now; all of it or nothing. Returns the processes that are new here and
     /// have the name and number of another run. Throws `.busy` where it may not be taken now.
     ///
-    /// - Parameters:
-    ///   - isFromFile: True where it was here before, and the catalogue is made anew.
-    ///   - isUnwelcome: Asked while nothing else is noted.
+    /// - Parameter isUnwelcome: Asked while nothing else is noted.
     @discardableResult
     func note(
-        _ append: Append, isFromFile: Bool = false,
-        unless isUnwelcome: (Append) -> Bool = { _ in false }
+        _ append: Append, unless isUnwelcome: (Append) -> Bool = { _ in false }
     ) throws(ArchiveError) -> [ProcessKey] {
         try write { database in
             if isUnwelcome(append) { throw ArchiveError.busy }
@@ -27,9 +24,6 @@ extension Catalogue {
                 try database.execute(
                     sql: "INSERT OR IGNORE INTO presence VALUES (?, ?)",
                     arguments: [execution.text, segment])
-            }
-            for execution in append.lateExecutions where !isFromFile {
-                try Catalogue.demoteTombstone(of: execution, database)
             }
             var namesakes: [ProcessKey] = []
             for (key, taken) in append.taken.sorted(by: { ProcessKey.listedBefore($0.key, $1.key) })
@@ -203,7 +197,6 @@ extension Catalogue {
                 }.map { ExactText($0.key.execution) }
             ).map(\.text)
         }
-        var isLate: Bool { !lateExecutions.isEmpty }
         /// True where bytes came again that had been acknowledged.
         var isRepair = false
 

@@ -20,7 +20,8 @@ import Segments
 ///     unmatched = lines that were no events
 ///     orderFile = the files of what follows from the events of an execution, slice by slice, and how many it had taken then
 ///     tombstone = what retention dropped of an execution: its file, how many events were taken up to there, when, the latest of
-///                 their wall times, by which rule, and whether what is kept goes on from it; `process.dropped` is the last number of each process that was
+///                 their wall times, by which rule, whether what is kept goes on from it, and how many dropped events
+///                 nothing tells of any more; `process.dropped` is the last number of each process that was
 ///     outdated  = of a part and an execution, the bytes of blocks that have dropped events only
 ///     dropped   = which rows of which executions do not count: those in frames of a segment before a byte
 ///     droppedPart = the same of parts, in which none of their rows counts; and how many bytes these take
@@ -156,7 +157,8 @@ struct Catalogue: Sendable {
             PRIMARY KEY (execution, slice)) STRICT, WITHOUT ROWID;
         CREATE TABLE tombstone (
             execution TEXT PRIMARY KEY, name BLOB NOT NULL, taken INTEGER NOT NULL, time INTEGER NOT NULL,
-            events INTEGER NOT NULL, newest INTEGER, rule TEXT NOT NULL, isFloor INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+            events INTEGER NOT NULL, newest INTEGER, rule TEXT NOT NULL, isFloor INTEGER NOT NULL,
+            uncounted INTEGER NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE outdated (
             part BLOB NOT NULL, execution TEXT NOT NULL, bytes INTEGER NOT NULL,
             PRIMARY KEY (part, execution)) STRICT, WITHOUT ROWID;

@@ -387,9 +387,10 @@ package final class ArchiveStore: HistoryStore {
         }
         let parts = try archive.parts(of: execution)
         let here = readable()
-        if here.isEmpty, slices.first?.isTombstone == true {
+        if here.isEmpty, let first = slices.first, first.isTombstone {
+            guard archive.isLost(first) else { return }
             // Numbers that were dropped are known all the same.
-            try archive.demoteTombstone(of: execution)
+            try archive.demoteTombstone(first, of: execution)
             return try keepOrder(
                 of: execution, eventsMin: eventsMin, sliceEventsMax: sliceEventsMax, patience,
                 cancellation: cancellation)
@@ -429,9 +430,9 @@ package final class ArchiveStore: HistoryStore {
         let graph = try graph(of: execution, cancellation)
         // What cannot be read today may be mended tomorrow.
         guard graph.isUndamaged else { return }
-        if slices.first?.isTombstone == true {
-            // What is kept contradicts what was dropped: it goes on as if that were missing.
-            try archive.demoteTombstone(of: execution)
+        if let first = slices.first, first.isTombstone {
+            // What is kept contradicts itself or what was dropped: it goes on as if that were missing.
+            try archive.demoteTombstone(first, of: execution)
             return try keepOrder(
                 of: execution, eventsMin: eventsMin, sliceEventsMax: sliceEventsMax,
                 cancellation: cancellation)

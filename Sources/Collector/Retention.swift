@@ -87,7 +87,9 @@ struct Retention {
         }
         let below = Array(slices.prefix { $0.isTombstone })
         // To cut takes away all slices above: a few are soon derived again, and many are better waited for.
-        guard slices.count - below.count <= Limits.slicesDerivedAgainMax else {
+        // A clock that is far ahead keeps a slice from ever becoming old.
+        let isHeldBack = first.map { $0.upperBound >= latest } ?? false
+        guard isHeldBack || slices.count - below.count <= Limits.slicesDerivedAgainMax else {
             return .nothing(for: nil)
         }
         var oldest: Int64?
@@ -151,6 +153,7 @@ struct Retention {
             return .cannot("what follows from its events has to be found out first")
         }
         isFoundAnew = true
+        lastByteCount = .max
         let patience = Patience(
             now: now, readUpTo: try store.readUpTo(), eventsMin: 1)
         try store.keepOrder(
@@ -175,7 +178,8 @@ struct Retention {
             let span = moment...max(moment, latest)
             // What is there twice is merged sooner or later; then it can be cut.
             let taken = try store.archive.taken(of: execution)
-            if case .cut = history.frontier(awaiting: { _ in nil }), history.countEvents() == taken
+            if !isFoundAnew, case .cut = history.frontier(awaiting: { _ in nil }),
+                history.countEvents() == taken
             {
                 return try findAnew()
             }
@@ -209,10 +213,9 @@ struct Retention {
             newest: Self.later(old?.newest, newest.map { WallTime(nanoseconds: $0) }), rule: rule)
         let contents = OrderFileContents(
             tombstone, of: execution, upTo: lasts.map { ($0.process, $0.last) } + before)
-        let counts = Dictionary(
-            lasts.map { ($0.process.identity, $0.count) }, uniquingKeysWith: +)
         return try store.archive.bury(
-            contents, instead: slices, revision: revision, uncounted: counts)
+            contents, instead: slices, revision: revision,
+            uncounted: lasts.reduce(0) { $0 + $1.count })
             ? .dropped : .cannot("it changed meanwhile")
     }
 
@@ -248,10 +251,12 @@ struct Retention {
                 newest = max(time, newest ?? time)
             }
         }
-        let before = try store.archive.tombstone(of: execution)?.newest
+        let old = try store.archive.tombstone(of: execution)
+        let isOldInFloor = slices.first?.isTombstone == true
         let tombstone = Tombstone(
-            time: now, eventCount: floor.eventCount,
-            newest: Self.later(before, newest.map { WallTime(nanoseconds: $0) }), rule: rule)
+            time: now,
+            eventCount: floor.eventCount + (isOldInFloor ? 0 : old?.eventCount ?? 0),
+            newest: Self.later(old?.newest, newest.map { WallTime(nanoseconds: $0) }), rule: rule)
         let contents = try OrderFileContents(tombstone, of: floor, check: cancellation.check)
         guard let contents else { return try buryUncut(because: rule, at: moment) }
         return try store.archive.bury(contents, instead: slices, revision: revision)

@@ -139,7 +139,10 @@ struct Slicing {
             try cancellation.check()
             if below?.contains(store.place(of: frame.id)) == true { continue }
             if history.countAbove() >= nextLook {
-                guard history.countAbove() < Limits.tailEventsMax else { return .nothing }
+                guard history.countAbove() < Limits.tailEventsMax else {
+                    return .cannot(
+                        "its events do not come in about the order in which they happened")
+                }
                 let outcome = try found(isAll: false)
                 guard case .nothing = outcome else { return outcome }
                 nextLook *= 2

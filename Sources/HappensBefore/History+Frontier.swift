@@ -74,10 +74,13 @@ extension History {
             max(line.base, min(count, line.countDated(before: span)))
         }
         var needed = dated
-        for (line, count) in zip(processes, dated) where count > line.base {
-            for (other, steps) in line.known {
-                let seen = processes[other].count(upTo: steps.value(at: count - 1))
-                needed[other] = max(needed[other], seen)
+        var grown = dated.indices.filter { dated[$0] > processes[$0].base }
+        while let process = grown.popLast() {
+            for (other, steps) in processes[process].known {
+                let seen = processes[other].count(upTo: steps.value(at: needed[process] - 1))
+                guard seen > needed[other] else { continue }
+                needed[other] = seen
+                grown.append(other)
             }
         }
         return needed
