@@ -31,7 +31,9 @@ extension Archive {
         var shares: [Identity128: Catalogue.Share] = [:]
         for part in try parts(of: execution) { shares[part] = try share(of: execution, in: part) }
         // First: whoever makes the catalogue anew would take it for an execution that is kept.
-        if let tombstone = try catalogue.read({ try Catalogue.tombstoneName(of: execution, $0) }) {
+        let tombstone = try catalogue.read { try Catalogue.tombstoneName(of: execution, $0) }
+        let hasTombstone = tombstone != nil
+        if let tombstone {
             let path = orderPath(OrderSlice(name: tombstone, taken: 0, isTombstone: true))
             do {
                 if try disk.status(path) != nil { try remove([path]) }
@@ -55,7 +57,7 @@ extension Archive {
         } catch {
             throw Archive.failure(error)
         }
-        isBuriedOtherwise()
+        if hasTombstone { isBuriedOtherwise() }
         try remove(removed)
         try removeStrayOrderFiles()
         return dropped
