@@ -148,8 +148,10 @@ final class EventFinder<Execution: IndexedExecution> {
         let firstRow = rows.row - rows.positions.lowerBound
         var next = positions.lowerBound
         while found.count < eventsMax {
-            let position = min(
-                positions.upperBound, searched.first(from: firstRow + next) - firstRow)
+            // Of a frame that was not opened no row may be taken: the first one is beyond any.
+            let first = searched.first(from: firstRow + next)
+            let position =
+                first < firstRow + positions.upperBound ? first - firstRow : positions.upperBound
             looked += position - next
             next = position
             guard next < positions.upperBound else { break }

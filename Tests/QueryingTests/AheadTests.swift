@@ -26,6 +26,14 @@ import Testing
         func sourceDefects(of execution: String) throws -> [Defect] { [] }
         func readUpTo() throws -> [String: WallTime] { [:] }
 
+        /// As a filter says it, exactly.
+        func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool {
+            let found = try plain.events(of: frame).events().flatMap {
+                Words.hashes(of: $0.event.text)
+            }
+            return Set(hashes).isSubset(of: found)
+        }
+
         func searchable(_ frame: Int) throws -> SearchableRows? {
             let batch = try plain.events(of: frame)
             let encoded = RowColumns(batch)
@@ -54,6 +62,23 @@ import Testing
             }
         }
         return MemoryStore(events: frames)
+    }
+
+    /// A word that few frames have: the others are not opened.
+    @Test(arguments: ["yes", "nowhere"]) func framesWithoutAWordArePassedBy(word: String) throws {
+        let plain = Self.store(7)
+        for parameters in [[:], ["reverse": ["true"]], ["last": ["5"]]] {
+            func lines(_ selection: String, _ store: some HistoryStore) throws -> [String] {
+                var parameters = parameters
+                parameters["where"] = [selection]
+                return try Answering(store, Question.Options()).written(
+                    Question("timeline", QuestionParameters(parameters)), as: .text
+                ).text().split(separator: "\n").map(String.init)
+            }
+            let found = try lines("{ \"\(word)\" }", ColumnStore(plain: plain))
+            #expect(try found == lines("{ text = \"\(word)\" }", plain))
+            #expect(found.isEmpty == (word == "nowhere"))
+        }
     }
 
     @Test(
