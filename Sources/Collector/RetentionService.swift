@@ -38,13 +38,19 @@ struct RetentionService: Service {
         var problem: String?
 
         /// Whether to look again: what was there has become old, or what came since may be old, or too much.
-        func isOver(_ rule: RetentionRule, _ taken: Int, _ now: WallTime) -> Bool {
+        func isOver(
+            _ rule: RetentionRule, _ taken: Int, _ now: WallTime, pause: Int64
+        ) -> Bool {
             let passed = now.nanoseconds.subtractingReportingOverflow(at.nanoseconds).partialValue
             if passed < 0 || passed >= restsFor { return true }
-            return taken != self.taken
-                && (rule.bytes != nil || passed >= Limits.retentionRestNanosecondsMax)
+            // What was merged counts for a size, too, though nothing came.
+            if rule.bytes != nil, passed >= pause { return true }
+            return taken != self.taken && passed >= Limits.retentionRestNanosecondsMax
         }
     }
+
+    /// Nanoseconds between two tries at what could not be dropped, and two looks at what an execution takes.
+    private var pause: Int64 { Int64(pauseSeconds) * Limits.looksBetweenTries * 1_000_000_000 }
 
     /// Looks at every execution of which something may have to go.
     private func look(_ before: [ExactText: Look]) -> [ExactText: Look] {
@@ -58,7 +64,7 @@ struct RetentionService: Service {
                     before[ExactText(execution)], try store.archive.taken(of: execution)
                 )
                 looks[ExactText(execution)] = last
-                guard last?.isOver(rule, taken, now) ?? true else { continue }
+                guard last?.isOver(rule, taken, now, pause: pause) ?? true else { continue }
                 let look = try look(at: execution, rule, taken, now)
                 looks[ExactText(execution)] = look
                 if let why = look.problem, why != last?.problem {
@@ -91,7 +97,7 @@ struct RetentionService: Service {
                 retained.problem == nil
                 ? retained.restsFor ?? Limits.retentionRestNanosecondsMax
                 // To find out that it still cannot be may take as long as to load all of it.
-                : Int64(pauseSeconds) * Limits.looksBetweenTries * 1_000_000_000
+                : pause
             if retained.hasDropped, let dropped = try store.tombstone(of: execution) {
                 logger.notice(
                     "dropped",
