@@ -10,11 +10,7 @@ import Testing
 
     @Test func anImportIsOnePartThatIsIntact() throws {
         let folder = try TemporaryFolder()
-        let source = folder.path + "/source"
-        let log = try folder.write("a.log", JourneyTests.lines("a", 1...9_000))
-        _ = try Program.lightcone(
-            "import", "--into", source, "--parts", "--format", "govector", log)
-        let part = try Self.part(source)
+        let (source, part) = try Self.partOfTwoBlocks(folder)
         #expect(try JourneyTests.segments(source + "/segments") == [])
         let verified = try Program.lightcone("part", "verify", part, "--json")
         let line = try #require(verified.objects.first)
@@ -26,7 +22,8 @@ import Testing
         #expect(lines.compactMap { $0["segment"] }.count == 1)
         // The same import again adds nothing: the catalogue still knows the segment.
         let again = try Program.lightcone(
-            "import", "--into", source, "--parts", "--format", "govector", log, "--json")
+            "import", "--into", source, "--parts", "--format", "govector", folder.path + "/a.log",
+            "--json")
         let file = try #require((again.object["files"] as? [[String: Any]])?.first)
         #expect(file["added"] as? Bool == false)
     }
@@ -63,13 +60,20 @@ import Testing
         }
     }
 
-    @Test func damageIsNamedAndTheRestIsRead() throws {
-        let folder = try TemporaryFolder()
+    /// An archive of 9,000 events in one part, and that.
+    private static func partOfTwoBlocks(
+        _ folder: TemporaryFolder
+    ) throws -> (source: String, part: String) {
         let source = folder.path + "/source"
         let log = try folder.write("a.log", JourneyTests.lines("a", 1...9_000))
         _ = try Program.lightcone(
             "import", "--into", source, "--parts", "--format", "govector", log)
-        let part = try Self.part(source)
+        return (source, try part(source))
+    }
+
+    @Test func damageIsNamedAndTheRestIsRead() throws {
+        let folder = try TemporaryFolder()
+        let (source, part) = try Self.partOfTwoBlocks(folder)
         var bytes = try Data(contentsOf: URL(fileURLWithPath: part))
         // In the header of the first block.
         bytes[100] ^= 1
@@ -85,11 +89,7 @@ import Testing
     /// A text that cannot be read: nothing of its order is damaged, so nothing but reading it tells.
     @Test func whatCannotBeReadSaysWhatHelps() throws {
         let folder = try TemporaryFolder()
-        let source = folder.path + "/source"
-        let log = try folder.write("a.log", JourneyTests.lines("a", 1...9_000))
-        _ = try Program.lightcone(
-            "import", "--into", source, "--parts", "--format", "govector", log)
-        let part = try Self.part(source)
+        let (source, part) = try Self.partOfTwoBlocks(folder)
         let whole = try Data(contentsOf: URL(fileURLWithPath: part))
         let blocks = try Program.lightcone("part", "inspect", part, "--json").objects
             .filter { $0["offset"] != nil }
