@@ -13,18 +13,7 @@ struct OrderKeeper: Service {
     let logger: Logger
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            var seen: [String: Seen] = [:]
-            while true {
-                do {
-                    try await Task.sleep(for: .seconds(Limits.orderQuietSeconds))
-                } catch {
-                    return
-                }
-                let before = seen
-                seen = try await threads.runIfActive { look(before) }
-            }
-        }
+        try await threads.repeatedly(every: .seconds(Limits.orderQuietSeconds), [:]) { look($0) }
     }
 
     /// What an execution had taken at the last look.

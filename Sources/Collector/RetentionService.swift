@@ -15,18 +15,7 @@ struct RetentionService: Service {
 
     func run() async throws {
         guard !policy.isNone else { return try await gracefulShutdown() }
-        try await cancelWhenGracefulShutdown {
-            var looks: [ExactText: Look] = [:]
-            while true {
-                do {
-                    try await Task.sleep(for: .seconds(pauseSeconds))
-                } catch {
-                    return
-                }
-                let before = looks
-                looks = try await threads.runIfActive { look(before) }
-            }
-        }
+        try await threads.repeatedly(every: .seconds(pauseSeconds), [:]) { look($0) }
     }
 
     /// What the last look at an execution found.
