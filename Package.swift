@@ -260,7 +260,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "lightcone", "RecordingProbe",
+                "Causality", "LogFormats", "Segments", "lightcone", "RecordingProbe",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ],
             swiftSettings: strict),

@@ -3,7 +3,7 @@
 import json
 
 from lightcone import Binaries
-from programs import bytes_of, run, say, segment_files
+from programs import BenchError, bytes_of, run, say, segment_files
 
 SEED = 1
 
@@ -11,25 +11,24 @@ SEED = 1
 class Archive:
     """An imported log, with the order file from which questions answer without a collector."""
 
-    def __init__(self, binaries: Binaries, folder, log, events, remarks, parts=False):
+    def __init__(self, binaries: Binaries, folder, log, events, remarks):
         self.binaries = binaries
         self.folder = folder
         self.events = events
-        say(f"importing {events} events{' into parts' if parts else ''}")
+        say(f"importing {events} events")
         imported = run(
-            [binaries.lightcone, "import", "--into", folder, "--format", "jsonl",
-             *(["--parts"] if parts else []), log])
-        # An import of more than 500,000 events leaves it to this, which takes any number.
+            [binaries.lightcone, "import", "--into", folder, "--format", "jsonl", log])
         rebuilt = run([binaries.lightcone, "catalogue", "rebuild", "--data", folder])
-        self.event_bytes = bytes_of(
-            [*segment_files(folder), *folder.rglob("*.lcpart")]) / events
+        if segment_files(folder):
+            raise BenchError(f"{folder}: not all of it is in parts")
+        self.event_bytes = bytes_of(folder.rglob("*.lcpart")) / events
         self.order_bytes = bytes_of(folder.rglob("*.lcorder")) / events
         listed = map(json.loads, self.ask("processes", "--json").output.splitlines())
         self.processes = [(process["process"], process["last"]) for process in listed]
         remarks.append(
             f"{folder.name}: {events} events of {len(self.processes)} processes, "
             f"{log.stat().st_size / events:.0f} bytes each as JSON lines; bytes an event: "
-            f"{self.event_bytes:.1f} in {'parts' if parts else 'segments'}, "
+            f"{self.event_bytes:.1f} in parts, "
             f"{self.order_bytes:.1f} in the order file; {took('import', imported)}; "
             f"{took('rebuild', rebuilt)}")
 

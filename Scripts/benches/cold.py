@@ -44,7 +44,7 @@ class Cold:
             "text": Question(f"timeline '{{ text =~ \"{PATTERN}\" }}'", None, 128, ratio_goal=1.5),
             "grep": Question(f"  zstdcat | grep -c -E {PATTERN}, bare texts"),
             "duckdb-text": Question(f"  DuckDB: count of text like %{PATTERN}%"),
-            "word": Question("timeline '{ \"word\" }', a rare one, of parts", 500, 96),
+            "word": Question("timeline '{ \"word\" }', a rare one", 500, 96),
             "export": Question("export --format ndjson", None, 128),
             "executions": Question("executions", 30),
             "processes": Question("processes", 30),
@@ -57,10 +57,8 @@ class Cold:
             f"order, {self.events:,} events to {FEW_EVENTS:,}", "times", goal=1.5, **less)
         self.order_of_few = Question("order")
         self.stored = (
-            Figure("stored: segments", "bytes/event", **less),
-            Figure("stored: order file beside segments", "bytes/event", **less),
             Figure("stored: parts", "bytes/event", goal=14, **less),
-            Figure("stored: order file beside parts", "bytes/event", **less))
+            Figure("stored: order files", "bytes/event", **less))
 
     def figures(self):
         questions = [
@@ -89,9 +87,6 @@ class Cold:
         self.stored[0].add(self.archive.event_bytes)
         self.stored[1].add(self.archive.order_bytes)
         if "word" in self.only:
-            self.parts = self.imported("parts", log, self.events, parts=True)
-            self.stored[2].add(self.parts.event_bytes)
-            self.stored[3].add(self.parts.order_bytes)
             self.choose_words(log)
         if "growth" in self.only:
             self.binaries.generate(log, "jsonl-clocks", FEW_EVENTS, PROCESSES, SEED)
@@ -99,9 +94,8 @@ class Cold:
         log.unlink()
         self.load_peers()
 
-    def imported(self, name, log, events, parts=False):
-        return Archive(
-            self.binaries, self.work.folder(name), log, events, self.remarks, parts=parts)
+    def imported(self, name, log, events):
+        return Archive(self.binaries, self.work.folder(name), log, events, self.remarks)
 
     def choose_words(self, log):
         """A word for each round, from all over the log: a request's number, as good as unique."""
@@ -209,7 +203,7 @@ class Cold:
         return done
 
     def do_word(self, name):
-        done = self.parts.ask("timeline", f'{{ "{self.words[self.number]}" }}')
+        done = self.archive.ask("timeline", f'{{ "{self.words[self.number]}" }}')
         if not done.output:
             raise BenchError(f"no event has the word {self.words[self.number]}")
         self.questions[name].add(done)

@@ -130,7 +130,7 @@ class Live:
         nothing = self.work.path / "nothing.jsonl"
         nothing.touch()
         # 1 says that the log had no events.
-        run([self.binaries.lightcone, "import", "--into", data, "--format", "jsonl", "--parts",
+        run([self.binaries.lightcone, "import", "--into", data, "--format", "jsonl",
              nothing], codes=(0, 1))
         run([self.binaries.lightcone, "catalogue", "rebuild", "--data", data])
         order = bytes_of(data.rglob("*.lcorder")) / events

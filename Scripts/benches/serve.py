@@ -54,8 +54,7 @@ class Serve:
         say("making the input")
         self.binaries.generate(log, "jsonl-clocks", self.options.events, PROCESSES, SEED)
         self.archive = Archive(
-            self.binaries, self.work.folder("archive"), log, self.options.events, self.remarks,
-            parts=True)
+            self.binaries, self.work.folder("archive"), log, self.options.events, self.remarks)
         log.unlink()
         self.paths = [
             "/v1/order?a={}&b={}".format(

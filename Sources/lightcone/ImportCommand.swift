@@ -63,14 +63,6 @@ struct ImportCommand: ParsableCommand {
     @Option(help: "The host of all events (default: as the log says, or the name of the process).")
     var host: String?
 
-    @Flag(
-        name: .customLong("parts"),
-        help: """
-            Make a part of all that is here: its events lie sorted by process, found by number, time and word. Takes longer than \
-            the import itself.
-            """)
-    var makesParts = false
-
     @Flag(help: "One JSON object.")
     var json = false
 
@@ -109,11 +101,11 @@ struct ImportCommand: ParsableCommand {
                     settings: settings
                 ).run())
         }
-        if makesParts { merge(archive) }
+        merge(archive)
         try report(results, archive)
     }
 
-    /// What was imported is here, and can be asked, whether or not there is room to put it in order.
+    /// Makes parts of what was imported. It is here, and can be asked, whether or not there is room for that.
     private func merge(_ archive: Archive) {
         do {
             try archive.mergeAll()

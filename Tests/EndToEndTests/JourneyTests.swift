@@ -1,7 +1,10 @@
 import AsyncHTTPClient
+import Causality
 import Foundation
+import LogFormats
 import NIOCore
 import NIOHTTP1
+import Segments
 import Testing
 
 /// Agents, a collector, and what happens to them: every program here is the real one.
@@ -327,21 +330,25 @@ import Testing
         return (Int(response.status.code), response.headers, text)
     }
 
-    /// A sealed segment, and its id.
-    private func segment(_ folder: TemporaryFolder) throws -> (id: String, bytes: [UInt8]) {
-        let log = try folder.write("a.log", JourneyTests.lines("a", 1...50))
-        _ = try Program.lightcone(
-            "import", "--into", folder.path + "/source", "--format", "govector",
-            log)
-        let path = try #require(JourneyTests.segments(folder.path + "/source/segments").first)
-        let id = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-        return (id, [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))))
+    /// A sealed segment with what a process did, and its id.
+    private func segment(_ range: ClosedRange<Int>) throws -> (id: String, bytes: [UInt8]) {
+        var reader = try LogReader(.govector, LogReader.Options())
+        var sink = LogSink()
+        _ = reader.read(
+            Array(JourneyTests.lines("a", range).utf8), isFinal: true, into: &sink)
+        let header = SegmentHeader(
+            agent: Identity128(naming: Array("an agent".utf8)),
+            segment: Identity128(naming: Array("\(range)".utf8)),
+            created: WallTime(nanoseconds: Int64(range.lowerBound)))
+        var writer = SegmentWriter(header)
+        let bytes = header.encoded() + writer.commit(sink.batch, Commit()) + writer.footer()
+        return ("\(header.segment)", bytes)
     }
 
     @Test func uploads() async throws {
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)
-        let (id, bytes) = try segment(folder)
+        let (id, bytes) = try segment(1...50)
         let url = "\(collector.url)/v1/segments/\(id)"
         var answer = try await send(.HEAD, url)
         #expect(answer.status == 200 && answer.headers.first(name: "Upload-Offset") == "0")
@@ -420,7 +427,7 @@ import Testing
     @Test func questions() async throws {
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)
-        let (id, bytes) = try segment(folder)
+        let (id, bytes) = try segment(1...50)
         _ = try await send(
             .PATCH, "\(collector.url)/v1/segments/\(id)", [("Upload-Offset", "0")], bytes)
         var answer = try await send(.GET, "\(collector.url)/v1/order?a=a:1&b=a:2")
@@ -467,16 +474,12 @@ import Testing
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)
         var segments: [(id: String, bytes: [UInt8])] = []
-        for (name, range) in [("1", 1...20), ("2", 21...40), ("3", 41...60)] {
-            let log = try folder.write("\(name).log", JourneyTests.lines("a", range))
+        for range in [1...20, 21...40, 41...60] {
+            segments.append(try segment(range))
+            let log = try folder.write(
+                "\(range.lowerBound).log", JourneyTests.lines("a", range))
             _ = try Program.lightcone(
-                "import", "--into", folder.path + "/source", "--format",
-                "govector",
-                log)
-        }
-        for path in try JourneyTests.segments(folder.path + "/source/segments") {
-            let id = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-            segments.append((id, [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))))
+                "import", "--into", folder.path + "/source", "--format", "govector", log)
         }
         for (id, bytes) in segments.reversed() {
             _ = try await send(

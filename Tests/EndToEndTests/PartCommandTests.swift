@@ -22,7 +22,7 @@ import Testing
         #expect(lines.compactMap { $0["segment"] }.count == 1)
         // The same import again adds nothing: the catalogue still knows the segment.
         let again = try Program.lightcone(
-            "import", "--into", source, "--parts", "--format", "govector", folder.path + "/a.log",
+            "import", "--into", source, "--format", "govector", folder.path + "/a.log",
             "--json")
         let file = try #require((again.object["files"] as? [[String: Any]])?.first)
         #expect(file["added"] as? Bool == false)
@@ -67,7 +67,7 @@ import Testing
         let source = folder.path + "/source"
         let log = try folder.write("a.log", JourneyTests.lines("a", 1...9_000))
         _ = try Program.lightcone(
-            "import", "--into", source, "--parts", "--format", "govector", log)
+            "import", "--into", source, "--format", "govector", log)
         return (source, try part(source))
     }
 
