@@ -59,10 +59,10 @@ struct Slicing {
         let listing = try store.listing(of: execution)
         let lasts = try expectAll()
         var nextCut = eventsMax
-        for frame in Slicing.interleaved(listing.frames, store) {
+        var order = ReadingOrder(listing.frames, above: below, in: store)
+        while let frame = order.next() {
             try cancellation.check()
-            if below?.contains(store.place(of: frame.id)) == true { continue }
-            guard try take(frame) == .taken else { return false }
+            guard try take(frame, &order) == .taken else { return false }
             guard history.countAbove() >= nextCut else { continue }
             guard try finish(floor, cancellation) else { return false }
             let frontier = history.frontier { [history] gap in
@@ -135,9 +135,9 @@ struct Slicing {
             return .cut(slices)
         }
         var nextLook = 2 * eventsMax
-        for frame in Slicing.interleaved(listing.frames, store) {
+        var order = ReadingOrder(listing.frames, above: below, in: store)
+        while let frame = order.next() {
             try cancellation.check()
-            if below?.contains(store.place(of: frame.id)) == true { continue }
             if history.countAbove() >= nextLook {
                 guard history.countAbove() < Limits.tailEventsMax else {
                     return .cannot(
@@ -147,7 +147,7 @@ struct Slicing {
                 guard case .nothing = outcome else { return outcome }
                 nextLook *= 2
             }
-            switch try take(frame) {
+            switch try take(frame, &order) {
             case .taken: continue
             case .unreadable: return .cannot("some of it cannot be read")
             case .outOfOrder: return .contradiction
@@ -191,8 +191,11 @@ struct Slicing {
         case outOfOrder
     }
 
-    private mutating func take(_ frame: ArchiveStore.Listed) throws -> Take {
+    private mutating func take(
+        _ frame: ArchiveStore.Listed, _ order: inout ReadingOrder
+    ) throws -> Take {
         guard let batch = try store.batch(of: frame.id) else { return .unreadable }
+        order.note(batch)
         let next = HistoryFrame(id: frame.id, source: frame.segment.segment, batch: batch)
         guard history.append(next, skipsPutAway: true).isEmpty, history.breach == nil else {
             return .outOfOrder
@@ -252,60 +255,5 @@ struct Slicing {
             patience.waits(for: gap, of: last == 0 ? nil : line.host, in: history)
         else { return nil }
         return gap.first
-    }
-
-    /// The frames in about the order in which their events happened, as far as segments tell that: those of one run as they
-    /// are. A segment's lie evenly between its creation and that of the next one of its agent; of those in parts the wall times
-    /// tell, as far as they ascend.
-    private static func interleaved(
-        _ frames: [ArchiveStore.Listed], _ store: ArchiveStore
-    ) -> [ArchiveStore.Listed] {
-        var created: [Identity128: [Int64]] = [:]
-        for frame in frames {
-            created[frame.segment.agent, default: []].append(frame.segment.created.nanoseconds)
-        }
-        created = created.mapValues { Set($0).sorted() }
-        var ends: [Place: Int] = [:]
-        let places = frames.map { Place($0, store.place(of: $0.id)) }
-        for place in places { ends[place.group] = max(ends[place.group] ?? 1, place.offset) }
-        var latest: [Identity128: Double] = [:]
-        let times = zip(frames, places).map { frame, place in
-            if let run = place.run, case .rows(_, let rows) = store.place(of: frame.id) {
-                let first = rows.pieces[0].block
-                var time = latest[run] ?? -.infinity
-                if first.timeMin <= first.timeMax { time = max(time, Double(first.timeMin)) }
-                latest[run] = time
-                return time
-            }
-            let start = frame.segment.created.nanoseconds
-            let next = created[frame.segment.agent]!.first { $0 > start }
-            let share = Double(place.offset) / Double(ends[place.group]! + 1)
-            return Double(start) + share * Double((next ?? start &+ 1_000_000_000) &- start)
-        }
-        return frames.indices.sorted { (times[$0], $0) < (times[$1], $1) }.map { frames[$0] }
-    }
-
-    /// How far a frame lies behind the beginning of what is in one order: a segment, or a run of it.
-    private struct Place: Hashable {
-        var segment: Identity128
-        var run: Identity128?
-        var offset = 0
-
-        init(_ frame: ArchiveStore.Listed, _ place: EventPlace) {
-            segment = frame.segment.segment
-            switch place {
-            case .frame(let frame): offset = frame.offset
-            case .rows(_, let rows):
-                run = rows.run.identity
-                offset = rows.ordinal
-            case .block, .damage: break
-            }
-        }
-
-        var group: Place {
-            var group = self
-            group.offset = 0
-            return group
-        }
     }
 }

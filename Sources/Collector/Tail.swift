@@ -91,6 +91,9 @@ struct PutAway {
         }
     }
 
+    /// The last number of a run that is put away; 0 where none is.
+    func last(of run: Identity128) -> UInt64 { lasts[run] ?? 0 }
+
     func contains(_ place: EventPlace) -> Bool {
         switch place {
         case .frame(let frame):

@@ -3,6 +3,7 @@ import Collector
 import Disks
 import HappensBefore
 import Querying
+import Segments
 import SimulatedHistories
 import Testing
 
@@ -85,5 +86,48 @@ import Testing
         try store.keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
         #expect(try store.filed("main", .never) != nil)
         #expect(try MergingWorld.answers(store) == MergingWorld.answers(ArchiveStore(plain)))
+    }
+
+    /// Logs of processes, one after the other and without times, are read side by side: what cites comes soon after what it
+    /// cites, and no slice has to wait for the last log.
+    @Test(arguments: [1, 2] as [UInt64]) func separateLogsAreSlicedAsOneLogIs(seed: UInt64)
+        throws
+    {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        let events = SimulatedHistory(
+            .init(processes: 6, events: 1_200, crashPerMille: 0), seed: seed
+        ).events
+        var count: Int64 = 0
+        for process in Set(events.map(\.id.process)).sorted(by: { $0.name < $1.name }) {
+            let log = events.filter { $0.id.process == process }
+            let key = ProcessKey(execution: "main", host: "h", process: process)
+            for start in stride(from: 0, to: log.count, by: 40) {
+                var (batch, clock): (EventBatch, VectorClock?) = (EventBatch(), nil)
+                for event in log[start..<min(start + 40, log.count)] {
+                    batch.append(event, of: key, after: &clock)
+                }
+                let header = SegmentHeader(
+                    agent: Identity128(naming: Array("import".utf8)),
+                    segment: Identity128(naming: Array("\(process) \(start)".utf8)),
+                    created: WallTime(nanoseconds: count))
+                count += 1
+                var writer = SegmentWriter(header)
+                let bytes = header.encoded() + writer.commit(batch, Commit()) + writer.footer()
+                try archive.append(bytes, to: header.segment, at: 0)
+            }
+        }
+        let store = ArchiveStore(archive)
+        let answers = try MergingWorld.answers(store)
+        try archive.mergeAll()
+        try store.keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 200)
+        let slices = try archive.orders(of: "main").slices
+        var (below, largest) = (0, 0)
+        for slice in slices {
+            largest = max(largest, slice.taken - below)
+            below = slice.taken
+        }
+        #expect(slices.count >= 4 && largest <= 400, "\(slices.map(\.taken))")
+        #expect(try MergingWorld.answers(store) == answers)
     }
 }
