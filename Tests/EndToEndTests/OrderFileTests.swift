@@ -94,6 +94,41 @@ import Testing
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == whole)
     }
 
+    /// An import answers as agents and a collector do for the same logs, in whatever order it reads them.
+    @Test func importsAnswerAsAgentsDo() throws {
+        let folder = try TemporaryFolder()
+        let lines = Self.log().split(separator: "\n")
+        let logs = try ["a", "b", "c"].map { process in
+            let mine = lines.filter { $0.hasPrefix(#"{"process":"\#(process)""#) }
+            return (
+                process,
+                try folder.write("\(process).jsonl", mine.joined(separator: "\n") + "\n")
+            )
+        }
+        let sources = ["forth", "back"].map { "\(folder.path)/\($0)" }
+        for (source, logs) in zip(sources, [logs, logs.reversed()]) {
+            for (process, log) in logs {
+                let result = try Program.lightcone(
+                    "import", "--into", source, "--format", "jsonl", "--host", "host-\(process)",
+                    log)
+                #expect(result.status == 0, "\(result.errors)")
+            }
+        }
+        let collector = try RunningCollector(folder)
+        let agents = try logs.map { process, log in
+            try JourneyTests.agent(
+                folder, collector.url, host: "host-\(process)", follow: "jsonl:\(log)")
+        }
+        try waitUntil("everything has arrived") { try collector.eventCount() == lines.count }
+        let answers = try Self.answers(collector.url)
+        for source in sources {
+            for (found, expected) in zip(try Self.answers(source), answers) {
+                #expect(found == expected)
+            }
+        }
+        for agent in agents { #expect(agent.stop() == 0, "\(agent.text)") }
+    }
+
     @Test func aCollectorWritesItWhenNothingArrivesAnyMore() throws {
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)
