@@ -7,7 +7,7 @@ import Segments
 extension Archive {
     /// The names of all executions, sorted.
     package func executions() throws(ArchiveError) -> [String] {
-        try catalogue.read { database in
+        try catalogue.reading("executions") { database in
             try String.fetchAll(
                 try database.cachedStatement(
                     sql: "SELECT DISTINCT execution FROM process ORDER BY execution"))
@@ -25,7 +25,7 @@ extension Archive {
     package func sources(
         of execution: String
     ) throws(ArchiveError) -> (segments: [SegmentSource], parts: [Identity128], taken: Int) {
-        try catalogue.read { database in
+        try catalogue.reading("sources of \(execution)") { database in
             // Kept from one question to the next: to understand it takes longer than to answer it.
             let statement = try database.cachedStatement(
                 sql: """

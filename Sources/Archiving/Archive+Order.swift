@@ -40,7 +40,7 @@ extension Archive {
     package func orders(
         of execution: String
     ) throws(ArchiveError) -> (slices: [OrderSlice], taken: Int) {
-        try catalogue.read {
+        try catalogue.reading("orders of \(execution)") {
             (try Catalogue.orders(of: execution, $0), try Catalogue.taken(of: execution, $0))
         }
     }

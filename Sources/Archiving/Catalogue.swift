@@ -28,12 +28,15 @@ import Segments
 struct Catalogue: Sendable {
     let database: any DatabaseWriter
     private let path: String
+    /// Nil where others may write.
+    private let readings: CatalogueReadings?
 
     private static let schemaVersion = 7
 
     /// Opens the catalogue at a path. Whoever opens it to write has it checked: O(its size).
     init(path: String, isReadOnly: Bool) throws(ArchiveError) {
         self.path = path
+        readings = isReadOnly ? nil : CatalogueReadings()
         var configuration = Configuration()
         configuration.busyMode = .timeout(10)
         var readOnly = configuration
@@ -57,6 +60,7 @@ struct Catalogue: Sendable {
     /// Makes an empty one in a new file, which is durable when it was closed and synced: it is for nobody to see before.
     init(making path: String) throws(ArchiveError) {
         self.path = path
+        readings = nil
         var configuration = Configuration()
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF")
@@ -72,6 +76,7 @@ struct Catalogue: Sendable {
     init(_ database: any DatabaseWriter, path: String) {
         self.database = database
         self.path = path
+        readings = nil
     }
 
     func close() throws(ArchiveError) {
@@ -173,11 +178,22 @@ struct Catalogue: Sendable {
         """
 
     func write<T>(_ body: (Database) throws -> T) throws(ArchiveError) -> T {
+        defer { readings?.forget() }
         do { return try database.write(body) } catch { throw Self.failure(error, path) }
     }
 
     func read<T>(_ body: (Database) throws -> T) throws(ArchiveError) -> T {
         do { return try database.read(body) } catch { throw Self.failure(error, path) }
+    }
+
+    /// As `read`, for what many questions ask: read once, as long as nothing is written.
+    ///
+    /// - Parameter key: What is read.
+    func reading<Value: Sendable>(
+        _ key: String, _ body: (Database) throws -> Value
+    ) throws(ArchiveError) -> Value {
+        guard let readings else { return try read(body) }
+        return try readings.value(key) { () throws(ArchiveError) in try read(body) }
     }
 
     /// How much of a segment is here; nil where it was never heard of.
