@@ -386,6 +386,7 @@ package final class ArchiveStore: HistoryStore {
             return slices
         }
         let parts = try archive.parts(of: execution)
+        let processCount = try archive.processes(of: execution).count
         let here = readable()
         if here.isEmpty, let first = slices.first, first.isTombstone {
             guard archive.isLost(first) else { return }
@@ -398,8 +399,14 @@ package final class ArchiveStore: HistoryStore {
         if here == slices, slices.last?.taken == taken { return }
         forgetOrders { (_, file) in file.isDamaged }
         func slice(on readable: [OrderSlice]) throws -> Bool {
-            let below = Slicing.kept(readable, taken, sliceEventsMax)
-            guard !below.isEmpty || taken > sliceEventsMax || patience != nil else { return false }
+            let files = open(readable, of: execution) ?? []
+            let below =
+                files.count == readable.count
+                ? Slicing.kept(readable, files, taken, sliceEventsMax) : readable
+            guard
+                !below.isEmpty || patience != nil || taken > sliceEventsMax
+                    || taken > Slicing.firstEventsMax(sliceEventsMax, processes: processCount)
+            else { return false }
             var slicing = try Slicing(
                 execution, on: below, in: self, revision, eventsMax: sliceEventsMax, patience)
             return try slicing.run(cancellation)
@@ -441,6 +448,13 @@ package final class ArchiveStore: HistoryStore {
             whole: graph.history, try graph.edges(cancellation),
             places: frameNames(try frames(of: execution).map(\.id)), check: cancellation.check)
         try keep(order, on: [], taken: taken, isLast: true, revision)
+    }
+
+    /// About how many events of an execution the next slice has.
+    func nextSliceEvents(of execution: String, on slices: [OrderSlice]) throws -> Int {
+        Slicing.nextEventsMax(
+            Limits.sliceEventsMax, on: open(slices, of: execution) ?? [],
+            processes: try archive.processes(of: execution).count)
     }
 
     /// Keeps an order file, in the place of whatever had its name. Nil where the archive has come to something else meanwhile.

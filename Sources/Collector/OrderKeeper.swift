@@ -38,7 +38,10 @@ struct OrderKeeper: Service {
                 let isOld =
                     last.map { $0.triedAt.duration(to: .now) > .seconds(Limits.sliceSecondsMax) }
                     ?? false
-                let eventsMin = isOld ? Limits.orderFileEventsMin : Limits.sliceEventsMax
+                let eventsMin =
+                    isOld
+                    ? Limits.orderFileEventsMin
+                    : try store.nextSliceEvents(of: execution, on: slices)
                 guard !isGrowing || taken - written >= eventsMin else { continue }
                 (seen[execution]!.tried, seen[execution]!.triedAt) = (taken, .now)
                 let cancellation = Cancellation { [stopping] in

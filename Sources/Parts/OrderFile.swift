@@ -363,6 +363,8 @@ extension OrderFile {
     package var eventCount: Int { footer.eventCount }
     /// How many it tells of itself.
     package var sliceEventCount: Int { footer.sliceEventCount }
+    /// By how many entries their clocks grew.
+    package var learnedCount: Int { footer.learnedCount }
 
     /// How many events of a process are below the slice: positions from there on are of its own.
     package func base(of process: Int) throws(PartError) -> Int { try line(process).base }
