@@ -89,7 +89,7 @@ package enum Limits {
     package static let sliceEventsMax = 500_000
     /// Entries by which the clocks of a slice's events grow, more or less: where many processes talk to each other, one message
     /// tells of hundreds, and these take 16 bytes each.
-    static let sliceLearnedMax = 4_000_000
+    static let sliceLearnedMax = 8_000_000
     /// Events of the first slice of an execution, at the least, and how many times its processes these entries may be: nobody
     /// knows yet how fast its clocks grow.
     static let firstSliceEventsMin = 16_000

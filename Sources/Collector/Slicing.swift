@@ -88,7 +88,9 @@ struct Slicing {
         let lasts = try expectAll()
         var eventsMax = Slicing.nextEventsMax(
             eventsMax, on: floor?.files ?? [], processes: lasts.count)
-        var nextCut = eventsMax
+        // The more processes have heard of each other, the more the next message tells.
+        let lookEvents = Slicing.firstEventsMax(self.eventsMax, processes: lasts.count)
+        var nextCut = min(eventsMax, lookEvents)
         var order = ReadingOrder(
             listing.frames, above: below, in: store, eventsAtOnce: eventsMax)
         while let piece = order.next() {
@@ -99,7 +101,7 @@ struct Slicing {
             eventsMax = Slicing.eventsMax(
                 self.eventsMax, events: history.countAbove(), learned: history.countLearned())
             guard history.countAbove() >= eventsMax / 2 else {
-                nextCut = eventsMax
+                nextCut = min(eventsMax, history.countAbove() + lookEvents)
                 continue
             }
             let frontier = history.frontier { [history] gap in
@@ -112,7 +114,7 @@ struct Slicing {
                 floor = try self.floor()
                 guard try finish(floor, cancellation) else { return false }
             }
-            nextCut = history.countAbove() + eventsMax / 2
+            nextCut = history.countAbove() + min(eventsMax / 2, lookEvents)
         }
         if let patience {
             guard history.countAbove() >= patience.eventsMin else { return true }
