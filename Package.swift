@@ -81,6 +81,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "SimulatedSQLite",
+            dependencies: ["Disks", .product(name: "GRDBSQLite", package: "GRDB.swift")],
+            swiftSettings: strict),
+        .target(
             name: "Shipping",
             dependencies: [
                 "Causality", "Disks", "Segments",
@@ -170,6 +174,13 @@ let package = Package(
             name: "CausalityTests", dependencies: ["Causality", "SimulatedHistories"],
             swiftSettings: strict),
         .testTarget(name: "DisksTests", dependencies: ["Disks"], swiftSettings: strict),
+        .testTarget(
+            name: "SimulatedSQLiteTests",
+            dependencies: [
+                "Archiving", "Causality", "Disks", "Segments", "SimulatedSQLite",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "JournalsTests", dependencies: ["Causality", "Disks", "Journals"],
             swiftSettings: strict),
