@@ -4,6 +4,9 @@ import Glibc
 /// The target that the first argument names.
 nonisolated(unsafe) private var target: FuzzTarget?
 
+/// Where the target's name is left for the processes that libFuzzer starts of this program, whose first argument is another.
+private let targetVariable = "LIGHTCONE_FUZZING_TARGET"
+
 /// libFuzzer calls this before anything else: takes the first argument, `TARGET`, from the command line, so that the rest is
 /// libFuzzer's. `TARGET -seeds=FOLDER` writes the target's seeds there, and ends.
 @_cdecl("LLVMFuzzerInitialize")
@@ -11,6 +14,11 @@ public func initialize(
     _ count: UnsafeMutablePointer<CInt>,
     _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>
 ) -> CInt {
+    if let inherited = getenv(targetVariable) {
+        let name = String(cString: inherited)
+        target = FuzzTarget.all.first { $0.name == name }
+        return 0
+    }
     let words = (0..<Int(count.pointee)).map { String(cString: arguments.pointee[$0]!) }
     guard words.count > 1, let named = FuzzTarget.all.first(where: { $0.name == words[1] }) else {
         for target in FuzzTarget.all { print(target.name) }
@@ -25,6 +33,7 @@ public func initialize(
         exit(0)
     }
     target = named
+    setenv(targetVariable, named.name, 1)
     arguments.pointee[1] = arguments.pointee[0]
     arguments.pointee += 1
     count.pointee -= 1
