@@ -268,6 +268,16 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Causality", "Disks", "Exporting", "HappensBefore", "Journals", "LogFormats",
+                "Matching", "Parts", "Querying", "Recording", "Segments", "SimulatedHistories",
+            ],
+            path: "Tests/FuzzTargets", swiftSettings: strict),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FuzzTargets", "SimulatedHistories"],
+            exclude: ["Corpora"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
@@ -279,3 +289,11 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )
+
+// The program that libFuzzer drives has its entry from the sanitizer: Scripts/fuzz alone can link it, and asks for it so.
+if Context.environment["LIGHTCONE_FUZZING"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzzing", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing",
+            swiftSettings: strict))
+}

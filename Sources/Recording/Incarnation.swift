@@ -476,8 +476,11 @@ struct Incarnation: ~Copyable {
                 truncated.append("\(attributes.pairs.count) attributes: at most \(count) are kept")
                 break
             }
-            let cutKey = key.cut(toBytes: Causality.Limits.nameBytesMax)
-            if cutKey.utf8.count < key.utf8.count {
+            // A key that is empty, or has a NUL, could not be read.
+            let isKey = !key.isEmpty && !key.utf8.contains(0)
+            let cutKey = (isKey ? key : key.isEmpty ? "?" : key.withoutNUL)
+                .cut(toBytes: Causality.Limits.nameBytesMax)
+            if isKey, cutKey.utf8.count < key.utf8.count {
                 truncated.append("the key \(cutKey.prefix(40))…")
             }
             // JSON cannot be cut: what is too long becomes text.
