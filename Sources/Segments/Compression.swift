@@ -71,7 +71,7 @@ package enum Codec: UInt8, Sendable {
 
     /// The `rawCount` bytes that were packed; the caller has checked `rawCount` against a limit. O(n).
     package func unpack(
-        _ bytes: some Collection<UInt8>, rawCount: Int, _ what: String
+        _ bytes: ArraySlice<UInt8>, rawCount: Int, _ what: String
     ) throws(FormatError) -> [UInt8] {
         switch self {
         case .stored:
@@ -87,18 +87,11 @@ package enum Codec: UInt8, Sendable {
                     what: "\(what): \(bytes.count) bytes of deflate cannot hold \(rawCount)",
                     offset: 0)
             }
-            var length = uLongf(rawCount)
-            var status = Z_OK
-            let packed = Array(bytes)
-            let raw = [UInt8](unsafeUninitializedCapacity: max(rawCount, 1)) { buffer, count in
-                status = uncompress(buffer.baseAddress, &length, packed, uLong(packed.count))
-                count = status == Z_OK ? Int(length) : 0
-            }
-            guard status == Z_OK, raw.count == rawCount else {
+            guard
+                let raw = bytes.withUnsafeBytes({ Inflation.unpacked($0, count: rawCount) })
+            else {
                 throw FormatError(
-                    what:
-                        "\(what): expected \(rawCount) bytes of deflate, found damage (zlib \(status))",
-                    offset: 0)
+                    what: "\(what): expected \(rawCount) bytes of deflate, found damage", offset: 0)
             }
             return raw
         }

@@ -24,7 +24,7 @@ struct CodecTests {
         for effort in Self.efforts {
             let (codec, packed) = Codec.pack(bytes, effort)
             #expect(packed.count <= bytes.count)
-            #expect(try codec.unpack(packed, rawCount: bytes.count, "bytes") == bytes)
+            #expect(try codec.unpack(packed[...], rawCount: bytes.count, "bytes") == bytes)
         }
     }
 
