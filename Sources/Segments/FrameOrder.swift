@@ -26,6 +26,9 @@ import Causality
 /// A reference below the number of processes is that process, else one of `further`. The difference of a cause is to the value
 /// of its reference's change in the same row, where it has one, else to that reference's cause before it.
 enum FrameOrder {
+    /// The column of causes and rulings where there are none.
+    static let noCauses: [UInt8] = [0, 0]
+
     static func encode(_ batch: EventBatch, _ frame: FrameRows) -> [UInt8] {
         var writer = ByteWriter()
         let unit = timeUnit(batch, frame)
