@@ -189,7 +189,8 @@ let package = Package(
             dependencies: ["Causality", "HappensBefore", "SimulatedHistories"],
             swiftSettings: strict),
         .testTarget(
-            name: "SegmentsTests", dependencies: ["Causality", "Segments", "SimulatedHistories"],
+            name: "SegmentsTests",
+            dependencies: ["CZlib", "Causality", "Segments", "SimulatedHistories"],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "PartsTests",

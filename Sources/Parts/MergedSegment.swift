@@ -85,7 +85,8 @@ extension MergedSegment {
         }
         let rawCount = try outer.count(Limits.recordBytesMax, "segment record")
         let raw = try codec.unpack(
-            outer.bytes(outer.remaining, "segment record"), rawCount: rawCount, "segment record")
+            outer.bytes(outer.remaining, "segment record")[...], rawCount: rawCount,
+            "segment record")
         var reader = ByteReader(raw)
         let agent = Identity128(bytes: try reader.bytes(16, "agent"))
         let segment = Identity128(bytes: try reader.bytes(16, "segment"))

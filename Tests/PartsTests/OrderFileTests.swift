@@ -329,7 +329,8 @@ import Testing
             writer.bytes([0, 1, 0, 0] as [UInt8])
             body(&writer)
             var reader = ByteReader(writer.bytes)
-            _ = try EventFactsBlock(&reader, processCount: 2, eventCount: 10, [])
+            let facts = try EventFactsBlock(&reader, eventCount: 10, [])
+            _ = try EventMessagesBlock(facts, processCount: 2, eventCount: 10)
         }
         try block { $0.bytes([1, 0, 0, 0, 0] as [UInt8]) }
         #expect(throws: FormatError.self) { try block { $0.bytes([1, 0, 0, 0, 8] as [UInt8]) } }
