@@ -33,6 +33,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
+        .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "CRE2",
@@ -48,7 +49,7 @@ let package = Package(
         .target(
             name: "Segments",
             dependencies: [
-                "Causality", "CZlib", "Disks", .product(name: "Crypto", package: "swift-crypto"),
+                "CDeflate", "CZlib", "Causality", "Disks", .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
         .target(

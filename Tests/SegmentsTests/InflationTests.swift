@@ -4,7 +4,7 @@ import Testing
 
 @testable import Segments
 
-/// What deflate packs comes back as zlib has it, and what is damaged does not.
+/// What zlib packs comes back as zlib has it, and what is damaged does not.
 @Suite struct InflationTests {
     private static func packed(
         _ bytes: [UInt8], level: Int32, _ strategy: Int32
