@@ -49,7 +49,8 @@ let package = Package(
         .target(
             name: "Segments",
             dependencies: [
-                "CDeflate", "CZlib", "Causality", "Disks", .product(name: "Crypto", package: "swift-crypto"),
+                "CDeflate", "CZlib", "Causality", "Disks",
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
         .target(
