@@ -8,6 +8,7 @@ import Parts
 /// run come in their order. So logs of processes that were read one after the other, or have no wall times, are read side by
 /// side all the same.
 struct ReadingOrder {
+    private let execution: String
     private let pieces: [Piece]
     private var isRead: [Bool]
     private var start = 0
@@ -22,7 +23,7 @@ struct ReadingOrder {
     /// A frame, or rows of it.
     struct Piece {
         var frame: ArchiveStore.Listed
-        /// Nil: all; else perhaps beyond those that there are.
+        /// Nil: all, of a segment's frame; else some of those that there may be, since a block may hold rows of other frames.
         var rows: Range<Int>?
     }
 
@@ -49,9 +50,10 @@ struct ReadingOrder {
     ///   - eventsAtOnce: About as many are to be in memory. Blocks of parts are read in pieces where these, one of each run,
     ///     have as many.
     init(
-        _ listed: [ArchiveStore.Listed], above below: PutAway?, in store: ArchiveStore,
-        eventsAtOnce: Int
+        _ listed: [ArchiveStore.Listed], of execution: String, above below: PutAway?,
+        in store: ArchiveStore, eventsAtOnce: Int
     ) {
+        self.execution = execution
         let above = listed.filter { below?.contains(store.place(of: $0.id)) != true }
         var keys: Set<Identity128> = []
         for frame in above {
@@ -100,16 +102,18 @@ struct ReadingOrder {
         let rows = (rows ?? 0..<batch.count).clamped(to: 0..<batch.count)
         var lasts = Array(repeating: UInt64(0), count: batch.processes.count)
         var cited = Array(repeating: UInt64(0), count: batch.references.count)
-        for row in rows {
+        let isOurs = batch.processes.map { ExactText.isSame($0.execution, execution) }
+        for row in rows where isOurs[Int(batch.slots[row])] {
             lasts[Int(batch.slots[row])] = batch.sequences[row]
             for change in batch.changes(row) {
                 cited[change.process] = max(cited[change.process], change.value)
             }
         }
-        for cause in batch.causes where rows.contains(cause.row) {
+        for cause in batch.causes
+        where rows.contains(cause.row) && isOurs[Int(batch.slots[cause.row])] {
             cited[cause.process] = max(cited[cause.process], cause.sequence)
         }
-        for (key, last) in zip(batch.processes, lasts) {
+        for (key, last) in zip(batch.processes, lasts) where last > 0 {
             want(key.reference) { $0.last = max($0.last, last) }
         }
         for (reference, sequence) in zip(batch.references, cited) where sequence > 0 {
@@ -171,7 +175,7 @@ struct ReadingOrder {
         }.map { pieces[$0].piece }
     }
 
-    /// How far a frame lies behind the beginning of what is in one order: a segment, or a run of it.
+    /// The segment that a frame is of, and where it lies there; or which run it is of.
     private struct Place: Hashable {
         var segment: Identity128
         var run: Identity128?
@@ -181,9 +185,7 @@ struct ReadingOrder {
             segment = frame.segment.segment
             switch place {
             case .frame(let frame): offset = frame.offset
-            case .rows(_, let rows):
-                run = rows.run.identity
-                offset = rows.ordinal
+            case .rows(_, let rows): run = rows.run.identity
             case .block, .damage: break
             }
         }

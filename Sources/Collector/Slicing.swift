@@ -51,7 +51,11 @@ struct Slicing {
 
     /// The same of an execution of which nothing is written.
     static func firstEventsMax(_ limit: Int, processes: Int) -> Int {
-        min(limit, max(Limits.firstSliceEventsMin, Limits.firstSliceLearnedMax / max(processes, 1)))
+        min(
+            limit,
+            max(
+                Limits.firstSliceEventsMin,
+                Limits.firstSliceEventsTimesProcesses / max(processes, 1)))
     }
 
     /// The same of the next slice on some files.
@@ -62,7 +66,7 @@ struct Slicing {
         return eventsMax(limit, events: last.sliceEventCount, learned: last.learnedCount)
     }
 
-    /// How many of the slices that there are stay: each is kept while it has at least as many events as come after it, or half
+    /// The slices that stay of those that there are: each is kept while it has at least as many events as come after it, or half
     /// of what one may have. So there are few, and an event is written down a few times in all.
     static func kept(
         _ slices: [OrderSlice], _ files: [OrderFile], _ taken: Int, _ limit: Int
@@ -70,10 +74,11 @@ struct Slicing {
         var kept = slices
         while let last = kept.last, !last.isTombstone {
             let file = files[kept.count - 1]
-            let max = eventsMax(limit, events: file.sliceEventCount, learned: file.learnedCount)
+            let eventsMax = eventsMax(
+                limit, events: file.sliceEventCount, learned: file.learnedCount)
             let before = kept.count < 2 ? 0 : kept[kept.count - 2].taken
             let count = last.taken - before
-            if count >= min(max / 2, taken - last.taken) { break }
+            if count >= min(eventsMax / 2, taken - last.taken) { break }
             kept.removeLast()
         }
         return kept
@@ -92,7 +97,7 @@ struct Slicing {
         let lookEvents = Slicing.firstEventsMax(self.eventsMax, processes: lasts.count)
         var nextCut = min(eventsMax, lookEvents)
         var order = ReadingOrder(
-            listing.frames, above: below, in: store, eventsAtOnce: eventsMax)
+            listing.frames, of: execution, above: below, in: store, eventsAtOnce: eventsMax)
         while let piece = order.next() {
             try cancellation.check()
             guard try take(piece, &order) == .taken else { return false }
@@ -173,9 +178,11 @@ struct Slicing {
             }
             return .cut(slices)
         }
+        let eventsMax = Slicing.nextEventsMax(
+            eventsMax, on: floor?.files ?? [], processes: lasts.count)
         var nextLook = 2 * eventsMax
         var order = ReadingOrder(
-            listing.frames, above: below, in: store, eventsAtOnce: eventsMax)
+            listing.frames, of: execution, above: below, in: store, eventsAtOnce: eventsMax)
         while let piece = order.next() {
             try cancellation.check()
             if history.countAbove() >= nextLook {
@@ -240,7 +247,8 @@ struct Slicing {
         let next = HistoryFrame(id: frame.id, source: frame.segment.segment, batch: batch)
         guard history.append(next, skipsPutAway: true, only: rows).isEmpty, history.breach == nil
         else { return .outOfOrder }
-        if frames.last != frame.id { frames.append(frame.id) }
+        // Rows of parts are known by their numbers.
+        if rows == nil { frames.append(frame.id) }
         return .taken
     }
 

@@ -69,7 +69,7 @@ extension History {
         let wholes = Set(frame.batch.wholes)
         for block in frame.blocks {
             let key = frame.batch.processes[block.slot]
-            guard key.execution == execution else { continue }
+            guard ExactText.isSame(key.execution, execution) else { continue }
             let run = key.identity
             if excluded.contains(run) || left.contains(run)
                 || !append(
@@ -151,7 +151,7 @@ extension History {
         let blocks = frames.indices.flatMap { frame in
             frames[frame].blocks.filter { block in
                 let key = frames[frame].batch.processes[block.slot]
-                return key.execution == execution && key.identity == run
+                return ExactText.isSame(key.execution, execution) && key.identity == run
             }.map { (frame: frame, block: $0) }
         }
         func key(_ block: (frame: Int, block: HistoryBlock)) -> ProcessKey {
