@@ -121,7 +121,11 @@ struct Catalogue: Sendable {
                 "the catalogue does not sync its commits: expected synchronous 2, found \(level ?? -1)"
             )
         }
-        _ = try database.checkpoint(.passive)
+        try database.inTransaction(.immediate) {
+            // What it says already: written all the same.
+            try database.execute(sql: "PRAGMA user_version = \(schemaVersion)")
+            return .commit
+        }
     }
 
     private static func remedy(_ path: String) -> String {

@@ -318,7 +318,7 @@ extension Recorder {
 
     /// In a few nanoseconds: names are short.
     @inline(__always)
-    private static func hasNUL(_ name: UnsafeRawBufferPointer) -> Bool {
+    static func hasNUL(_ name: UnsafeRawBufferPointer) -> Bool {
         guard let first = name.baseAddress else { return false }
         return memchr(first, 0, name.count) != nil
     }
@@ -330,16 +330,17 @@ extension Recorder {
         _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, Attributes) -> Result
     ) -> Result {
         var attributes = attributes
-        var cutName = String(decoding: name, as: UTF8.self).withoutNUL
-            .cut(toBytes: Causality.Limits.nameBytesMax)
+        let readable = String(decoding: name, as: UTF8.self).withoutNUL
+        var cutName = readable.cut(toBytes: Causality.Limits.nameBytesMax)
         var cutText = String(decoding: text, as: UTF8.self)
             .cut(toBytes: Causality.Limits.eventBytesMax)
-        if name.count > Causality.Limits.nameBytesMax || text.count > Causality.Limits.eventBytesMax
+        if readable.utf8.count > Causality.Limits.nameBytesMax
+            || text.count > Causality.Limits.eventBytesMax
         {
             attributes.add(
                 "lightcone.truncated",
                 .text(
-                    "name of \(name.count) bytes (at most \(Causality.Limits.nameBytesMax)), text of "
+                    "name of \(readable.utf8.count) bytes (at most \(Causality.Limits.nameBytesMax)), text of "
                         + "\(text.count) bytes (at most \(Causality.Limits.eventBytesMax))"))
         }
         return cutText.withUTF8 { text in
