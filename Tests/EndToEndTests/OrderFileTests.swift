@@ -120,9 +120,16 @@ import Testing
                 folder, collector.url, host: "host-\(process)", follow: "jsonl:\(log)")
         }
         try waitUntil("everything has arrived") { try collector.eventCount() == lines.count }
-        let answers = try Self.answers(collector.url)
+        /// Up to when an agent has read is nothing that an import knows.
+        func answers(_ source: String) throws -> [String] {
+            try Self.answers(source).map {
+                $0.replacingOccurrences(
+                    of: #""readUpTo":(null|"[^"]*")"#, with: "", options: .regularExpression)
+            }
+        }
+        let expected = try answers(collector.url)
         for source in sources {
-            for (found, expected) in zip(try Self.answers(source), answers) {
+            for (found, expected) in zip(try answers(source), expected) {
                 #expect(found == expected)
             }
         }
