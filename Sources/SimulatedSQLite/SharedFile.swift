@@ -72,6 +72,9 @@ final class SharedFile: Sendable {
     }
 
     /// Memory that stays where it is.
+    ///
+    /// Unchecked because it holds a pointer: what is in the memory is SQLite's, which guards it by the locks of this file, and the
+    /// file alone frees it, once.
     private struct Region: @unchecked Sendable {
         let bytes: UnsafeMutableRawPointer
     }

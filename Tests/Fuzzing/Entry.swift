@@ -1,7 +1,8 @@
 import FuzzTargets
 import Glibc
 
-/// The target that the first argument names.
+/// The target that the first argument names. Unsafe, and safe: libFuzzer calls all that is here on one thread, and this is set
+/// before the first input.
 nonisolated(unsafe) private var target: FuzzTarget?
 
 /// Where the target's name is left for the processes that libFuzzer starts of this program, whose first argument is another.
