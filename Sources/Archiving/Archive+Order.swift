@@ -36,7 +36,8 @@ extension Archive {
     }
 
     /// The files of what follows from the events of an execution, from the oldest slice on, first the tombstone that they stand
-    /// on, if any; and how many of its events were ever taken, but for dropped ones that no file tells of: the last slice tells of all where it tells of as many. O(processes of the execution).
+    /// on, if any; and how many of its events were ever taken, but for dropped ones that no file tells of: the last slice tells of
+    /// all where it tells of as many. O(processes of the execution).
     package func orders(
         of execution: String
     ) throws(ArchiveError) -> (slices: [OrderSlice], taken: Int) {

@@ -30,9 +30,10 @@ struct OrderKeeper: Service {
         do {
             for execution in try store.executions() {
                 let (slices, taken) = try store.archive.orders(of: execution)
-                let last = before[ExactText(execution)]
+                let key = ExactText(execution)
+                let last = before[key]
                 let written = max(slices.last?.taken ?? 0, last?.tried ?? 0)
-                seen[ExactText(execution)] = Seen(
+                seen[key] = Seen(
                     taken: taken, tried: last?.tried ?? 0, triedAt: last?.triedAt ?? .now)
                 let isGrowing = taken != last?.taken
                 let isOld =
@@ -44,9 +45,7 @@ struct OrderKeeper: Service {
                     ? Limits.orderFileEventsMin
                     : try store.nextSliceEvents(of: execution, on: slices)
                 guard !isGrowing || taken - written >= eventsMin else { continue }
-                (seen[ExactText(execution)]!.tried, seen[ExactText(execution)]!.triedAt) = (
-                    taken, .now
-                )
+                (seen[key]!.tried, seen[key]!.triedAt) = (taken, .now)
                 let cancellation = Cancellation { [stopping] in
                     stopping.isStopping ? .shuttingDown : nil
                 }
