@@ -33,6 +33,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
+        .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "CRE2",
@@ -48,7 +49,8 @@ let package = Package(
         .target(
             name: "Segments",
             dependencies: [
-                "Causality", "CZlib", "Disks", .product(name: "Crypto", package: "swift-crypto"),
+                "CDeflate", "CZlib", "Causality", "Disks",
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
         .target(
@@ -79,6 +81,10 @@ let package = Package(
                 "Causality", "Disks", "HappensBefore", "Parts", "Segments",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
+            swiftSettings: strict),
+        .target(
+            name: "SimulatedSQLite",
+            dependencies: ["Disks", .product(name: "GRDBSQLite", package: "GRDB.swift")],
             swiftSettings: strict),
         .target(
             name: "Shipping",
@@ -171,6 +177,13 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "DisksTests", dependencies: ["Disks"], swiftSettings: strict),
         .testTarget(
+            name: "SimulatedSQLiteTests",
+            dependencies: [
+                "Archiving", "Causality", "Disks", "Segments", "SimulatedSQLite",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "JournalsTests", dependencies: ["Causality", "Disks", "Journals"],
             swiftSettings: strict),
         .testTarget(
@@ -178,7 +191,8 @@ let package = Package(
             dependencies: ["Causality", "HappensBefore", "SimulatedHistories"],
             swiftSettings: strict),
         .testTarget(
-            name: "SegmentsTests", dependencies: ["Causality", "Segments", "SimulatedHistories"],
+            name: "SegmentsTests",
+            dependencies: ["CZlib", "Causality", "Segments", "SimulatedHistories"],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "PartsTests",
@@ -257,6 +271,16 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Causality", "Disks", "Exporting", "HappensBefore", "Journals", "LogFormats",
+                "Matching", "Parts", "Querying", "Recording", "Segments", "SimulatedHistories",
+            ],
+            path: "Tests/FuzzTargets", swiftSettings: strict),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FuzzTargets", "SimulatedHistories"],
+            exclude: ["Corpora"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
@@ -268,3 +292,11 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )
+
+// The program that libFuzzer drives has its entry from the sanitizer: Scripts/fuzz alone can link it, and asks for it so.
+if Context.environment["LIGHTCONE_FUZZING"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzzing", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing",
+            swiftSettings: strict))
+}

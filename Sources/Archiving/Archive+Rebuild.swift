@@ -37,7 +37,7 @@ extension Archive {
         try files.removeNew()
         let archive = Archive(path, disk, try Catalogue(making: files.new), lock)
         let problems = try archive.fill(memory)
-        try archive.catalogue.close()
+        try archive.catalogue.finish()
         try files.replace()
         return memory.problems + problems
     }

@@ -1,6 +1,7 @@
 import Causality
 import FoundationEssentials
 import GRDB
+import Parts
 import Segments
 
 // Taking in what was appended to segments.
@@ -32,7 +33,7 @@ extension Catalogue {
             }
             try Catalogue.note(
                 agent: append.header.agent, of: append.host, readUpTo: append.readUpTo, database)
-            for (path, line) in append.unmatched.prefix(Limits.unmatchedOfSegmentMax) {
+            for (path, line) in append.unmatched {
                 // What came again is noted already.
                 if append.isRepair, try Catalogue.has(line, of: path, segment, database) {
                     continue
@@ -180,7 +181,8 @@ extension Catalogue {
         /// Of the last frame before `end`.
         var digest: [UInt8]
         var taken: [ProcessKey: Taken] = [:]
-        var unmatched: [(path: String, line: UnmatchedLine)] = []
+        private(set) var unmatched: [(path: String, line: UnmatchedLine)] = []
+        private var room = UnmatchedRoom()
         /// The machine that the agent reads, and how far in time it has; empty where it is none.
         var host = ""
         var readUpTo: WallTime?
@@ -238,8 +240,8 @@ extension Catalogue {
             if let time = commit.readUpTo { readUpTo = readUpTo.map { max($0, time) } ?? time }
             for checkpoint in commit.checkpoints {
                 for line in checkpoint.unmatched
-                where unmatched.count < Limits.unmatchedOfSegmentMax
-                    && !dropped.contains(ExactText(line.execution))
+                where !dropped.contains(ExactText(line.execution))
+                    && room.take(line, of: checkpoint.path)
                 {
                     unmatched.append((checkpoint.path, line))
                 }

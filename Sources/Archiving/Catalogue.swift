@@ -79,6 +79,19 @@ struct Catalogue: Sendable {
         readings = nil
     }
 
+    /// Closes one that was made. It keeps a log from then on: SQLite would give it one with a journal, and where a crash leaves
+    /// that, nobody can read before somebody writes.
+    func finish() throws(ArchiveError) {
+        do {
+            try database.writeWithoutTransaction {
+                try $0.execute(sql: "PRAGMA journal_mode = WAL")
+            }
+        } catch {
+            throw Catalogue.failure(error, path)
+        }
+        try close()
+    }
+
     func close() throws(ArchiveError) {
         do { try database.close() } catch { throw Catalogue.failure(error, path) }
     }
@@ -98,7 +111,8 @@ struct Catalogue: Sendable {
         }
     }
 
-    /// Has each commit synced: a pool with a log of its own sets its connection to less than that when it is made.
+    /// Has each commit synced: a pool with a log of its own sets its connection to less than that when it is made, and writes. What
+    /// it wrote is synced too: where the next sync failed the system might give it up, and with it what is logged after it.
     private static func syncCommits(_ database: Database) throws {
         try database.execute(sql: "PRAGMA synchronous = FULL")
         let level = try Int.fetchOne(database, sql: "PRAGMA synchronous")
@@ -106,6 +120,11 @@ struct Catalogue: Sendable {
             throw ArchiveError.failed(
                 "the catalogue does not sync its commits: expected synchronous 2, found \(level ?? -1)"
             )
+        }
+        try database.inTransaction(.immediate) {
+            // What it says already: written all the same.
+            try database.execute(sql: "PRAGMA user_version = \(schemaVersion)")
+            return .commit
         }
     }
 

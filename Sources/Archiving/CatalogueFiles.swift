@@ -46,6 +46,8 @@ struct CatalogueFiles {
         for suffix in ["-wal", "-shm", "-journal"] { try disk.remove(file: path + suffix) }
         try disk.sync(folder: folder)
         try disk.rename(next, to: path)
+        // Of who read it meanwhile.
+        for suffix in ["-wal", "-shm"] { try disk.remove(file: next + suffix) }
         try disk.sync(folder: folder)
     }
 }

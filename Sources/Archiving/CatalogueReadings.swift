@@ -1,3 +1,4 @@
+import Causality
 import Synchronization
 
 /// What was read of a catalogue since it was last written to: questions ask for the same again and again.
@@ -6,7 +7,7 @@ import Synchronization
 final class CatalogueReadings: Sendable {
     private struct State {
         var writeCount = 0
-        var values: [String: any Sendable] = [:]
+        var values: [ExactText: any Sendable] = [:]
     }
 
     private let state = Mutex(State())
@@ -25,6 +26,8 @@ final class CatalogueReadings: Sendable {
     func value<Value: Sendable, Failure: Error>(
         _ key: String, _ read: () throws(Failure) -> Value
     ) throws(Failure) -> Value {
+        // Names of executions that look alike are of two.
+        let key = ExactText(key)
         let (writeCount, known) = state.withLock { ($0.writeCount, $0.values[key]) }
         if let known = known as? Value { return known }
         let value = try read()

@@ -107,9 +107,10 @@ package struct ByteReader: Sendable {
         return Array(source[position..<position + count])
     }
 
-    /// A length as varint, and as many bytes of UTF-8.
+    /// A length as varint, and as many bytes of UTF-8, as it stands: a text that was repaired would be longer than it may be
+    /// where it is written again.
     package mutating func string(_ limit: Int, _ what: String) throws(FormatError) -> String {
-        try string(ofLength: try count(limit, what), what)
+        try validString(ofLength: try count(limit, what), what)
     }
 
     /// A length as varint, and a name.
@@ -125,16 +126,6 @@ package struct ByteReader: Sendable {
         } catch {
             throw malformed("\(what): \(error)")
         }
-    }
-
-    /// The next `length` bytes as text; what is not UTF-8 is repaired.
-    package mutating func string(ofLength length: Int, _ what: String) throws(FormatError) -> String
-    {
-        guard length <= remaining else {
-            throw malformed("\(what): expected \(length) bytes, found \(remaining)")
-        }
-        defer { position += length }
-        return String(decoding: source[position..<position + length], as: UTF8.self)
     }
 
     /// A length of 16 bits, and a name.

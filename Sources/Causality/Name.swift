@@ -54,13 +54,17 @@ extension Name {
         let isWhole = text.utf8.count <= bytesMax && !text.utf8.contains(0)
         if isWhole { return text }
         let hash = Array(text.utf8).withUnsafeBytes { mixed($0, seed: 0) }
-        let kept = text.split(separator: "\0", omittingEmptySubsequences: false)
-            .joined(separator: "\u{fffd}").cut(toBytes: bytesMax - 9)
+        let kept = text.withoutNUL.cut(toBytes: bytesMax - 9)
         return "\(kept)~\(hexadecimal(hash).suffix(8))"
     }
 }
 
 extension String {
+    /// The text with U+FFFD for each NUL, which no name has.
+    package var withoutNUL: String {
+        split(separator: "\0", omittingEmptySubsequences: false).joined(separator: "\u{fffd}")
+    }
+
     /// The longest beginning of at most so many bytes that ends between characters' scalars.
     package func cut(toBytes limit: Int) -> String {
         guard utf8.count > limit else { return self }

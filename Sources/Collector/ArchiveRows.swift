@@ -100,10 +100,21 @@ final class ArchiveRows: FiledRows {
             return EventRows(
                 frame: frame, row: position - first, positions: position..<end)
         }
+        let sequence = sequences[position]
+        // No number between its ends is missing in it: what each row has follows from the first one's. So it is where a slice ends
+        // within a block.
+        if block.last - block.first == UInt64(block.rowCount - 1) {
+            let count = partitionPoint(count: end - position) {
+                sequences[position + $0] - sequence == UInt64($0)
+            }
+            return EventRows(
+                frame: frame, row: Int(sequence - block.first),
+                positions: position..<position + count)
+        }
         let batch: EventBatch
         do { batch = try store.causality(of: frame) } catch is DamagedFrame { return nil }
         let numbers = batch.sequences
-        let row = partitionPoint(count: numbers.count) { numbers[$0] < sequences[position] }
+        let row = partitionPoint(count: numbers.count) { numbers[$0] < sequence }
         var count = 0
         while row + count < numbers.count, position + count < sequences.count,
             numbers[row + count] == sequences[position + count]

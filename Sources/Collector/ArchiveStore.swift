@@ -56,7 +56,7 @@ package final class ArchiveStore: HistoryStore {
     }
 
     private struct PartOfExecution: Hashable {
-        var execution: String
+        var execution: ExactText
         var part: Identity128
     }
 
@@ -102,7 +102,7 @@ package final class ArchiveStore: HistoryStore {
             var listed: [Listed] = []
             for part in parts {
                 listed += try self.listed(
-                    PartOfExecution(execution: execution, part: part), &places)
+                    PartOfExecution(execution: ExactText(execution), part: part), &places)
             }
             for source in segments {
                 let (header, end) = (source.header, source.byteCount)
@@ -138,7 +138,7 @@ package final class ArchiveStore: HistoryStore {
         _ part: PartOfExecution, _ places: inout Places
     ) throws -> [Listed] {
         if let known = places.parts[part] { return known }
-        let (frames, damage) = try archive.frames(of: part.execution, in: part.part)
+        let (frames, damage) = try archive.frames(of: part.execution.text, in: part.part)
         let nobody = SegmentHeader(
             agent: part.part, segment: part.part, created: WallTime(nanoseconds: .min))
         var listed: [Listed] = []
@@ -238,13 +238,13 @@ package final class ArchiveStore: HistoryStore {
         let parts = try archive.parts(of: execution)
         let previous = graphs.withLock { graphs in
             graphs.first {
-                $0.name == execution && $0.parts == parts && $0.revision == revision
+                ExactText.isSame($0.name, execution) && $0.parts == parts && $0.revision == revision
             }?.graph
         }
         let graph = try ExecutionGraph.load(
             execution, from: self, after: previous, cancellation: cancellation)
         graphs.withLock { graphs in
-            graphs.removeAll { $0.name == execution }
+            graphs.removeAll { ExactText.isSame($0.name, execution) }
             graphs.append(
                 LoadedGraph(name: execution, graph: graph, parts: parts, revision: revision))
             if graphs.count > Limits.graphsKeptMax { graphs.removeFirst() }
@@ -283,7 +283,8 @@ package final class ArchiveStore: HistoryStore {
         let listing = try listing(of: execution)
         let known = tails.withLock { tails in
             tails.first {
-                $0.name == execution && $0.slices == slices && $0.revision == revision
+                ExactText.isSame($0.name, execution) && $0.slices == slices
+                    && $0.revision == revision
                     && $0.parts == listing.parts
             }
         }
@@ -293,7 +294,7 @@ package final class ArchiveStore: HistoryStore {
             execution, listing, on: below.index, since: slices.last!.taken, from: self,
             after: known?.tail, cancellation)
         tails.withLock { tails in
-            tails.removeAll { $0.name == execution }
+            tails.removeAll { ExactText.isSame($0.name, execution) }
             tails.append(
                 LoadedTail(
                     name: execution, slices: slices, parts: listing.parts, revision: revision,
@@ -338,7 +339,8 @@ package final class ArchiveStore: HistoryStore {
         for slice in slices {
             let known = orders.withLock { $0.first { $0.name == slice.name }?.file }
             guard let file = known ?? archive.openOrder(slice), !file.isDamaged,
-                file.execution == execution, file.eventCount <= slice.taken
+                ExactText.isSame(file.execution, execution),
+                file.eventCount <= slice.taken
             else { return nil }
             files.append(file)
             guard known == nil else { continue }
@@ -396,10 +398,17 @@ package final class ArchiveStore: HistoryStore {
                 cancellation: cancellation)
         }
         if here == slices, slices.last?.taken == taken { return }
+        let processCount = try archive.processes(of: execution).count
         forgetOrders { (_, file) in file.isDamaged }
         func slice(on readable: [OrderSlice]) throws -> Bool {
-            let below = Slicing.kept(readable, taken, sliceEventsMax)
-            guard !below.isEmpty || taken > sliceEventsMax || patience != nil else { return false }
+            let files = open(readable, of: execution) ?? []
+            let below =
+                files.count == readable.count
+                ? Slicing.kept(readable, files, taken, sliceEventsMax) : readable
+            guard
+                !below.isEmpty || patience != nil
+                    || taken > Slicing.firstEventsMax(sliceEventsMax, processes: processCount)
+            else { return false }
             var slicing = try Slicing(
                 execution, on: below, in: self, revision, eventsMax: sliceEventsMax, patience)
             return try slicing.run(cancellation)
@@ -441,6 +450,13 @@ package final class ArchiveStore: HistoryStore {
             whole: graph.history, try graph.edges(cancellation),
             places: frameNames(try frames(of: execution).map(\.id)), check: cancellation.check)
         try keep(order, on: [], taken: taken, isLast: true, revision)
+    }
+
+    /// About how many events of an execution the next slice has.
+    func nextSliceEvents(of execution: String, on slices: [OrderSlice]) throws -> Int {
+        Slicing.nextEventsMax(
+            Limits.sliceEventsMax, on: open(slices, of: execution) ?? [],
+            processes: try archive.processes(of: execution).count)
     }
 
     /// Keeps an order file, in the place of whatever had its name. Nil where the archive has come to something else meanwhile.

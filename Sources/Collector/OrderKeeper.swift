@@ -25,22 +25,28 @@ struct OrderKeeper: Service {
     }
 
     /// Takes care of the executions that have as many events as they had before, or many more than are written.
-    private func look(_ before: [String: Seen]) -> [String: Seen] {
-        var seen: [String: Seen] = [:]
+    private func look(_ before: [ExactText: Seen]) -> [ExactText: Seen] {
+        var seen: [ExactText: Seen] = [:]
         do {
             for execution in try store.executions() {
                 let (slices, taken) = try store.archive.orders(of: execution)
-                let last = before[execution]
+                let last = before[ExactText(execution)]
                 let written = max(slices.last?.taken ?? 0, last?.tried ?? 0)
-                seen[execution] = Seen(
+                seen[ExactText(execution)] = Seen(
                     taken: taken, tried: last?.tried ?? 0, triedAt: last?.triedAt ?? .now)
                 let isGrowing = taken != last?.taken
                 let isOld =
                     last.map { $0.triedAt.duration(to: .now) > .seconds(Limits.sliceSecondsMax) }
                     ?? false
-                let eventsMin = isOld ? Limits.orderFileEventsMin : Limits.sliceEventsMax
+                // Of what does not grow all is written.
+                let eventsMin =
+                    isOld || !isGrowing
+                    ? Limits.orderFileEventsMin
+                    : try store.nextSliceEvents(of: execution, on: slices)
                 guard !isGrowing || taken - written >= eventsMin else { continue }
-                (seen[execution]!.tried, seen[execution]!.triedAt) = (taken, .now)
+                (seen[ExactText(execution)]!.tried, seen[ExactText(execution)]!.triedAt) = (
+                    taken, .now
+                )
                 let cancellation = Cancellation { [stopping] in
                     stopping.isStopping ? .shuttingDown : nil
                 }

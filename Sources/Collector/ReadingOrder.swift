@@ -8,85 +8,115 @@ import Parts
 /// run come in their order. So logs of processes that were read one after the other, or have no wall times, are read side by
 /// side all the same.
 struct ReadingOrder {
-    private let frames: [ArchiveStore.Listed]
+    private let execution: String
+    private let pieces: [Piece]
     private var isRead: [Bool]
     private var start = 0
     /// The runs of which parts hold events: a frame of a segment has events of several, and nobody knows yet of which.
     private var runs: [Run] = []
     private var indexOf: [ProcessReference: Int] = [:]
-    /// By frame: the run whose next frame is read after it.
-    private var runOf: [Int: Int] = [:]
+    /// By piece: the run that it is of; -1 where it may be of several.
+    private var runOf: [Int]
     /// The runs of which more is cited than was read, each once, those first that are so longest.
     private var wanted: [Int] = []
 
+    /// A frame, or rows of it.
+    struct Piece {
+        var frame: ArchiveStore.Listed
+        /// Nil: all, of a segment's frame; else some of those that there may be, since a block may hold rows of other frames.
+        var rows: Range<Int>?
+    }
+
     private struct Run {
-        /// What parts have of it, in its order, with the first number of the block that it lies in.
-        var frames: [(index: Int, first: UInt64)] = []
+        /// What parts have of it, in its order, with a number before which none in it lies.
+        var pieces: [(index: Int, first: UInt64)] = []
         var readCount = 0
         /// The last number that was read, and the highest one that is cited.
         var last: UInt64
         var cited: UInt64 = 0
         var isWanted = false
 
-        /// The frame that is to be read now, since something in it, or behind it, is cited. None where numbers are missing before
+        /// The piece that is to be read now, since something in it, or behind it, is cited. None where numbers are missing before
         /// it: they may lie in a segment.
         var due: Int? {
-            guard cited > last, readCount < frames.count, frames[readCount].first <= last + 1
+            guard cited > last, readCount < pieces.count, pieces[readCount].first <= last + 1
             else { return nil }
-            return frames[readCount].index
+            return pieces[readCount].index
         }
     }
 
-    /// - Parameter below: What is put away is not read.
-    init(_ listed: [ArchiveStore.Listed], above below: PutAway?, in store: ArchiveStore) {
-        frames = ReadingOrder.byTime(
-            listed.filter { below?.contains(store.place(of: $0.id)) != true }, store)
-        isRead = Array(repeating: false, count: frames.count)
-        for (index, frame) in frames.enumerated() {
-            guard case .rows(_, let rows) = store.place(of: frame.id) else { continue }
+    /// - Parameters:
+    ///   - below: What is put away is not read.
+    ///   - eventsAtOnce: About as many are to be in memory. Blocks of parts are read in pieces where these, one of each run,
+    ///     have as many.
+    init(
+        _ listed: [ArchiveStore.Listed], of execution: String, above below: PutAway?,
+        in store: ArchiveStore, eventsAtOnce: Int
+    ) {
+        self.execution = execution
+        let above = listed.filter { below?.contains(store.place(of: $0.id)) != true }
+        var keys: Set<Identity128> = []
+        for frame in above {
+            if case .rows(_, let rows) = store.place(of: frame.id) {
+                keys.insert(rows.run.identity)
+            }
+        }
+        let rowsMax = max(
+            Limits.sliceReadRowsMin, eventsAtOnce / Limits.sliceReadShare / max(keys.count, 1))
+        pieces = ReadingOrder.byTime(above, rowsMax: rowsMax, store)
+        isRead = Array(repeating: false, count: pieces.count)
+        runOf = Array(repeating: -1, count: pieces.count)
+        for (index, piece) in pieces.enumerated() {
+            guard case .rows(_, let rows) = store.place(of: piece.frame.id) else { continue }
             let reference = rows.run.key.reference
             let run = indexOf[reference] ?? runs.count
             if run == runs.count {
                 indexOf[reference] = run
                 runs.append(Run(last: below?.last(of: rows.run.identity) ?? 0))
             }
-            runs[run].frames.append((index, rows.pieces[0].block.first))
+            let isFirst = piece.rows!.lowerBound == 0
+            runs[run].pieces.append((index, isFirst ? rows.pieces[0].block.first : 0))
             runOf[index] = run
         }
     }
 
-    /// The next frame to read; nil where all were. Whoever reads it notes what is in it.
-    mutating func next() -> ArchiveStore.Listed? {
+    /// The next piece to read; nil where all were. Whoever reads it notes what is in it.
+    mutating func next() -> Piece? {
         while !wanted.isEmpty {
             let run = wanted.removeFirst()
             runs[run].isWanted = false
             if let index = runs[run].due { return read(index) }
         }
-        while start < frames.count, isRead[start] { start += 1 }
-        return start < frames.count ? read(start) : nil
+        while start < pieces.count, isRead[start] { start += 1 }
+        return start < pieces.count ? read(start) : nil
     }
 
-    private mutating func read(_ index: Int) -> ArchiveStore.Listed {
+    private mutating func read(_ index: Int) -> Piece {
         isRead[index] = true
-        if let run = runOf[index] { runs[run].readCount += 1 }
-        return frames[index]
+        if runOf[index] >= 0 { runs[runOf[index]].readCount += 1 }
+        return pieces[index]
     }
 
     /// Takes note of what was read, and of what it cites. O(rows + changed clock entries).
-    mutating func note(_ batch: EventBatch) {
+    mutating func note(_ batch: EventBatch, _ rows: Range<Int>?) {
+        let rows = (rows ?? 0..<batch.count).clamped(to: 0..<batch.count)
         var lasts = Array(repeating: UInt64(0), count: batch.processes.count)
-        for (slot, sequence) in zip(batch.slots, batch.sequences) { lasts[Int(slot)] = sequence }
-        for (key, last) in zip(batch.processes, lasts) {
-            want(key.reference) { $0.last = max($0.last, last) }
-        }
         var cited = Array(repeating: UInt64(0), count: batch.references.count)
-        for change in batch.changes {
-            cited[change.process] = max(cited[change.process], change.value)
+        let isOurs = batch.processes.map { ExactText.isSame($0.execution, execution) }
+        for row in rows where isOurs[Int(batch.slots[row])] {
+            lasts[Int(batch.slots[row])] = batch.sequences[row]
+            for change in batch.changes(row) {
+                cited[change.process] = max(cited[change.process], change.value)
+            }
         }
-        for cause in batch.causes {
+        for cause in batch.causes
+        where rows.contains(cause.row) && isOurs[Int(batch.slots[cause.row])] {
             cited[cause.process] = max(cited[cause.process], cause.sequence)
         }
-        for (reference, sequence) in zip(batch.references, cited) {
+        for (key, last) in zip(batch.processes, lasts) where last > 0 {
+            want(key.reference) { $0.last = max($0.last, last) }
+        }
+        for (reference, sequence) in zip(batch.references, cited) where sequence > 0 {
             want(reference) { $0.cited = max($0.cited, sequence) }
         }
     }
@@ -99,12 +129,12 @@ struct ReadingOrder {
         wanted.append(run)
     }
 
-    /// The frames in about the order in which their events happened, as far as segments tell that: those of one run as they
-    /// are. A segment's lie evenly between its creation and that of the next one of its agent; of those in parts the wall times
-    /// tell, as far as they ascend.
+    /// The frames, in pieces of some rows where they are of one run, in about the order in which their events happened: those of
+    /// one run as they are. A segment's lie evenly between its creation and that of the next one of its agent; of those in parts
+    /// the wall times tell, as far as they ascend, and of what has none all begin together.
     private static func byTime(
-        _ frames: [ArchiveStore.Listed], _ store: ArchiveStore
-    ) -> [ArchiveStore.Listed] {
+        _ frames: [ArchiveStore.Listed], rowsMax: Int, _ store: ArchiveStore
+    ) -> [Piece] {
         var created: [Identity128: [Int64]] = [:]
         for frame in frames {
             created[frame.segment.agent, default: []].append(frame.segment.created.nanoseconds)
@@ -113,24 +143,39 @@ struct ReadingOrder {
         var ends: [Place: Int] = [:]
         let places = frames.map { Place($0, store.place(of: $0.id)) }
         for place in places { ends[place.group] = max(ends[place.group] ?? 1, place.offset) }
-        var latest: [Identity128: Double] = [:]
-        let times = zip(frames, places).map { frame, place in
-            if let run = place.run, case .rows(_, let rows) = store.place(of: frame.id) {
-                let first = rows.pieces[0].block
-                var time = latest[run] ?? -.infinity
-                if first.timeMin <= first.timeMax { time = max(time, Double(first.timeMin)) }
-                latest[run] = time
-                return time
+        /// By run: the time of its last piece, and how many there are.
+        var runs: [Identity128: (time: Double, count: Int)] = [:]
+        var pieces: [(time: Double, turn: Int, piece: Piece)] = []
+        for (frame, place) in zip(frames, places) {
+            guard let run = place.run, case .rows(_, let rows) = store.place(of: frame.id) else {
+                let start = frame.segment.created.nanoseconds
+                let next = created[frame.segment.agent]!.first { $0 > start }
+                let share = Double(place.offset) / Double(ends[place.group]! + 1)
+                let time = share * Double((next ?? start &+ 1_000_000_000) &- start)
+                pieces.append((Double(start) + time, 0, Piece(frame: frame)))
+                continue
             }
-            let start = frame.segment.created.nanoseconds
-            let next = created[frame.segment.agent]!.first { $0 > start }
-            let share = Double(place.offset) / Double(ends[place.group]! + 1)
-            return Double(start) + share * Double((next ?? start &+ 1_000_000_000) &- start)
+            let rowCount = rows.pieces.reduce(0) { $0 + $1.block.rowCount }
+            let block = rows.pieces[0].block
+            var (time, turn) = runs[run] ?? (-.infinity, 0)
+            for first in stride(from: 0, to: rowCount, by: rowsMax) {
+                if block.timeMin <= block.timeMax {
+                    let share = Double(first) / Double(rowCount)
+                    let span = Double(block.timeMax) - Double(block.timeMin)
+                    time = max(time, Double(block.timeMin) + share * span)
+                }
+                let end = first + rowsMax < rowCount ? first + rowsMax : .max
+                pieces.append((time, turn, Piece(frame: frame, rows: first..<end)))
+                turn += 1
+            }
+            runs[run] = (time, turn)
         }
-        return frames.indices.sorted { (times[$0], $0) < (times[$1], $1) }.map { frames[$0] }
+        return pieces.indices.sorted {
+            (pieces[$0].time, pieces[$0].turn, $0) < (pieces[$1].time, pieces[$1].turn, $1)
+        }.map { pieces[$0].piece }
     }
 
-    /// How far a frame lies behind the beginning of what is in one order: a segment, or a run of it.
+    /// The segment that a frame is of, and where it lies there; or which run it is of.
     private struct Place: Hashable {
         var segment: Identity128
         var run: Identity128?
@@ -140,9 +185,7 @@ struct ReadingOrder {
             segment = frame.segment.segment
             switch place {
             case .frame(let frame): offset = frame.offset
-            case .rows(_, let rows):
-                run = rows.run.identity
-                offset = rows.ordinal
+            case .rows(_, let rows): run = rows.run.identity
             case .block, .damage: break
             }
         }

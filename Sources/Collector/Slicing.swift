@@ -38,11 +38,44 @@ struct Slicing {
         history = History(execution: execution)
     }
 
-    /// The slices that stay, of those that there are: each is kept while it has at least as many events as come after it, or half
-    /// of `eventsMax`. So there are few, and an event is written down a few times in all.
-    static func kept(_ slices: [OrderSlice], _ taken: Int, _ eventsMax: Int) -> [OrderSlice] {
+    /// About how many events a slice has that takes no more memory than one may, if clocks grow in it as they did in some events.
+    ///
+    /// - Parameters:
+    ///   - limit: It has no more.
+    ///   - learned: By how many entries the clocks of `events` events grew.
+    static func eventsMax(_ limit: Int, events: Int, learned: Int) -> Int {
+        guard learned > 0 else { return limit }
+        let share = Double(Limits.sliceLearnedMax) / Double(learned)
+        return max(1, Int(min(Double(limit), share * Double(events))))
+    }
+
+    /// The same of an execution of which nothing is written.
+    static func firstEventsMax(_ limit: Int, processes: Int) -> Int {
+        min(
+            limit,
+            max(
+                Limits.firstSliceEventsMin,
+                Limits.firstSliceEventsTimesProcesses / max(processes, 1)))
+    }
+
+    /// The same of the next slice on some files.
+    static func nextEventsMax(_ limit: Int, on files: [OrderFile], processes: Int) -> Int {
+        guard let last = files.last(where: { $0.sliceEventCount > 0 }) else {
+            return firstEventsMax(limit, processes: processes)
+        }
+        return eventsMax(limit, events: last.sliceEventCount, learned: last.learnedCount)
+    }
+
+    /// The slices that stay of those that there are: each is kept while it has at least as many events as come after it, or half
+    /// of what one may have. So there are few, and an event is written down a few times in all.
+    static func kept(
+        _ slices: [OrderSlice], _ files: [OrderFile], _ taken: Int, _ limit: Int
+    ) -> [OrderSlice] {
         var kept = slices
         while let last = kept.last, !last.isTombstone {
+            let file = files[kept.count - 1]
+            let eventsMax = eventsMax(
+                limit, events: file.sliceEventCount, learned: file.learnedCount)
             let before = kept.count < 2 ? 0 : kept[kept.count - 2].taken
             let count = last.taken - before
             if count >= min(eventsMax / 2, taken - last.taken) { break }
@@ -58,13 +91,24 @@ struct Slicing {
         guard let below = try begin(floor) else { return false }
         let listing = try store.listing(of: execution)
         let lasts = try expectAll()
-        var nextCut = eventsMax
-        var order = ReadingOrder(listing.frames, above: below, in: store)
-        while let frame = order.next() {
+        var eventsMax = Slicing.nextEventsMax(
+            eventsMax, on: floor?.files ?? [], processes: lasts.count)
+        // The more processes have heard of each other, the more the next message tells.
+        let lookEvents = Slicing.firstEventsMax(self.eventsMax, processes: lasts.count)
+        var nextCut = min(eventsMax, lookEvents)
+        var order = ReadingOrder(
+            listing.frames, of: execution, above: below, in: store, eventsAtOnce: eventsMax)
+        while let piece = order.next() {
             try cancellation.check()
-            guard try take(frame, &order) == .taken else { return false }
+            guard try take(piece, &order) == .taken else { return false }
             guard history.countAbove() >= nextCut else { continue }
             guard try finish(floor, cancellation) else { return false }
+            eventsMax = Slicing.eventsMax(
+                self.eventsMax, events: history.countAbove(), learned: history.countLearned())
+            guard history.countAbove() >= eventsMax / 2 else {
+                nextCut = min(eventsMax, history.countAbove() + lookEvents)
+                continue
+            }
             let frontier = history.frontier { [history] gap in
                 awaited(gap, lasts, history)
             }
@@ -75,7 +119,7 @@ struct Slicing {
                 floor = try self.floor()
                 guard try finish(floor, cancellation) else { return false }
             }
-            nextCut = history.countAbove() + eventsMax / 2
+            nextCut = history.countAbove() + min(eventsMax / 2, lookEvents)
         }
         if let patience {
             guard history.countAbove() >= patience.eventsMin else { return true }
@@ -134,9 +178,12 @@ struct Slicing {
             }
             return .cut(slices)
         }
+        let eventsMax = Slicing.nextEventsMax(
+            eventsMax, on: floor?.files ?? [], processes: lasts.count)
         var nextLook = 2 * eventsMax
-        var order = ReadingOrder(listing.frames, above: below, in: store)
-        while let frame = order.next() {
+        var order = ReadingOrder(
+            listing.frames, of: execution, above: below, in: store, eventsAtOnce: eventsMax)
+        while let piece = order.next() {
             try cancellation.check()
             if history.countAbove() >= nextLook {
                 guard history.countAbove() < Limits.tailEventsMax else {
@@ -147,7 +194,7 @@ struct Slicing {
                 guard case .nothing = outcome else { return outcome }
                 nextLook *= 2
             }
-            switch try take(frame, &order) {
+            switch try take(piece, &order) {
             case .taken: continue
             case .unreadable: return .cannot("some of it cannot be read")
             case .outOfOrder: return .contradiction
@@ -192,15 +239,16 @@ struct Slicing {
     }
 
     private mutating func take(
-        _ frame: ArchiveStore.Listed, _ order: inout ReadingOrder
+        _ piece: ReadingOrder.Piece, _ order: inout ReadingOrder
     ) throws -> Take {
+        let (frame, rows) = (piece.frame, piece.rows)
         guard let batch = try store.batch(of: frame.id) else { return .unreadable }
-        order.note(batch)
+        order.note(batch, rows)
         let next = HistoryFrame(id: frame.id, source: frame.segment.segment, batch: batch)
-        guard history.append(next, skipsPutAway: true).isEmpty, history.breach == nil else {
-            return .outOfOrder
-        }
-        frames.append(frame.id)
+        guard history.append(next, skipsPutAway: true, only: rows).isEmpty, history.breach == nil
+        else { return .outOfOrder }
+        // Rows of parts are known by their numbers.
+        if rows == nil { frames.append(frame.id) }
         return .taken
     }
 

@@ -4,6 +4,7 @@ import Glibc
 struct DiskImage: Sendable {
     var nodes: [Int: Node]
     var counts = SimulatedDisk.Counts()
+    var crashes = 0
     var capacity: Int?
     /// By the number of the call.
     var faults: [Int: Int32] = [:]
@@ -400,6 +401,7 @@ extension DiskImage {
         bytes: ([UInt8], [FileChange]) -> [UInt8],
         names: ([String: Int], [NameChange]) -> [String: Int]
     ) {
+        crashes += 1
         open = [:]
         faults = [:]
         faultFrom = nil
@@ -546,10 +548,12 @@ extension DiskImage {
 }
 
 /// Random numbers that follow from a seed: SplitMix64 (Steele, Lea, Flood, 2014).
-struct SimulatedDice: RandomNumberGenerator {
+package struct SimulatedDice: RandomNumberGenerator, Sendable {
     var state: UInt64
 
-    mutating func next() -> UInt64 {
+    package init(state: UInt64) { self.state = state }
+
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9

@@ -44,6 +44,9 @@ package final class SimulatedDisk: Disk {
 
     package var counts: Counts { image.withLock { $0.counts } }
 
+    /// How many times it has crashed: what was opened when there were fewer is of no use any more.
+    package var crashes: Int { image.withLock { $0.crashes } }
+
     /// Bytes that all files may have; a write beyond writes what fits, and fails with ENOSPC. nil: no limit.
     package var capacity: Int? {
         get { image.withLock { $0.capacity } }

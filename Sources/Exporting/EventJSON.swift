@@ -80,10 +80,8 @@ struct EventJSON {
             writer.part(heads.bytes, head)
             writer.member("seq", batch.rows.sequences[row])
             writer.member("kind", listed.kind.text)
-            writer.key("name")
-            writer.value(utf8: batch.rows.names[Int(batch.rows.nameNumbers[row])])
-            writer.key("text")
-            writer.value(utf8: batch.rows.content[batch.rows.text(row)])
+            writer.member("name", utf8: batch.rows.names[Int(batch.rows.nameNumbers[row])])
+            writer.member("text", utf8: batch.rows.content[batch.rows.text(row)])
             writer.member("level", Level(rawValue: batch.rows.levels[row])?.text)
             if batch.rows.times[row] != EventBatch.noTime {
                 writer.member("time", WallTime(nanoseconds: batch.rows.times[row]))

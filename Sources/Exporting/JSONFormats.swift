@@ -110,11 +110,9 @@ struct NDJSONFormat: GraphFormat {
                 }
                 let name = Int(batch.rows.nameNumbers[row])
                 if !batch.rows.names.range(name).isEmpty {
-                    writer.key("name")
-                    writer.value(utf8: batch.rows.names[name])
+                    writer.member("name", utf8: batch.rows.names[name])
                 }
-                writer.key("text")
-                writer.value(utf8: batch.rows.content[batch.rows.text(row)])
+                writer.member("text", utf8: batch.rows.content[batch.rows.text(row)])
                 if let level = Level(rawValue: batch.rows.levels[row]) {
                     writer.member("level", level.text)
                 }

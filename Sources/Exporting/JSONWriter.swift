@@ -33,15 +33,25 @@ package struct JSONWriter {
 
     /// A key of the program's own: nothing of it has to be escaped.
     package mutating func key(_ key: StaticString) {
+        self.key(key, valueAtMost: 0) { _ in }
+        isFirst = true
+    }
+
+    /// A key of the program's own, and what `body` writes, at most so many bytes: a value as it stands in JSON.
+    @inline(__always)
+    mutating func key(
+        _ key: StaticString, valueAtMost byteCount: Int, _ body: (inout RawWriter) -> Void
+    ) {
         let isFirst = isFirst
-        output.append(atMost: key.utf8CodeUnitCount + 4) { writer in
+        output.append(atMost: key.utf8CodeUnitCount + 4 + byteCount) { writer in
             if !isFirst { writer.byte(UInt8(ascii: ",")) }
             writer.byte(UInt8(ascii: "\""))
             writer.text(key)
             writer.byte(UInt8(ascii: "\""))
             writer.byte(UInt8(ascii: ":"))
+            body(&writer)
         }
-        self.isFirst = true
+        self.isFirst = false
     }
 
     /// Any key.
@@ -174,11 +184,21 @@ package struct JSONWriter {
         }
     }
 
+    /// UTF-8 as a string.
+    mutating func member(_ name: StaticString, utf8 text: ArraySlice<UInt8>) {
+        text.withUnsafeBytes { text in
+            let first = text.firstToEscape()
+            key(name, valueAtMost: text.quotedBytesMax(first)) { $0.quote(text, first) }
+        }
+    }
+
+    package mutating func member(_ name: StaticString, _ number: UInt64) {
+        key(name, valueAtMost: 20) { $0.decimal(number) }
+    }
+
     /// RFC 3339.
     package mutating func member(_ name: StaticString, _ time: WallTime) {
-        key(name)
-        separate()
-        output.append(atMost: WallTime.textBytesMax + 2) { writer in
+        key(name, valueAtMost: WallTime.textBytesMax + 2) { writer in
             writer.byte(UInt8(ascii: "\""))
             time.write(&writer)
             writer.byte(UInt8(ascii: "\""))
@@ -205,24 +225,35 @@ extension ByteWriter {
     /// Appends UTF-8 as a JSON string. What could harm a terminal is escaped, everything else stays as it is.
     mutating func quote(_ text: UnsafeRawBufferPointer) {
         let first = text.firstToEscape()
+        append(atMost: text.quotedBytesMax(first)) { $0.quote(text, first) }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// What a JSON string of UTF-8 takes at the most, by where its first character is that has to be escaped.
+    fileprivate func quotedBytesMax(_ first: Int?) -> Int {
         // A byte becomes `\u001b` at the worst, and four of them two of these.
-        append(atMost: (first == nil ? 1 : 6) * text.count + 2) { writer in
-            writer.byte(UInt8(ascii: "\""))
-            var (start, next) = (0, first)
-            while let place = next {
-                writer.bytes(text, start..<place)
-                let (scalar, count) = text.character(at: place)
-                writer.escape(scalar)
-                start = place + count
-                next = text.firstToEscape(from: start)
-            }
-            writer.bytes(text, start..<text.count)
-            writer.byte(UInt8(ascii: "\""))
-        }
+        (first == nil ? 1 : 6) * count + 2
     }
 }
 
 extension RawWriter {
+    /// Appends UTF-8 as a JSON string, of which the first character that has to be escaped is at a place.
+    @inline(__always)
+    fileprivate mutating func quote(_ text: UnsafeRawBufferPointer, _ first: Int?) {
+        byte(UInt8(ascii: "\""))
+        var (start, next) = (0, first)
+        while let place = next {
+            bytes(text, start..<place)
+            let (scalar, count) = text.character(at: place)
+            escape(scalar)
+            start = place + count
+            next = text.firstToEscape(from: start)
+        }
+        bytes(text, start..<text.count)
+        byte(UInt8(ascii: "\""))
+    }
+
     fileprivate mutating func escape(_ scalar: Unicode.Scalar) {
         switch scalar {
         case "\"": text("\\\"")

@@ -59,19 +59,22 @@ extension History {
     ///
     /// - Parameter skipsPutAway: True for a frame that may be known to what is put away: rows of numbers up to the last one
     ///   there are passed over.
+    /// - Parameter range: The rows meant, where not all are: those before them were added already, or are nobody's.
     package mutating func append(
-        _ frame: HistoryFrame, except excluded: Set<Identity128> = [], skipsPutAway: Bool = false
+        _ frame: HistoryFrame, except excluded: Set<Identity128> = [], skipsPutAway: Bool = false,
+        only range: Range<Int>? = nil
     ) -> Set<Identity128> {
         var left: Set<Identity128> = []
         var citations = FrameCitations(frame)
         let wholes = Set(frame.batch.wholes)
         for block in frame.blocks {
             let key = frame.batch.processes[block.slot]
-            guard key.execution == execution else { continue }
+            guard ExactText.isSame(key.execution, execution) else { continue }
             let run = key.identity
             if excluded.contains(run) || left.contains(run)
                 || !append(
-                    block, of: frame, key, wholes, &citations, skipsPutAway: skipsPutAway)
+                    block, of: frame, key, wholes, &citations, skipsPutAway: skipsPutAway,
+                    only: range ?? block.rows)
             {
                 left.insert(run)
                 noteRewriting(of: run)
@@ -82,13 +85,14 @@ extension History {
 
     private mutating func append(
         _ block: HistoryBlock, of frame: HistoryFrame, _ key: ProcessKey, _ wholes: Set<Int>,
-        _ citations: inout FrameCitations, skipsPutAway: Bool
+        _ citations: inout FrameCitations, skipsPutAway: Bool, only range: Range<Int>
     ) -> Bool {
         let identity = LineIdentity(run: key.identity)
         guard forks[identity.run] == nil else { return false }
         let process = line(identity, key)
         let sequences = frame.batch.sequences
-        var rows = kept(block, of: frame, run: identity.run)
+        var rows = kept(block, of: frame, run: identity.run).clamped(to: range)
+        guard !rows.isEmpty else { return true }
         if skipsPutAway, processes[process].base > 0 {
             let last = processes[process].sequence(at: processes[process].base - 1)
             let count = partitionPoint(count: rows.count) {
@@ -125,7 +129,11 @@ extension History {
             add(row, of: frame, &citations, isBroken: isBroken, to: process)
         }
         processes[process].tail = ProcessHistory.Tail(source: frame.source, isBroken: isBroken)
-        noteHoles(in: rows, of: frame, in: process)
+        // Between the row before these, which was the last one, and the first of these, too.
+        let isContinued = predecessor > 0 && first > block.rows.lowerBound
+        noteHoles(
+            in: (isContinued ? rows.lowerBound - 1 : rows.lowerBound)..<rows.upperBound, of: frame,
+            in: process)
         return true
     }
 
@@ -143,7 +151,7 @@ extension History {
         let blocks = frames.indices.flatMap { frame in
             frames[frame].blocks.filter { block in
                 let key = frames[frame].batch.processes[block.slot]
-                return key.execution == execution && key.identity == run
+                return ExactText.isSame(key.execution, execution) && key.identity == run
             }.map { (frame: frame, block: $0) }
         }
         func key(_ block: (frame: Int, block: HistoryBlock)) -> ProcessKey {

@@ -150,6 +150,14 @@ extension History {
         }
     }
 
+    /// By how many entries the clocks of the events grew that are not put away: what a history takes in memory beside its events.
+    /// Of one that is finished. O(pairs of processes that know each other).
+    package func countLearned() -> Int {
+        processes.reduce(0) { count, line in
+            line.known.values.reduce(count) { $0 + $1.count(from: line.base) }
+        }
+    }
+
     /// The processes that have events which are put away, or are known to such events: what they are called, and what they go on
     /// from, will not change while these hold.
     package func settledProcesses() -> Set<Int> {

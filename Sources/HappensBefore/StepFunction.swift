@@ -22,6 +22,8 @@ package struct StepFunction: Sendable {
 
     /// The value at `position`. O(log steps).
     package func value(at position: Int) -> UInt64 {
+        // Most ask for what is known now.
+        if let top = positions.last, Int(top) <= position { return last }
         let index = partitionPoint(count: positions.count) { Int(positions[$0]) <= position }
         return index == 0 ? 0 : values[index - 1]
     }
@@ -73,9 +75,14 @@ extension StepFunction {
         return result
     }
 
+    /// How many steps it has from a position on.
+    func count(from position: Int) -> Int {
+        count - partitionPoint(count: count) { Int(positions[$0]) < position }
+    }
+
     /// Its steps from a position on.
     func rises(from position: Int) -> StepFunction {
-        let first = partitionPoint(count: count) { Int(positions[$0]) < position }
+        let first = count - count(from: position)
         if first == 0 { return self }
         var result = StepFunction()
         result.positions = Array(positions[first...])

@@ -135,10 +135,12 @@ struct Sweep {
 
     private mutating func learn(_ other: Int, _ value: UInt64, at place: EventPosition) {
         guard other != place.process, value > 0 else { return }
-        let isNew = history.processes[place.process].known[other] == nil
-        history.processes[place.process].known[other, default: StepFunction()].rise(
-            to: value, at: place.position)
-        guard isNew else { return }
+        if let index = history.processes[place.process].known.index(forKey: other) {
+            history.processes[place.process].known.values[index].rise(
+                to: value, at: place.position)
+            return
+        }
+        history.processes[place.process].known[other] = StepFunction([(place.position, value)])
         for key in history.processes[other].implied where key.process != place.process {
             history.processes[place.process].known[key.process, default: StepFunction()].rise(
                 to: key.sequence, at: place.position)

@@ -173,7 +173,9 @@ package struct JournalReader: Sendable {
             do throws(FormatError) {
                 try records.read(&reader, bytes, into: &batch)
             } catch {
-                defect = "a record at byte \(current.offset + start) cannot be read: \(error)"
+                defect =
+                    "a record at byte \(current.offset + start) cannot be read: \(error.what) "
+                    + "(at byte \(current.offset + error.offset))"
             }
         }
         current.offset += reader.offset

@@ -189,8 +189,16 @@ extension RecordDecoder {
     private func check(
         _ bytes: [UInt8], _ head: Head, _ reader: ByteReader
     ) throws(FormatError) {
-        try check(bytes, head.name, "name", reader)
+        try checkName(bytes, head.name, "name", reader)
         try check(bytes, head.text, "text", reader)
+    }
+
+    /// Throws where it is no name: a frame that had it could not be read.
+    private func checkName(
+        _ bytes: [UInt8], _ range: Range<Int>, _ what: String, _ reader: ByteReader
+    ) throws(FormatError) {
+        try check(bytes, range, what, reader)
+        guard !bytes[range].contains(0) else { throw reader.malformed("\(what): a NUL byte in it") }
     }
 
     private func check(
@@ -334,7 +342,7 @@ extension RecordDecoder {
             }
             let value = try reader.range(length, "attribute value")
             guard isWanted else { continue }
-            try check(source, key, "attribute key", reader)
+            try checkName(source, key, "attribute key", reader)
             try check(source, value, "attribute value", reader)
             batch.appendAttribute(
                 key: source.span.extracting(key), isJSON: type == 1,

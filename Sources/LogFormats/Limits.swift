@@ -8,6 +8,8 @@ package enum Limits {
     /// Bytes of the first text that a pattern is tried on; it doubles while no whole match lies in
     /// it.
     static let searchBytesMin = 4096
+    /// Lines of a match up to which it is looked for one of fewer: each costs a search, and records have a few.
+    static let linesOfShortestMax = 16
     /// Bytes of text without a match that are kept, in case a record begins in them.
     static let keptBytesMax = 64 * 1024
     /// Records in one line: bounds the time that a pattern which looks far ahead can take.

@@ -3,7 +3,8 @@ import Matching
 
 /// Reads a log as events, from whatever pieces of it there are.
 ///
-/// The items do not depend on where the pieces end, nor on a restart between them (`storedState`).
+/// The items do not depend on where the pieces end, nor on a restart between them (`storedState`); but for a pattern that goes on
+/// as far as it can over more than 16 lines, which takes as many as there are.
 /// A line of more than `eventBytesMax` bytes is reported as unmatched and passed over, so at most
 /// twice as many bytes are ever waited for.
 package struct LogReader: Sendable {

@@ -136,7 +136,8 @@ struct RegexScan {
     ///
     /// It is looked for in a little text, then in twice as much, and counts once a line break
     /// follows it, or `end` is the end of all. So a match costs what it spans, whatever the pattern
-    /// would look at beyond.
+    /// would look at beyond. Of a pattern that would go on into further lines, the match counts that the fewest lines have,
+    /// up to `linesOfShortestMax`: how many lie behind it does not matter.
     func search(_ pattern: Pattern, to end: Int, isFinal: Bool) -> Finding {
         let recordMax = Causality.Limits.eventBytesMax
         var start = from
@@ -144,11 +145,12 @@ struct RegexScan {
         while true {
             let limit = wholeLines(size, to: end, from: start)
             let isLast = limit == end
-            let match = text.withUnsafeBytes { bytes in
-                pattern.firstMatch(in: bytes, from: start, to: limit, isUTF8: true)
-            }
+            let match = match(pattern, from: start, to: limit)
             let whole = match.flatMap { $0[0] }
-            if let match, let whole, whole.upperBound < limit || (isLast && isFinal) {
+            if var match, var whole, whole.upperBound < limit || (isLast && isFinal) {
+                if let shorter = shortened(whole, pattern, from: start), let bounds = shorter[0] {
+                    (match, whole) = (shorter, bounds)
+                }
                 if !whole.isEmpty { return .match(whole, match) }
                 // An empty match is no record: the search goes on in the next line.
                 guard let next = Bytes.newline(text, in: whole.lowerBound..<end) else {
@@ -166,6 +168,25 @@ struct RegexScan {
             if isLast, end - start < recordMax { return .waiting(candidate: whole?.lowerBound) }
             size *= 2
         }
+    }
+
+    private func match(_ pattern: Pattern, from start: Int, to limit: Int) -> Match? {
+        text.withUnsafeBytes { bytes in
+            pattern.firstMatch(in: bytes, from: start, to: limit, isUTF8: true)
+        }
+    }
+
+    /// The match that the fewest whole lines from `start` on have, where one was found that spans several; nil where it is
+    /// that one itself, and where that takes more than `linesOfShortestMax`.
+    private func shortened(_ whole: Range<Int>, _ pattern: Pattern, from start: Int) -> Match? {
+        var index = whole.lowerBound
+        for _ in 0..<Limits.linesOfShortestMax {
+            guard let newline = Bytes.newline(text, in: index..<whole.upperBound) else { break }
+            index = newline + 1
+            let match = match(pattern, from: start, to: index)
+            if let match, let bounds = match[0], bounds.upperBound < index { return match }
+        }
+        return nil
     }
 
     /// The end of the last whole line within `size` bytes of `start`, or of the line that holds

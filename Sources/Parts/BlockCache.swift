@@ -169,9 +169,15 @@ extension KnownSteps: CachedBlock {
 }
 
 extension EventFactsBlock: CachedBlock {
+    /// With the bytes that the rest is read from.
     var cachedByteCount: Int {
-        rows.count * MemoryLayout<Rows>.stride + times.count * 24
-            + arrivals.count * MemoryLayout<Arrival>.stride
+        rows.count * MemoryLayout<Rows>.stride + times.count * 24 + rest.end
+    }
+}
+
+extension EventMessagesBlock: CachedBlock {
+    var cachedByteCount: Int {
+        arrivals.count * MemoryLayout<Arrival>.stride
             + departures.count * MemoryLayout<Departure>.stride + kindCount
     }
 }

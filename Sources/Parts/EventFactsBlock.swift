@@ -1,8 +1,8 @@
 import Causality
 import HappensBefore
 
-/// Where the events of one process lie, from one position up to another, when they were, of which kinds, and which messages they
-/// got and sent.
+/// Where the events of one process lie, from one position up to another, and when they were; of which kinds they are, and which
+/// messages they got and sent, is read by itself (`EventMessagesBlock.swift`).
 ///
 ///     block = start, rows, times, arrivals, departures, kinds
 ///     rows = count, (position, 0 | segment + 1, offset (zigzag), row)*
@@ -21,13 +21,11 @@ import HappensBefore
 /// column (`BitColumns.swift`).
 struct EventFactsBlock: Sendable {
     /// The position of its first event.
-    var start = 0
-    private(set) var rows: [Rows] = []
-    private(set) var times: [ClosedRange<Int64>?] = []
-    private(set) var arrivals: [Arrival] = []
-    private(set) var departures: [Departure] = []
-    /// By event; one alone where all are of one kind.
-    private var kinds: [EventKind] = []
+    let start: Int
+    let rows: [Rows]
+    let times: [ClosedRange<Int64>?]
+    /// What follows: most questions about places and times ask for nothing else.
+    let rest: ByteReader
 
     /// From a position on, where the events lie.
     struct Rows: Hashable, Sendable {
@@ -36,18 +34,6 @@ struct EventFactsBlock: Sendable {
         var place: RowPlace?
     }
 
-    var kindCount: Int { kinds.count }
-
-    /// The kind that was recorded for the event at `position`; nil where the block does not tell.
-    func kind(at position: Int) -> EventKind? {
-        guard position >= start else { return nil }
-        if kinds.count == 1 { return kinds[0] }
-        return position - start < kinds.count ? kinds[position - start] : nil
-    }
-
-    /// Whether it tells the kind of each of `count` events.
-    func tellsKinds(of count: Int) -> Bool { kinds.count == 1 || kinds.count == count }
-
     /// Where the event at `position` lies, and up to which position those that follow on it do, as far as the block tells.
     /// O(log entries).
     func rows(at position: Int) -> (place: RowPlace?, end: Int?) {
@@ -55,21 +41,6 @@ struct EventFactsBlock: Sendable {
         var place = rows[next - 1].place
         place?.row += position - rows[next - 1].position
         return (place, next < rows.count ? rows[next].position : nil)
-    }
-
-    func arrivals(in positions: Range<Int>) -> ArraySlice<Arrival> {
-        let first = partitionPoint(count: arrivals.count) {
-            arrivals[$0].position < positions.lowerBound
-        }
-        let end = partitionPoint(count: arrivals.count) {
-            arrivals[$0].position < positions.upperBound
-        }
-        return arrivals[first..<max(first, end)]
-    }
-
-    func departures(since sequence: UInt64) -> ArraySlice<Departure> {
-        departures[
-            partitionPoint(count: departures.count) { departures[$0].sequence < sequence }...]
     }
 
     /// The first position from `position` on in a summary that has times in a span; nil where none has.
@@ -107,21 +78,20 @@ package struct RowPlace: Hashable, Sendable {
 // MARK: Bytes
 
 extension EventFactsBlock {
-    /// Reads a block of a process of `eventCount` events. `segments` are those of the file, by number.
+    /// Reads a block of a process of `eventCount` events, up to its messages. `segments` are those of the file, by number.
     init(
-        _ reader: inout ByteReader, processCount: Int, eventCount: Int, _ segments: [SegmentName]
+        _ reader: inout ByteReader, eventCount: Int, _ segments: [SegmentName]
     ) throws(FormatError) {
         start = try reader.count(eventCount, "start")
-        try readRows(&reader, eventCount, segments)
-        try readTimes(&reader, eventCount)
-        try readArrivals(&reader, processCount, eventCount)
-        try readDepartures(&reader, processCount)
-        try readKinds(&reader, eventCount)
+        rows = try Self.rows(&reader, from: start, eventCount, segments)
+        times = try Self.times(&reader, from: start, eventCount)
+        rest = reader
     }
 
-    private mutating func readRows(
-        _ reader: inout ByteReader, _ eventCount: Int, _ segments: [SegmentName]
-    ) throws(FormatError) {
+    private static func rows(
+        _ reader: inout ByteReader, from start: Int, _ eventCount: Int, _ segments: [SegmentName]
+    ) throws(FormatError) -> [Rows] {
+        var rows: [Rows] = []
         var (position, offset) = (start, 0)
         for index in 0..<(try reader.count(reader.remaining / 2, "rows")) {
             let distance = try reader.count(eventCount, "position")
@@ -151,11 +121,13 @@ extension EventFactsBlock {
         guard eventCount == start || !rows.isEmpty else {
             throw reader.malformed("rows: expected one at least, found none")
         }
+        return rows
     }
 
-    private mutating func readTimes(
-        _ reader: inout ByteReader, _ eventCount: Int
-    ) throws(FormatError) {
+    private static func times(
+        _ reader: inout ByteReader, from start: Int, _ eventCount: Int
+    ) throws(FormatError) -> [ClosedRange<Int64>?] {
+        var times: [ClosedRange<Int64>?] = []
         var last: Int64 = 0
         let summaries = (eventCount - start + Limits.rowsOfSummary - 1) / Limits.rowsOfSummary
         for _ in 0..<(try reader.count(summaries, "times")) {
@@ -171,75 +143,7 @@ extension EventFactsBlock {
             }
             times.append(last...greatest)
         }
-    }
-
-    private mutating func readArrivals(
-        _ reader: inout ByteReader, _ processCount: Int, _ eventCount: Int
-    ) throws(FormatError) {
-        var position = start
-        var numbers: [Int: UInt64] = [:]
-        for _ in 0..<(try reader.count(reader.remaining / 3, "arrivals")) {
-            position += try reader.count(eventCount, "position")
-            guard position < eventCount else {
-                throw reader.malformed("position: expected below \(eventCount), found \(position)")
-            }
-            let sender = try reader.process(of: processCount, "sender")
-            let number =
-                numbers[sender, default: 0]
-                &+ UInt64(
-                    bitPattern: try reader.zigzag("number"))
-            guard number <= Causality.Limits.sequenceMax else {
-                throw reader.malformed("number: \(number) is no sequence number")
-            }
-            numbers[sender] = number
-            arrivals.append(
-                Arrival(
-                    position: position, event: EventKey(process: sender, sequence: number)))
-        }
-    }
-
-    private mutating func readDepartures(
-        _ reader: inout ByteReader, _ processCount: Int
-    ) throws(FormatError) {
-        var sequence: UInt64 = 0
-        var positions: [Int: Int] = [:]
-        for _ in 0..<(try reader.count(reader.remaining / 3, "departures")) {
-            sequence += try reader.sequence("number")
-            guard sequence <= Causality.Limits.sequenceMax else {
-                throw reader.malformed("number: \(sequence) is no sequence number")
-            }
-            let receiver = try reader.process(of: processCount, "receiver")
-            let (position, isTooFar) = positions[receiver, default: 0].addingReportingOverflow(
-                Int(try reader.zigzag("position")))
-            guard !isTooFar, (0...Int(UInt32.max)).contains(position) else {
-                throw reader.malformed("position: \(position) is none")
-            }
-            positions[receiver] = position
-            departures.append(
-                Departure(
-                    sequence: sequence,
-                    receipt: EventPosition(process: receiver, position: position)))
-        }
-    }
-}
-
-extension EventFactsBlock {
-    private mutating func readKinds(
-        _ reader: inout ByteReader, _ eventCount: Int
-    ) throws(FormatError) {
-        let form = try reader.byte("kinds")
-        guard form >= 4 else {
-            kinds = [EventKind(rawValue: form)!]
-            return try reader.expectEnd("events")
-        }
-        guard form < 8 else { throw reader.malformed("kinds: a form of \(form) is unknown") }
-        let count = try reader.count(eventCount - start, "kinds")
-        var bits = BitReader(reader)
-        for distance in try bits.column(count, "kinds") {
-            guard distance < 4 else { throw reader.malformed("kind: \(distance) is none") }
-            kinds.append(EventKind(rawValue: (form + UInt8(distance)) & 3)!)
-        }
-        try bits.expectEnd("events")
+        return times
     }
 }
 

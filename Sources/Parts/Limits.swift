@@ -26,6 +26,8 @@ package enum Limits {
     static let comparedStretchesMax = 64
     /// Lines that were no events which are kept of one segment.
     package static let unmatchedOfSegmentMax = 10_000
+    /// Bytes of these lines, and of the paths and reasons that go with them: some hundred each is what agents send.
+    package static let unmatchedBytesOfSegmentMax = 8 << 20
     /// Events of a summary of wall times: as many are looked through for one moment.
     static let rowsOfSummary = 256
     /// Bytes of a page of defects, unless one alone takes more.

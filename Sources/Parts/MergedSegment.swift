@@ -85,7 +85,8 @@ extension MergedSegment {
         }
         let rawCount = try outer.count(Limits.recordBytesMax, "segment record")
         let raw = try codec.unpack(
-            outer.bytes(outer.remaining, "segment record"), rawCount: rawCount, "segment record")
+            outer.bytes(outer.remaining, "segment record")[...], rawCount: rawCount,
+            "segment record")
         var reader = ByteReader(raw)
         let agent = Identity128(bytes: try reader.bytes(16, "agent"))
         let segment = Identity128(bytes: try reader.bytes(16, "segment"))
@@ -102,10 +103,30 @@ extension MergedSegment {
         for _ in 0..<(try reader.count(reader.remaining, "unmatched lines")) {
             unmatched.append(
                 Unmatched(
-                    path: try reader.string(Int(UInt16.max), "path"), line: try reader.unmatched()))
+                    path: try reader.string(SourceCheckpoint.pathBytesMax, "path"),
+                    line: try reader.unmatched()))
         }
         chains = try reader.chains()
         try reader.expectEnd("segment record")
+    }
+}
+
+/// How much more is kept of the lines of a segment that were no events: the first of them, whatever an agent sends.
+package struct UnmatchedRoom: Sendable {
+    private var lines = Limits.unmatchedOfSegmentMax
+    private var bytes = Limits.unmatchedBytesOfSegmentMax
+
+    package init() {}
+
+    /// Whether there is room for one more, which it takes then.
+    package mutating func take(_ line: UnmatchedLine, of path: String) -> Bool {
+        let cost =
+            64 + path.utf8.count + line.execution.utf8.count + line.reason.utf8.count
+            + line.text.utf8.count
+        guard lines > 0, cost <= bytes else { return false }
+        lines -= 1
+        bytes -= cost
+        return true
     }
 }
 

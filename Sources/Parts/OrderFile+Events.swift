@@ -17,7 +17,7 @@ extension OrderFile: MessageIndex {
             0, partitionPoint(count: blocks.count) { blocks[$0].start <= positions.lowerBound } - 1)
         var arrivals: [Arrival] = []
         while number < blocks.count, blocks[number].start < positions.upperBound {
-            arrivals += try facts(process, number).arrivals(in: positions)
+            arrivals += try messages(process, number).arrivals(in: positions)
             number += 1
         }
         return arrivals
@@ -25,7 +25,7 @@ extension OrderFile: MessageIndex {
 
     package func receipts(of send: EventKey) throws(PartError) -> [EventPosition] {
         guard let number = try block(of: send) else { return [] }
-        let departures = try facts(send.process, number).departures(since: send.sequence)
+        let departures = try messages(send.process, number).departures(since: send.sequence)
             .prefix { $0.sequence == send.sequence }
         return try checked(departures).map(\.receipt)
     }
@@ -45,7 +45,7 @@ extension OrderFile: MessageIndex {
         guard var number = first else { return [] }
         let count = try directory(process).facts.count
         while number < count {
-            let departures = try facts(process, number).departures(since: sequence)
+            let departures = try messages(process, number).departures(since: sequence)
             if !departures.isEmpty { return Array(try checked(departures)) }
             number += 1
         }
@@ -86,7 +86,7 @@ extension OrderFile: MessageIndex {
     package func kind(at place: EventPosition) throws(PartError) -> EventKind {
         let blocks = try directory(place.process).facts
         let number = partitionPoint(count: blocks.count) { blocks[$0].start <= place.position } - 1
-        guard number >= 0, let kind = try facts(place.process, number).kind(at: place.position)
+        guard number >= 0, let kind = try messages(place.process, number).kind(at: place.position)
         else {
             throw damaged(
                 "process \(place.process) has no kind of position \(place.position)")

@@ -13,6 +13,7 @@ struct Footer: Sendable {
     let eventCount: Int
     /// How many it tells of itself.
     let sliceEventCount: Int
+    let learnedCount: Int
     /// What was dropped, where the file tells of nothing else.
     private(set) var tombstone: Tombstone?
     private(set) var processPages: [(first: Int, place: FilePlace)] = []
@@ -39,6 +40,7 @@ struct Footer: Sendable {
         settledCount = try reader.count(processCount, "settled processes")
         eventCount = try reader.count(Int(Causality.Limits.sequenceMax), "events")
         sliceEventCount = try reader.count(eventCount, "events of the slice")
+        learnedCount = try reader.count(Int(Causality.Limits.sequenceMax), "entries")
         for _ in 0..<(try reader.count(reader.remaining / 3, "pages of processes")) {
             let first = try reader.count(processCount, "first process")
             guard first < processCount, processPages.last.map({ $0.first < first }) ?? (first == 0)

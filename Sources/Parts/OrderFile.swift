@@ -35,7 +35,7 @@ package final class OrderFile: CausalIndex {
     }
 
     /// Of the format.
-    package static let version = 3
+    package static let version = 4
 
     /// Whether a file begins or ends as an order file of this version does.
     package static func isOne(_ file: any DiskFile) -> Bool {
@@ -289,11 +289,23 @@ package final class OrderFile: CausalIndex {
         return try kept(place.offset) { () throws(PartError) in
             let eventCount = try line(process).facts.count
             let segments = try segments()
-            return try load(place) { [footer] (reader) throws(FormatError) in
-                let block = try EventFactsBlock(
-                    &reader, processCount: footer.processCount, eventCount: eventCount, segments)
+            return try load(place) { (reader) throws(FormatError) in
+                let block = try EventFactsBlock(&reader, eventCount: eventCount, segments)
                 try reader.expect(block.start, start)
                 return block
+            }
+        }
+    }
+
+    /// The messages of the events of such a block, and of which kinds these are.
+    func messages(_ process: Int, _ number: Int) throws(PartError) -> EventMessagesBlock {
+        let (_, place) = try directory(process).facts[number]
+        return try kept(place.offset) { () throws(PartError) in
+            let facts = try facts(process, number)
+            let eventCount = try line(process).facts.count
+            return try expand(place) { [footer] () throws(FormatError) in
+                try EventMessagesBlock(
+                    facts, processCount: footer.processCount, eventCount: eventCount)
             }
         }
     }
@@ -363,6 +375,8 @@ extension OrderFile {
     package var eventCount: Int { footer.eventCount }
     /// How many it tells of itself.
     package var sliceEventCount: Int { footer.sliceEventCount }
+    /// By how many entries their clocks grew.
+    package var learnedCount: Int { footer.learnedCount }
 
     /// How many events of a process are below the slice: positions from there on are of its own.
     package func base(of process: Int) throws(PartError) -> Int { try line(process).base }

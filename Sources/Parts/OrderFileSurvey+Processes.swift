@@ -139,25 +139,26 @@ extension OrderFileSurvey {
         let isLast = index + 1 == directory.facts.count
         let end = isLast ? line.facts.count : directory.facts[index + 1].start
         let block = try file.facts(number, index)
+        let messages = try file.messages(number, index)
         expect(
             block.rows.allSatisfy { $0.position < end }
-                && block.arrivals.allSatisfy { $0.position < end }
-                && block.tellsKinds(of: end - start), in: place,
+                && messages.arrivals.allSatisfy { $0.position < end }
+                && messages.tellsKinds(of: end - start), in: place,
             "process \(number): positions of the block behind it, or kinds of other events")
         let summaries = (end - start + Limits.rowsOfSummary - 1) / Limits.rowsOfSummary
         expect(
             block.times.count == summaries
                 && (line.hasTimes || block.times.allSatisfy { $0 == nil }),
             in: place, "process \(number): times of other events")
-        for arrival in block.arrivals {
+        for arrival in messages.arrivals {
             arrived[arrival.event.process].add(
                 arrival.event.sequence,
                 EventPosition(process: number, position: arrival.position))
         }
-        messageCount += block.arrivals.count
+        messageCount += messages.arrivals.count
         let least = index == 0 ? 0 : line.sequences[start]
         let bound = isLast ? UInt64.max : line.sequences[end]
-        for departure in block.departures {
+        for departure in messages.departures {
             sent[number].add(departure.sequence, departure.receipt)
             let receiver = try file.line(departure.receipt.process)
             let positions = receiver.base..<receiver.facts.count

@@ -7,9 +7,9 @@ import Segments
 // slice lies between two cuts: it has of each process the events from a position on up to another; those before, if any, are in
 // the files below it (`OrderStack`).
 //
-//     order file = "LCORDER3", block*, footer, trailer
+//     order file = "LCORDER4", block*, footer, trailer
 //     block      = bytes, CRC-32 of them u32
-//     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER3"
+//     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER4"
 //
 // Little-endian; numbers are varints where nothing else is said; a place is offset and length of a block without its
 // checksum. Processes have numbers. The first ones are settled: they have events in the slice or below it, or are known to some;
@@ -45,7 +45,7 @@ import Segments
 //                  count, (process, latest, time (zigzag), first back, first from, count, most)*,
 //                  count, (sender, receiver, sent, received, count, most)*
 //     resumption = see `Resumption+Bytes.swift`
-//     footer = execution, form u8, [tombstone], processes, settled ones, events here and below, events of the slice,
+//     footer = execution, form u8, [tombstone], processes, settled ones, events here and below, events of the slice, entries by which their clocks grew,
 //              pages of processes: count, (first process, place)*,
 //              pages of names: count, (first hash u64, place)*,
 //              pages of references: count, (first hash u64, place)*,
@@ -151,7 +151,8 @@ package struct OrderFileWriter {
         footer.varint(indices.count)
         footer.varint(contents.settled.count)
         footer.varint(history.countEvents())
-        footer.varint(history.processes.reduce(0) { $0 + $1.count - $1.base })
+        footer.varint(history.countAbove())
+        footer.varint(history.countLearned())
         footer.varint(processes.count)
         for (first, place) in processes {
             footer.varint(first)

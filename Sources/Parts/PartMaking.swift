@@ -224,6 +224,7 @@ package struct PartMaking: Sendable {
 private struct SegmentFacts {
     var merged: MergedSegment
     private var named: [UInt64: SourceCheckpoint.Progress] = [:]
+    private var room = UnmatchedRoom()
 
     init(_ header: SegmentHeader) {
         merged = MergedSegment(header: header, byteCount: 0, digest: [])
@@ -237,9 +238,11 @@ private struct SegmentFacts {
         if let time = commit.readUpTo {
             merged.readUpTo = merged.readUpTo.map { max($0, time) } ?? time
         }
-        for checkpoint in commit.checkpoints
-        where merged.unmatched.count < Limits.unmatchedOfSegmentMax {
-            for line in checkpoint.unmatched where !dropped.contains(ExactText(line.execution)) {
+        for checkpoint in commit.checkpoints {
+            for line in checkpoint.unmatched
+            where !dropped.contains(ExactText(line.execution))
+                && room.take(line, of: checkpoint.path)
+            {
                 merged.unmatched.append(MergedSegment.Unmatched(path: checkpoint.path, line: line))
             }
         }

@@ -64,8 +64,10 @@ package struct StoredBlock: Sendable {
     package func events(
         _ rows: [Int], saying said: ContentColumns
     ) throws(FormatError) -> EventBatch {
-        var columns: [RowColumn: [UInt8]] = [:]
-        for column in RowColumn.order {
+        let causes = try column(BlockHeader.place(.causes))
+        var columns: [RowColumn: [UInt8]] = [.causes: causes]
+        for column in RowColumn.order where column != .causes {
+            if column == .changes, RowColumns.tellsNoCauses(causes) { continue }
             columns[column] = try self.column(BlockHeader.place(column))
         }
         return try EventBatch(

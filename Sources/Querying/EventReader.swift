@@ -164,7 +164,7 @@ package struct EventReader {
         // The room that the last one took is made before: what is read takes more while it is decoded.
         makeRoom(for: order.last.flatMap { open[$0]??.rows.cost } ?? 0)
         var batch: HeldBatch?
-        do { batch = HeldBatch(try store.events(of: frame)) } catch let damage as DamagedFrame {
+        do { batch = HeldBatch(try events(of: frame)) } catch let damage as DamagedFrame {
             lastDamage = damage
         }
         open[frame] = .some(batch)
@@ -173,6 +173,12 @@ package struct EventReader {
         openCost += cost
         try count(cost)
         return batch
+    }
+
+    /// All rows of a frame, without their clocks where these are read by themselves: the index knows more.
+    private func events(of frame: Int) throws -> EventBatch {
+        guard let found = try store.searchable(frame) else { return try store.events(of: frame) }
+        return try found.events(Array(0..<found.columns.rowCount))
     }
 
     private mutating func makeRoom(for cost: Int) {

@@ -209,7 +209,8 @@ private struct Branches {
         for (index, frame) in frames.enumerated() {
             for block in frame.blocks {
                 let key = frame.batch.processes[block.slot]
-                guard key.execution == history.execution, key.identity == run else { continue }
+                guard ExactText.isSame(key.execution, history.execution), key.identity == run
+                else { continue }
                 let kept = history.kept(block, of: frame, run: run)
                 guard !kept.isEmpty else { continue }
                 keys[BranchPlace(frame: frame.id, slot: block.slot)] = key

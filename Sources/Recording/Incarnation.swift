@@ -456,6 +456,11 @@ struct Incarnation: ~Copyable {
         }
     }
 
+    /// In a few nanoseconds: keys are short.
+    private static func hasNUL(_ key: String) -> Bool {
+        key.utf8Span.span.withUnsafeBytes { Recorder.hasNUL($0) }
+    }
+
     /// Writes attributes; those that exceed a limit are left out or cut, and another one says so.
     private mutating func write(_ attributes: Attributes) {
         let start = tail.count
@@ -468,8 +473,10 @@ struct Incarnation: ~Copyable {
                 truncated.append("\(attributes.pairs.count) attributes: at most \(count) are kept")
                 break
             }
-            let cutKey = key.cut(toBytes: Causality.Limits.nameBytesMax)
-            if cutKey.utf8.count < key.utf8.count {
+            // A key that is empty, or has a NUL, could not be read.
+            let readable = key.isEmpty ? "?" : Incarnation.hasNUL(key) ? key.withoutNUL : key
+            let cutKey = readable.cut(toBytes: Causality.Limits.nameBytesMax)
+            if cutKey.utf8.count < readable.utf8.count {
                 truncated.append("the key \(cutKey.prefix(40))…")
             }
             // JSON cannot be cut: what is too long becomes text.

@@ -302,7 +302,7 @@ extension Recorder {
     /// The run that this is.
     package var run: Identity128 { withIncarnation { $0.run } }
 
-    /// The bytes of a name and a text, cut to their limits.
+    /// The bytes of a name and a text, cut to their limits; a name without NUL.
     @inline(__always)
     private func withBytes<Result>(
         _ name: EventName, _ text: String, _ attributes: Attributes,
@@ -312,11 +312,18 @@ extension Recorder {
         text.utf8Span.span.withUnsafeBufferPointer { text in
             name.withBytes { name in
                 guard name.count <= Causality.Limits.nameBytesMax,
-                    text.count <= Causality.Limits.eventBytesMax
+                    text.count <= Causality.Limits.eventBytesMax, !Recorder.hasNUL(name)
                 else { return withCutBytes(name, text, attributes, body) }
                 return body(name, UnsafeRawBufferPointer(text), attributes)
             }
         }
+    }
+
+    /// In a few nanoseconds: names are short.
+    @inline(__always)
+    static func hasNUL(_ name: UnsafeRawBufferPointer) -> Bool {
+        guard let first = name.baseAddress else { return false }
+        return memchr(first, 0, name.count) != nil
     }
 
     @inline(never)
@@ -326,15 +333,19 @@ extension Recorder {
         _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, Attributes) -> Result
     ) -> Result {
         var attributes = attributes
-        var cutName = String(decoding: name, as: UTF8.self)
-            .cut(toBytes: Causality.Limits.nameBytesMax)
+        let readable = String(decoding: name, as: UTF8.self).withoutNUL
+        var cutName = readable.cut(toBytes: Causality.Limits.nameBytesMax)
         var cutText = String(decoding: text, as: UTF8.self)
             .cut(toBytes: Causality.Limits.eventBytesMax)
-        attributes.add(
-            "lightcone.truncated",
-            .text(
-                "name of \(name.count) bytes (at most \(Causality.Limits.nameBytesMax)), text of "
-                    + "\(text.count) bytes (at most \(Causality.Limits.eventBytesMax))"))
+        if readable.utf8.count > Causality.Limits.nameBytesMax
+            || text.count > Causality.Limits.eventBytesMax
+        {
+            attributes.add(
+                "lightcone.truncated",
+                .text(
+                    "name of \(readable.utf8.count) bytes (at most \(Causality.Limits.nameBytesMax)), text of "
+                        + "\(text.count) bytes (at most \(Causality.Limits.eventBytesMax))"))
+        }
         return cutText.withUTF8 { text in
             cutName.withUTF8 { name in
                 body(UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(text), attributes)

@@ -47,7 +47,7 @@ extension Commit {
         }
         let rawCount = try outer.count(Limits.frameExpandedBytesMax, "commit")
         let raw = try codec.unpack(
-            outer.bytes(outer.remaining, "commit"), rawCount: rawCount, "commit")
+            outer.bytes(outer.remaining, "commit")[...], rawCount: rawCount, "commit")
         var reader = ByteReader(raw)
         let hostCount = try reader.count(Causality.Limits.nameBytesMax, "host")
         host = try reader.validString(ofLength: hostCount, "host")

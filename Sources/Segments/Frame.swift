@@ -36,6 +36,7 @@ extension EventBatch {
         let slots = order.keys.map { slot(of: $0) }
         let references = zip(order.references, order.claimed).map { reference($0, called: $1) }
         var content = RowContent(columns, rows, &self)
+        reserve(rows: rows.count, contentBytes: content.byteCount)
         var named = NamedEvents(order, references)
         var (process, end) = (0, order.counts.first ?? 0)
         for row in rows {

@@ -7,7 +7,7 @@ import Causality
 ///     keys       = texts: the distinct keys of attributes
 ///     shapes     = count, (count, twice the key's number, plus 1 where the value is JSON)*: which attributes rows have, in
 ///                  their order; shape: for each row its number there
-///     columns    = a text column for each key and type that a shape has, ascending: the values, in the order of rows
+///     columns    = a text column for each key and type that a row has, ascending: the values, in the order of rows
 enum FrameContent {
     static func encode(_ batch: EventBatch, _ frame: FrameRows) -> [UInt8] {
         var writer = ByteWriter()

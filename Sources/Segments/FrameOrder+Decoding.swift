@@ -39,13 +39,18 @@ extension DecodedOrder {
         try reader.expectEnd("order section")
     }
 
-    /// Reads the columns of the order, each by itself, as `init(_:rowCount:processCount:_:)` reads them together.
+    /// Reads the columns of the order, each by itself, as `init(_:rowCount:processCount:_:)` reads them together. Without the
+    /// column of the changes, where there are no causes, which are written by them: all but clocks.
     init(
         columns: [RowColumn: [UInt8]], rowCount: Int, processCount: Int, _ budget: inout Budget
     ) throws(FormatError) {
         var hasTimes: [UInt8] = []
         for column in RowColumn.order {
             guard let bytes = columns[column] else {
+                if column == .changes, columns[.causes] == FrameOrder.noCauses {
+                    changeStarts = [Int](repeating: 0, count: rowCount + 1)
+                    continue
+                }
                 throw FormatError(what: "\(column): the column is missing", offset: 0)
             }
             var reader = ByteReader(bytes)

@@ -24,8 +24,12 @@ import Causality
 ///     rulings    = count, (rows since the last one, reference, sequence number as a difference (zigzag))*
 ///
 /// A reference below the number of processes is that process, else one of `further`. The difference of a cause is to the value
-/// of its reference's change in the same row, where it has one, else to that reference's cause before it.
+/// of its reference's change in the same row, where it has one, else to that reference's cause before it; that of a ruling to
+/// its reference's ruling before it. The values of changes are 0 to 2^62, sequence numbers 1 to 2^62.
 enum FrameOrder {
+    /// The column of causes and rulings where there are none.
+    static let noCauses: [UInt8] = [0, 0]
+
     static func encode(_ batch: EventBatch, _ frame: FrameRows) -> [UInt8] {
         var writer = ByteWriter()
         let unit = timeUnit(batch, frame)

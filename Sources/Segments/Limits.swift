@@ -26,4 +26,8 @@ package enum Limits {
     package static let footerBytesMax = 64 << 20
     /// Unmatched lines that one checkpoint shows; further ones are counted.
     package static let unmatchedLinesMax = 100
+    /// Bytes of the pieces that blocks of a thorough deflate are put together of: fewer would be seen as different by chance.
+    static let packedPieceBytes = 256
+    /// Bits by which what follows must be better off in a block of its own: about what telling its code takes.
+    static let packedBlockBits = 400
 }

@@ -36,6 +36,9 @@ package enum RowColumn: UInt8, Sendable, CaseIterable {
 
 /// The rows of a batch, as columns.
 package struct RowColumns {
+    /// Whether a column of causes has none: all else of its rows but their clocks is told without the column of the changes.
+    package static func tellsNoCauses(_ causes: [UInt8]) -> Bool { causes == FrameOrder.noCauses }
+
     private let batch: EventBatch
     private let rows: FrameRows
 
@@ -77,7 +80,8 @@ extension EventBatch {
         self.init(order, content)
     }
 
-    /// Some rows, which ascend, of the batch that columns say, all of them but their clocks.
+    /// Some rows, which ascend, of the batch that columns say, all of them but their clocks. The column of the changes may be left
+    /// out where `RowColumns.tellsNoCauses`.
     package init(
         order columns: [RowColumn: [UInt8]], rowCount: Int, processCount: Int,
         rows: [Int], saying content: ContentColumns

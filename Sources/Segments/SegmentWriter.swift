@@ -23,9 +23,12 @@ import Crypto
 /// never so in a segment's first one.
 ///
 /// What a reader does at a defect: a file header that is wrong is reported, and frames are read all the same. A frame
-/// whose header or sections fail their checksums or cannot be decoded is reported with its offset; reading goes on at
-/// the next frame header whose checksum holds. A digest that does not match the frame before it is reported where
-/// no damage explains it. What follows the last intact frame of a segment without a footer is reported as its tail.
+/// whose header or sections fail their checksums is reported with its offset; reading goes on at the next frame header whose
+/// checksum holds, or the footer that the end of the file names. Where the header of the damaged frame holds, and the frame
+/// would end in the file, that is looked for from this end on: what lies in a frame is no other one, whatever an event says.
+/// A frame that is intact and cannot be decoded costs itself alone. A digest that does not match the frame before it is
+/// reported where no damage explains it. What follows the last intact frame of a segment without a footer is reported as its
+/// tail.
 package struct SegmentWriter: Sendable {
     package let header: SegmentHeader
     /// Bytes written so far.

@@ -107,7 +107,8 @@ package struct ImportProgress: Hashable, Sendable {
 }
 
 extension SourceCheckpoint {
-    fileprivate static let pathBytesMax = 64 * 1024
+    /// Bytes of a path, and of a line or the reason why it is no event.
+    package static let pathBytesMax = 64 * 1024
 
     /// About the bytes that the checkpoint takes before compression.
     package var byteEstimate: Int {
@@ -126,8 +127,9 @@ extension SourceCheckpoint {
     ///     progress  = of a file offset, fingerprint 4 × u64, length, reader state; of a journal sequence number, chunk,
     ///                 u8 (1: all could be read); of an import offset
     ///
-    /// A source is named by the first checkpoint of its number in a segment, and wherever lines of it are shown; `named` are
-    /// the numbers before this one. Who reads a part of a segment only finds the others without path and identity.
+    /// A number is that of one kind of source. A source is named by the first checkpoint of its number in a segment, and
+    /// wherever lines of it are shown; `named` are the numbers before this one. Who reads a part of a segment only finds the
+    /// others without path and identity.
     func encode(into writer: inout ByteWriter, named: inout Set<UInt64>) {
         let hasUnmatched = unmatchedCount > 0 || !unmatched.isEmpty
         let isNew = named.insert(number).inserted || hasUnmatched

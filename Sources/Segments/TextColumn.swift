@@ -10,7 +10,8 @@ import Causality
 ///     3 plain   = length*, bytes                              the texts one after another
 ///     texts     = count, length*, bytes
 ///
-/// A template is the text with each run of letters and digits that holds a digit replaced by the byte 0x11.
+/// A template is the text with each run of letters and digits that holds a digit replaced by the byte 0x11, a slot. Of each
+/// template, slot by slot: the lengths of what its rows have there, and the bytes of these. A column of no rows has mode 3.
 struct TextColumn {
     private let source: [UInt8]
     private let ranges: [Range<Int>]

@@ -101,4 +101,31 @@ import Testing
         let slices = try archive.orders(of: "main").slices
         #expect(slices.last?.taken == taken && slices.count > 3, "\(slices)")
     }
+
+    /// Nor where a slice ends within one.
+    @Test func noBlockIsOpenedToFindWhereEventsLie() throws {
+        let (folder, disk) = (ArchiveFolder(), ArchiveDisk())
+        let archive = try Self.archive(folder, disk)
+        let store = ArchiveStore(archive)
+        try store.keepOrder(of: "main", sliceEventsMax: 4_000)
+        try archive.mergeAll()
+        #expect(try archive.orders(of: "main").slices.count > 3)
+        let execution = try #require(try store.filed("main", .never))
+        func found() throws -> [EventRows] {
+            try stride(from: 0, to: 4 * Self.eventsOfSegment, by: 97).map { position in
+                try #require(
+                    try execution.rows(at: EventPosition(process: 0, position: position)))
+            }
+        }
+        let all = try found()
+        let calls = disk.counts.calls
+        _ = try found()
+        #expect(disk.counts.calls == calls)
+        for (index, rows) in all.enumerated() {
+            #expect(rows.positions.lowerBound == 97 * index)
+            let numbers = try store.causality(of: rows.frame).sequences
+            let found = numbers[rows.row..<rows.row + rows.positions.count]
+            #expect(found.elementsEqual(rows.positions.map { UInt64($0 + 1) }))
+        }
+    }
 }

@@ -161,4 +161,37 @@ import Testing
         let again = try world.history([merged])
         #expect(difference(again, expected) == nil)
     }
+
+    /// All but clocks is told by rows, and where there are no causes without the column of the changes.
+    @Test func eventsAreToldWithoutTheirClocks() throws {
+        let world = try Self.world()
+        try world.add("sample", agent: "c", Sample.events(seed: 4, count: 300), of: 50)
+        let part = try world.make("all")
+        var (plain, caused) = (0, 0)
+        for index in 0..<part.footer.blockCount {
+            let block = try part.read(try part.block(index), .all)
+            let whole = try block.batch()
+            var bytes = block.bytes
+            bytes[block.header.range(BlockHeader.place(.changes)).lowerBound] ^= 1
+            let rotten = try StoredBlock(decoding: bytes, at: block.offset)
+            #expect(throws: FormatError.self) { try rotten.batch() }
+            let hasCauses = !whole.causes.isEmpty || !whole.rulings.isEmpty
+            let rows = Array(stride(from: 0, to: whole.count, by: whole.count / 10 + 1))
+            if hasCauses {
+                #expect(throws: FormatError.self) {
+                    try rotten.events(rows, saying: rotten.columns())
+                }
+            }
+            let readable = hasCauses ? block : rotten
+            let some = try readable.events(rows, saying: readable.columns())
+            for (place, row) in rows.enumerated() {
+                var (event, expected) = (some.event(place), whole.event(row))
+                (event.clock, expected.clock) = (VectorClock(), VectorClock())
+                #expect(event == expected)
+            }
+            plain += hasCauses ? 0 : 1
+            caused += hasCauses ? 1 : 0
+        }
+        #expect(plain > 0 && caused > 0, "\(plain) \(caused)")
+    }
 }

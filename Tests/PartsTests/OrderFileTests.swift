@@ -249,13 +249,13 @@ import Testing
         }
     }
 
-    /// Version 3 as it was first written: its bytes follow from the history alone.
-    @Test func version3() throws {
+    /// Version 4 as it was first written: its bytes follow from the history alone.
+    @Test func version4() throws {
         let history = Self.history(seed: 5, processes: 3, events: 300, lostPerMille: 20)
         let written = try Self.write(history)
         let bytes = try written.read(at: 0, count: written.byteCount)
         let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("Golden/v3.lcorder")
+            .appendingPathComponent("Golden/v4.lcorder")
         if ProcessInfo.processInfo.environment["RECORD_GOLDEN"] == "1" {
             try Data(bytes).write(to: url)
             Issue.record("the golden order file was recorded anew: run again without RECORD_GOLDEN")
@@ -329,7 +329,8 @@ import Testing
             writer.bytes([0, 1, 0, 0] as [UInt8])
             body(&writer)
             var reader = ByteReader(writer.bytes)
-            _ = try EventFactsBlock(&reader, processCount: 2, eventCount: 10, [])
+            let facts = try EventFactsBlock(&reader, eventCount: 10, [])
+            _ = try EventMessagesBlock(facts, processCount: 2, eventCount: 10)
         }
         try block { $0.bytes([1, 0, 0, 0, 0] as [UInt8]) }
         #expect(throws: FormatError.self) { try block { $0.bytes([1, 0, 0, 0, 8] as [UInt8]) } }

@@ -47,6 +47,30 @@ private enum Golden {
         #expect(difference(try world.history([part]), try world.history()) == nil)
     }
 
+    /// As many and as long lines as commits may have: a part keeps the first, and can be read. It would be gigabytes else.
+    @Test func ofLinesThatWereNoEventsTheFirstAreKept() throws {
+        let long = String(repeating: "x", count: SourceCheckpoint.pathBytesMax)
+        let world = try PartWorld()
+        let batches = [EventBatch](repeating: EventBatch(), count: 3)
+        try world.add("1", agent: "a", batches) { commit in
+            let lines = (1...80).map {
+                UnmatchedLine(
+                    line: $0 + 80 * UInt64(commit), execution: "e", reason: long, text: "")
+            }
+            let source = SourceCheckpoint(
+                number: 1, .imported(ImportProgress(path: long, offset: 1)), isFinished: false,
+                unmatchedCount: 80, unmatched: lines)
+            return Commit(checkpoints: [source])
+        }
+        let part = try world.make("lines")
+        #expect(try PartVerification(part).damage() == [])
+        let kept = try part.segment(0).unmatched
+        #expect(kept.map(\.line.line) == Array(1...UInt64(kept.count)))
+        let bytes = kept.reduce(0) { $0 + $1.path.utf8.count + $1.line.reason.utf8.count }
+        #expect(bytes > Limits.unmatchedBytesOfSegmentMax / 2)
+        #expect(bytes <= Limits.unmatchedBytesOfSegmentMax)
+    }
+
     @Test func aSegmentIsKeptButForItsFrames() throws {
         let world = try Golden.world()
         let part = try world.make("golden")

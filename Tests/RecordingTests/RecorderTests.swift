@@ -254,6 +254,19 @@ extension Recorder {
         #expect(elsewhere.status == 0 && !elsewhere.output.isEmpty)
     }
 
+    /// A frame that had them could not be read: an agent would ship nothing any more.
+    @Test func whatNoNameMayHaveIsReplaced() throws {
+        let spool = try TemporarySpool()
+        let recorder = spool.recorder("api")
+        recorder.record(EventName("a\0b"), attributes: ["": 1, "k\0": "v"])
+        recorder.record("after")
+        let (events, defects) = try spool.read()
+        let mine = try #require(events[TemporarySpool.id("api")])
+        #expect(defects == [])
+        #expect(mine.map(\.name) == ["a\u{fffd}b", "after"])
+        #expect(mine[0].attributes.map(\.key) == ["?", "k\u{fffd}"])
+    }
+
     /// What an attribute says of the others that were cut is never more than a reader takes.
     @Test func whatWasCutIsToldInFewBytes() throws {
         let spool = try TemporarySpool()
