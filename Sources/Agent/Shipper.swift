@@ -7,31 +7,32 @@ import Shipping
 import Synchronization
 
 /// Does what `ShippingQueue` decides.
-struct Shipper: Service {
-    let index: SegmentIndex
-    let transport: any Transport
-    let logger: Logger
+package struct Shipper: Service {
+    private let index: SegmentIndex
+    private let transport: any Transport
+    private let logger: Logger
     /// Takes a new identity, where somebody else writes under this one.
-    let renewIdentity: @Sendable () async throws -> Void
+    private let renewIdentity: @Sendable () async throws -> Void
     /// Told when a segment was deleted.
-    let onDelete: @Sendable () async -> Void
+    private let onDelete: @Sendable () async -> Void
     private let files: SegmentFiles
     private let isStopping = Flag()
 
-    init(
+    /// - Parameter executor: Where files are read and deleted; nil: on a thread of its own.
+    package init(
         index: SegmentIndex, transport: any Transport, logger: Logger, disk: any Disk,
         renewIdentity: @escaping @Sendable () async throws -> Void,
-        onDelete: @escaping @Sendable () async -> Void
+        onDelete: @escaping @Sendable () async -> Void, on executor: (any SerialExecutor)? = nil
     ) {
         self.index = index
         self.transport = transport
         self.logger = logger
         self.renewIdentity = renewIdentity
         self.onDelete = onDelete
-        files = SegmentFiles(disk)
+        files = SegmentFiles(disk, executor)
     }
 
-    func run() async throws {
+    package func run() async throws {
         await withGracefulShutdownHandler {
             await shipAll()
         } onGracefulShutdown: {
@@ -41,31 +42,70 @@ struct Shipper: Service {
     }
 
     private func shipAll() async {
-        var queue = ShippingQueue()
+        var state = State()
         var random = SystemRandomNumberGenerator()
-        var wasAskedToStop = false
         while !Task.isCancelled {
-            let now = Uptime.seconds
-            if !wasAskedToStop, isStopping.value.withLock({ $0 }) {
-                wasAskedToStop = true
-                queue.stop(now: now)
+            if isStopping.value.withLock({ $0 }) { state.stop(now: Uptime.seconds) }
+            switch await turn(&state, { Uptime.seconds }, using: &random) {
+            case .goesOn: continue
+            case .rests(let until):
+                await index.grown.sleep(seconds: max(until - Uptime.seconds, 0.001))
+            case .ends:
+                return tellOfRest()
             }
-            let before = queue
-            let action = queue.next(index.all, now: now)
-            if action == .stop { break }
-            let (outcome, id) = await perform(action)
-            guard let outcome else { continue }
-            let entry = id.flatMap { id in index.all.first { $0.id == id } }
-            let changed = queue.handle(
-                outcome, of: entry, now: Uptime.seconds, using: &random)
-            if let changed, let entry, changed != entry {
-                index.update(entry.id) {
-                    $0.acknowledged = changed.acknowledged
-                    $0.isRefused = changed.isRefused
-                }
-            }
-            tell(outcome, entry, from: before, to: queue)
         }
+        tellOfRest()
+    }
+
+    /// Where shipping stands.
+    package struct State: Sendable {
+        fileprivate var queue = ShippingQueue()
+        private var wasAskedToStop = false
+
+        package init() {}
+
+        /// What is left is shipped as far as `Limits.drainSecondsMax` allows, and nothing is waited for after that.
+        package mutating func stop(now: Double) {
+            guard !wasAskedToStop else { return }
+            wasAskedToStop = true
+            queue.stop(now: now)
+        }
+    }
+
+    /// What comes after a turn.
+    package enum Next: Sendable {
+        case goesOn
+        /// Nothing is to be done before this moment, or before there is more to ship.
+        case rests(until: Double)
+        case ends
+    }
+
+    /// Does the next thing.
+    ///
+    /// - Parameter clock: Seconds of a clock that never steps.
+    package func turn(
+        _ state: inout State, _ clock: () -> Double,
+        using random: inout some RandomNumberGenerator
+    ) async -> Next {
+        let before = state.queue
+        let action = state.queue.next(index.all, now: clock())
+        if action == .stop { return .ends }
+        if case .wait(let until) = action { return .rests(until: until) }
+        let (outcome, id) = await perform(action)
+        guard let outcome else { return .goesOn }
+        let entry = id.flatMap { id in index.all.first { $0.id == id } }
+        let changed = state.queue.handle(outcome, of: entry, now: clock(), using: &random)
+        if let changed, let entry, changed != entry {
+            index.update(entry.id) {
+                $0.acknowledged = changed.acknowledged
+                $0.isRefused = changed.isRefused
+            }
+        }
+        tell(outcome, entry, from: before, to: state.queue)
+        return .goesOn
+    }
+
+    private func tellOfRest() {
         let left = index.all.reduce(0) { $0 + $1.durableByteCount - ($1.acknowledged ?? 0) }
         if left > 0 {
             logger.warning(
@@ -102,10 +142,7 @@ struct Shipper: Service {
                 logger.error("cannot take a new identity", metadata: ["error": "\(error)"])
                 return (.cannotRenew, nil)
             }
-        case .wait(let until):
-            await index.grown.sleep(seconds: max(until - Uptime.seconds, 0.001))
-            return (nil, nil)
-        case .stop: return (nil, nil)
+        case .wait, .stop: return (nil, nil)
         }
     }
 
@@ -184,13 +221,16 @@ struct Shipper: Service {
     }
 }
 
-/// Reads and deletes segments on a thread of its own.
+/// Reads and deletes segments.
 private actor SegmentFiles {
     private let disk: any Disk
-    private let executor = QueueExecutor(label: "lightcone.shipper")
+    private let executor: any SerialExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init(_ disk: any Disk) { self.disk = disk }
+    init(_ disk: any Disk, _ executor: (any SerialExecutor)?) {
+        self.disk = disk
+        self.executor = executor ?? QueueExecutor(label: "lightcone.shipper")
+    }
 
     func read(_ path: String, from offset: Int, to end: Int) throws -> [UInt8] {
         try Piece.read(try disk.open(path, .read), from: offset, to: end)

@@ -11,7 +11,7 @@ import Segments
 package actor SourceRecorder {
     let configuration: AgentConfiguration
     let logger: Logger
-    private let executor = QueueExecutor(label: "lightcone.recorder")
+    private let executor: any SerialExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
         executor.asUnownedSerialExecutor()
     }
@@ -47,7 +47,12 @@ package actor SourceRecorder {
 
     var disk: any Disk { configuration.disk }
 
-    package init(_ configuration: AgentConfiguration, logger: Logger) throws {
+    /// - Parameter executor: Where it runs; nil: on a thread of its own.
+    package init(
+        _ configuration: AgentConfiguration, logger: Logger,
+        on executor: (any SerialExecutor)? = nil
+    ) throws {
+        self.executor = executor ?? QueueExecutor(label: "lightcone.recorder")
         self.configuration = configuration
         self.logger = logger
         try configuration.spool.own()
@@ -118,12 +123,16 @@ package actor SourceRecorder {
     }
 
     /// Reads what is there, commits and seals: before the agent stops.
-    package func drain(_ now: Double, wall: WallTime) {
+    ///
+    /// - Parameter clock: The clock of `now`, which goes on meanwhile.
+    package func drain(
+        _ now: Double, wall: WallTime, _ clock: () -> Double = { Uptime.seconds }
+    ) {
         if discovered == nil { learnFiles() }
         journalsLooked = nil
         discover(now, wall)
-        let deadline = Uptime.seconds + Double(Limits.drainSecondsMax)
-        while schedule.mayRead, Uptime.seconds < deadline {
+        let deadline = clock() + Double(Limits.drainSecondsMax)
+        while schedule.mayRead, clock() < deadline {
             guard readAll(now) else { break }
             if !schedule.mayRead { commit(now, wall) }
         }

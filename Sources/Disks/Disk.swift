@@ -6,6 +6,10 @@ package protocol Disk: Sendable {
     /// Opens a file. It is closed when nobody refers to it any more: what must be durable was synced before.
     func open(_ path: String, _ mode: DiskMode) throws(DiskError) -> any DiskFile
 
+    /// Makes a file of so many bytes, all 0, whose room is there, and maps it: what is written to the memory is at once in the file
+    /// for whoever reads it, and survives the program; it is not durable. Fails where there is something already.
+    func map(creating path: String, byteCount: Int) throws(DiskError) -> any MappedFile
+
     /// What is at a path now, behind links; nil where there is nothing.
     func status(_ path: String) throws(DiskError) -> DiskStatus?
 
@@ -49,6 +53,14 @@ package protocol Disk: Sendable {
 
     /// The user and the group that a file or folder belongs to.
     func set(owner: UInt32, group: UInt32, of path: String) throws(DiskError)
+
+    /// A name for a file that nobody else gives one.
+    func unusedName() -> String
+}
+
+/// The memory that a file is mapped to, as long as somebody refers to this.
+package protocol MappedFile: AnyObject {
+    var base: UnsafeMutableRawPointer { get }
 }
 
 /// An open file.
@@ -136,9 +148,7 @@ extension Disk {
     package func replace(
         _ path: String, with bytes: [UInt8], permissions: UInt32
     ) throws(DiskError) {
-        var random = SystemRandomNumberGenerator()
-        let number = String(random.next(), radix: 16) + String(random.next(), radix: 16)
-        let fresh = "\(path).\(number)"
+        let fresh = "\(path).\(unusedName())"
         do throws(DiskError) {
             let file = try open(fresh, .create)
             try file.write(bytes, at: 0)

@@ -9,6 +9,7 @@ struct DiskImage: Sendable {
     /// By the number of the call.
     var faults: [Int: Int32] = [:]
     var faultFrom: (call: Int, code: Int32)?
+    var namesGiven = 0
     private let device: UInt64
     private let user: UInt32
     private var nextNode = 2
@@ -32,6 +33,8 @@ struct DiskImage: Sendable {
         var owner: UInt32
         var changedSeconds: Int
         var bytes: [UInt8] = []
+        /// What a program has mapped: its bytes are there, and not in `bytes`; nothing of it is ever durable.
+        var mapping: SimulatedMapping?
         var durableBytes: [UInt8] = []
         /// What was done to the bytes, and is not durable.
         var changes: [FileChange] = []
@@ -43,6 +46,8 @@ struct DiskImage: Sendable {
         var handles = 0
         var exclusiveLock: Handle?
         var sharedLocks: Set<Handle> = []
+
+        var byteCount: Int { mapping?.byteCount ?? bytes.count }
     }
 
     enum FileChange: Sendable {
@@ -131,7 +136,7 @@ extension DiskImage {
     func status(_ node: Int) -> DiskStatus {
         let it = nodes[node]!
         return DiskStatus(
-            device: device, inode: UInt64(node), byteCount: it.bytes.count,
+            device: device, inode: UInt64(node), byteCount: it.byteCount,
             isRegular: !it.isFolder, changedSeconds: it.changedSeconds, owner: it.owner,
             permissions: it.permissions)
     }
@@ -165,6 +170,20 @@ extension DiskImage {
         open[nextHandle] = node
         nodes[node]!.handles += 1
         return nextHandle
+    }
+
+    mutating func map(
+        _ path: String, _ size: Int, _ now: Int
+    ) throws(DiskError) -> SimulatedMapping {
+        if let capacity, byteCount + size > capacity {
+            throw DiskError(call: "reserve", path: path, code: ENOSPC)
+        }
+        let handle = try open(path, .create, now)
+        let mapping = SimulatedMapping(byteCount: size)
+        nodes[open[handle]!]!.mapping = mapping
+        byteCount += size
+        close(handle)
+        return mapping
     }
 
     private mutating func add(isFolder: Bool, _ permissions: UInt32, _ now: Int) -> Int {
@@ -279,9 +298,10 @@ extension DiskImage {
         _ handle: Handle, _ path: String, at offset: Int, count: Int
     ) throws(DiskError) -> [UInt8] {
         let node = try file(handle, "read", path)
-        let size = nodes[node]!.bytes.count
+        let size = nodes[node]!.byteCount
         let start = min(offset, size)
-        let bytes = Array(nodes[node]!.bytes[start..<min(start + min(count, size), size)])
+        let range = start..<min(start + min(count, size), size)
+        let bytes = nodes[node]!.mapping?.bytes(range) ?? Array(nodes[node]!.bytes[range])
         counts.bytesRead += bytes.count
         return bytes
     }
@@ -291,7 +311,7 @@ extension DiskImage {
         _ failure: Int32?
     ) throws(DiskError) {
         let node = try file(handle, "write", path)
-        let size = nodes[node]!.bytes.count
+        let size = nodes[node]!.byteCount
         var room = bytes.count
         var code = failure
         if failure != nil { room = bytes.count / 2 }
@@ -299,7 +319,12 @@ extension DiskImage {
             room = max(0, min(room, capacity - byteCount + size - offset))
             code = code ?? ENOSPC
         }
-        if room > 0 {
+        if room > 0, let mapping = nodes[node]!.mapping {
+            guard offset + room <= size else {
+                throw DiskError(call: "write", path: path, code: EINVAL)
+            }
+            mapping.write(bytes[..<room], at: offset)
+        } else if room > 0 {
             note(.write(at: offset, room == bytes.count ? bytes : Array(bytes[..<room])), in: node)
             nodes[node]!.changedSeconds = now
             counts.bytesWritten += room
@@ -311,7 +336,9 @@ extension DiskImage {
         _ handle: Handle, _ path: String, to size: Int, _ now: Int
     ) throws(DiskError) {
         let node = try file(handle, "truncate", path)
-        guard size >= 0 else { throw DiskError(call: "truncate", path: path, code: EINVAL) }
+        guard size >= 0, nodes[node]!.mapping == nil else {
+            throw DiskError(call: "truncate", path: path, code: EINVAL)
+        }
         // Bytes that nobody wrote take room here too: few do that, and what is counted is what is held.
         if let capacity, byteCount + size - nodes[node]!.bytes.count > capacity,
             size > nodes[node]!.bytes.count
@@ -381,6 +408,7 @@ extension DiskImage {
         // In a fixed order: the same random numbers have the same outcome.
         for number in nodes.keys.sorted() {
             var node = nodes[number]!
+            node.mapping = nil
             node.bytes = bytes(node.durableBytes, node.changes)
             node.durableBytes = node.bytes
             node.changes = []
@@ -403,8 +431,9 @@ extension DiskImage {
     /// A file without a name that nobody has open takes no room; a crash may give it its name again.
     private mutating func releaseUnused(_ node: Int) {
         guard nodes[node]!.links == 0, nodes[node]!.handles == 0 else { return }
-        byteCount -= nodes[node]!.bytes.count
+        byteCount -= nodes[node]!.byteCount
         nodes[node]!.bytes = []
+        nodes[node]!.mapping = nil
     }
 
     /// Forgets what has no name now, and cannot get one by a crash. O(nodes and names).
@@ -530,5 +559,31 @@ package struct SimulatedDice: RandomNumberGenerator, Sendable {
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
         return mixed ^ (mixed >> 31)
+    }
+}
+
+/// Memory that a program has mapped a file to. It and the disk take turns: a simulation has one thread.
+final class SimulatedMapping: MappedFile, @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
+    let byteCount: Int
+
+    init(byteCount: Int) {
+        self.byteCount = byteCount
+        base = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 4096)
+        base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    }
+
+    deinit { base.deallocate() }
+
+    func bytes(_ range: Range<Int>) -> [UInt8] {
+        Array(UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
+    }
+
+    func write(_ bytes: ArraySlice<UInt8>, at offset: Int) {
+        bytes.withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress {
+                (base + offset).copyMemory(from: start, byteCount: bytes.count)
+            }
+        }
     }
 }

@@ -22,6 +22,37 @@ package struct RealDisk: Disk {
         return file
     }
 
+    package func map(
+        creating path: String, byteCount: Int
+    ) throws(DiskError) -> any MappedFile {
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        let descriptor = Glibc.open(path, flags, 0o600)
+        guard descriptor >= 0 else { throw failure("open", path) }
+        defer { close(descriptor) }
+        // A full device is an error here, not a fault when the memory is written to.
+        var reserved = EINTR
+        for _ in 0..<10 where reserved == EINTR {
+            reserved = posix_fallocate(descriptor, 0, off_t(byteCount))
+        }
+        guard reserved == 0 else {
+            unlink(path)
+            throw DiskError(call: "reserve", path: path, code: reserved)
+        }
+        let mapping = mmap(
+            nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED | Int32(MAP_POPULATE), descriptor, 0)
+        guard let mapping, mapping != MAP_FAILED else {
+            let error = failure("map", path)
+            unlink(path)
+            throw error
+        }
+        return RealMapping(base: mapping, byteCount: byteCount)
+    }
+
+    package func unusedName() -> String {
+        var random = SystemRandomNumberGenerator()
+        return String(random.next(), radix: 16) + String(random.next(), radix: 16)
+    }
+
     package func status(_ path: String) throws(DiskError) -> DiskStatus? {
         var status = stat()
         if stat(path, &status) == 0 { return DiskStatus(status) }
@@ -201,4 +232,16 @@ extension DiskStatus {
             changedSeconds: status.st_mtim.tv_sec, owner: status.st_uid,
             permissions: status.st_mode & 0o7777)
     }
+}
+
+private final class RealMapping: MappedFile {
+    let base: UnsafeMutableRawPointer
+    private let byteCount: Int
+
+    init(base: UnsafeMutableRawPointer, byteCount: Int) {
+        self.base = base
+        self.byteCount = byteCount
+    }
+
+    deinit { munmap(base, byteCount) }
 }

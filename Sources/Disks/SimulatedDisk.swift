@@ -134,6 +134,22 @@ extension SimulatedDisk {
         return SimulatedFile(self, path, handle, seconds)
     }
 
+    package func map(
+        creating path: String, byteCount: Int
+    ) throws(DiskError) -> any MappedFile {
+        let now = seconds()
+        return try perform("map", path) { image throws(DiskError) in
+            try image.map(path, byteCount, now)
+        }
+    }
+
+    package func unusedName() -> String {
+        image.withLock { image in
+            image.namesGiven += 1
+            return "unused-\(image.namesGiven)"
+        }
+    }
+
     package func status(_ path: String) throws(DiskError) -> DiskStatus? {
         try perform("stat", path) { image throws(DiskError) in
             image.find(path).map { image.status($0) }

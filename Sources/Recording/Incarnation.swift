@@ -41,6 +41,7 @@ struct Incarnation: ~Copyable {
         /// Bytes of a token, and entries of the clock.
         var tokenBytesMax = Limits.tokenBytesMax
         var clockEntriesMax = Causality.Limits.clockEntriesMax
+        var surroundings = Surroundings()
     }
 
     /// Events that could not be written.
@@ -93,7 +94,7 @@ struct Incarnation: ~Copyable {
 
     /// Begins an incarnation: its number is durable when this returns.
     init(_ settings: Settings, run chosen: Identity128? = nil, forkedFrom parent: Parent? = nil) {
-        var random = SystemRandomNumberGenerator()
+        var random = settings.surroundings
         let run = chosen ?? Identity128(using: &random)
         let incarnations = Incarnations(
             settings.spool, execution: settings.execution, process: settings.process)
@@ -224,7 +225,7 @@ struct Incarnation: ~Copyable {
                 cursor = .none
                 unwritten = Unwritten(
                     first: head.sequence, reason: "\(error)",
-                    retryNanoseconds: Incarnation.uptime() + Limits.retryNanoseconds)
+                    retryNanoseconds: settings.surroundings.uptime() + Limits.retryNanoseconds)
             }
             forgetRemovedJournal()
         }
@@ -263,7 +264,7 @@ struct Incarnation: ~Copyable {
     /// Tries, now and then, whether events can be written again; then says first how many were lost, and why.
     @inline(never)
     private mutating func recover() {
-        let nanoseconds = Incarnation.uptime()
+        let nanoseconds = settings.surroundings.uptime()
         guard let lost = unwritten, nanoseconds >= lost.retryNanoseconds else { return }
         unwritten?.retryNanoseconds = nanoseconds + Limits.retryNanoseconds
         if journal == nil { journal = try? Incarnation.makeJournal(settings, run) }
@@ -280,23 +281,14 @@ struct Incarnation: ~Copyable {
             text.withUTF8 { text in
                 _ = append(
                     LossMarker.kind, UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(text),
-                    LossMarker.level.rawValue, Attributes(marker.attributes), time: nil)
+                    LossMarker.level.rawValue, Attributes(marker.attributes),
+                    time: settings.surroundings.now())
             }
         }
     }
 
-    static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return WallTime(saturatingSeconds: time.tv_sec, nanoseconds: time.tv_nsec).nanoseconds
-    }
-
-    /// Nanoseconds since the machine started: for waiting, which nobody who sets the clock may shorten or draw out.
-    private static func uptime() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return WallTime(saturatingSeconds: time.tv_sec, nanoseconds: time.tv_nsec).nanoseconds
-    }
+    @inline(__always)
+    static func now() -> Int64 { Surroundings.nanoseconds(CLOCK_REALTIME) }
 
     // MARK: Messages
 

@@ -11,34 +11,16 @@ import Synchronization
 final class JournalChunk {
     let path: String
     let byteCount: Int
+    private let mapping: any MappedFile
     private let base: UnsafeMutableRawPointer
 
-    /// Creates the file, with its room reserved: a full device is an error here, not a fault in the middle of a record.
-    init(creating path: String, byteCount: Int) throws(DiskError) {
-        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw DiskError(call: "open", path: path, code: errno) }
-        defer { close(descriptor) }
-        var reserved = EINTR
-        for _ in 0..<10 where reserved == EINTR {
-            reserved = posix_fallocate(descriptor, 0, off_t(byteCount))
-        }
-        guard reserved == 0 else {
-            unlink(path)
-            throw DiskError(call: "reserve", path: path, code: reserved)
-        }
-        let flags = MAP_SHARED | Int32(MAP_POPULATE)
-        let mapping = mmap(nil, byteCount, PROT_READ | PROT_WRITE, flags, descriptor, 0)
-        guard let mapping, mapping != MAP_FAILED else {
-            let code = errno
-            unlink(path)
-            throw DiskError(call: "map", path: path, code: code)
-        }
+    /// Creates the file.
+    init(creating path: String, byteCount: Int, on disk: any Disk) throws(DiskError) {
         self.path = path
         self.byteCount = byteCount
-        base = mapping
+        mapping = try disk.map(creating: path, byteCount: byteCount)
+        base = mapping.base
     }
-
-    deinit { munmap(base, byteCount) }
 
     private func word(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
         (base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)

@@ -82,7 +82,7 @@ struct JournalWriter: ~Copyable {
         }
         filesCreated += 1
         let chunk = try JournalChunk(
-            creating: "\(folder)/\(filesCreated).chunk", byteCount: byteCount)
+            creating: "\(folder)/\(filesCreated).chunk", byteCount: byteCount, on: disk)
         chunks.append(chunk)
         return chunk
     }

@@ -67,11 +67,13 @@ public final class Recorder: Sendable {
     ///   - run: The run that this is; nil: drawn at random.
     ///   - tokenBytesMax, clockEntriesMax: Less than a token and a clock may have.
     ///   - isLockOnHeap: As where the kernel wipes no page in a forked child.
+    ///   - surroundings: Another machine than this one.
     package init(
         process: String, host: String?, execution: String, spool: SpoolFolder,
         level: Level = .trace, isKeptByName: Bool = false, run: Identity128? = nil,
         chunkByteCount: Int, chunksMax: Int, tokenBytesMax: Int? = nil,
-        clockEntriesMax: Int? = nil, isLockOnHeap: Bool = false
+        clockEntriesMax: Int? = nil, isLockOnHeap: Bool = false,
+        surroundings: Surroundings = Surroundings()
     ) {
         precondition(
             chunkByteCount >= 4096 && chunkByteCount % 4096 == 0 && chunksMax > 0,
@@ -82,6 +84,7 @@ public final class Recorder: Sendable {
             execution: Name.execution(execution), spool: spool, chunkByteCount: chunkByteCount,
             chunksMax: chunksMax)
         settings.isKeptByName = isKeptByName
+        settings.surroundings = surroundings
         if let tokenBytesMax { settings.tokenBytesMax = tokenBytesMax }
         if let clockEntriesMax { settings.clockEntriesMax = clockEntriesMax }
         incarnation = ForkSafeLock(Incarnation(settings, run: run), isOnHeap: isLockOnHeap)

@@ -21,6 +21,10 @@ final class ArchiveDisk: Disk {
         let file = try disk(path).open(path, mode)
         return Self.isOfCatalogue(path) ? CatalogueFile(file, simulated) : file
     }
+    func map(creating path: String, byteCount: Int) throws(DiskError) -> any MappedFile {
+        try simulated.map(creating: path, byteCount: byteCount)
+    }
+    func unusedName() -> String { simulated.unusedName() }
     func status(_ path: String) throws(DiskError) -> DiskStatus? { try disk(path).status(path) }
     func isFolder(_ path: String) -> Bool { simulated.isFolder(path) }
     func isWritable(_ path: String) -> Bool { simulated.isWritable(path) }

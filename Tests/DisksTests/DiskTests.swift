@@ -60,6 +60,29 @@ struct DiskTests {
         }
     }
 
+    @Test(
+        "what is written to mapped memory is in the file, and the other way round",
+        arguments: Kind.allCases)
+    func mappings(kind: Kind) throws {
+        try kind.use { disk, folder in
+            let path = "\(folder)/a"
+            var mapping: (any MappedFile)? = try disk.map(creating: path, byteCount: 8192)
+            #expect(try disk.status(path)?.byteCount == 8192)
+            let file = try disk.open(path, .write)
+            #expect(try file.read(at: 8000, count: 9999) == Array(repeating: 0, count: 192))
+            mapping!.base.storeBytes(of: 7, toByteOffset: 4100, as: UInt8.self)
+            #expect(try file.read(at: 4099, count: 3) == [0, 7, 0])
+            try file.write([1, 2], at: 4100)
+            #expect(mapping!.base.load(fromByteOffset: 4101, as: UInt8.self) == 2)
+            #expect(throws: DiskError.self) { try disk.map(creating: path, byteCount: 4096) }
+            // Whoever wrote to it has ended: what is there stays.
+            mapping = nil
+            #expect(try disk.open(path, .read).read(at: 4100, count: 2) == [1, 2])
+            try disk.remove(file: path)
+            #expect(try file.read(at: 4100, count: 2) == [1, 2])
+        }
+    }
+
     @Test("a mode says what may be there", arguments: Kind.allCases)
     func modes(kind: Kind) throws {
         try kind.use { disk, folder in

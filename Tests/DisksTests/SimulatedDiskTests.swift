@@ -205,6 +205,23 @@ struct SimulatedDiskTests {
         #expect(code { try disk.open("/a", .write).truncate(to: 2011) } == ENOSPC)
     }
 
+    @Test("what is mapped takes room, and is nothing after a crash")
+    func mappings() throws {
+        let disk = SimulatedDisk()
+        disk.capacity = 10_000
+        let mapping = try disk.map(creating: "/a", byteCount: 8_192)
+        try disk.sync(folder: "/")
+        #expect(throws: DiskError.self) { try disk.map(creating: "/b", byteCount: 4_096) }
+        #expect(disk.freeBytes(in: "/") == 10_000 - 8_192)
+        mapping.base.storeBytes(of: 1, as: UInt8.self)
+        disk.crashLosingAllUnsynced()
+        #expect(try disk.status("/a")?.byteCount == 0)
+        #expect(disk.freeBytes(in: "/") == 10_000)
+        // Whoever had it mapped before writes to nothing.
+        mapping.base.storeBytes(of: 2, as: UInt8.self)
+        #expect(try disk.open("/a", .read).read(at: 0, count: 9) == [])
+    }
+
     @Test("calls, bytes and syncs are counted")
     func counts() throws {
         let disk = SimulatedDisk()
