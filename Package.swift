@@ -218,6 +218,7 @@ let package = Package(
                 "HappensBefore",
                 "LogFormats",
                 "Journals", "Parts", "Querying", "Recording", "Segments", "SimulatedHistories",
+                "SimulatedSQLite",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Soundness", swiftSettings: strict),

@@ -2,6 +2,7 @@ import Causality
 import Disks
 import Journals
 import LogFormats
+import Recording
 import Segments
 import Shipping
 
@@ -29,11 +30,8 @@ package struct AgentConfiguration: Sendable {
     /// Bytes that what the collector does not have yet may take: 10 GiB.
     package var dataBytesMax = 10 << 30
 
-    /// Where identities of runs, segments and of the agent itself come from.
-    package var identities: @Sendable () -> Identity128 = {
-        var random = SystemRandomNumberGenerator()
-        return Identity128(using: &random)
-    }
+    /// Where identities of runs, segments and of the agent itself come from, and what its recorders take for the time.
+    package var surroundings = Surroundings()
 
     /// Files to follow.
     package struct Follow: Sendable, Hashable {

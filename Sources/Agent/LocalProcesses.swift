@@ -7,7 +7,7 @@ import Recording
 package actor LocalProcesses {
     private let configuration: AgentConfiguration
     private let execution: String
-    private let executor = QueueExecutor(label: "lightcone.local")
+    private let executor: any SerialExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
         executor.asUnownedSerialExecutor()
     }
@@ -49,7 +49,9 @@ package actor LocalProcesses {
         case closed
     }
 
-    package init(_ configuration: AgentConfiguration) {
+    /// - Parameter executor: Where it runs; nil: on a thread of its own.
+    package init(_ configuration: AgentConfiguration, on executor: (any SerialExecutor)? = nil) {
+        self.executor = executor ?? QueueExecutor(label: "lightcone.local")
         self.configuration = configuration
         execution = configuration.execution
     }
@@ -141,8 +143,8 @@ package actor LocalProcesses {
         let recorder = Recorder(
             process: request.process, host: configuration.host,
             execution: request.execution ?? execution, spool: configuration.spool,
-            isKeptByName: true, run: configuration.identities(),
-            chunkByteCount: Limits.localChunkBytes, chunksMax: Limits.localChunksMax)
+            isKeptByName: true, chunkByteCount: Limits.localChunkBytes,
+            chunksMax: Limits.localChunksMax, surroundings: configuration.surroundings)
         processes[key] = Open(recorder: recorder, used: .now)
         return recorder
     }

@@ -63,7 +63,7 @@ package actor SourceRecorder {
         }
         segments = try SegmentLog(
             configuration.makeDataFolder(), host: configuration.host,
-            identities: configuration.identities, disk: configuration.disk
+            identities: { configuration.surroundings.identity() }, disk: configuration.disk
         ) {
             logger.warning("data folder", metadata: ["what": "\($0)"])
         }

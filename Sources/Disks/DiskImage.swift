@@ -10,6 +10,7 @@ struct DiskImage: Sendable {
     var faults: [Int: Int32] = [:]
     var faultFrom: (call: Int, code: Int32)?
     var namesGiven = 0
+    var observer: (@Sendable (Int, String, String) -> Void)?
     private let device: UInt64
     private let user: UInt32
     private var nextNode = 2
@@ -72,8 +73,9 @@ struct DiskImage: Sendable {
     }
 
     /// Counts a call; the code that it is to fail with.
-    mutating func enter() -> Int32? {
+    mutating func enter(_ call: String, _ path: String) -> Int32? {
         counts.calls += 1
+        observer?(counts.calls, call, path)
         if let code = faults.removeValue(forKey: counts.calls) { return code }
         if let (call, code) = faultFrom, counts.calls >= call { return code }
         return nil
@@ -426,6 +428,45 @@ extension DiskImage {
             byteCount += node.bytes.count
             for next in node.names.values where next != number { nodes[next]!.links += 1 }
         }
+    }
+
+    /// As after a power failure that everything survived, but what programs have mapped. Counts go on from those of `before`, so
+    /// that what was open there is of no use here.
+    func imaged(after before: DiskImage? = nil) -> DiskImage {
+        var image = self
+        image.crash { durable, changes in
+            changes.reduce(into: durable) { $1.apply(to: &$0) }
+        } names: { durable, changes in
+            changes.reduce(into: durable) { $1.apply(to: &$0) }
+        }
+        if let before {
+            (image.counts, image.observer) = (before.counts, before.observer)
+            image.crashes = before.crashes + 1
+            image.nextHandle = before.nextHandle
+        }
+        return image
+    }
+
+    /// Removes a folder and all that is in it, or a file, durably.
+    mutating func remove(tree path: String) {
+        let parts = DiskImage.parts(path)
+        guard let name = parts.last, let folder = find(parts.dropLast()),
+            let node = nodes[folder]!.names[name]
+        else { return }
+        for inner in nodes[node]!.names.keys.sorted() { remove(tree: "\(path)/\(inner)") }
+        nodes[folder]!.names[name] = nil
+        nodes[folder]!.durableNames[name] = nil
+        nodes[folder]!.nameChanges.removeAll { $0.changed.contains(name) }
+        nodes[node]!.links -= 1
+        hasGarbage = true
+        releaseUnused(node)
+    }
+
+    /// Changes bytes of a file where they lie: nobody wrote them, and nothing tells of it.
+    mutating func rot(_ path: String, at offset: Int, _ mask: UInt8) {
+        guard let node = find(path), offset < nodes[node]!.bytes.count else { return }
+        nodes[node]!.bytes[offset] ^= mask
+        if offset < nodes[node]!.durableBytes.count { nodes[node]!.durableBytes[offset] ^= mask }
     }
 
     /// A file without a name that nobody has open takes no room; a crash may give it its name again.

@@ -102,22 +102,55 @@ package final class SimulatedDisk: Disk {
         }
     }
 
+    /// A disk that has what this one has now, all of it durable, but what programs have mapped: nothing is open on it.
+    package func copied() -> SimulatedDisk {
+        let copy = SimulatedDisk(seconds: seconds)
+        let image = image.withLock { $0.imaged() }
+        copy.image.withLock { $0 = image }
+        copy.observer = nil
+        return copy
+    }
+
+    /// Sets it back to what another has: as after a power failure, nothing that was open can be used any more.
+    package func restore(from other: SimulatedDisk) {
+        let image = other.image.withLock { $0 }
+        self.image.withLock { $0 = image.imaged(after: $0) }
+    }
+
+    /// Removes a folder and all that is in it, as a file system in memory loses it: no call, and nothing fails.
+    package func remove(tree path: String) { image.withLock { $0.remove(tree: path) } }
+
+    /// Flips bits of a byte at rest: no call, and nothing tells of it.
+    ///
+    /// - Parameter mask: The bits.
+    package func rot(_ path: String, at offset: Int, mask: UInt8) {
+        image.withLock { $0.rot(path, at: offset, mask) }
+    }
+
+    /// Told of each call before it is done or fails: its number, what is to be done, as `DiskError` names it, and the path. It must
+    /// not use the disk.
+    package var observer: (@Sendable (Int, String, String) -> Void)? {
+        get { image.withLock { $0.observer } }
+        set { image.withLock { $0.observer = newValue } }
+    }
+
     /// Does one call, unless that is to fail.
     fileprivate func perform<Result: Sendable>(
         _ call: String, _ path: String, _ body: (inout DiskImage) throws(DiskError) -> Result
     ) throws(DiskError) -> Result {
         try image.withLock { (image: inout sending DiskImage) throws(DiskError) -> Result in
-            if let code = image.enter() { throw DiskError(call: call, path: path, code: code) }
+            if let code = image.enter(call, path) { throw DiskError(call: call, path: path, code: code) }
             return try body(&image)
         }
     }
 
     /// Does one call that has its own way to fail: `body` gets the code, where it is to.
     fileprivate func perform<Result: Sendable>(
+        failing call: String, _ path: String,
         _ body: (inout DiskImage, Int32?) throws(DiskError) -> Result
     ) throws(DiskError) -> Result {
         try image.withLock { (image: inout sending DiskImage) throws(DiskError) -> Result in
-            let code = image.enter()
+            let code = image.enter(call, path)
             return try body(&image, code)
         }
     }
@@ -128,7 +161,8 @@ package final class SimulatedDisk: Disk {
 extension SimulatedDisk {
     package func open(_ path: String, _ mode: DiskMode) throws(DiskError) -> any DiskFile {
         let now = seconds()
-        let handle = try perform("open", path) { image throws(DiskError) in
+        let call = mode == .create ? "create" : "open"
+        let handle = try perform(call, path) { image throws(DiskError) in
             try image.open(path, mode, now)
         }
         return SimulatedFile(self, path, handle, seconds)
@@ -212,7 +246,9 @@ extension SimulatedDisk {
     }
 
     package func sync(folder path: String) throws(DiskError) {
-        try perform { image, code throws(DiskError) in try image.sync(folder: path, code) }
+        try perform(failing: "fsync", path) { image, code throws(DiskError) in
+            try image.sync(folder: path, code)
+        }
     }
 
     package func set(permissions: UInt32, of path: String) throws(DiskError) {
@@ -263,7 +299,7 @@ private final class SimulatedFile: DiskFile {
 
     func write(_ bytes: [UInt8], at offset: Int) throws(DiskError) {
         let now = seconds()
-        try disk.perform { image, code throws(DiskError) in
+        try disk.perform(failing: "write", path) { image, code throws(DiskError) in
             try image.write(handle, path, bytes, at: offset, now, code)
         }
     }
@@ -276,7 +312,9 @@ private final class SimulatedFile: DiskFile {
     }
 
     func sync() throws(DiskError) {
-        try disk.perform { image, code throws(DiskError) in try image.sync(handle, path, code) }
+        try disk.perform(failing: "fsync", path) { image, code throws(DiskError) in
+            try image.sync(handle, path, code)
+        }
     }
 
     func lock(shared: Bool) throws(DiskError) -> Bool {

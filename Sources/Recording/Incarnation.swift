@@ -95,7 +95,7 @@ struct Incarnation: ~Copyable {
     /// Begins an incarnation: its number is durable when this returns.
     init(_ settings: Settings, run chosen: Identity128? = nil, forkedFrom parent: Parent? = nil) {
         var random = settings.surroundings
-        let run = chosen ?? Identity128(using: &random)
+        let run = chosen ?? random.identity()
         let incarnations = Incarnations(
             settings.spool, execution: settings.execution, process: settings.process)
         // Its lock first: whoever gets the next number finds that this one lives.

@@ -29,7 +29,13 @@ package struct Surroundings: Sendable, RandomNumberGenerator {
         self.draw = draw
     }
 
-    package mutating func next() -> UInt64 { draw() }
+    package func next() -> UInt64 { draw() }
+
+    /// An identity that nobody else has.
+    package func identity() -> Identity128 {
+        var random = self
+        return Identity128(using: &random)
+    }
 
     /// What a clock of the system shows.
     static func nanoseconds(_ clock: clockid_t) -> Int64 {

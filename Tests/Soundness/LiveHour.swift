@@ -3,12 +3,12 @@ import Causality
 import Collector
 import Disks
 import Exporting
-import FoundationEssentials
 import Glibc
 import HappensBefore
 import Querying
 import Segments
 import SimulatedHistories
+import SimulatedSQLite
 
 /// An hour of 50 machines in a minute: programs record through the real library and restart, the real agents are killed and come
 /// back, and what they commit is shipped to a real archive that merges, writes down what follows, and is opened anew now and then.
@@ -35,11 +35,9 @@ final class LiveHour {
 
     /// Lives an hour and prints what was found; false where a promise was broken.
     static func isSound(seed: UInt64) async -> Bool {
-        let folder = "/dev/shm/lightcone-hour-\(ProcessInfo.processInfo.processIdentifier)"
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         let begin = ContinuousClock.now
         do {
-            let hour = try LiveHour(seed: seed, folder: folder)
+            let hour = try LiveHour(seed: seed)
             try await hour.live()
             for violation in hour.violations.prefix(10) { print("hour \(seed): \(violation)") }
             print(
@@ -56,23 +54,20 @@ final class LiveHour {
         }
     }
 
-    private init(seed: UInt64, folder: String) throws {
+    private init(seed: UInt64) throws {
         var faults = Faults()
         faults.agentsDie = true
-        world = World(seed: seed, folder: folder, faults: faults, programsMax: Self.programCount)
+        world = World(seed: seed, faults: faults, programsMax: Self.programCount)
         start = world.seconds
         random = SeededGenerator(seed: ~seed)
-        try RealDisk().make(folder: folder)
-        collector = try HourCollector(folder + "/archive")
+        collector = try HourCollector()
     }
 
     private var second: Int64 { world.seconds - start }
 
     private func live() async throws {
         for number in 0..<Self.machineCount {
-            let machine = World.Machine(
-                "h\(number)", "\(world.folder)/spool\(number)", "\(world.folder)/data\(number)")
-            try RealDisk().make(folder: machine.data)
+            let machine = try World.Machine("m\(number)", host: "h\(number)")
             world.machines.append(machine)
             try world.startAgent(on: machine)
             world.startProgram(on: machine)
@@ -112,9 +107,9 @@ final class LiveHour {
             if machine.agent == nil, world.chance(10) { try world.startAgent(on: machine) }
             guard let agent = machine.agent else { continue }
             _ = await agent.tick(
-                Double(world.seconds), wall: WallTime(nanoseconds: world.seconds * 1_000_000_000))
+                Double(world.seconds), wall: world.wall)
             if number == 0, Self.away.contains(second) { continue }
-            try collector.ship(machine.data + "/agent/segments")
+            try collector.ship(machine)
         }
         try collector.merge(now: Int(second))
     }
@@ -127,13 +122,12 @@ final class LiveHour {
             for _ in 0..<2 {
                 world.seconds += 1
                 _ = await machine.agent?.tick(
-                    Double(world.seconds),
-                    wall: WallTime(nanoseconds: world.seconds * 1_000_000_000))
+                    Double(world.seconds), wall: world.wall)
             }
             await world.drain(machine)
             machine.agent = nil
             machine.local = nil
-            try collector.ship(machine.data + "/agent/segments")
+            try collector.ship(machine)
         }
         try look("the end")
         try collector.merge(now: Int(second) + 3_600)
@@ -205,7 +199,8 @@ final class LiveHour {
 
 /// A collector without a network: it takes what agents have committed, and merges.
 private final class HourCollector {
-    private let path: String
+    private let disk = SimulatedDisk()
+    private let path = "/hour/archive"
     private var archive: Archive
     private(set) var store: ArchiveStore
     private var schedule = MergeSchedule()
@@ -213,19 +208,20 @@ private final class HourCollector {
     /// By segment: what was acknowledged of it.
     private var acknowledged: [Identity128: [UInt8]] = [:]
 
-    init(_ path: String) throws {
-        self.path = path
-        archive = try Archive(path, .readWrite)
+    init() throws {
+        SimulatedVFS.register(prefix: "/hour/", disk: disk)
+        archive = try Archive(path, .readWrite, disk: disk)
         store = ArchiveStore(archive)
     }
 
     var arrived: [[UInt8]] { Array(acknowledged.values) }
 
-    /// Takes what the segments of a folder have more than was acknowledged.
-    func ship(_ folder: String) throws {
-        for name in try RealDisk().names(folder).sorted() where name.hasSuffix(".lcseg") {
+    /// Takes what the segments of a machine have more than was acknowledged.
+    func ship(_ machine: World.Machine) throws {
+        let folder = machine.data + "/agent/segments"
+        for name in try machine.disk.names(folder).sorted() where name.hasSuffix(".lcseg") {
             guard let id = Identity128(hex: name.dropLast(6)) else { continue }
-            let file = try RealDisk().open("\(folder)/\(name)", .read)
+            let file = try machine.disk.open("\(folder)/\(name)", .read)
             let end = acknowledged[id]?.count ?? 0
             guard file.byteCount > end else { continue }
             let bytes = try file.read(at: end, count: file.byteCount - end)
@@ -236,9 +232,9 @@ private final class HourCollector {
 
     func merge(now: Int) throws {
         while true {
-            let parts = try RealDisk().names(path + "/parts")
+            let parts = try disk.names(path + "/parts")
             guard try archive.merge(&schedule, now: now, isStopped: { false }) == 0 else { break }
-            if try RealDisk().names(path + "/parts") != parts { merges += 1 }
+            if try disk.names(path + "/parts") != parts { merges += 1 }
         }
         try archive.removeReplaced(now: now)
     }
@@ -252,9 +248,9 @@ private final class HourCollector {
     /// Goes on from its files, as one that was killed and started.
     func reopen() throws {
         // Nobody may hold the lock of the folder, so this one holds another folder meanwhile.
-        archive = try Archive(path + "-between", .readWrite)
+        archive = try Archive(path + "-between", .readWrite, disk: disk)
         store = ArchiveStore(archive)
-        archive = try Archive(path, .readWrite)
+        archive = try Archive(path, .readWrite, disk: disk)
         store = ArchiveStore(archive)
         schedule = MergeSchedule()
         let problems = try archive.recover()

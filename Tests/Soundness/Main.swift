@@ -1,13 +1,14 @@
 import Archiving
 import Causality
 import Collector
+import Disks
 import Exporting
-import FoundationEssentials
 import Glibc
 import HappensBefore
 import Querying
 import Segments
 import SimulatedHistories
+import SimulatedSQLite
 import Synchronization
 
 /// Lives many worlds, and checks in each what Lightcone promises: `Soundness WORLDS [SECONDS [SEED]]`. Ends with 1 where a
@@ -27,10 +28,10 @@ enum Main {
         let begin = ContinuousClock.now
         let work = Work(worlds: worlds, secondsMax: secondsMax, first: first, begin: begin)
         await withTaskGroup { group in
-            for worker in 0..<2 {
+            for _ in 0..<2 {
                 group.addTask { @concurrent in
                     while let seed = work.next() {
-                        work.note(await live(seed, worker, isTold: worlds == 1))
+                        work.note(await live(seed, isTold: worlds == 1))
                     }
                 }
             }
@@ -100,13 +101,10 @@ enum Main {
         }
     }
 
-    static func live(_ seed: UInt64, _ worker: Int, isTold: Bool) async -> Outcome {
+    static func live(_ seed: UInt64, isTold: Bool) async -> Outcome {
         var outcome = Outcome(seed: seed)
-        let folder =
-            "/dev/shm/lightcone-soundness-\(ProcessInfo.processInfo.processIdentifier)-\(worker)"
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         do {
-            let world = World(seed: seed, folder: folder)
+            let world = World(seed: seed)
             try await world.run()
             outcome.isClean = world.isClean
             if isTold {
@@ -203,7 +201,11 @@ enum Main {
     private static func archived(
         _ world: World, _ evidence: Evidence, _ random: inout SeededGenerator
     ) throws -> [String] {
-        let archive = try Archive(world.folder + "/archive", .readWrite)
+        let disk = SimulatedDisk()
+        let prefix = "/soundness/\(world.seed)/"
+        SimulatedVFS.register(prefix: prefix, disk: disk)
+        defer { SimulatedVFS.unregister(prefix: prefix) }
+        let archive = try Archive(prefix + "archive", .readWrite, disk: disk)
         let growing = ArchiveStore(archive)
         for bytes in try world.segments.shuffled(using: &random).map({ try sealed($0) }) {
             let id = try SegmentHeader(decoding: Array(bytes.prefix(SegmentHeader.byteCount)))

@@ -1,7 +1,6 @@
 import Agent
 import Causality
 import Disks
-import FoundationEssentials
 import Glibc
 import Journals
 import LogFormats
@@ -80,16 +79,21 @@ final class World {
     let faults: Faults
     private let programsMax: Int
     var random: SeededGenerator
-    private let identities: Identities
-    /// Where all its machines are.
-    let folder: String
+    private let surroundings: SimulatedSurroundings
+    /// Where its agents run; nil: each on a thread of its own.
+    private let executor: (any SerialExecutor)?
     var machines: [Machine] = []
     var programs: [Program] = []
     private var logs: [ClockLog] = []
     private var silent: [SilentLog] = []
     private var chained: [ChainedLog] = []
     private var messages: [Message] = []
-    var seconds: Int64 = 1_700_000_000
+    /// Seconds since 1970.
+    var seconds: Int64 {
+        get { surroundings.nanoseconds.withLock { $0 } / 1_000_000_000 }
+        set { surroundings.nanoseconds.withLock { $0 = newValue * 1_000_000_000 } }
+    }
+    var wall: WallTime { WallTime(nanoseconds: surroundings.nanoseconds.withLock { $0 }) }
     private var texts = 0
     /// By the text of each event that was recorded.
     private(set) var byText: [String: Truth.Index] = [:]
@@ -135,22 +139,28 @@ final class World {
     }
 
     final class Machine {
+        /// What it is called in a world's story.
+        let name: String
         var host: String
+        let disk: SimulatedDisk
         let spool: SpoolFolder
-        let data: String
+        let data = "/data"
         var agent: SourceRecorder?
         var local: LocalProcesses?
         var runs: [String: Run] = [:]
         /// By name: which run the agent keeps for its clients, and the last event of them that got a number.
         var kept: [String: (run: RunKey?, last: Truth.Index?)] = [:]
         /// An image of the disk: the runs as they were then, and the last events of the agent's clients.
-        var image: (runs: [String: Run], last: [String: Truth.Index?])?
+        var image: (disk: SimulatedDisk, runs: [String: Run], last: [String: Truth.Index?])?
 
-        init(_ host: String, _ spool: String, _ data: String) {
-            self.host = host
-            self.spool = SpoolFolder(spool, durable: data + "/durable")
-            self.data = data
+        init(_ name: String, host: String, _ disk: SimulatedDisk = SimulatedDisk()) throws {
+            (self.name, self.host, self.disk) = (name, host, disk)
+            spool = SpoolFolder("/spool", durable: data + "/durable", disk: disk)
+            try disk.make(folder: data)
         }
+
+        /// Its memory is empty.
+        func loseSpool() { disk.remove(tree: spool.path) }
     }
 
     final class Program {
@@ -203,13 +213,17 @@ final class World {
     /// - Parameters:
     ///   - faults: nil: drawn.
     ///   - programsMax: Programs that live at the same time.
-    init(seed: UInt64, folder: String, faults: Faults? = nil, programsMax: Int = 10) {
+    ///   - executor: Where its agents run; nil: each on a thread of its own.
+    init(
+        seed: UInt64, faults: Faults? = nil, programsMax: Int = 10,
+        on executor: (any SerialExecutor)? = nil
+    ) {
         self.seed = seed
         self.faults = faults ?? Faults(seed: seed)
         self.programsMax = programsMax
-        self.folder = folder
+        self.executor = executor
         random = SeededGenerator(seed: seed)
-        identities = Identities(seed: seed)
+        surroundings = SimulatedSurroundings(seed: seed)
     }
 
     func chance(_ percent: Int) -> Bool {
@@ -220,12 +234,9 @@ final class World {
     // MARK: Life
 
     func run() async throws {
-        try RealDisk().make(folder: folder)
         let hosts = chance(30) ? ["h", "h", "i"] : ["h", "i", "j"]
         for index in 0..<Int.random(in: 1...3, using: &random) {
-            let machine = Machine(
-                hosts[index], "\(folder)/spool\(index)", "\(folder)/data\(index)")
-            try RealDisk().make(folder: machine.data)
+            let machine = try Machine("m\(index)", host: hosts[index])
             machines.append(machine)
             // Programs may start before the agent that names the machine.
             if chance(80) { try startAgent(on: machine) }
@@ -284,36 +295,35 @@ final class World {
     // MARK: Machines and agents
 
     func startAgent(on machine: Machine) throws {
-        story.append("agent starts on \(machine.data.suffix(6))")
+        story.append("agent starts on \(machine.name)")
         var configuration = AgentConfiguration(
             collector: "http://127.0.0.1:1", host: machine.host, spool: nil, follow: [])
         configuration.spool = machine.spool
         configuration.data = machine.data + "/agent"
         configuration.segmentBytesMax = 4096
         configuration.commitMilliseconds = 1
-        configuration.identities = { [identities] in identities.next() }
-        machine.agent = try SourceRecorder(configuration, logger: logger)
-        machine.local = LocalProcesses(configuration)
+        configuration.surroundings = surroundings.all
+        machine.agent = try SourceRecorder(configuration, logger: logger, on: executor)
+        machine.local = LocalProcesses(configuration, on: executor)
     }
 
     private func tick(_ machine: Machine) async {
         guard let agent = machine.agent else { return }
         for _ in 0..<3 {
             seconds += 1
-            _ = await agent.tick(
-                Double(seconds), wall: WallTime(nanoseconds: seconds * 1_000_000_000))
+            _ = await agent.tick(Double(seconds), wall: wall)
         }
     }
 
     func drain(_ machine: Machine) async {
         seconds += 1
-        await machine.agent?.drain(
-            Double(seconds), wall: WallTime(nanoseconds: seconds * 1_000_000_000))
+        let now = Double(seconds)
+        await machine.agent?.drain(now, wall: wall) { now }
     }
 
     /// The agent is gone, and with it the processes that it kept.
     func loseAgent(_ machine: Machine) {
-        story.append("agent ends on \(machine.data.suffix(6))")
+        story.append("agent ends on \(machine.name)")
         collect(machine)
         machine.agent = nil
         machine.local = nil
@@ -347,12 +357,12 @@ final class World {
 
     /// A restart of the machine: programs and agent die, the memory spool is empty.
     private func restart(_ machine: Machine) async throws {
-        story.append("restart of \(machine.data.suffix(6))")
+        story.append("restart of \(machine.name)")
         if chance(70) { await tick(machine) }
         for program in programs where program.machine === machine { finish(program) }
         programs.removeAll { $0.machine === machine }
         loseAgent(machine)
-        try? FileManager.default.removeItem(atPath: machine.spool.path)
+        machine.loseSpool()
         if chance(70) { try startAgent(on: machine) }
     }
 
@@ -361,8 +371,8 @@ final class World {
         let running = programs.filter { $0.machine === machine && $0.recorder != nil }
         guard machine.agent != nil, !running.isEmpty else { return }
         await drain(machine)
-        let copy = Machine(machine.host, "\(folder)/spool-copy", "\(folder)/data-copy")
-        try FileManager.default.copyItem(atPath: machine.data, toPath: copy.data)
+        let copy = try Machine("copy", host: machine.host, machine.disk.copied())
+        copy.loseSpool()
         copy.runs = machine.runs
         for (key, run) in copy.runs where run.isAlive && run.isKeptByName {
             copy.runs[key]!.isAlive = false
@@ -380,8 +390,8 @@ final class World {
                 program.name, program.execution, copy,
                 Recorder(cloning: program.recorder!, into: copy.spool), line: line)
             programs.append(twin)
-            if newest[program.key + machine.data] === program {
-                newest[program.key + copy.data] = twin
+            if newest[program.key + machine.name] === program {
+                newest[program.key + copy.name] = twin
             }
         }
         hasClones = true
@@ -392,8 +402,7 @@ final class World {
 
     /// Keeps an image of a disk, or sets a machine back to it: its spool is empty then, and nothing of it runs.
     private func restore(_ machine: Machine) async throws {
-        let place = machine.data + "-image"
-        story.append("image or restore of \(machine.data.suffix(6))")
+        story.append("image or restore of \(machine.name)")
         guard let image = machine.image else {
             guard machine.agent != nil else { return }
             await drain(machine)
@@ -409,15 +418,14 @@ final class World {
                 }
                 runs[key]!.isAlive = false
             }
-            machine.image = (runs, machine.kept.mapValues(\.last))
-            return try FileManager.default.copyItem(atPath: machine.data, toPath: place)
+            machine.image = (machine.disk.copied(), runs, machine.kept.mapValues(\.last))
+            return
         }
         for program in programs where program.machine === machine { finish(program) }
         programs.removeAll { $0.machine === machine }
         loseAgent(machine)
-        try? FileManager.default.removeItem(atPath: machine.spool.path)
-        try FileManager.default.removeItem(atPath: machine.data)
-        try FileManager.default.copyItem(atPath: place, toPath: machine.data)
+        machine.disk.restore(from: image.disk)
+        machine.loseSpool()
         machine.runs = image.runs
         machine.kept = image.last.mapValues { (nil, $0) }
         try startAgent(on: machine)
@@ -450,19 +458,20 @@ final class World {
         if machine.runs[key]?.isKeptByName == true { mixesNames = true }
         let recorder = Recorder(
             process: name, host: nil, execution: execution, spool: machine.spool,
-            run: identities.next(), chunkByteCount: 4096, chunksMax: faults.spoolsFill ? 1 : 64,
+            chunkByteCount: 4096, chunksMax: faults.spoolsFill ? 1 : 64,
             tokenBytesMax: chance(50) ? nil : 56 + 6 * Int.random(in: 0...3, using: &random),
             clockEntriesMax: faults.clocksFill && chance(50)
-                ? Int.random(in: 1...3, using: &random) : nil)
+                ? Int.random(in: 1...3, using: &random) : nil,
+            surroundings: surroundings.all)
         let line = truth.beginLine(execution: execution, after: origin)
         begun[line] = origin
         let program = Program(name, execution, machine, recorder, line: line)
         story.append(
-            "\(recorder.process) \(RunKey(recorder.run)) on \(machine.data.suffix(6)): line \(line) after \(String(describing: origin))"
+            "\(recorder.process) \(RunKey(recorder.run)) on \(machine.name): line \(line) after \(String(describing: origin))"
         )
         programs.append(program)
         machine.runs[key] = Run(isKeptByName: false, isAlive: true, end: origin)
-        newest[key + machine.data] = program
+        newest[key + machine.name] = program
     }
     /// By name and machine: the program that took the last number.
     private var newest: [String: Program] = [:]
@@ -480,7 +489,7 @@ final class World {
     func finish(_ program: Program) {
         guard let recorder = program.recorder else { return }
         let end = truth.lines[program.line].last ?? begun[program.line]
-        if newest[program.key + program.machine.data] === program,
+        if newest[program.key + program.machine.name] === program,
             program.machine.runs[program.key]?.isKeptByName == false
         {
             program.machine.runs[program.key] = Run(
@@ -510,7 +519,7 @@ final class World {
         let program = Program(parent.name, parent.execution, parent.machine, child, line: line)
         programs.append(program)
         parent.machine.runs[parent.key] = Run(isKeptByName: false, isAlive: true, end: origin)
-        newest[parent.key + parent.machine.data] = program
+        newest[parent.key + parent.machine.name] = program
     }
 
     private func note(_ run: RunKey, _ sequence: UInt64, _ event: Truth.Index) {
@@ -555,16 +564,19 @@ final class World {
             let isBroken = faults.tokensBreak && chance(15)
             if let token = try? Token(isBroken ? String(message.token.dropLast(2)) : message.token)
             {
-                id = recorder.receive(token, "got", text)
+                id = recorder.receive(
+                    [token], "got", text, .info, Attributes(), time: wall.nanoseconds)
             } else {
-                id = recorder.receiveUnreadable("got", text)
+                id = recorder.receiveUnreadable(
+                    "got", text, .info, Attributes(), time: wall.nanoseconds)
                 lossy = true
             }
         } else if isSend {
-            sent = recorder.send("sent", text)
+            sent = recorder.send("sent", text, .info, Attributes(), time: wall.nanoseconds).token
             id = sent!.event
         } else {
-            id = recorder.record("did", text)!
+            id = recorder.record(
+                "did", text, level: .info, attributes: Attributes(), time: wall.nanoseconds)
         }
         for number in (given + 1)..<max(id.sequence, given + 1) {
             note(run, number, truth.happen(on: program.line))
@@ -603,7 +615,7 @@ final class World {
         if token == nil, isSend { line += ",\"kind\":\"send\"" }
         texts += 1
         let text = "client \(texts)"
-        line += ",\"text\":\"\(text)\"}"
+        line += ",\"text\":\"\(text)\",\"time\":\"\(wall)\"}"
         // What happens, happens, whether or not anybody keeps it.
         let event = truth.happen(on: program.line, receiving: isForeign ? nil : message?.from)
         let isMessage = message != nil && !isForeign
@@ -661,7 +673,8 @@ final class World {
             sequence: victim.recorder!.status.events)
         texts += 1
         let text = "forged \(texts)"
-        let id = target.recorder!.receive(token, "got", text)
+        let id = target.recorder!.receive(
+            [token], "got", text, .info, Attributes(), time: wall.nanoseconds)
         let event = truth.happen(on: target.line)
         byText[text] = event
         note(RunKey(target.recorder!.run), id.sequence, event)
@@ -671,9 +684,10 @@ final class World {
     private func rot(_ program: Program) {
         guard faults.journalsRot, let recorder = program.recorder else { return }
         let folder = JournalFolder(in: program.machine.spool.journals, run: recorder.run)
-        let names = ((try? RealDisk().names(folder.path)) ?? []).filter { $0 != "lock" }.sorted()
+        let disk = program.machine.disk
+        let names = ((try? disk.names(folder.path)) ?? []).filter { $0 != "lock" }.sorted()
         guard let name = chance(70) ? names.last : pick(names),
-            let file = try? RealDisk().open("\(folder.path)/\(name)", .writeUntrusted),
+            let file = try? disk.open("\(folder.path)/\(name)", .writeUntrusted),
             let bytes = try? file.read(at: 0, count: file.byteCount)
         else { return }
         var starts: [Int] = []
@@ -780,9 +794,9 @@ final class World {
     /// Takes the segments that a machine's agent has written.
     private func collect(_ machine: Machine) {
         let folder = machine.data + "/agent/segments"
-        for name in (try? RealDisk().names(folder)) ?? [] where name.hasSuffix(".lcseg") {
+        for name in (try? machine.disk.names(folder)) ?? [] where name.hasSuffix(".lcseg") {
             guard let id = Identity128(hex: name.dropLast(6)),
-                let file = try? RealDisk().open("\(folder)/\(name)", .read),
+                let file = try? machine.disk.open("\(folder)/\(name)", .read),
                 let bytes = try? file.read(at: 0, count: file.byteCount)
             else { continue }
             if segmentsByID[id]?.count ?? 0 < bytes.count { segmentsByID[id] = bytes }
@@ -823,7 +837,7 @@ final class World {
     private func rulings() -> [EventBatch] {
         let key = ProcessKey(
             execution: "main", host: "operator", process: ProcessID(name: "operator"),
-            run: identities.next())
+            run: surroundings.all.identity())
         let line = truth.beginLine(execution: "main")
         let events = ruledOut.enumerated().map { index, number in
             let event = truth.happen(on: line)
@@ -838,7 +852,7 @@ final class World {
 
     /// Events as the segment that an import makes of them.
     private func add(_ batches: [EventBatch]) throws {
-        let id = identities.next()
+        let id = surroundings.all.identity()
         var writer = SegmentWriter(
             SegmentHeader(
                 agent: Identity128(high: 7, low: 7), segment: id, created: WallTime(nanoseconds: 1))
@@ -849,11 +863,15 @@ final class World {
     }
 }
 
-/// Identities from a seed.
-final class Identities: Sendable {
+/// What all machines of a world take from their hardware.
+private final class SimulatedSurroundings: Sendable {
+    let nanoseconds = Mutex<Int64>(1_700_000_000_000_000_000)
     private let random: Mutex<SeededGenerator>
 
     init(seed: UInt64) { random = Mutex(SeededGenerator(seed: seed ^ 0x1D)) }
 
-    func next() -> Identity128 { random.withLock { Identity128(using: &$0) } }
+    var all: Surroundings {
+        let now: @Sendable () -> Int64 = { self.nanoseconds.withLock { $0 } }
+        return Surroundings(now: now, uptime: now) { self.random.withLock { $0.next() } }
+    }
 }
