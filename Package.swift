@@ -14,6 +14,7 @@ let package = Package(
         .library(name: "LightconeInstrumentation", targets: ["LightconeInstrumentation"]),
         .executable(name: "lightcone", targets: ["lightcone"]),
         .executable(name: "lightcone-bench", targets: ["Benchmarks"]),
+        .executable(name: "lightcone-simulate", targets: ["Simulation"]),
         .executable(name: "shop-example", targets: ["ShopExample"]),
     ],
     dependencies: [
@@ -212,16 +213,19 @@ let package = Package(
             name: "RecordingProbe", dependencies: ["Causality", "Journals", "Recording"],
             path: "Tests/RecordingProbe", swiftSettings: strict),
         .executableTarget(
-            name: "Soundness",
+            name: "Simulation",
             dependencies: [
                 "Agent", "Archiving", "Causality", "Collector", "Disks", "Exporting",
                 "HappensBefore",
                 "LogFormats",
                 "Journals", "Parts", "Querying", "Recording", "Segments", "SimulatedHistories",
-                "SimulatedSQLite",
+                "Shipping", "SimulatedSQLite",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            path: "Tests/Soundness", swiftSettings: strict),
+            path: "Tests/Simulation", swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
         .testTarget(
             name: "DemoStoreTests",
             dependencies: ["Causality", "DemoStore", "HappensBefore", "Journals", "Recording"],

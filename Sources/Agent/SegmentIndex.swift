@@ -14,7 +14,7 @@ package final class SegmentIndex: Sendable {
         /// True where the collector will not take it for now.
         var isRefused = false
 
-        var isShipped: Bool { acknowledged == durableByteCount }
+        package var isShipped: Bool { acknowledged == durableByteCount }
     }
 
     private let entries = Mutex<[Entry]>([])

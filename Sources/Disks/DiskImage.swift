@@ -462,6 +462,15 @@ extension DiskImage {
         releaseUnused(node)
     }
 
+    var usedBytes: Int { byteCount }
+
+    func files(under folder: String) -> [String] {
+        guard let node = find(folder) else { return [] }
+        return nodes[node]!.names.sorted { $0.key < $1.key }.flatMap { name, inner in
+            nodes[inner]!.isFolder ? files(under: "\(folder)/\(name)") : ["\(folder)/\(name)"]
+        }
+    }
+
     /// Changes bytes of a file where they lie: nobody wrote them, and nothing tells of it.
     mutating func rot(_ path: String, at offset: Int, _ mask: UInt8) {
         guard let node = find(path), offset < nodes[node]!.bytes.count else { return }

@@ -53,6 +53,14 @@ package final class SimulatedDisk: Disk {
         set { image.withLock { $0.capacity = newValue } }
     }
 
+    /// Bytes of all files.
+    package var usedBytes: Int { image.withLock { $0.usedBytes } }
+
+    /// The paths of all files below a folder, sorted: no call, and nothing fails.
+    package func files(under folder: String) -> [String] {
+        image.withLock { $0.files(under: folder) }
+    }
+
     package func freeBytes(in folder: String) -> Int? { image.withLock { $0.freeBytes } }
 
     /// Lets the call fail that is the `number`th from the beginning (`counts.calls + 1` is the next).
@@ -139,7 +147,9 @@ package final class SimulatedDisk: Disk {
         _ call: String, _ path: String, _ body: (inout DiskImage) throws(DiskError) -> Result
     ) throws(DiskError) -> Result {
         try image.withLock { (image: inout sending DiskImage) throws(DiskError) -> Result in
-            if let code = image.enter(call, path) { throw DiskError(call: call, path: path, code: code) }
+            if let code = image.enter(call, path) {
+                throw DiskError(call: call, path: path, code: code)
+            }
             return try body(&image)
         }
     }

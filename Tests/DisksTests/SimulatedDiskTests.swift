@@ -1,5 +1,6 @@
 import Disks
 import Glibc
+import Synchronization
 import Testing
 
 @Suite("SimulatedDisk: crashes and faults")
@@ -266,5 +267,71 @@ private struct Counting: RandomNumberGenerator {
     mutating func next() -> UInt64 {
         state &+= 0x1234_5678_9ABC_DEF1
         return state
+    }
+}
+
+@Suite("SimulatedDisk: what is done to it from outside")
+struct SimulatedDiskHandlingTests {
+    @Test func aCopyHasWhatIsThereAndKnowsNothingOfWhatComes() throws {
+        let disk = SimulatedDisk()
+        try disk.make(folder: "/a")
+        let file = try disk.open("/a/file", .create)
+        try file.write([1, 2, 3], at: 0)
+        let copy = disk.copied()
+        copy.crashLosingAllUnsynced()
+        try file.write([9], at: 0)
+        #expect(try copy.open("/a/file", .read).read(at: 0, count: 9) == [1, 2, 3])
+        disk.restore(from: copy)
+        #expect(throws: DiskError.self) { try file.read(at: 0, count: 1) }
+        #expect(try disk.open("/a/file", .read).read(at: 0, count: 9) == [1, 2, 3])
+    }
+
+    @Test func aTreeIsGoneAtOnceAndStaysSo() throws {
+        let disk = SimulatedDisk()
+        try disk.make(folder: "/a/b")
+        try disk.make(folder: "/c")
+        let file = try disk.open("/a/b/file", .create)
+        try file.write([1, 2, 3], at: 0)
+        try file.sync()
+        try disk.sync(folder: "/a/b")
+        #expect(disk.files(under: "/a") == ["/a/b/file"])
+        disk.remove(tree: "/a")
+        #expect(try disk.status("/a") == nil)
+        disk.crashLosingAllUnsynced()
+        #expect(try disk.status("/a") == nil)
+        #expect(try disk.status("/c") != nil)
+        #expect(disk.usedBytes == 0)
+    }
+
+    @Test func bitsThatRotAreOtherOnesAfterACrashToo() throws {
+        let disk = SimulatedDisk()
+        let file = try disk.open("/file", .create)
+        try file.write([1, 2, 3], at: 0)
+        try file.sync()
+        try disk.sync(folder: "/")
+        let calls = disk.counts.calls
+        disk.rot("/file", at: 1, mask: 4)
+        disk.rot("/file", at: 99, mask: 4)
+        disk.rot("/nothing", at: 0, mask: 4)
+        #expect(disk.counts.calls == calls)
+        disk.crashLosingAllUnsynced()
+        #expect(try disk.open("/file", .read).read(at: 0, count: 9) == [1, 6, 3])
+    }
+
+    @Test func whoWatchesIsToldOfEachCallBeforeItFails() throws {
+        let disk = SimulatedDisk()
+        let told = Mutex<[String]>([])
+        disk.observer = { number, call, path in
+            told.withLock { $0.append("\(number) \(call) \(path)") }
+        }
+        disk.fail(call: 2, with: EIO)
+        let file = try disk.open("/file", .create)
+        #expect(throws: DiskError.self) { try file.write([1], at: 0) }
+        try file.sync()
+        try disk.sync(folder: "/")
+        #expect(
+            told.withLock { $0 } == [
+                "1 create /file", "2 write /file", "3 fsync /file", "4 fsync /",
+            ])
     }
 }

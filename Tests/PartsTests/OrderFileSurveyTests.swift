@@ -7,7 +7,7 @@ import Testing
 @testable import Parts
 
 /// What is wrong with an order file is named, wherever it is. That nothing is found wrong with those that are written is checked
-/// in the worlds of `Tests/Soundness`.
+/// in the worlds of `Tests/Simulation`.
 @Suite struct OrderFileSurveyTests {
     private static func bytes(of file: any DiskFile) throws -> [UInt8] {
         try file.read(at: 0, count: file.byteCount)

@@ -7,7 +7,7 @@ import Testing
 @testable import HappensBefore
 @testable import Parts
 
-/// That order files answer as the graph does is checked in the worlds of `Tests/Soundness`; here is what a file costs, and what
+/// That order files answer as the graph does is checked in the worlds of `Tests/Simulation`; here is what a file costs, and what
 /// damage does.
 @Suite struct OrderFileTests {
     private static let source = Identity128(high: 0, low: 1)

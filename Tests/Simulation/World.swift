@@ -93,10 +93,20 @@ final class World {
         get { surroundings.nanoseconds.withLock { $0 } / 1_000_000_000 }
         set { surroundings.nanoseconds.withLock { $0 = newValue * 1_000_000_000 } }
     }
-    var wall: WallTime { WallTime(nanoseconds: surroundings.nanoseconds.withLock { $0 }) }
+    /// Seconds of a clock that never steps, and has a fraction.
+    var uptime: Double { Double(surroundings.nanoseconds.withLock { $0 }) / 1e9 }
+    /// What the clock of a machine shows.
+    func wall(of machine: Machine) -> WallTime {
+        WallTime(nanoseconds: surroundings.of(machine.skew).now())
+    }
+    func pass(_ nanoseconds: Int64) { surroundings.nanoseconds.withLock { $0 += nanoseconds } }
     private var texts = 0
     /// By the text of each event that was recorded.
     private(set) var byText: [String: Truth.Index] = [:]
+    /// By the text of each event that was recorded: the machine.
+    private(set) var recordedOn: [String: String] = [:]
+    /// The texts of events of which the recorder said that they are lost.
+    private(set) var lost: Set<String> = []
     /// By run and number, also of events that have not arrived; nil where two lines have given it.
     private(set) var byNumber: [Numbered: Truth.Index?] = [:]
     /// Events that nobody made happen: markers of an agent behind the end of a run.
@@ -110,6 +120,10 @@ final class World {
     /// True once a running program was copied.
     private(set) var hasClones = false
     private var segmentsByID: [Identity128: [UInt8]] = [:]
+    /// Told before an agent is gone, while its machine can still be asked.
+    var onLoss: ((Machine) async -> Void)?
+    /// Told what has become of a machine when its power fails: its memory is empty then.
+    var onPowerFailure: ((Machine) -> Void)?
     /// What happened, line by line, for whoever looks into a world.
     private(set) var story: [String] = []
     private let logger = Logger(label: "world") { _ in SwiftLogNoOpLogHandler() }
@@ -150,11 +164,13 @@ final class World {
         var runs: [String: Run] = [:]
         /// By name: which run the agent keeps for its clients, and the last event of them that got a number.
         var kept: [String: (run: RunKey?, last: Truth.Index?)] = [:]
+        /// Nanoseconds by which its clock is wrong.
+        let skew: Skew
         /// An image of the disk: the runs as they were then, and the last events of the agent's clients.
         var image: (disk: SimulatedDisk, runs: [String: Run], last: [String: Truth.Index?])?
 
-        init(_ name: String, host: String, _ disk: SimulatedDisk = SimulatedDisk()) throws {
-            (self.name, self.host, self.disk) = (name, host, disk)
+        init(_ name: String, host: String, _ disk: SimulatedDisk, _ skew: Skew) throws {
+            (self.name, self.host, self.disk, self.skew) = (name, host, disk, skew)
             spool = SpoolFolder("/spool", durable: data + "/durable", disk: disk)
             try disk.make(folder: data)
         }
@@ -236,8 +252,7 @@ final class World {
     func run() async throws {
         let hosts = chance(30) ? ["h", "h", "i"] : ["h", "i", "j"]
         for index in 0..<Int.random(in: 1...3, using: &random) {
-            let machine = try Machine("m\(index)", host: hosts[index])
-            machines.append(machine)
+            let machine = try addMachine(hosts[index])
             // Programs may start before the agent that names the machine.
             if chance(80) { try startAgent(on: machine) }
         }
@@ -294,6 +309,17 @@ final class World {
 
     // MARK: Machines and agents
 
+    /// A machine on which nothing runs yet.
+    @discardableResult
+    func addMachine(_ host: String) throws -> Machine {
+        let skew = Skew()
+        let surroundings = surroundings.of(skew)
+        let disk = SimulatedDisk { Int(surroundings.now() / 1_000_000_000) }
+        let machine = try Machine("m\(machines.count)", host: host, disk, skew)
+        machines.append(machine)
+        return machine
+    }
+
     func startAgent(on machine: Machine) throws {
         story.append("agent starts on \(machine.name)")
         var configuration = AgentConfiguration(
@@ -302,29 +328,30 @@ final class World {
         configuration.data = machine.data + "/agent"
         configuration.segmentBytesMax = 4096
         configuration.commitMilliseconds = 1
-        configuration.surroundings = surroundings.all
+        configuration.surroundings = surroundings.of(machine.skew)
         machine.agent = try SourceRecorder(configuration, logger: logger, on: executor)
         machine.local = LocalProcesses(configuration, on: executor)
     }
 
-    private func tick(_ machine: Machine) async {
+    func tick(_ machine: Machine) async {
         guard let agent = machine.agent else { return }
         for _ in 0..<3 {
             seconds += 1
-            _ = await agent.tick(Double(seconds), wall: wall)
+            _ = await agent.tick(uptime, wall: wall(of: machine))
         }
     }
 
     func drain(_ machine: Machine) async {
         seconds += 1
-        let now = Double(seconds)
-        await machine.agent?.drain(now, wall: wall) { now }
+        let now = uptime
+        await machine.agent?.drain(now, wall: wall(of: machine)) { now }
     }
 
     /// The agent is gone, and with it the processes that it kept.
-    func loseAgent(_ machine: Machine) {
+    func loseAgent(_ machine: Machine) async {
         story.append("agent ends on \(machine.name)")
         collect(machine)
+        await onLoss?(machine)
         machine.agent = nil
         machine.local = nil
         for (key, kept) in machine.kept {
@@ -342,36 +369,37 @@ final class World {
     func killAgent(_ machine: Machine) async throws {
         guard machine.agent != nil else { return try startAgent(on: machine) }
         if chance(50) { await tick(machine) }
-        loseAgent(machine)
+        await loseAgent(machine)
         if chance(60) { try startAgent(on: machine) }
     }
 
-    private func rename(_ machine: Machine) async throws {
+    func rename(_ machine: Machine) async throws {
         guard machine.agent != nil else { return }
         await drain(machine)
         // A client whose agent is gone for a moment loses nothing, if it says nothing.
-        loseAgent(machine)
+        await loseAgent(machine)
         machine.host += "x"
         try startAgent(on: machine)
     }
 
     /// A restart of the machine: programs and agent die, the memory spool is empty.
-    private func restart(_ machine: Machine) async throws {
+    func restart(_ machine: Machine) async throws {
         story.append("restart of \(machine.name)")
         if chance(70) { await tick(machine) }
         for program in programs where program.machine === machine { finish(program) }
         programs.removeAll { $0.machine === machine }
-        loseAgent(machine)
+        await loseAgent(machine)
+        onPowerFailure?(machine)
         machine.loseSpool()
         if chance(70) { try startAgent(on: machine) }
     }
 
     /// A copy of a machine goes on beside it: disk, agent, and its running programs.
-    private func clone(_ machine: Machine) async throws {
+    func clone(_ machine: Machine) async throws {
         let running = programs.filter { $0.machine === machine && $0.recorder != nil }
         guard machine.agent != nil, !running.isEmpty else { return }
         await drain(machine)
-        let copy = try Machine("copy", host: machine.host, machine.disk.copied())
+        let copy = try Machine("copy", host: machine.host, machine.disk.copied(), machine.skew)
         copy.loseSpool()
         copy.runs = machine.runs
         for (key, run) in copy.runs where run.isAlive && run.isKeptByName {
@@ -401,7 +429,7 @@ final class World {
     private var begun: [Int: Truth.Index] = [:]
 
     /// Keeps an image of a disk, or sets a machine back to it: its spool is empty then, and nothing of it runs.
-    private func restore(_ machine: Machine) async throws {
+    func restore(_ machine: Machine) async throws {
         story.append("image or restore of \(machine.name)")
         guard let image = machine.image else {
             guard machine.agent != nil else { return }
@@ -423,7 +451,7 @@ final class World {
         }
         for program in programs where program.machine === machine { finish(program) }
         programs.removeAll { $0.machine === machine }
-        loseAgent(machine)
+        await loseAgent(machine)
         machine.disk.restore(from: image.disk)
         machine.loseSpool()
         machine.runs = image.runs
@@ -462,7 +490,7 @@ final class World {
             tokenBytesMax: chance(50) ? nil : 56 + 6 * Int.random(in: 0...3, using: &random),
             clockEntriesMax: faults.clocksFill && chance(50)
                 ? Int.random(in: 1...3, using: &random) : nil,
-            surroundings: surroundings.all)
+            surroundings: surroundings.of(machine.skew))
         let line = truth.beginLine(execution: execution, after: origin)
         begun[line] = origin
         let program = Program(name, execution, machine, recorder, line: line)
@@ -503,7 +531,7 @@ final class World {
         program.recorder = nil
     }
 
-    private func forkProgram() {
+    func forkProgram() {
         guard let parent = pick(programs.filter { $0.recorder != nil }),
             programs.count < programsMax
         else {
@@ -554,7 +582,8 @@ final class World {
         padding: Int = 0
     ) {
         let run = RunKey(recorder.run)
-        let given = recorder.status.events
+        let before = recorder.status
+        let given = before.events
         texts += 1
         let text = "event \(texts)" + String(repeating: "x", count: padding)
         var id: EventID
@@ -565,18 +594,23 @@ final class World {
             if let token = try? Token(isBroken ? String(message.token.dropLast(2)) : message.token)
             {
                 id = recorder.receive(
-                    [token], "got", text, .info, Attributes(), time: wall.nanoseconds)
+                    [token], "got", text, .info, Attributes(),
+                    time: wall(of: program.machine).nanoseconds)
             } else {
                 id = recorder.receiveUnreadable(
-                    "got", text, .info, Attributes(), time: wall.nanoseconds)
+                    "got", text, .info, Attributes(), time: wall(of: program.machine).nanoseconds)
                 lossy = true
             }
         } else if isSend {
-            sent = recorder.send("sent", text, .info, Attributes(), time: wall.nanoseconds).token
+            sent =
+                recorder.send(
+                    "sent", text, .info, Attributes(), time: wall(of: program.machine).nanoseconds
+                ).token
             id = sent!.event
         } else {
             id = recorder.record(
-                "did", text, level: .info, attributes: Attributes(), time: wall.nanoseconds)
+                "did", text, level: .info, attributes: Attributes(),
+                time: wall(of: program.machine).nanoseconds)
         }
         for number in (given + 1)..<max(id.sequence, given + 1) {
             note(run, number, truth.happen(on: program.line))
@@ -591,6 +625,8 @@ final class World {
             } ?? false
         note(run, id.sequence, event)
         byText[text] = event
+        recordedOn[text] = program.machine.name
+        if recorder.status.lost != before.lost { lost.insert(text) }
         story.append(
             "\(id) event \(event) line \(program.line) \(sent == nil ? "" : "send") receives \(String(describing: message?.from))\(lossy ? " broken" : "")\(isForeign ? " foreign" : "")"
         )
@@ -615,7 +651,7 @@ final class World {
         if token == nil, isSend { line += ",\"kind\":\"send\"" }
         texts += 1
         let text = "client \(texts)"
-        line += ",\"text\":\"\(text)\",\"time\":\"\(wall)\"}"
+        line += ",\"text\":\"\(text)\",\"time\":\"\(wall(of: machine))\"}"
         // What happens, happens, whether or not anybody keeps it.
         let event = truth.happen(on: program.line, receiving: isForeign ? nil : message?.from)
         let isMessage = message != nil && !isForeign
@@ -629,6 +665,7 @@ final class World {
             return program.lost.append((event, isMessage))
         }
         byText[text] = event
+        recordedOn[text] = machine.name
         var kept = machine.kept[program.key] ?? (nil, nil)
         story.append(
             "\(id) event \(event) line \(program.line) client lost \(program.lost.map(\.event)) receives \(String(describing: message?.from))"
@@ -661,7 +698,7 @@ final class World {
     }
 
     /// A token that nobody gave, of an event that is no send.
-    private func forge() {
+    func forge() {
         let targets = programs.filter { $0.recorder != nil && $0.execution == "main" }
         guard let victim = pick(targets), let target = pick(targets), victim !== target,
             victim.recorder!.run != target.recorder!.run
@@ -674,14 +711,14 @@ final class World {
         texts += 1
         let text = "forged \(texts)"
         let id = target.recorder!.receive(
-            [token], "got", text, .info, Attributes(), time: wall.nanoseconds)
+            [token], "got", text, .info, Attributes(), time: wall(of: target.machine).nanoseconds)
         let event = truth.happen(on: target.line)
         byText[text] = event
         note(RunKey(target.recorder!.run), id.sequence, event)
     }
 
     /// The length of a record of a journal makes no sense any more.
-    private func rot(_ program: Program) {
+    func rot(_ program: Program) {
         guard faults.journalsRot, let recorder = program.recorder else { return }
         let folder = JournalFolder(in: program.machine.spool.journals, run: recorder.run)
         let disk = program.machine.disk
@@ -837,7 +874,7 @@ final class World {
     private func rulings() -> [EventBatch] {
         let key = ProcessKey(
             execution: "main", host: "operator", process: ProcessID(name: "operator"),
-            run: surroundings.all.identity())
+            run: surroundings.of(Skew()).identity())
         let line = truth.beginLine(execution: "main")
         let events = ruledOut.enumerated().map { index, number in
             let event = truth.happen(on: line)
@@ -852,7 +889,7 @@ final class World {
 
     /// Events as the segment that an import makes of them.
     private func add(_ batches: [EventBatch]) throws {
-        let id = surroundings.all.identity()
+        let id = surroundings.of(Skew()).identity()
         var writer = SegmentWriter(
             SegmentHeader(
                 agent: Identity128(high: 7, low: 7), segment: id, created: WallTime(nanoseconds: 1))
@@ -863,15 +900,26 @@ final class World {
     }
 }
 
-/// What all machines of a world take from their hardware.
+/// By how much the clock of a machine is wrong.
+final class Skew: Sendable {
+    let nanoseconds = Mutex<Int64>(0)
+}
+
+/// What the machines of a world take from their hardware.
 private final class SimulatedSurroundings: Sendable {
     let nanoseconds = Mutex<Int64>(1_700_000_000_000_000_000)
     private let random: Mutex<SeededGenerator>
 
     init(seed: UInt64) { random = Mutex(SeededGenerator(seed: seed ^ 0x1D)) }
 
-    var all: Surroundings {
-        let now: @Sendable () -> Int64 = { self.nanoseconds.withLock { $0 } }
-        return Surroundings(now: now, uptime: now) { self.random.withLock { $0.next() } }
+    /// Those of a machine whose clock is wrong.
+    func of(_ skew: Skew) -> Surroundings {
+        Surroundings(
+            now: {
+                self.nanoseconds.withLock { $0 }
+                    .addingReportingOverflow(skew.nanoseconds.withLock { $0 }).partialValue
+            },
+            uptime: { self.nanoseconds.withLock { $0 } },
+            draw: { self.random.withLock { $0.next() } })
     }
 }

@@ -1,9 +1,9 @@
 import Archiving
+import ArgumentParser
 import Causality
 import Collector
 import Disks
 import Exporting
-import Glibc
 import HappensBefore
 import Querying
 import Segments
@@ -11,33 +11,39 @@ import SimulatedHistories
 import SimulatedSQLite
 import Synchronization
 
-/// Lives many worlds, and checks in each what Lightcone promises: `Soundness WORLDS [SECONDS [SEED]]`. Ends with 1 where a
-/// promise is broken; the seed of the world is shown, and `Soundness 1 0 SEED` lives it once more. `Soundness hour [SEED]` lives
-/// one large world, `LiveHour`.
-@main
-enum Main {
-    static func main() async throws {
-        let arguments = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
-        if CommandLine.arguments.dropFirst().first == "hour" {
-            exit(await LiveHour.isSound(seed: arguments.first ?? 1) ? 0 : 1)
-        }
-        let worlds = arguments.first ?? 1000
-        let secondsMax = arguments.count > 1 && arguments[1] > 0 ? arguments[1] : .max
-        let first = arguments.count > 2 ? arguments[2] : UInt64.random(in: 0...(1 << 40))
+/// Lives worlds without time and without crashes, many a second, and checks in each that what is answered is so.
+struct Histories: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check in many small histories that no definite answer is wrong.",
+        discussion: """
+            Programs, agents and logs live as in a simulation, but nothing takes time: what agents have committed is evidence, of which \
+            some is hidden or rotten, in memory, in order files that are cut anywhere, and in an archive. Two worlds at a time.
+
+            Example:
+              lightcone-simulate histories --worlds 20000 --seconds 120 --seed 1
+            """)
+
+    @Option(help: "How many histories at most.") var worlds: UInt64 = 1000
+    @Option(help: "Seconds after which none is begun.") var seconds: UInt64 = .max
+    @Option(help: "Of the first one; with --worlds 1 what happens in it is told.") var seed: UInt64?
+
+    func run() async throws {
+        let first = seed ?? UInt64.random(in: 0...(1 << 40))
         print("worlds from seed \(first) on")
         let begin = ContinuousClock.now
-        let work = Work(worlds: worlds, secondsMax: secondsMax, first: first, begin: begin)
+        let (worlds, seconds) = (worlds, seconds)
+        let work = Work(worlds: worlds, secondsMax: seconds, first: first, begin: begin)
         await withTaskGroup { group in
             for _ in 0..<2 {
                 group.addTask { @concurrent in
                     while let seed = work.next() {
-                        work.note(await live(seed, isTold: worlds == 1))
+                        work.note(await Histories.live(seed, isTold: worlds == 1))
                     }
                 }
             }
         }
         work.totals.withLock { $0.report(ContinuousClock.now - begin) }
-        exit(work.totals.withLock { $0.violations.isEmpty } ? 0 : 1)
+        guard work.totals.withLock({ $0.violations.isEmpty }) else { throw ExitCode.failure }
     }
 
     /// What the workers share.

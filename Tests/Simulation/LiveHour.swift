@@ -67,8 +67,7 @@ final class LiveHour {
 
     private func live() async throws {
         for number in 0..<Self.machineCount {
-            let machine = try World.Machine("m\(number)", host: "h\(number)")
-            world.machines.append(machine)
+            let machine = try world.addMachine("h\(number)")
             try world.startAgent(on: machine)
             world.startProgram(on: machine)
         }
@@ -107,7 +106,7 @@ final class LiveHour {
             if machine.agent == nil, world.chance(10) { try world.startAgent(on: machine) }
             guard let agent = machine.agent else { continue }
             _ = await agent.tick(
-                Double(world.seconds), wall: world.wall)
+                world.uptime, wall: world.wall(of: machine))
             if number == 0, Self.away.contains(second) { continue }
             try collector.ship(machine)
         }
@@ -122,7 +121,7 @@ final class LiveHour {
             for _ in 0..<2 {
                 world.seconds += 1
                 _ = await machine.agent?.tick(
-                    Double(world.seconds), wall: world.wall)
+                    world.uptime, wall: world.wall(of: machine))
             }
             await world.drain(machine)
             machine.agent = nil
@@ -152,47 +151,9 @@ final class LiveHour {
             orders.merge(laws.orders(events)) { $1 }
             violations += laws.violations.map { "\(when): \($0)" }
             tally += laws.tally
-            violations += try differences(evidence, graph, events).map { "\(when): \($0)" }
-        }
-    }
-
-    /// What the archive answers otherwise than what has arrived does.
-    private func differences(
-        _ evidence: Evidence, _ graph: ExecutionGraph, _ events: [EventID]
-    ) throws -> [String] {
-        var asked: [(String, [String: [String]])] = [
-            ("timeline", [:]), ("timeline", ["last": ["20"]]), ("gaps", [:]), ("defects", [:]),
-        ]
-        for (a, b) in zip(events, events.dropFirst()) {
-            let (a, b) = ("\(a)", "\(b)")
-            asked += [("order", ["a": [a], "b": [b]]), ("cut", ["event": [a]])]
-            asked += ["past", "future", "concurrent"].map { verb in
-                (verb, ["event": [a], "count": ["true"]])
+            violations += try Comparison.differences(collector.store, evidence, graph, events).map {
+                "\(when): \($0)"
             }
-        }
-        for event in events.prefix(3) {
-            asked += [("show", ["event": ["\(event)"]]), ("past", ["event": ["\(event)"]])]
-        }
-        let options = Question.Options(execution: graph.history.execution)
-        return try asked.compactMap { verb, parameters in
-            let question = try Question(verb, QuestionParameters(parameters))
-            let kept = LiveHour.text {
-                try collector.store.answering(options).written(question, as: .json)
-            }
-            let lived = LiveHour.text {
-                try Answering(evidence, options) { _ in graph }.written(question, as: .json)
-            }
-            return kept == lived
-                ? nil : "\(verb) \(parameters): \(kept.prefix(300)), really \(lived.prefix(300))"
-        }
-    }
-
-    private static func text(_ answer: () throws -> WrittenAnswer) -> String {
-        do {
-            let answer = try answer()
-            return answer.notes.joined(separator: "\n") + (try answer.text())
-        } catch {
-            return "\(error)"
         }
     }
 }

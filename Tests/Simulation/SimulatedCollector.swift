@@ -1,0 +1,271 @@
+import Archiving
+import Causality
+import Collector
+import Disks
+import Glibc
+import HappensBefore
+import Segments
+import Shipping
+import SimulatedSQLite
+
+/// A collector on a machine of its own: the archive with its catalogue, merging, what follows, retention and repair, all as they
+/// are shipped, on a simulated disk. It has no HTTP: what its routes make of errors is made of them here.
+final class SimulatedCollector {
+    /// What a collector is doing, as crash points name it.
+    enum Operation: String, CaseIterable {
+        case open, recover, append, merge, replace, derive, retain, drop, rebuild
+    }
+
+    /// How it ends.
+    enum Death: CaseIterable {
+        /// The program is killed: what it wrote is there, synced or not.
+        case killed
+        /// The power fails: some of what was not synced is there.
+        case torn
+        /// The power fails: nothing of it is there.
+        case lost
+    }
+
+    let disk: SimulatedDisk
+    private let prefix: String
+    var path: String { prefix + "archive" }
+    private(set) var archive: Archive?
+    private(set) var store: ArchiveStore?
+    private var schedule = MergeSchedule(pauseSeconds: 1)
+    private(set) var merges = 0
+    /// By segment: what came, as far as it is here: acknowledged, or found here after a crash.
+    private(set) var arrived: [Identity128: [UInt8]] = [:]
+    /// By segment: how many bytes were acknowledged.
+    private(set) var acknowledged: [Identity128: Int] = [:]
+    /// By segment: the longest that was ever sent.
+    private var sent: [Identity128: [UInt8]] = [:]
+    /// What broke a promise.
+    private(set) var violations: [String] = []
+    /// The call at which it is to die, and how.
+    private var death: (call: Int, how: Death)?
+    /// While calls fail, what it says of them is no news.
+    var mayFail: Bool { troubles > 0 }
+    /// How many things are wrong with its disk now.
+    var troubles = 0
+    /// True once bytes have rotted, or files were taken away: what was lost by that is lost.
+    var isDamaged = false
+    let points: CrashPoints
+    private var random: SimulatedDice
+
+    init(
+        _ prefix: String, points: CrashPoints, seed: UInt64, seconds: @escaping @Sendable () -> Int
+    ) {
+        disk = SimulatedDisk(seconds: seconds)
+        self.prefix = prefix
+        self.points = points
+        random = SimulatedDice(state: seed)
+        SimulatedVFS.register(prefix: prefix, disk: disk)
+        SimulatedVFS.seed(seed)
+        points.watch(disk)
+    }
+
+    /// Gives back what it took of the process.
+    func end() {
+        disk.observer = nil
+        (archive, store) = (nil, nil)
+        SimulatedVFS.unregister(prefix: prefix)
+    }
+
+    var isRunning: Bool { archive != nil }
+
+    // MARK: Life and death
+
+    /// It dies at the `calls`th call of the disk from now on, counted from 1.
+    func die(after calls: Int, _ how: Death) {
+        death = (disk.counts.calls + calls, how)
+        disk.fail(fromCall: disk.counts.calls + calls, with: EIO)
+    }
+
+    /// What it was about to do when it died of `die(after:)`.
+    private(set) var diedAt: CrashPoints.Point?
+
+    /// It dies now.
+    func die(_ how: Death) {
+        disk.fail(fromCall: disk.counts.calls + 1, with: EIO)
+        // Whatever closing it would write fails.
+        (archive, store) = (nil, nil)
+        death = nil
+        switch how {
+        case .killed: disk.stopFailing()
+        case .torn: disk.crash(tearing: &random)
+        case .lost: disk.crashLosingAllUnsynced()
+        }
+    }
+
+    /// Does something; nil where it could not, or died of it.
+    private func perform<Result>(
+        _ operation: Operation, _ body: () throws -> Result
+    ) -> Result? {
+        points.begin(operation.rawValue)
+        var result: Result?
+        var failure: (any Error)?
+        do { result = try body() } catch { failure = error }
+        points.end()
+        if let death, disk.counts.calls >= death.call {
+            diedAt = points.point(
+                of: CrashPoints.Call(disk: .collector, number: death.call))
+            die(death.how)
+            return nil
+        }
+        if let failure, !mayFail { violations.append("\(operation.rawValue): \(failure)") }
+        return result
+    }
+
+    /// Opens what is there and goes on from it; at once dead again where it is to die.
+    func start() {
+        let opened = perform(.open) { try Archive(path, .readWrite, disk: disk) }
+        guard let opened else { return }
+        archive = opened
+        goOn()
+    }
+
+    /// Recovers, and sees what is here of what was acknowledged.
+    private func goOn() {
+        guard let archive else { return }
+        store = ArchiveStore(archive)
+        schedule = MergeSchedule(pauseSeconds: 1)
+        guard let problems = perform(.recover, { try archive.recover() }), isRunning else {
+            (self.archive, store) = (nil, nil)
+            return
+        }
+        if !problems.isEmpty, !isDamaged, !mayFail { violations.append("recover: \(problems)") }
+        checkArrived()
+    }
+
+    /// What was acknowledged is here; and perhaps what was being appended.
+    private func checkArrived() {
+        guard let archive else { return }
+        for (id, bytes) in sent.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+            let count: Int
+            do { count = try archive.state(of: id)?.byteCount ?? 0 } catch {
+                if !mayFail { violations.append("state: \(error)") }
+                continue
+            }
+            if count < acknowledged[id] ?? 0 {
+                guard !isDamaged else { continue }
+                violations.append(
+                    "lost: \(acknowledged[id]!) bytes of segment \(id) were acknowledged, \(count) are here"
+                )
+            }
+            arrived[id] = Array(bytes.prefix(count))
+        }
+    }
+
+    // MARK: What comes
+
+    func answer(_ request: SimulatedNetwork.Request) -> SimulatedNetwork.Answer? {
+        guard let archive else { return nil }
+        switch request {
+        case .state(let id):
+            do {
+                let state = try archive.state(of: id)
+                return .state(
+                    RemoteSegment(
+                        byteCount: state?.byteCount ?? 0,
+                        digest: state.flatMap { $0.digest.isEmpty ? nil : hexadecimal($0.digest) }))
+            } catch {
+                return .failed(.busy("\(error)", retryAfterSeconds: nil))
+            }
+        case .append(let bytes, let id, let offset): return append(bytes, id, offset)
+        }
+    }
+
+    private func append(
+        _ bytes: [UInt8], _ id: Identity128, _ offset: Int
+    ) -> SimulatedNetwork.Answer? {
+        guard let archive else { return nil }
+        let known = arrived[id] ?? []
+        if offset == known.count { sent[id] = known + bytes }
+        var refusal: ShippingError?
+        let end = perform(.append) { () throws -> Int? in
+            do {
+                return try archive.append(bytes, to: id, at: offset).end
+            } catch let error as ArchiveError {
+                refusal = Self.refusal(error)
+                return nil
+            }
+        }
+        guard isRunning else { return nil }
+        if let end = end ?? nil {
+            if offset == known.count { arrived[id] = sent[id] } else { checkArrived() }
+            if end != arrived[id]?.count { violations.append("append: \(end) bytes of \(id)") }
+            acknowledged[id] = max(acknowledged[id] ?? 0, end)
+            return .appended(Acknowledgement(byteCount: end))
+        }
+        return .failed(refusal ?? .busy("it failed", retryAfterSeconds: nil))
+    }
+
+    /// As `UploadRoutes` and `HTTPTransport` have it.
+    private static func refusal(_ error: ArchiveError) -> ShippingError {
+        switch error {
+        case .wrongOffset(_, let expected): .wrongOffset(expected: expected)
+        case .notContinuation(let text): .notContinuation(text)
+        case .damaged(let text): .refused(status: 422, text)
+        case .busy, .full: .busy("\(error)", retryAfterSeconds: 1)
+        case .locked, .failed: .busy("\(error)", retryAfterSeconds: nil)
+        }
+    }
+
+    // MARK: What it does by itself
+
+    /// A look of the service that merges.
+    func merge(now: Int) {
+        guard let archive else { return }
+        _ = perform(.replace) {
+            try archive.removeReplaced(now: now)
+            if !mayFail { try? archive.keepReserve() }
+        }
+        guard isRunning else { return }
+        let before = parts
+        _ = perform(.merge) { try archive.merge(&schedule, now: now, isStopped: { false }) }
+        if isRunning, parts != before { merges += 1 }
+    }
+
+    private var parts: [String] {
+        (try? disk.names(path + "/parts")) ?? []
+    }
+
+    /// Everything into one part.
+    func mergeAll() {
+        guard let archive else { return }
+        _ = perform(.merge) { try archive.mergeAll() }
+    }
+
+    /// A look of the keeper of order.
+    func keepOrder(of execution: String, sliceEventsMax: Int, _ patience: Patience?) {
+        guard let store else { return }
+        _ = perform(.derive) {
+            try store.keepOrder(
+                of: execution, eventsMin: 1, sliceEventsMax: sliceEventsMax, patience)
+        }
+    }
+
+    func executions() -> [String] { (try? archive?.executions()) ?? [] }
+
+    func retain(_ execution: String, _ rule: RetentionRule, now: WallTime) {
+        guard let store else { return }
+        _ = perform(.retain) { try store.retain(execution, rule, now: now, sliceEventsMax: 40) }
+    }
+
+    func drop(_ execution: String) {
+        guard let archive else { return }
+        _ = perform(.drop) { try archive.drop(execution) }
+    }
+
+    /// An operator has the catalogue made anew, while no collector runs.
+    func rebuild() {
+        if isRunning { die(.killed) }
+        let rebuilt = perform(.rebuild) { try Archive.rebuild(path, disk: disk) }
+        guard let rebuilt else { return }
+        if !rebuilt.problems.isEmpty, !isDamaged, !mayFail {
+            violations.append("rebuild: \(rebuilt.problems)")
+        }
+        archive = rebuilt.archive
+        goOn()
+    }
+}

@@ -1,0 +1,65 @@
+/// Lives simulations one after the other, and shrinks what fails.
+struct Simulating {
+    var worlds: UInt64
+    var seed: UInt64
+    var steps: Int?
+    var secondsMax: Int64
+    /// Prints what happens.
+    var isTold = false
+    var shrinks = true
+
+    struct Outcome: Sendable {
+        var violations: [String]
+        var hash: UInt64
+        var trace: [String]
+        var reached: [CrashPoints.Point: [CrashPoints.Call]]
+        /// Where a machine died as the script says.
+        var died: CrashPoints.Point?
+    }
+
+    static func live(_ script: Script, isTold: Bool = false) -> Outcome {
+        let loop = RunLoop()
+        return loop.run {
+            let simulation = Simulation(script, on: loop, isTold: isTold)
+            await simulation.live()
+            return Outcome(
+                violations: simulation.violations, hash: simulation.trace.hash,
+                trace: simulation.trace.lines, reached: simulation.points.reached,
+                died: simulation.diedAt)
+        }
+    }
+
+    /// True where every promise was kept.
+    func run() -> Bool {
+        var hash = Trace()
+        var (lived, broken): (UInt64, Int) = (0, 0)
+        let begin = ContinuousClock.now
+        while lived < worlds, broken < 5,
+            (ContinuousClock.now - begin).components.seconds < secondsMax
+        {
+            let script = Script(seed: seed &+ lived, steps: steps)
+            lived += 1
+            let outcome = Self.live(script, isTold: isTold)
+            for line in outcome.trace { print(line) }
+            hash.note(String(outcome.hash, radix: 16))
+            guard let violation = outcome.violations.first else { continue }
+            broken += 1
+            print("seed \(script.seed): \(violation)")
+            if shrinks { tell(script) }
+        }
+        let seconds = (ContinuousClock.now - begin).components.seconds
+        print(
+            "\(lived) worlds from seed \(seed) in \(seconds) s, trace \(String(hash.hash, radix: 16)): \(broken) broken"
+        )
+        return broken == 0
+    }
+
+    private func tell(_ script: Script) {
+        var shrinking = Shrinking(script) { !Self.live($0).violations.isEmpty }
+        shrinking.run()
+        let smallest = shrinking.script
+        print("    the smallest of \(shrinking.tries) tries: \(smallest.steps) steps of it, with")
+        for fault in smallest.faults { print("    \(fault)") }
+        for violation in Self.live(smallest).violations.prefix(3) { print("    → \(violation)") }
+    }
+}

@@ -1,0 +1,163 @@
+import Causality
+import Collector
+import Exporting
+import FoundationEssentials
+import HappensBefore
+import Querying
+import SimulatedHistories
+
+// What is promised, whatever died.
+extension Simulation {
+    /// Holds what the collector has against what came, and that against what really happened.
+    func check(_ when: String) {
+        do {
+            let evidence = try Evidence(Array(collector.arrived.values))
+            try checkOnce(evidence, when)
+            for execution in evidence.executions() { try check(execution, evidence, when) }
+        } catch {
+            violate("\(when): \(error)")
+        }
+    }
+
+    private func check(_ execution: String, _ evidence: Evidence, _ when: String) throws {
+        guard let store = collector.store else { return }
+        let graph = try ExecutionGraph.load(execution, from: evidence)
+        var laws = try Laws(world, evidence, graph)
+        let events = laws.sample(8, &checking)
+        if !hasDropped {
+            laws.check(events, &checking)
+            laws.checkMonotone(orders)
+            orders.merge(laws.orders(events)) { $1 }
+            for violation in laws.violations.prefix(3) { violate("\(when): \(violation)") }
+            for difference in try Comparison.differences(store, evidence, graph, events).prefix(2) {
+                violate("\(when): \(difference)")
+            }
+            let broken = try store.archive.brokenChains(of: execution)
+            if !broken.isEmpty { violate("\(when): broken chains \(broken)") }
+        } else {
+            try checkSound(execution, events, laws, when)
+        }
+        note("\(when): \(events) of \(execution)")
+    }
+
+    /// Where something was dropped or damaged, a definite order is right all the same.
+    private func checkSound(
+        _ execution: String, _ events: [EventID], _ laws: Laws, _ when: String
+    ) throws {
+        struct Shown: Decodable {
+            var order: String?
+            var excluded: [String]?
+        }
+        guard let store = collector.store, try store.executions().contains(execution) else {
+            return
+        }
+        let answering = store.answering(Question.Options(execution: execution))
+        for a in events {
+            for b in events {
+                guard let x = laws.happened[a], let y = laws.happened[b], !laws.isMarker(x),
+                    !laws.isMarker(y)
+                else { continue }
+                let question = try Question(
+                    "order", QuestionParameters(["a": ["\(a)"], "b": ["\(b)"]]))
+                guard let text = try? answering.written(question, as: .json).text() else {
+                    continue
+                }
+                let shown = try JSONDecoder().decode(Shown.self, from: Data(text.utf8))
+                note("order \(a) \(b): \(shown)")
+                let real = world.truth.order(x, y).rawValue
+                if let order = shown.order, order != "unknown", order != real {
+                    violate("\(when): order \(a) \(b): \(order), really \(real)")
+                }
+                if shown.excluded?.contains(real) == true {
+                    violate("\(when): order \(a) \(b): not \(real), which it is")
+                }
+            }
+        }
+    }
+
+    /// Each event is there once, but for a copy that goes on beside the original.
+    private func checkOnce(_ evidence: Evidence, _ when: String) throws {
+        guard !script.contains(.cloned), !script.contains(.restored) else { return }
+        var seen: Set<String> = []
+        for text in try texts(evidence) where world.byText[text] != nil {
+            if !seen.insert(text).inserted { violate("\(when): “\(text)” is there twice") }
+        }
+    }
+
+    private func texts(_ evidence: Evidence) throws -> [String] {
+        try evidence.frames.flatMap { frame in
+            let batch = try frame.stored.batch()
+            return (0..<batch.count).map { batch.event($0).text }
+        }
+    }
+
+    /// What was recorded arrived, but for what was lost in a way that everybody is told of.
+    func checkArrived() throws {
+        guard !collector.isDamaged else { return }
+        let arrived = Set(try texts(try Evidence(Array(collector.arrived.values))))
+        let missing = world.byText.keys.filter {
+            !arrived.contains($0) && !excused.contains($0) && !world.lost.contains($0)
+        }
+        for text in missing.sorted().prefix(3) {
+            let place = world.recordedOn[text] ?? "nowhere"
+            violate("“\(text.prefix(20))” was recorded on \(place), and has not arrived")
+        }
+    }
+
+    /// A folder has nothing that nobody needs.
+    func checkFiles() {
+        let known = [
+            "catalogue.sqlite", "catalogue.sqlite-wal", "dropped.lcdrops", "lock", "reserve",
+        ]
+        for path in collector.disk.files(under: collector.path) {
+            let name = path.dropFirst(collector.path.count + 1)
+            let isKnown =
+                known.contains(String(name))
+                || name.hasPrefix("segments/") && name.hasSuffix(".lcseg")
+                || name.hasPrefix("parts/") && name.hasSuffix(".lcpart")
+                || ["order/", "tombstones/"].contains(where: name.hasPrefix)
+                    && name.hasSuffix(".lcorder")
+            if !isKnown { violate("a file is left: \(name)") }
+        }
+    }
+}
+
+/// What an archive answers otherwise than what has arrived does.
+enum Comparison {
+    static func differences(
+        _ store: ArchiveStore, _ evidence: Evidence, _ graph: ExecutionGraph, _ events: [EventID]
+    ) throws -> [String] {
+        var asked: [(String, [String: [String]])] = [
+            ("timeline", [:]), ("timeline", ["last": ["20"]]), ("gaps", [:]), ("defects", [:]),
+        ]
+        for (a, b) in zip(events, events.dropFirst()) {
+            let (a, b) = ("\(a)", "\(b)")
+            asked += [("order", ["a": [a], "b": [b]]), ("cut", ["event": [a]])]
+            asked += ["past", "future", "concurrent"].map { verb in
+                (verb, ["event": [a], "count": ["true"]])
+            }
+        }
+        for event in events.prefix(3) {
+            asked += [("show", ["event": ["\(event)"]]), ("past", ["event": ["\(event)"]])]
+        }
+        let options = Question.Options(execution: graph.history.execution)
+        return try asked.compactMap { verb, parameters in
+            let question = try Question(verb, QuestionParameters(parameters))
+            let kept = text { try store.answering(options).written(question, as: .json) }
+            let lived = text {
+                try Answering(evidence, options) { _ in graph }.written(question, as: .json)
+            }
+            guard kept != lived else { return nil }
+            return "\(verb) \(parameters): \(kept.prefix(300)), really \(lived.prefix(300))"
+        }
+    }
+
+    private static func text(_ answer: () throws -> WrittenAnswer) -> String {
+        do {
+            let answer = try answer()
+            return answer.notes.joined(separator: "\n") + (try answer.text())
+        } catch {
+            return "\(error)"
+        }
+    }
+}

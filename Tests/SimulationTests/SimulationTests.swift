@@ -1,0 +1,94 @@
+import Testing
+
+@testable import Simulation
+
+@Suite struct ShrinkingTests {
+    private func script(_ steps: [Int]) -> Script {
+        var script = Script(seed: 1, steps: 100)
+        script.faults = steps.map { Fault(step: $0, kind: .agentDies, salt: UInt64($0)) }
+        return script
+    }
+
+    /// Two of many misfortunes are to blame, and what comes until the second.
+    @Test func whatIsLeftOutDoesNotMatter() {
+        var shrinking = Shrinking(script(Array(1...20))) { script in
+            script.faults.contains { $0.step == 3 } && script.faults.contains { $0.step == 17 }
+                && script.steps >= 17
+        }
+        shrinking.run()
+        #expect(shrinking.script.faults.map(\.step) == [3, 17])
+        #expect(shrinking.script.steps == 17)
+    }
+
+    @Test func nothingIsLeftOutThatMatters() {
+        let all = script([1, 2, 3])
+        var shrinking = Shrinking(all) { $0 == all }
+        shrinking.run()
+        #expect(shrinking.script == all)
+    }
+
+    @Test func itEndsThoughEverythingBreaks() {
+        var lived = 0
+        var shrinking = Shrinking(script(Array(1...50)), triesMax: 30) { _ in
+            lived += 1
+            return true
+        }
+        shrinking.run()
+        #expect(lived <= 30)
+        #expect(shrinking.tries == lived)
+    }
+}
+
+@Suite struct ScriptTests {
+    @Test func aScriptFollowsFromItsSeed() {
+        for seed in 1...50 as ClosedRange<UInt64> {
+            let script = Script(seed: seed, steps: nil)
+            #expect(script == Script(seed: seed, steps: nil))
+            #expect(script.faults.allSatisfy { (0..<script.steps).contains($0.step) })
+        }
+    }
+
+    /// Each kind happens in some worlds, and in some of those that have misfortunes it does not.
+    @Test func noKindIsInAllWorldsOrInNone() {
+        let scripts = (1...400 as ClosedRange<UInt64>).map { Script(seed: $0, steps: 100) }
+            .filter { !$0.faults.isEmpty }
+        #expect((200..<400).contains(scripts.count))
+        for kind in Fault.Kind.allCases {
+            let count = scripts.filter { $0.contains(kind) }.count
+            #expect((2..<scripts.count * 3 / 4).contains(count), "\(kind): \(count)")
+        }
+    }
+}
+
+@Suite struct SimulatingTests {
+    /// The same script has the same trace, and another seed another one.
+    @Test func theSameSeedHasTheSameOutcome() {
+        let script = Script(seed: 14, steps: 20)
+        let outcome = Simulating.live(script)
+        #expect(outcome.violations == [])
+        #expect(Simulating.live(script).hash == outcome.hash)
+        #expect(Simulating.live(Script(seed: 15, steps: 20)).hash != outcome.hash)
+        #expect(!outcome.reached.isEmpty)
+    }
+}
+
+@Suite struct RunLoopTests {
+    @Test func whatIsDueFirstIsDoneFirst() {
+        let loop = RunLoop()
+        let done = loop.run { () -> [Int] in
+            await withTaskGroup(of: Int.self, returning: [Int].self) { group in
+                for (number, nanoseconds) in [30, 10, 20, 10].enumerated() {
+                    group.addTask {
+                        await loop.sleep(Int64(nanoseconds))
+                        return number
+                    }
+                }
+                var done: [Int] = []
+                for await number in group { done.append(number) }
+                return done
+            }
+        }
+        #expect(done == [1, 3, 2, 0])
+        #expect(loop.now == 30)
+    }
+}
