@@ -193,7 +193,8 @@ extension AgentConfiguration {
         do {
             let file = try disk.open(path, .read)
             text = String(
-                decoding: try file.read(at: 0, count: min(file.byteCount, 1 << 20)), as: UTF8.self)
+                decoding: try file.read(at: 0, count: min(file.byteCount(), 1 << 20)), as: UTF8.self
+            )
         } catch {
             throw AgentError("\(error)")
         }

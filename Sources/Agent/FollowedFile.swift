@@ -107,7 +107,7 @@ final class FollowedFile {
     }
 
     /// True where everything was read that is there now, but for a last line without its end.
-    var isReadToEnd: Bool { file.byteCount <= Int(offset) + pending.count }
+    func isReadToEnd() throws -> Bool { try file.byteCount() <= Int(offset) + pending.count }
 
     /// A record that lacks only its successor to be whole counts as whole after a time without growth.
     func settle(nowSeconds: Double, into sink: inout LogSink) {
@@ -183,7 +183,7 @@ final class FollowedFile {
         _ progress: FileProgress, at path: String, on disk: any Disk
     ) throws -> Bool {
         let file = try disk.open(path, .read)
-        guard file.byteCount >= Int(clamping: progress.offset) else { return false }
+        guard try file.byteCount() >= Int(clamping: progress.offset) else { return false }
         var found = ContentHash()
         found.update(
             try file.read(at: 0, count: Int(min(progress.offset, Limits.fingerprintBytesMax))))

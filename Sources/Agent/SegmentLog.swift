@@ -261,7 +261,7 @@ struct SegmentLog: ~Copyable {
     private mutating func rewrite(_ entry: SegmentIndex.Entry) throws -> SegmentIndex.Entry {
         let id = identities()
         let path = "\(folder)/\(id).lcseg"
-        var scanner = SegmentScanner(try disk.open(entry.path, .read))
+        var scanner = try SegmentScanner(disk.open(entry.path, .read))
         var writer: SegmentWriter?
         let file = try disk.open(path, .create)
         do {
@@ -311,7 +311,7 @@ private struct Recovered {
 
     /// nil where it holds no whole commit, and was removed.
     init?(_ path: String, _ disk: any Disk, _ warn: (String) -> Void) throws {
-        var scanner = SegmentScanner(try disk.open(path, .read))
+        var scanner = try SegmentScanner(disk.open(path, .read))
         var pending: [StoredFrame] = []
         var found: SegmentWriter?
         var named: [UInt64: SourceCheckpoint.Progress] = [:]

@@ -126,7 +126,11 @@ package struct Shipper: Service {
                 if let entry, let digest = remote.digest,
                     remote.byteCount <= entry.durableByteCount
                 {
-                    isOurs = await files.digest(entry.path, at: remote.byteCount) == digest
+                    do {
+                        isOurs = try await files.digest(entry.path, at: remote.byteCount) == digest
+                    } catch {
+                        return (unreadable(entry, error), id)
+                    }
                 }
                 return (.has(bytes: remote.byteCount, isOurs: isOurs), id)
             } catch {
@@ -146,16 +150,22 @@ package struct Shipper: Service {
         }
     }
 
+    private func unreadable(
+        _ entry: SegmentIndex.Entry, _ error: any Error
+    ) -> ShippingQueue.Outcome {
+        logger.error(
+            "a segment of the agent's own cannot be read: it is kept",
+            metadata: ["segment": "\(entry.path)", "error": "\(error)"])
+        return .unreadable
+    }
+
     private func send(_ id: Identity128, _ from: Int, _ to: Int) async -> ShippingQueue.Outcome {
         guard let entry = index.all.first(where: { $0.id == id }) else { return .unreadable }
         let bytes: [UInt8]
         do {
             bytes = try await files.read(entry.path, from: from, to: to)
         } catch {
-            logger.error(
-                "a segment of the agent's own cannot be read: it is kept",
-                metadata: ["segment": "\(entry.path)", "error": "\(error)"])
-            return .unreadable
+            return unreadable(entry, error)
         }
         do throws(ShippingError) {
             let answer = try await transport.append(bytes, to: id, at: from)
@@ -237,11 +247,10 @@ private actor SegmentFiles {
     }
 
     /// The digest of the last frame up to `offset`, in hexadecimal digits; nil where neither a frame nor the segment ends there.
-    func digest(_ path: String, at offset: Int) -> String? {
-        guard let file = try? disk.open(path, .read) else { return nil }
-        var scanner = SegmentScanner(file)
+    func digest(_ path: String, at offset: Int) throws -> String? {
+        var scanner = try SegmentScanner(disk.open(path, .read))
         var last: StoredFrame?
-        while let item = try? scanner.next() {
+        while let item = try scanner.next() {
             guard case .frame(let frame) = item, frame.offset < offset else { break }
             last = frame
             if frame.offset + frame.bytes.count == offset { break }

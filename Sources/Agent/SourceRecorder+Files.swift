@@ -111,8 +111,8 @@ extension SourceRecorder {
             guard head.starts(with: other.head.prefix(head.count)),
                 let original = try? disk.open(other.path, .read)
             else { continue }
-            let count = min(
-                found.byteCount, original.byteCount, Int(Limits.fingerprintBytesMax))
+            let count = try min(
+                found.byteCount, original.byteCount(), Int(Limits.fingerprintBytesMax))
             guard count > 0,
                 try file.read(at: 0, count: count) == original.read(at: 0, count: count)
             else { continue }
@@ -319,9 +319,9 @@ extension SourceRecorder {
                 case .none:
                     file.settle(nowSeconds: now, into: &sink)
                     if let lost = file.lostNameSeconds,
-                        FileIdentity.isFinished(
+                        try FileIdentity.isFinished(
                             quietSeconds: now - max(file.grewSeconds, lost),
-                            isReadToEnd: file.isReadToEnd, successors: waiting[file.path] ?? 0)
+                            isReadToEnd: file.isReadToEnd(), successors: waiting[file.path] ?? 0)
                     {
                         finish(file)
                         hasRead = true

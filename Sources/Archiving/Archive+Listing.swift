@@ -83,7 +83,7 @@ extension Archive {
         var next = max(offset, SegmentHeader.byteCount)
         do {
             let file = try disk.open(segmentPath(agent: agent, segment: segment), .read)
-            let source = BytesOnDisk(file)
+            let source = try BytesOnDisk(file)
             let here = min(end, source.byteCount)
             do {
                 while next < here {
@@ -114,6 +114,7 @@ extension Archive {
                 )
             }
         } catch {
+            noteUnread(error)
             add(
                 next, end - next,
                 damage:

@@ -33,6 +33,7 @@ extension Archive {
             let listing = try open(part).frames(of: execution)
             return (listing.frames, listing.damage.map { "\($0)" })
         } catch {
+            noteUnread(error)
             return ([], ["part \(part): acknowledged data was lost: \(error)"])
         }
     }
@@ -100,7 +101,8 @@ extension Archive {
         agent: Identity128, segment: Identity128, at offset: Int
     ) -> FramePlace? {
         guard let file = try? disk.open(segmentPath(agent: agent, segment: segment), .read),
-            let frame = try? SegmentLayout.frame(BytesOnDisk(file), at: offset, end: file.byteCount)
+            let source = try? BytesOnDisk(file),
+            let frame = try? SegmentLayout.frame(source, at: offset, end: source.byteCount)
         else { return nil }
         return FramePlace(
             agent: agent, segment: segment, offset: offset, byteCount: frame.frameByteCount,
@@ -129,6 +131,7 @@ extension Archive {
         do throws(PartError) {
             return try ask(open(part))
         } catch {
+            noteUnread(error)
             if case .disk = error { throw .damaged("\(error)") }
             throw .damaged("\(error) (lightcone part verify \(partPath(part)))")
         }

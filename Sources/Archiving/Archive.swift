@@ -331,9 +331,10 @@ package final class Archive: Sendable {
             try disk.sync(folder: self.path + "/segments")
         }
         let file = try disk.open(path, .write)
-        guard file.byteCount >= offset else {
+        let size = try file.byteCount()
+        guard size >= offset else {
             throw ArchiveError.damaged(
-                "\(path) has \(file.byteCount) bytes: expected \(offset), which were acknowledged")
+                "\(path) has \(size) bytes: expected \(offset), which were acknowledged")
         }
         do {
             try file.truncate(to: offset)
@@ -356,12 +357,12 @@ package final class Archive: Sendable {
         try disk.make(folder: parentFolder(path))
         try disk.sync(folder: self.path + "/segments")
         let file = try disk.open(path, .write)
-        guard file.byteCount >= offset else {
-            throw ArchiveError.damaged(
-                "\(path) has \(file.byteCount) bytes: expected at least \(offset)")
+        let size = try file.byteCount()
+        guard size >= offset else {
+            throw ArchiveError.damaged("\(path) has \(size) bytes: expected at least \(offset)")
         }
         try file.write(bytes, at: offset)
-        let kept = append.isSealed ? append.end : min(file.byteCount, acknowledged)
+        let kept = append.isSealed ? append.end : min(size, acknowledged)
         try file.truncate(to: max(append.end, kept))
         try file.sync()
         try disk.sync(folder: parentFolder(path))
@@ -389,8 +390,20 @@ package final class Archive: Sendable {
             let bytes = try file.read(at: place.offset, count: place.byteCount)
             return try StoredFrame(decoding: bytes, at: place.offset)
         } catch {
+            noteUnread(error)
             throw damage(of: place, error)
         }
+    }
+
+    /// A device that failed may do better at the next try: nothing is to be remembered of what was found meanwhile.
+    func noteUnread(_ error: any Error) {
+        let cause: DiskError? =
+            switch error {
+            case let error as DiskError: error
+            case SegmentError.disk(let error), PartError.disk(let error): error
+            default: nil
+            }
+        if let cause, !cause.isMissing { isOtherwise() }
     }
 
     /// What is wrong with a frame, and what tells all that is wrong with its file.

@@ -42,7 +42,7 @@ extension Catalogue {
                 for name in ["", "-wal"] where try disk.status(file + name) != nil {
                     let bytes = try disk.open(file + name, .read)
                     try disk.open(copy + name, .create)
-                        .write(bytes.read(at: 0, count: bytes.byteCount), at: 0)
+                        .write(bytes.read(at: 0, count: bytes.byteCount()), at: 0)
                 }
                 let memory = try DatabaseQueue()
                 let source = try DatabaseQueue(path: copy)

@@ -19,7 +19,7 @@ struct SegmentContents {
         _ file: any DiskFile, _ place: SegmentHeader, dropped: [ExactText: Int],
         _ numbers: DroppedNumbers
     ) throws(SegmentError) {
-        var scanner = SegmentScanner(file)
+        var scanner = try SegmentScanner(file)
         append = Catalogue.Append(place, end: 0, digest: [])
         append.dropped = dropped
         append.droppedNumbers = numbers
@@ -36,8 +36,10 @@ struct SegmentContents {
         _ file: any DiskFile, after state: SegmentState, of segment: Identity128,
         _ numbers: DroppedNumbers
     ) throws(SegmentError) {
+        let source: BytesOnDisk
+        do throws(DiskError) { source = try BytesOnDisk(file) } catch { throw .disk(error) }
         var scanner = SegmentScanner(
-            BytesOnDisk(file), from: state.byteCount, to: file.byteCount, after: state.digest)
+            source, from: state.byteCount, to: source.byteCount, after: state.digest)
         append = Catalogue.Append(
             SegmentHeader(agent: state.agent, segment: segment, created: state.created),
             end: state.byteCount, digest: state.digest)

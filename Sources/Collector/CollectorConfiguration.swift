@@ -93,7 +93,7 @@ extension CollectorService.Configuration {
         let root: Node?
         do {
             let file = try disk.open(path, .read)
-            let bytes = try file.read(at: 0, count: min(file.byteCount, 1 << 20))
+            let bytes = try file.read(at: 0, count: min(file.byteCount(), 1 << 20))
             root = try Yams.compose(yaml: String(decoding: bytes, as: UTF8.self))
         } catch {
             throw CollectorError("\(path): \(error)")

@@ -122,8 +122,8 @@ package struct DiskStatus: Hashable, Sendable {
 }
 
 extension DiskFile {
-    /// 0 where the file system does not say.
-    package var byteCount: Int { (try? status().byteCount) ?? 0 }
+    /// How many bytes it has now.
+    package func byteCount() throws(DiskError) -> Int { try status().byteCount }
 
     /// Takes the only lock on the file, until it is closed; false where somebody else has one.
     package func lock() throws(DiskError) -> Bool { try lock(shared: false) }

@@ -40,7 +40,8 @@ package final class OrderFile: CausalIndex {
     /// Whether a file begins or ends as an order file of this version does.
     package static func isOne(_ file: any DiskFile) -> Bool {
         let magic = OrderFileWriter.magic
-        return [0, max(0, file.byteCount - magic.count)].contains {
+        guard let size = try? file.byteCount() else { return false }
+        return [0, max(0, size - magic.count)].contains {
             (try? file.read(at: $0, count: magic.count)) == magic
         }
     }
@@ -54,7 +55,7 @@ package final class OrderFile: CausalIndex {
         self.file = file
         self.blocks = blocks
         number = blocks.nextFile()
-        let size = file.byteCount
+        let size = try PartError.onDisk { () throws(DiskError) in try file.byteCount() }
         let trailerBytes = 8 + OrderFileWriter.magic.count
         func damaged(_ offset: Int, _ what: String) -> PartError {
             .damaged(path: file.path, offset: max(0, offset), what: what)
@@ -120,7 +121,8 @@ package final class OrderFile: CausalIndex {
         _ place: FilePlace, in file: any DiskFile,
         _ body: (inout ByteReader) throws(FormatError) -> Value
     ) throws(PartError) -> Value {
-        guard place.byteCount <= Limits.blockBytesMax, place.end <= file.byteCount else {
+        let size = try PartError.onDisk { () throws(DiskError) in try file.byteCount() }
+        guard place.byteCount <= Limits.blockBytesMax, place.end <= size else {
             throw .damaged(
                 path: file.path, offset: place.offset,
                 what: "expected a block of \(place.byteCount) bytes, found the end of the file")

@@ -86,7 +86,7 @@ package struct OrderFileSurvey: Sendable {
         eventCount = file.eventCount
         sliceEventCount = file.sliceEventCount
         findsEvents = file.findsEvents
-        byteCount = file.file.byteCount
+        byteCount = try PartError.onDisk { () throws(DiskError) in try file.file.byteCount() }
         sent = Array(repeating: Messages(), count: file.processCount)
         arrived = sent
         try read { (survey) throws(PartError) in try survey.readEnds() }

@@ -158,8 +158,10 @@ package struct PartMaking: Sendable {
         func damaged(_ offset: Int, _ what: String) -> PartError {
             .damaged(path: path, offset: offset, what: what)
         }
-        let file = try PartError.onDisk { () throws(DiskError) in try disk.open(path, .read) }
-        var scanner = SegmentScanner(file)
+        let source = try PartError.onDisk { () throws(DiskError) in
+            try BytesOnDisk(disk.open(path, .read))
+        }
+        var scanner = SegmentScanner(source)
         var facts: SegmentFacts?
         while let item = try next(&scanner, path) {
             if isStopped() { throw .stopped }

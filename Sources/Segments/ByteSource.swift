@@ -39,10 +39,13 @@ package struct BytesInMemory: ByteSource {
 /// The bytes of an open file.
 package struct BytesOnDisk: ByteSource {
     private let file: any DiskFile
+    /// How many it had when this was made.
+    package let byteCount: Int
 
-    package init(_ file: any DiskFile) { self.file = file }
-
-    package var byteCount: Int { file.byteCount }
+    package init(_ file: any DiskFile) throws(DiskError) {
+        self.file = file
+        byteCount = try file.byteCount()
+    }
 
     package func read(at offset: Int, count: Int) throws(DiskError) -> [UInt8] {
         try file.read(at: offset, count: count)
@@ -51,5 +54,11 @@ package struct BytesOnDisk: ByteSource {
 
 extension SegmentScanner where Source == BytesOnDisk {
     /// Scans a file, from its start.
-    package init(_ file: any DiskFile) { self.init(BytesOnDisk(file)) }
+    package init(_ file: any DiskFile) throws(SegmentError) {
+        do throws(DiskError) {
+            self.init(try BytesOnDisk(file))
+        } catch {
+            throw .disk(error)
+        }
+    }
 }

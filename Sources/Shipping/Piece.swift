@@ -8,7 +8,8 @@ package enum Piece {
     package static func read(
         _ file: any DiskFile, from offset: Int, to end: Int
     ) throws(SegmentError) -> [UInt8] {
-        let source = BytesOnDisk(file)
+        let source: BytesOnDisk
+        do throws(DiskError) { source = try BytesOnDisk(file) } catch { throw .disk(error) }
         var next = offset == 0 ? min(SegmentHeader.byteCount, end) : offset
         var expanded = 0
         while next < end {

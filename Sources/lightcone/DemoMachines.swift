@@ -164,7 +164,7 @@ final class DemoMachines {
     /// What is in a file; nothing where there is none.
     static func text(_ path: String) -> String {
         guard let file = try? RealDisk().open(path, .read),
-            let bytes = try? file.read(at: 0, count: file.byteCount)
+            let bytes = try? file.read(at: 0, count: file.byteCount())
         else { return "" }
         return String(decoding: bytes, as: UTF8.self)
     }

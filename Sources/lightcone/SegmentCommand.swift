@@ -54,7 +54,7 @@ struct SegmentCommand: ParsableCommand {
         }
 
         private func verify(_ path: String) throws -> [String] {
-            var scanner = SegmentScanner(try RealDisk().open(path, .read))
+            var scanner = try SegmentScanner(RealDisk().open(path, .read))
             var (frames, events, problems) = (0, 0, [String]())
             var chains: SegmentWriter?
             while let item = try scanner.next() {
@@ -105,8 +105,8 @@ private struct SegmentReport {
         self.path = path
         sections = [("order", 0, 0), ("content", 0, 0), ("commit", 0, 0)]
         let file = try RealDisk().open(path, .read)
-        byteCount = file.byteCount
-        var scanner = SegmentScanner(file)
+        byteCount = try file.byteCount()
+        var scanner = try SegmentScanner(file)
         while let item = try scanner.next() {
             switch item {
             case .damage(let found): damage.append(found)

@@ -59,7 +59,7 @@ extension SourceCheckpoint {
     }
 
     static func events(_ path: String, on disk: any Disk = RealDisk()) throws -> [UInt64] {
-        var scanner = SegmentScanner(try disk.open(path, .read))
+        var scanner = try SegmentScanner(disk.open(path, .read))
         var sequences: [UInt64] = []
         while let item = try scanner.next() {
             if case .frame(let frame) = item { sequences += try frame.causality().sequences }
@@ -96,7 +96,7 @@ extension SourceCheckpoint {
             seen.insert(events.count)
             // What recovery leaves is whole and sealed.
             for path in crashed.segments {
-                var scanner = SegmentScanner(try RealDisk().open(path, .read))
+                var scanner = try SegmentScanner(RealDisk().open(path, .read))
                 while let item = try scanner.next() {
                     if case .damage(let damage) = item { Issue.record("cut at \(cut): \(damage)") }
                 }
@@ -208,7 +208,7 @@ extension SourceCheckpoint {
     }
 
     private static func identity(_ path: String) throws -> Identity128? {
-        var scanner = SegmentScanner(try RealDisk().open(path, .read))
+        var scanner = try SegmentScanner(RealDisk().open(path, .read))
         _ = try scanner.next()
         return scanner.header?.agent
     }
@@ -250,7 +250,7 @@ extension SourceCheckpoint {
         }
         #expect(kept == [1, 2, 3])
         for path in folder.segments {
-            var scanner = SegmentScanner(try RealDisk().open(path, .read))
+            var scanner = try SegmentScanner(RealDisk().open(path, .read))
             while let item = try scanner.next() {
                 if case .damage(let damage) = item, !damage.isTail { Issue.record("\(damage)") }
             }

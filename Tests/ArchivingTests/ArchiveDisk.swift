@@ -67,7 +67,7 @@ extension ArchiveDisk {
     /// Changes bytes of a file.
     func change(_ path: String, _ body: (inout [UInt8]) -> Void) throws {
         let file = try open(path, .write)
-        var bytes = try file.read(at: 0, count: file.byteCount)
+        var bytes = try file.read(at: 0, count: file.byteCount())
         body(&bytes)
         try file.truncate(to: 0)
         try file.write(bytes, at: 0)

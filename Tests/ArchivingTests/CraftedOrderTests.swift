@@ -79,7 +79,7 @@ enum Crafting {
         let file = try RealDisk().open(path, .read)
         let survey = try OrderFileSurvey(OrderFile(file))
         #expect(survey.problems == [])
-        let bytes = try file.read(at: 0, count: file.byteCount)
+        let bytes = try file.read(at: 0, count: file.byteCount())
         let trailer = 8 + OrderFileWriter.magic.count
         let footer = FilePlace(
             offset: survey.file.footerOffset,

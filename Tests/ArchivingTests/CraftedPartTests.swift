@@ -91,7 +91,7 @@ import Testing
         let expected = try world.answers(archive)
         let path = world.folder.path + "/parts/" + (try #require(try world.parts().first))
         let file = try world.disk.open(path, .write)
-        let whole = try file.read(at: 0, count: file.byteCount)
+        let whole = try file.read(at: 0, count: file.byteCount())
         let pieces = try Self.pieces(PartFile(path, on: world.disk))
         let rounds = Crafting.rounds
         var random = SeededGenerator(seed: seed + Crafting.seed)

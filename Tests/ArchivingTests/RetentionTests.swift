@@ -245,8 +245,8 @@ import Testing
         // A tombstone that is damaged says so, and makes nothing wrong.
         let name = try #require(try disk.names(folder.path + "/tombstones").first)
         let file = try disk.open("\(folder.path)/tombstones/\(name)", .write)
-        let count = file.byteCount * 2 / 3
-        try file.write([UInt8](repeating: 1, count: count), at: file.byteCount / 6)
+        let count = try file.byteCount() * 2 / 3
+        try file.write([UInt8](repeating: 1, count: count), at: file.byteCount() / 6)
         _ = try state(archive)
         #expect(try ArchiveStore(archive).filed("main", .never) == nil)
         // The execution goes as a whole, too.

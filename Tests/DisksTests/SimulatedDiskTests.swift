@@ -194,7 +194,7 @@ struct SimulatedDiskTests {
         disk.capacity = 2010
         let file = try disk.open("/b", .create)
         #expect(code { try file.write([UInt8](repeating: 2, count: 20), at: 0) } == ENOSPC)
-        #expect(file.byteCount == 10)
+        #expect(try file.byteCount() == 10)
         try file.write([3], at: 4)
         #expect(code { try file.truncate(to: 11) } == ENOSPC)
         try disk.remove(file: "/a")

@@ -162,7 +162,7 @@ enum OrderBytes {
     private static func sealed(_ contents: OrderFileContents) throws -> SealedFile {
         let file = try SimulatedDisk().open("/order", .create)
         try OrderFileWriter.write(contents, to: file)
-        let bytes = try file.read(at: 0, count: file.byteCount)
+        let bytes = try file.read(at: 0, count: file.byteCount())
         let end = bytes.count - 16
         var pieces = [SealedFile.Piece(end..<end + 4)]
         var offset = 8

@@ -111,7 +111,7 @@ enum PartBytes {
         }
         _ = try PartMaking(on: disk).make("/part", of: inputs)
         let file = try disk.open("/part", .read)
-        return try file.read(at: 0, count: file.byteCount)
+        return try file.read(at: 0, count: file.byteCount())
     }
 
     /// Of two segments of several processes.
@@ -208,6 +208,6 @@ enum PartBytes {
         try writer.add(segment)
         _ = try writer.finish()
         let file = try disk.open("/crafted", .read)
-        return try file.read(at: 0, count: file.byteCount)
+        return try file.read(at: 0, count: file.byteCount())
     }
 }

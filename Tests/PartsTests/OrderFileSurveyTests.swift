@@ -10,7 +10,7 @@ import Testing
 /// in the worlds of `Tests/Simulation`.
 @Suite struct OrderFileSurveyTests {
     private static func bytes(of file: any DiskFile) throws -> [UInt8] {
-        try file.read(at: 0, count: file.byteCount)
+        try file.read(at: 0, count: file.byteCount())
     }
 
     @Test func itTellsWhatThereIs() throws {
@@ -20,7 +20,7 @@ import Testing
         let survey = try OrderFileSurvey(OrderFile(file))
         #expect(survey.problems == [])
         #expect(survey.sliceEventCount == history.countEvents())
-        #expect(survey.bytes.values.reduce(0, +) == file.byteCount)
+        #expect(try survey.bytes.values.reduce(0, +) == file.byteCount())
         #expect(survey.bytes.count == OrderFileSurvey.Section.allCases.count)
         let messages = MessageEdges(history)
         let arrivals = history.processes.indices.reduce(0) {

@@ -181,7 +181,7 @@ import Testing
             }
             history.finish()
             let file = try Self.write(history)
-            written.append(try file.read(at: 0, count: file.byteCount))
+            written.append(try file.read(at: 0, count: file.byteCount()))
         }
         #expect(written[0] == written[1])
     }
@@ -253,7 +253,7 @@ import Testing
     @Test func version4() throws {
         let history = Self.history(seed: 5, processes: 3, events: 300, lostPerMille: 20)
         let written = try Self.write(history)
-        let bytes = try written.read(at: 0, count: written.byteCount)
+        let bytes = try written.read(at: 0, count: written.byteCount())
         let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("Golden/v4.lcorder")
         if ProcessInfo.processInfo.environment["RECORD_GOLDEN"] == "1" {
@@ -279,7 +279,7 @@ import Testing
     @Test func everyByteThatIsFlippedIsNamedOrDoesNotMatter() throws {
         let history = Self.history(seed: 5, processes: 3, events: 300, lostPerMille: 20)
         let written = try Self.write(history)
-        let bytes = try written.read(at: 0, count: written.byteCount)
+        let bytes = try written.read(at: 0, count: written.byteCount())
         let events = Self.events(of: history, 6, seed: 2)
         let whole = try OrderFile(written)
         let told = try Self.told(whole)
@@ -398,7 +398,7 @@ import Testing
     @Test func everyCutIsNamed() throws {
         let history = Self.history(seed: 5, processes: 3, events: 60)
         let written = try Self.write(history)
-        let bytes = try written.read(at: 0, count: written.byteCount)
+        let bytes = try written.read(at: 0, count: written.byteCount())
         let file = try SimulatedDisk().open("/cut", .create)
         for count in bytes.indices {
             try file.truncate(to: 0)

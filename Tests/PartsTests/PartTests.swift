@@ -93,7 +93,7 @@ private enum Golden {
         let world = try Golden.world()
         let path = world.inputs[0].path
         let file = try world.disk.open(path, .write)
-        let bytes = try file.read(at: 0, count: file.byteCount)
+        let bytes = try file.read(at: 0, count: file.byteCount())
         for byte in stride(from: 0, to: bytes.count, by: 5) {
             var damaged = bytes
             damaged[byte] ^= 4
@@ -116,7 +116,7 @@ private enum Golden {
         try other.add("1", agent: "a", others, of: 6)
         let forged = try other.disk.open(other.inputs[0].path, .read)
         let size = SegmentLayoutEnd.footer(bytes)
-        let content = try forged.read(at: 0, count: forged.byteCount)
+        let content = try forged.read(at: 0, count: forged.byteCount())
         let joined =
             Array(content[..<SegmentLayoutEnd.footer(content)]) + Array(bytes[size...])
         try file.truncate(to: 0)

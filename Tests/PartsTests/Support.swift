@@ -61,7 +61,7 @@ final class PartWorld {
 
     func bytes(_ part: PartFile) throws -> [UInt8] {
         let file = try disk.open(part.path, .read)
-        return try file.read(at: 0, count: file.byteCount)
+        return try file.read(at: 0, count: file.byteCount())
     }
 
     /// What follows from the frames of an execution.

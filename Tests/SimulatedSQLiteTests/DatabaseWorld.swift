@@ -86,7 +86,7 @@ final class DatabaseWorld {
         var files: [String: [UInt8]] = [:]
         for name in try disk.names(prefix) {
             let file = try disk.open(prefix + name, .read)
-            files[name] = try file.read(at: 0, count: file.byteCount)
+            files[name] = try file.read(at: 0, count: file.byteCount())
         }
         return files
     }

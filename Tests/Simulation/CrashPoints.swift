@@ -27,6 +27,8 @@ final class CrashPoints: Sendable {
         var operation: String?
         /// By point: the calls before which it was reached.
         var reached: [Point: [Call]] = [:]
+        /// Calls that fail, and what they were once they came.
+        var failing: [Call: String?] = [:]
     }
 
     private let state = Mutex(State())
@@ -57,6 +59,9 @@ final class CrashPoints: Sendable {
     private func note(
         _ place: Call, _ call: String, _ path: String, _ operation: (State) -> String?
     ) {
+        state.withLock { state in
+            if state.failing[place] != nil { state.failing[place] = "\(call) \(path)" }
+        }
         guard Self.changing.contains(call) else { return }
         state.withLock { state in
             guard let operation = operation(state) else { return }
@@ -64,6 +69,12 @@ final class CrashPoints: Sendable {
             state.reached[point, default: []].append(place)
         }
     }
+
+    /// Has a call remembered that is to fail.
+    func expectFailure(of place: Call) { state.withLock { $0.failing[place] = .some(nil) } }
+
+    /// What a call that failed was to do; nil where it has not come.
+    func failure(of place: Call) -> String? { state.withLock { $0.failing[place] ?? nil } }
 
     /// By point: the calls before which it was reached.
     var reached: [Point: [Call]] { state.withLock { $0.reached } }

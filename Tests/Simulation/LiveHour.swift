@@ -184,8 +184,8 @@ private final class HourCollector {
             guard let id = Identity128(hex: name.dropLast(6)) else { continue }
             let file = try machine.disk.open("\(folder)/\(name)", .read)
             let end = acknowledged[id]?.count ?? 0
-            guard file.byteCount > end else { continue }
-            let bytes = try file.read(at: end, count: file.byteCount - end)
+            guard try file.byteCount() > end else { continue }
+            let bytes = try file.read(at: end, count: file.byteCount() - end)
             try archive.append(bytes, to: id, at: end)
             acknowledged[id, default: []] += bytes
         }

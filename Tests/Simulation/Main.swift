@@ -27,10 +27,14 @@ struct Worlds: ParsableCommand {
 
     @Option(help: "Of the first world.") var seed: UInt64
     @Option(help: "How many worlds.") var worlds: UInt64 = 1
-    @Option(help: "Steps of each; without it as many as its seed draws.") var steps: Int?
+    @Option(help: "Steps of each, at most; without it as many as its seed draws.") var steps: Int?
+    @Option(
+        name: .customLong("fault"),
+        help: "Only these of its misfortunes, each as the step in which it comes; 0: none.")
+    var faults: [Int] = []
     @Option(help: "Seconds after which none is begun.") var seconds: Int64 = .max
-    @Flag(inversion: .prefixedNo, help: "Look for a smaller script that breaks a promise, too.")
-    var shrink = true
+    @Flag(help: "End with the first promise that is broken, and look for no smaller script.")
+    var first = false
 
     func validate() throws {
         guard worlds > 0, steps ?? 1 > 0 else {
@@ -40,8 +44,9 @@ struct Worlds: ParsableCommand {
 
     func run() throws {
         let simulating = Simulating(
-            worlds: worlds, seed: seed, steps: steps, secondsMax: seconds, isTold: worlds == 1,
-            shrinks: shrink)
+            worlds: worlds, seed: seed, steps: steps, faults: faults, secondsMax: seconds,
+            isTold: worlds == 1,
+            isFirstEnough: first)
         guard simulating.run() else { throw ExitCode.failure }
     }
 }
@@ -61,8 +66,12 @@ struct Points: ParsableCommand {
     @Option(help: "Of the first world.") var seed: UInt64 = 1
     @Option(help: "In how many worlds places are looked for.") var worlds: UInt64 = 6
 
+    @Flag(help: "End with the first promise that is broken.") var first = false
+
     func run() throws {
-        guard Visiting(seed: seed, worlds: worlds).run() else { throw ExitCode.failure }
+        guard Visiting(seed: seed, worlds: worlds, isFirstEnough: first).run() else {
+            throw ExitCode.failure
+        }
     }
 }
 

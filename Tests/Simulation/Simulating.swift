@@ -3,10 +3,12 @@ struct Simulating {
     var worlds: UInt64
     var seed: UInt64
     var steps: Int?
+    /// The steps in which misfortunes come that are not left out; empty: all of the script.
+    var faults: [Int] = []
     var secondsMax: Int64
     /// Prints what happens.
     var isTold = false
-    var shrinks = true
+    var isFirstEnough = false
 
     struct Outcome: Sendable {
         var violations: [String]
@@ -37,7 +39,9 @@ struct Simulating {
         while lived < worlds, broken < 5,
             (ContinuousClock.now - begin).components.seconds < secondsMax
         {
-            let script = Script(seed: seed &+ lived, steps: steps)
+            var script = Script(seed: seed &+ lived, steps: nil)
+            if !faults.isEmpty { script.faults.removeAll { !faults.contains($0.step) } }
+            if let steps { script.steps = min(steps, script.steps) }
             lived += 1
             let outcome = Self.live(script, isTold: isTold)
             for line in outcome.trace { print(line) }
@@ -45,7 +49,8 @@ struct Simulating {
             guard let violation = outcome.violations.first else { continue }
             broken += 1
             print("seed \(script.seed): \(violation)")
-            if shrinks { tell(script) }
+            if isFirstEnough { break }
+            tell(script)
         }
         let seconds = (ContinuousClock.now - begin).components.seconds
         print(
@@ -58,7 +63,10 @@ struct Simulating {
         var shrinking = Shrinking(script) { !Self.live($0).violations.isEmpty }
         shrinking.run()
         let smallest = shrinking.script
-        print("    the smallest of \(shrinking.tries) tries: \(smallest.steps) steps of it, with")
+        let kept = smallest.faults.isEmpty ? [0] : smallest.faults.map(\.step)
+        print(
+            "    the smallest of \(shrinking.tries) tries: --seed \(script.seed) --steps \(smallest.steps)"
+                + kept.map { " --fault \($0)" }.joined())
         for fault in smallest.faults { print("    \(fault)") }
         for violation in Self.live(smallest).violations.prefix(3) { print("    → \(violation)") }
     }

@@ -358,16 +358,18 @@ final class Simulation: @unchecked Sendable {
         case .collectorDiesWorking:
             if collector.isRunning { collector.die(after: calls * 3, death(&dice)) }
         case .collectorDiskFails:
+            let call = CrashPoints.Call(
+                disk: .collector, number: collector.disk.counts.calls + calls)
             collector.troubles += 1
-            collector.disk.fail(
-                call: collector.disk.counts.calls + calls,
-                with: Bool.random(using: &dice) ? EIO : ENOSPC)
+            points.expectFailure(of: call)
+            collector.disk.fail(call: call.number, with: Bool.random(using: &dice) ? EIO : ENOSPC)
             undone.append(
                 (
                     step + 30,
-                    { [collector] in
+                    { [self] in
                         collector.disk.stopFailing()
                         collector.troubles -= 1
+                        note("failed: \(points.failure(of: call) ?? "nothing")")
                     }
                 ))
         case .collectorDiskFull:

@@ -2,6 +2,7 @@
 struct Visiting {
     let seed: UInt64
     let worlds: UInt64
+    let isFirstEnough: Bool
 
     private struct Place {
         var script: Script
@@ -23,6 +24,7 @@ struct Visiting {
             for violation in outcome.violations {
                 print("seed \(script.seed): \(violation)")
                 broken += 1
+                if isFirstEnough { return false }
             }
             for (point, calls) in outcome.reached {
                 places[point, default: []] += [calls.first!, calls.last!].map {
@@ -46,6 +48,7 @@ struct Visiting {
                 print(
                     "seed \(script.seed), \(how) at call \(place.call.number), \(point): \(violation)"
                 )
+                if isFirstEnough { return false }
             }
         }
         return report(Set(places.keys), visited, runs, broken, ContinuousClock.now - begin)

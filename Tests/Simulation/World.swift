@@ -725,7 +725,7 @@ final class World {
         let names = ((try? disk.names(folder.path)) ?? []).filter { $0 != "lock" }.sorted()
         guard let name = chance(70) ? names.last : pick(names),
             let file = try? disk.open("\(folder.path)/\(name)", .writeUntrusted),
-            let bytes = try? file.read(at: 0, count: file.byteCount)
+            let bytes = try? file.read(at: 0, count: file.byteCount())
         else { return }
         var starts: [Int] = []
         var offset = ChunkHeader.byteCount
@@ -834,7 +834,7 @@ final class World {
         for name in (try? machine.disk.names(folder)) ?? [] where name.hasSuffix(".lcseg") {
             guard let id = Identity128(hex: name.dropLast(6)),
                 let file = try? machine.disk.open("\(folder)/\(name)", .read),
-                let bytes = try? file.read(at: 0, count: file.byteCount)
+                let bytes = try? file.read(at: 0, count: file.byteCount())
             else { continue }
             if segmentsByID[id]?.count ?? 0 < bytes.count { segmentsByID[id] = bytes }
         }
