@@ -58,7 +58,9 @@ enum Limits {
     /// Seconds for which the agent goes on shipping when it was asked to stop.
     static let drainSecondsMax = 10
     /// Seconds after which a segment that was refused is tried again.
-    static let refusedSecondsMax = 600
+    static let refusedSeconds = 600.0
+    /// Seconds after which a segment that could not be read is tried again.
+    static let unreadableSeconds = 10.0
     /// Seconds after which a journal without any chunk, whose program is gone, is removed.
     static let emptyJournalSecondsMax = 60
     /// Journals that are read at the same time.

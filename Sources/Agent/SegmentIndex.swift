@@ -11,8 +11,8 @@ package final class SegmentIndex: Sendable {
         var isSealed: Bool
         /// Bytes that the collector has; nil until it was asked.
         var acknowledged: Int?
-        /// True where the collector will not take it for now.
-        var isRefused = false
+        /// When to try again what the collector refused, or what could not be read: others go first.
+        var retrySeconds: Double?
 
         package var isShipped: Bool { acknowledged == durableByteCount }
     }

@@ -98,7 +98,7 @@ package struct Shipper: Service {
         if let changed, let entry, changed != entry {
             index.update(entry.id) {
                 $0.acknowledged = changed.acknowledged
-                $0.isRefused = changed.isRefused
+                $0.retrySeconds = changed.retrySeconds
             }
         }
         tell(outcome, entry, from: before, to: state.queue)

@@ -38,8 +38,6 @@ struct ShippingQueue: Sendable {
     private(set) var isReachable = true
     /// True where the next thing to do is to take another identity.
     private(set) var mustRenew = false
-    /// Since when a segment is refused.
-    private var refusedSince: Double?
     private var deleteAfter = 0.0
     /// When to stop at the latest, once the agent was asked to.
     private var stopSeconds: Double?
@@ -60,13 +58,8 @@ struct ShippingQueue: Sendable {
         }
         if now < retrySeconds { return wait(until: retrySeconds, now) }
         if mustRenew { return .renewIdentity }
-        let mayRetryRefused =
-            refusedSince.map { now - $0 >= Double(Limits.refusedSecondsMax) } ?? false
-        let waiting = entries.filter { !$0.isShipped }
-        guard let entry = waiting.first(where: { !$0.isRefused || mayRetryRefused }) else {
-            return wait(until: now + Limits.shipLookSeconds, now)
-        }
-        if entry.isRefused { refusedSince = now }
+        let entry = entries.first { !$0.isShipped && $0.retrySeconds ?? now <= now }
+        guard let entry else { return wait(until: now + Limits.shipLookSeconds, now) }
         guard let acknowledged = entry.acknowledged else { return .ask(entry.id) }
         return .send(entry.id, from: acknowledged, to: entry.durableByteCount)
     }
@@ -92,7 +85,7 @@ struct ShippingQueue: Sendable {
                 return nil
             }
             entry.acknowledged = bytes
-            entry.isRefused = false
+            entry.retrySeconds = nil
             changed = entry
         case .deleted: deleteAfter = 0
         case .cannotDelete: deleteAfter = now + Limits.retrySeconds
@@ -100,7 +93,7 @@ struct ShippingQueue: Sendable {
             mustRenew = false
             succeed()
         case .cannotRenew: wait(now, nil, &random)
-        case .unreadable: changed = refuse(entry, now)
+        case .unreadable: changed?.retrySeconds = now + Limits.unreadableSeconds
         case .failed(let error): changed = fail(error, entry, now, &random)
         }
         return changed
@@ -123,7 +116,10 @@ struct ShippingQueue: Sendable {
         case .notContinuation:
             mustRenew = true
             return entry
-        case .refused: return refuse(entry, now)
+        case .refused:
+            var entry = entry
+            entry?.retrySeconds = now + Limits.refusedSeconds
+            return entry
         case .busy(_, let seconds):
             isReachable = false
             wait(now, seconds, &random)
@@ -133,15 +129,6 @@ struct ShippingQueue: Sendable {
             wait(now, nil, &random)
             return entry
         }
-    }
-
-    private mutating func refuse(
-        _ entry: SegmentIndex.Entry?, _ now: Double
-    ) -> SegmentIndex.Entry? {
-        refusedSince = refusedSince ?? now
-        guard var entry else { return nil }
-        entry.isRefused = true
-        return entry
     }
 
     private mutating func succeed() {

@@ -22,20 +22,16 @@ enum Predecessor {
         }
         let folder = JournalFolder(
             in: settings.spool.journals, run: before.run, disk: settings.spool.disk)
+        var last: Incarnations.Last?
         do {
             if try folder.isAlive() {
                 self = settings.isKeptByName ? .unknown : .alive
                 return
             }
-        } catch {
-            // No lock that can be looked at: it does not live.
-        }
-        var last: Incarnations.Last?
-        do {
             last = try Predecessor.last(
                 in: folder, incarnation: before.incarnation, execution: settings.execution)
         } catch {
-            // A journal that cannot be read: perhaps the agent knows.
+            // A lock that cannot be looked at, so that it may live, or a journal that cannot be read: perhaps the agent knows.
         }
         // What the agent has noted is all; it removes the journal after that, perhaps just now.
         if let noted = incarnations.last, noted.incarnation == before.incarnation,

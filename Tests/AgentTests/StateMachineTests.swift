@@ -152,7 +152,7 @@ import Testing
             case .send(let sent, let from, let to):
                 let index = entries.firstIndex { $0.id == sent }!
                 #expect(
-                    entries[..<index].allSatisfy { $0.isShipped || $0.isRefused },
+                    entries[..<index].allSatisfy { $0.isShipped || $0.retrySeconds != nil },
                     "seed \(seed): oldest first")
                 #expect(
                     from == entries[index].acknowledged && to <= entries[index].durableByteCount)
@@ -187,6 +187,34 @@ import Testing
             if let changed, let index { entries[index] = changed }
         }
         #expect(entries.count == 1 && entries.allSatisfy { $0.isShipped }, "seed \(seed)")
+    }
+
+    /// One that is refused again and again keeps no other one waiting.
+    @Test func eachRefusedSegmentIsTriedAgainInItsTime() {
+        var random = SeededGenerator(seed: 1)
+        var queue = ShippingQueue()
+        var entries = [
+            Self.entry(1, acknowledged: 0), Self.entry(2, acknowledged: 0),
+            Self.entry(3, acknowledged: 0),
+        ]
+        var tries: [Int: [Double]] = [:]
+        var now = 0.0
+        while now < 2_000 {
+            switch queue.next(entries, now: now) {
+            case .wait(let until): now = until
+            case .send(let id, _, _):
+                let number = Int(id.low)
+                tries[number, default: []].append(now)
+                let outcome: ShippingQueue.Outcome =
+                    number == 3 ? .unreadable : .failed(.refused(status: 422, ""))
+                entries[number - 1] = queue.handle(
+                    outcome, of: entries[number - 1], now: now, using: &random)!
+            default: Issue.record("nothing else is to be done")
+            }
+        }
+        #expect(tries[1]!.count == 4 && tries[2]!.count == 4)
+        #expect(zip(tries[1]!, tries[1]!.dropFirst()).allSatisfy { (600...610).contains($1 - $0) })
+        #expect(tries[3]!.count > 90)
     }
 
     @Test func whoIsNotReachedIsLeftAloneForAWhileThatGrows() {

@@ -26,7 +26,7 @@ struct Simulating {
             await simulation.live()
             return Outcome(
                 violations: simulation.violations, hash: simulation.trace.hash,
-                trace: simulation.trace.lines, reached: simulation.points.reached,
+                trace: simulation.trace.lines + (isTold ? simulation.world.story : []), reached: simulation.points.reached,
                 died: simulation.diedAt)
         }
     }

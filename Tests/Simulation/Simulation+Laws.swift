@@ -23,7 +23,7 @@ extension Simulation {
         guard let store = collector.store else { return }
         let graph = try ExecutionGraph.load(execution, from: evidence)
         var laws = try Laws(world, evidence, graph)
-        let events = laws.sample(8, &checking)
+        let events = laws.sample(4, &checking)
         if !hasDropped {
             laws.check(events, &checking)
             laws.checkMonotone(orders)
@@ -133,11 +133,11 @@ enum Comparison {
         for (a, b) in zip(events, events.dropFirst()) {
             let (a, b) = ("\(a)", "\(b)")
             asked += [("order", ["a": [a], "b": [b]]), ("cut", ["event": [a]])]
-            asked += ["past", "future", "concurrent"].map { verb in
-                (verb, ["event": [a], "count": ["true"]])
-            }
         }
-        for event in events.prefix(3) {
+        for event in events.prefix(2) {
+            asked += ["past", "future", "concurrent"].map { verb in
+                (verb, ["event": ["\(event)"], "count": ["true"]])
+            }
             asked += [("show", ["event": ["\(event)"]]), ("past", ["event": ["\(event)"]])]
         }
         let options = Question.Options(execution: graph.history.execution)

@@ -39,7 +39,9 @@ final class Simulation: @unchecked Sendable {
     var orders: [[Truth.Index]: CausalOrder] = [:]
     private var nextMerge: Int64 = 0
     private var nextOrder: Int64 = 0
-    private let logger = Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() }
+    private var logger: Logger {
+        Logger(label: "simulation") { [self] _ in TraceLog { self.note($0) } }
+    }
 
     /// An agent as long as it lives.
     private final class AgentLife: @unchecked Sendable {
@@ -100,6 +102,7 @@ final class Simulation: @unchecked Sendable {
         network.collector = { [self] request in answer(request) }
         world.onLoss = { [self] machine in await lose(machine) }
         world.onPowerFailure = { [self] machine in failPower(machine) }
+        world.logger = logger
         do {
             try await begin()
             while step < script.steps, violations.isEmpty, collector.violations.isEmpty {
@@ -115,6 +118,7 @@ final class Simulation: @unchecked Sendable {
         violations += collector.violations
         world.onLoss = nil
         world.onPowerFailure = nil
+        world.logger = Logger(label: "world") { _ in SwiftLogNoOpLogHandler() }
         network.collector = { _ in nil }
     }
 
@@ -526,9 +530,21 @@ final class Simulation: @unchecked Sendable {
         checkFiles()
     }
 
+    /// What agents still have, and whether it can be read.
     private func unshipped() -> String {
-        agents.sorted { $0.key < $1.key }.map { name, life in
-            "\(name): \(life.recorder.index.all)"
+        world.machines.flatMap { machine in
+            (agents[machine.name]?.recorder.index.all ?? []).filter { !$0.isShipped }.map { entry in
+                var what = "\(machine.name): \(entry)"
+                do {
+                    var scanner = try SegmentScanner(machine.disk.open(entry.path, .read))
+                    while let item = try scanner.next() {
+                        if case .damage(let damage) = item { what += " \(damage)" }
+                    }
+                } catch {
+                    what += " \(error)"
+                }
+                return what
+            }
         }.joined(separator: "; ")
     }
 }

@@ -126,7 +126,7 @@ final class World {
     var onPowerFailure: ((Machine) -> Void)?
     /// What happened, line by line, for whoever looks into a world.
     private(set) var story: [String] = []
-    private let logger = Logger(label: "world") { _ in SwiftLogNoOpLogHandler() }
+    var logger = Logger(label: "world") { _ in SwiftLogNoOpLogHandler() }
 
     /// All segments, as far as agents and imports have written them.
     var segments: [[UInt8]] {
