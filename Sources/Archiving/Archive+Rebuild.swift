@@ -173,8 +173,9 @@ extension Archive {
                 ]
             }
             // What the catalogue says is here must be on the device first.
-            try disk.open(path, .write).sync()
-            try disk.sync(folder: parentFolder(path))
+            try makeDurable(
+                path, from: memory.segments[place.segment]?.acknowledged ?? 0,
+                to: max(contents.append.end, contents.append.acknowledged))
         } catch let error as ArchiveError {
             throw error
         } catch {

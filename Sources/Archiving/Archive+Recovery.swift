@@ -16,6 +16,8 @@ extension Archive {
         var warnings = problems
         do {
             try CatalogueFiles(in: path, on: disk).removeNew()
+            let drops = Drop.path(in: path)
+            for file in disk.matching(drops + ".*") { try disk.remove(file: file) }
             warnings += try finishDrops()
             warnings += try recoverParts()
             warnings += try recoverSegments()
@@ -219,10 +221,24 @@ extension Archive {
             return problems
         }
         // What the catalogue says is acknowledged must be on the device first.
-        try disk.open(path, .write).sync()
-        try disk.sync(folder: parentFolder(path))
+        try makeDurable(path, from: state?.acknowledged ?? 0, to: append.acknowledged)
         try catalogue.note(append)
         return problems
+    }
+
+    /// Makes sure that bytes of a file are on the device. They are written again: a sync that failed may have given up what can
+    /// be read all the same, and the next one would not come back to it.
+    func makeDurable(_ path: String, from start: Int, to end: Int) throws {
+        let file = try disk.open(path, .write)
+        var offset = start
+        while offset < end {
+            let bytes = try file.read(at: offset, count: min(Limits.copiedBytes, end - offset))
+            guard !bytes.isEmpty else { break }
+            try file.write(bytes, at: offset)
+            offset += bytes.count
+        }
+        try file.sync()
+        try disk.sync(folder: parentFolder(path))
     }
 
     private static func open(

@@ -85,12 +85,15 @@ final class CrashPoints: Sendable {
 
     /// A path without what is unlike in each world: the kinds of the folders and the end of the name.
     private static func kind(_ path: String) -> String {
-        path.split(separator: "/").map { part in
+        let parts = path.split(separator: "/")
+        // That of a collector is in a folder of its own.
+        let start = parts.firstIndex(of: "archive").map { $0 + 1 } ?? 0
+        return parts[start...].map { part in
+            let part = part.split(separator: ".").filter { !$0.hasPrefix("unused-") }
+                .joined(separator: ".")
             let isIdentity = part.utf8.prefix { $0 != UInt8(ascii: ".") }.count >= 32
-            guard isIdentity || part.utf8.first.map({ (0x30...0x39).contains($0) }) == true else {
-                return part.hasPrefix("unused-") ? "*" : String(part)
-            }
-            return "*" + part.drop { $0 != "." }
+            let isNumber = part.utf8.first.map { (0x30...0x39).contains($0) } ?? false
+            return isIdentity || isNumber ? "*" + part.drop { $0 != "." } : part
         }.joined(separator: "/")
     }
 }

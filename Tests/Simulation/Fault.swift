@@ -92,11 +92,11 @@ struct Script: Hashable {
 
     /// One in which a collector does everything that it can, and nothing fails.
     init(surveying seed: UInt64) {
-        self.init(seed: seed, steps: 160)
+        self.init(seed: seed, steps: 90)
         (faults, breaksTokens, fillsClocks) = ([], false, false)
         for (step, kind): (Int, Fault.Kind) in [
-            (40, .collectorDies), (70, .rebuilt), (100, .retained), (120, .collectorDies),
-            (130, .dropped), (150, .rebuilt),
+            (30, .collectorDies), (40, .rebuilt), (50, .agentDies), (60, .retained),
+            (70, .collectorDies), (75, .dropped), (85, .rebuilt),
         ] {
             faults.append(Fault(step: step, kind: kind, salt: seed &+ UInt64(step)))
         }

@@ -66,10 +66,16 @@ struct Points: ParsableCommand {
     @Option(help: "Of the first world.") var seed: UInt64 = 1
     @Option(help: "In how many worlds places are looked for.") var worlds: UInt64 = 6
 
+    @Flag(
+        help:
+            "Die in each way at each place: killed, without power, and with nothing kept that was not synced."
+    )
+    var thorough = false
     @Flag(help: "End with the first promise that is broken.") var first = false
 
     func run() throws {
-        guard Visiting(seed: seed, worlds: worlds, isFirstEnough: first).run() else {
+        guard Visiting(seed: seed, worlds: worlds, isFirstEnough: first, isThorough: thorough).run()
+        else {
             throw ExitCode.failure
         }
     }

@@ -89,12 +89,14 @@ final class SimulatedCollector {
         disk.fail(fromCall: disk.counts.calls + 1, with: EIO)
         // Whatever closing it would write fails.
         (archive, store) = (nil, nil)
-        death = nil
+        if let due = death, disk.counts.calls >= due.call { death = nil }
         switch how {
         case .killed: disk.stopFailing()
         case .torn: disk.crash(tearing: &random)
         case .lost: disk.crashLosingAllUnsynced()
         }
+        // What it is to die of is still to come.
+        if let death { disk.fail(fromCall: death.call, with: EIO) }
     }
 
     /// Does something; nil where it could not, or died of it.

@@ -1,3 +1,11 @@
+import Glibc
+
+/// Prints a line at once, wherever it goes.
+func say(_ line: String) {
+    print(line)
+    fflush(nil)
+}
+
 /// Lives simulations one after the other, and shrinks what fails.
 struct Simulating {
     var worlds: UInt64
@@ -26,7 +34,8 @@ struct Simulating {
             await simulation.live()
             return Outcome(
                 violations: simulation.violations, hash: simulation.trace.hash,
-                trace: simulation.trace.lines + (isTold ? simulation.world.story : []), reached: simulation.points.reached,
+                trace: simulation.trace.lines + (isTold ? simulation.world.story : []),
+                reached: simulation.points.reached,
                 died: simulation.diedAt)
         }
     }
@@ -44,16 +53,16 @@ struct Simulating {
             if let steps { script.steps = min(steps, script.steps) }
             lived += 1
             let outcome = Self.live(script, isTold: isTold)
-            for line in outcome.trace { print(line) }
+            for line in outcome.trace { say(line) }
             hash.note(String(outcome.hash, radix: 16))
             guard let violation = outcome.violations.first else { continue }
             broken += 1
-            print("seed \(script.seed): \(violation)")
+            say("seed \(script.seed): \(violation)")
             if isFirstEnough { break }
             tell(script)
         }
         let seconds = (ContinuousClock.now - begin).components.seconds
-        print(
+        say(
             "\(lived) worlds from seed \(seed) in \(seconds) s, trace \(String(hash.hash, radix: 16)): \(broken) broken"
         )
         return broken == 0
@@ -64,10 +73,10 @@ struct Simulating {
         shrinking.run()
         let smallest = shrinking.script
         let kept = smallest.faults.isEmpty ? [0] : smallest.faults.map(\.step)
-        print(
+        say(
             "    the smallest of \(shrinking.tries) tries: --seed \(script.seed) --steps \(smallest.steps)"
                 + kept.map { " --fault \($0)" }.joined())
-        for fault in smallest.faults { print("    \(fault)") }
-        for violation in Self.live(smallest).violations.prefix(3) { print("    → \(violation)") }
+        for fault in smallest.faults { say("    \(fault)") }
+        for violation in Self.live(smallest).violations.prefix(3) { say("    → \(violation)") }
     }
 }

@@ -147,6 +147,10 @@ final class Simulation: @unchecked Sendable {
     /// Where a machine died as the script says.
     var diedAt: CrashPoints.Point? { collector.diedAt ?? machineDiedAt }
 
+    private func isToDie(_ machine: Int) -> Bool {
+        machineDiedAt == nil && script.crash?.call.disk == .machine(machine)
+    }
+
     /// The machine dies of which the script says it, once that call was reached: till then it could do nothing more.
     private func dieAsTold() async throws {
         guard machineDiedAt == nil, let crash = script.crash,
@@ -270,10 +274,7 @@ final class Simulation: @unchecked Sendable {
 
     /// Nothing of a machine's memory survives, and of its disk what was synced.
     private func failPower(_ machine: World.Machine) {
-        let kept = committedTexts()
-        for (text, name) in world.recordedOn where name == machine.name && !kept.contains(text) {
-            excused.insert(text)
-        }
+        excuse(machine, but: texts(of: world.segments + Array(collector.arrived.values)))
         if power == .lost {
             machine.disk.crashLosingAllUnsynced()
         } else {
@@ -282,10 +283,17 @@ final class Simulation: @unchecked Sendable {
         note("\(machine.name) without power")
     }
 
-    /// The texts of all events that agents have made durable, here or there.
-    private func committedTexts() -> Set<String> {
+    /// What was recorded on a machine and is nowhere else is lost.
+    private func excuse(_ machine: World.Machine, but kept: Set<String>) {
+        for (text, name) in world.recordedOn where name == machine.name && !kept.contains(text) {
+            excused.insert(text)
+        }
+    }
+
+    /// The texts of all events of some segments.
+    private func texts(of segments: [[UInt8]]) -> Set<String> {
         var texts: Set<String> = []
-        for bytes in world.segments + Array(collector.arrived.values) {
+        for bytes in segments {
             guard let evidence = try? Evidence([bytes]) else { continue }
             for frame in evidence.frames {
                 guard let batch = try? frame.stored.batch() else { continue }
@@ -419,11 +427,8 @@ final class Simulation: @unchecked Sendable {
             let sign: Int64 = Bool.random(using: &dice) ? 1 : -1
             machine.skew.nanoseconds.withLock { $0 = sign * Int64(seconds) * 1_000_000_000 }
         case .restored:
-            let kept = committedTexts()
-            for (text, name) in world.recordedOn where name == machine.name && !kept.contains(text)
-            {
-                excused.insert(text)
-            }
+            // What its agent had, and had not shipped, is lost with it.
+            excuse(machine, but: texts(of: Array(collector.arrived.values)))
             try await world.restore(machine)
         case .cloned: if !world.hasClones { try await world.clone(machine) }
         case .rebuilt: collector.rebuild()
@@ -483,9 +488,9 @@ final class Simulation: @unchecked Sendable {
         undone = []
         network.cut = []
         network.halfOpen = []
-        for machine in world.machines {
-            machine.disk.stopFailing()
+        for (index, machine) in world.machines.enumerated() {
             machine.disk.capacity = nil
+            if !isToDie(index) { machine.disk.stopFailing() }
         }
         collector.disk.stopFailing()
         for program in world.programs { world.finish(program) }
@@ -501,9 +506,12 @@ final class Simulation: @unchecked Sendable {
             world.pass(1_000_000_000)
             if !collector.isRunning { collector.start() }
             for machine in world.machines where machine.agent == nil {
-                try world.startAgent(on: machine)
+                do { try world.startAgent(on: machine) } catch {
+                    if !mayFail.contains(machine.name) { throw error }
+                }
             }
             await tendAgents()
+            try await dieAsTold()
             await tendCollector()
             // An agent tells every ten seconds up to when it has read: there may always be something more.
             if round > 12,

@@ -3,6 +3,8 @@ struct Visiting {
     let seed: UInt64
     let worlds: UInt64
     let isFirstEnough: Bool
+    /// Dies in each way at each point, not in one of them.
+    let isThorough: Bool
 
     private struct Place {
         var script: Script
@@ -22,7 +24,7 @@ struct Visiting {
             let script = Script(surveying: seed &+ number)
             let outcome = Simulating.live(script)
             for violation in outcome.violations {
-                print("seed \(script.seed): \(violation)")
+                say("seed \(script.seed): \(violation)")
                 broken += 1
                 if isFirstEnough { return false }
             }
@@ -34,20 +36,20 @@ struct Visiting {
         }
         var visited: Set<CrashPoints.Point> = []
         var runs = 0
-        for (point, all) in places.sorted(by: { $0.key < $1.key }) {
-            for (number, how) in SimulatedCollector.Death.allCases.enumerated() {
+        let deaths = SimulatedCollector.Death.allCases
+        for (number, (point, all)) in places.sorted(by: { $0.key < $1.key }).enumerated() {
+            for kind in 0..<(isThorough ? deaths.count : 1) {
                 // Of all that there are those that lie far apart.
-                let place = all[number * (all.count - 1) / 2]
+                let place = all[kind * (all.count - 1) / 2]
                 var script = place.script
-                script.crash = Script.Crash(call: place.call, how: how)
+                script.crash = Script.Crash(
+                    call: place.call, how: deaths[(number + kind) % deaths.count])
                 runs += 1
                 let outcome = Simulating.live(script)
                 if outcome.died == point { visited.insert(point) }
                 guard let violation = outcome.violations.first else { continue }
                 broken += 1
-                print(
-                    "seed \(script.seed), \(how) at call \(place.call.number), \(point): \(violation)"
-                )
+                say("seed \(script.seed), \(script.crash!), \(point): \(violation)")
                 if isFirstEnough { return false }
             }
         }
@@ -62,11 +64,11 @@ struct Visiting {
         for operation in Self.operations {
             let all = points.filter { $0.operation == operation }
             let seen = all.intersection(visited)
-            print("\(operation): \(seen.count) of \(all.count) crash points")
-            for point in all.subtracting(seen).sorted() { print("    not visited: \(point)") }
+            say("\(operation): \(seen.count) of \(all.count) crash points")
+            for point in all.subtracting(seen).sorted() { say("    not visited: \(point)") }
             if all.isEmpty || seen != all { isWhole = false }
         }
-        print(
+        say(
             "\(visited.count) of \(points.count) crash points visited in \(runs) worlds, \(duration.components.seconds) s: \(broken) broken"
         )
         return isWhole && broken == 0

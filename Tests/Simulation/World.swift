@@ -498,8 +498,14 @@ final class World {
             "\(recorder.process) \(RunKey(recorder.run)) on \(machine.name): line \(line) after \(String(describing: origin))"
         )
         programs.append(program)
+        guard isFound(recorder.process) else { return }
         machine.runs[key] = Run(isKeptByName: false, isAlive: true, end: origin)
         newest[key + machine.name] = program
+    }
+
+    /// Whether a successor finds a run: not one whose number could not be made durable, and was drawn.
+    private func isFound(_ process: ProcessID) -> Bool {
+        process.incarnation < Incarnations.numberMax
     }
     /// By name and machine: the program that took the last number.
     private var newest: [String: Program] = [:]
@@ -546,6 +552,7 @@ final class World {
         )
         let program = Program(parent.name, parent.execution, parent.machine, child, line: line)
         programs.append(program)
+        guard isFound(child.process) else { return }
         parent.machine.runs[parent.key] = Run(isKeptByName: false, isAlive: true, end: origin)
         newest[parent.key + parent.machine.name] = program
     }
@@ -679,7 +686,7 @@ final class World {
         if machine.runs[program.key]?.isKeptByName == false { mixesNames = true }
         if machine.runs[program.key]?.isKeptByName != true
             || machine.runs[program.key]?.isAlive != true,
-            id.sequence == UInt64(program.lost.count) + 1
+            id.sequence == UInt64(program.lost.count) + 1, isFound(id.process)
         {
             machine.runs[program.key] = Run(isKeptByName: true, isAlive: true, end: nil)
         }
