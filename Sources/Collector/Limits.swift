@@ -89,7 +89,7 @@ package enum Limits {
     package static let sliceEventsMax = 500_000
     /// Entries by which the clocks of a slice's events grow, more or less: where many processes talk to each other, one message
     /// tells of hundreds, and these take 16 bytes each.
-    static let sliceLearnedMax = 8_000_000
+    static let sliceLearnedMax = 3_000_000
     /// Events of the first slice of an execution: as many that these times its processes are so many, but not fewer than the least.
     /// Nobody knows yet how fast its clocks grow.
     static let firstSliceEventsMin = 16_000

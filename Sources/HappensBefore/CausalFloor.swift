@@ -133,7 +133,7 @@ extension History {
             let there = numbers.below(place)
             self.footing!.events[place] = PutAwayEvent(
                 kind: try floor.kind(at: there),
-                known: try numbers.above(floor.known(at: there), of: floor),
+                known: IndexedClock(try numbers.above(floor.known(at: there), of: floor)),
                 isExact: try floor.uncertainty(at: there) == nil)
         }
     }
@@ -162,9 +162,7 @@ extension History {
             }
         }
         for line in processes[..<lineCount] {
-            for (citation, steps) in line.stamped {
-                for value in steps.rises(from: line.base).values { cite(citation, value) }
-            }
+            line.stamped.forEachRise { _, citation, value in cite(citation, value) }
             for cause in line.writtenCauses { cite(cause.citation, cause.sequence) }
             if line.base == 0 { for origin in line.implied { add(origin) } }
         }

@@ -45,7 +45,7 @@ package struct Footing: Sendable {
 struct PutAwayEvent: Sendable {
     /// As its source recorded it.
     var kind: EventKind
-    var known: [EventKey]
+    var known: IndexedClock
     var isExact: Bool
 }
 
@@ -93,15 +93,12 @@ extension History {
         return place.position < line.base ? putAway(place).kind : line.kinds[place.position]
     }
 
-    /// What the last event of a process that is put away knows, as steps there; nothing where none is.
-    func knownBelow(_ process: Int) -> [Int: StepFunction] {
+    /// What the last event of a process that is put away knows, to go on from; nothing where none is.
+    func knownBelow(_ process: Int) -> KnowledgeLog {
         let last = processes[process].base - 1
-        guard last >= 0 else { return [:] }
-        var known: [Int: StepFunction] = [:]
-        for key in putAway(EventPosition(process: process, position: last)).known {
-            known[key.process, default: StepFunction()].rise(to: key.sequence, at: last)
-        }
-        return known
+        guard last >= 0 else { return KnowledgeLog() }
+        let event = putAway(EventPosition(process: process, position: last))
+        return KnowledgeLog(from: event.known, at: last)
     }
 }
 
@@ -191,6 +188,7 @@ extension Footing {
         func key(_ key: EventKey) -> EventKey {
             EventKey(process: indices[key.process]!, sequence: key.sequence)
         }
+        func clock(_ clock: IndexedClock) -> IndexedClock { IndexedClock(clock.keys.map(key)) }
         func keyed<Value>(_ values: [Int: Value]) -> [Int: Value] {
             Dictionary(uniqueKeysWithValues: values.map { (indices[$0.key]!, $0.value) })
         }
@@ -200,7 +198,7 @@ extension Footing {
                 var settled = settled
                 settled.implied = settled.implied.map(key)
                 settled.progress.open = keyed(settled.progress.open)
-                settled.progress.covered = keyed(settled.progress.covered)
+                settled.progress.covered = settled.progress.covered.map(clock)
                 return settled
             })
         result.targets = targets.mapValues { target in
@@ -215,7 +213,7 @@ extension Footing {
         // Places are of processes that are here, which keep their indexes.
         result.events = events.mapValues { event in
             var event = event
-            event.known = event.known.map(key)
+            event.known = clock(event.known)
             return event
         }
         return result

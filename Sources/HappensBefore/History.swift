@@ -40,6 +40,9 @@ package struct History: Sendable {
     var standIns: [Int: [Int]] = [:]
     /// True where events name each other in a ring, and what they had seen was concluded all the same.
     var isCyclic = false
+    /// Where stamps do not say all that events had seen: what these name themselves, by row behind what is put away. Whatever else they know,
+    /// some event knows that they name. Nil where it is not known that what each names comes before it.
+    var named: Dependencies?
     /// What is kept of what is put away; nil where nothing is.
     package internal(set) var footing: Footing?
     /// Why what is put away does not hold any more, and everything has to be derived anew from all events; nil where it does.

@@ -341,6 +341,19 @@ private struct Growth {
         #expect(refusals == 0)
     }
 
+    /// The same where nothing has to be concluded, since stamps say all that was known.
+    @Test func whatIsPutAwayHoldsWhereStampsSayAll() throws {
+        var (cuts, resumed) = (0, 0)
+        for seed in 1...8 as ClosedRange<UInt64> {
+            let arrivals = Arrivals(steps: 90, .init(completeStamps: true), seed: seed)
+            let growth = try Growth(arrivals, .forWhatComes, seed: seed)
+            #expect(growth.differences == [], "seed \(seed)")
+            cuts += growth.cuts
+            resumed += growth.resumed
+        }
+        #expect(cuts > 40 && resumed > 20)
+    }
+
     /// Whatever comes, and whatever is not waited for: the same answers, or it is said before that there are none.
     @Test func theAnswersAreTheSameOrItIsSaidThatTheyAreNot() throws {
         var (held, kinds): (Int, Set<String>) = (0, [])
