@@ -19,6 +19,8 @@ struct Slicing {
     private var repeated = 0
     /// The frames that were read.
     private var frames: [Int] = []
+    /// What is looked up below is hardly asked for again, and should not take the place of what questions ask for.
+    private let blocks = BlockCache(bytesMax: Limits.sliceCachedBytesMax)
 
     /// - Parameters:
     ///   - slices: The files that it stands on.
@@ -256,7 +258,7 @@ struct Slicing {
 
     private func floor() throws -> OrderStack? {
         guard !slices.isEmpty else { return nil }
-        guard let files = store.open(slices, of: execution) else {
+        guard let files = store.open(slices, of: execution, keeping: blocks) else {
             throw DamagedFrame("an order file of \(execution) cannot be read")
         }
         return FiledExecution(files, try ArchiveRows(execution, store)).index

@@ -3,7 +3,7 @@ import Causality
 extension History {
     /// Puts away the events at or below a cut, and gives what follows from them: the floor that this history stands on from
     /// now on, or its uppermost piece where it stands on one already. Then frames are appended as before, and `finish(over:)`
-    /// asks the floor. Of a history that is finished. O(what is below the cut and was not put away before · log processes,
+    /// asks the floor: before that, it knows nothing of what its events know. Of a history that is finished. O(what is below the cut and was not put away before · log processes,
     /// and what processes know there).
     ///
     /// - Parameter cut: By process index: at or below the frontier, and consistent. Traps where it is not.
@@ -18,6 +18,7 @@ extension History {
         for index in processes.indices {
             let (base, end, count) = (processes[index].base, ends[index], processes[index].count)
             below.processes[index].restrict(to: base..<end)
+            processes[index].known = KnowledgeTable()
             processes[index].restrict(to: end..<count)
         }
         self.footing = footing
@@ -63,12 +64,15 @@ extension Footing {
                 ruled: Set(line.rulings.keys.filter { $0 <= sealed }), progress: progress[index])
             guard ends[index] > 0 else { continue }
             let last = EventPosition(process: index, position: ends[index] - 1)
-            events[last] =
-                last.position < line.base
-                ? history.putAway(last)
-                : PutAwayEvent(
-                    kind: line.kinds[last.position], known: line.known.clock(at: last.position),
+            if last.position < line.base {
+                processes[index]!.known = history.footing!.processes[index]!.known
+                events[last] = history.putAway(last)
+            } else {
+                processes[index]!.known = line.known.clock(at: last.position)
+                events[last] = PutAwayEvent(
+                    kind: line.kinds[last.position],
                     isExact: !line.isUncertain(at: last.position))
+            }
         }
         for (citation, target) in history.targets.enumerated() {
             switch target {

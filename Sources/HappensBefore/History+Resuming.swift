@@ -140,7 +140,8 @@ extension Footing.Settled {
             progress: Sweep.Progress(
                 open: Dictionary(
                     open.map { ($0.process, $0.sequence) }, uniquingKeysWith: max),
-                covered: open.isEmpty ? nil : IndexedClock(covered), wasExact: saved.isExact))
+                covered: open.isEmpty ? nil : IndexedClock(covered), wasExact: saved.isExact),
+            known: nil)
     }
 }
 

@@ -43,6 +43,22 @@ package struct IndexedClock: Sendable {
         return partitionPoint(count: others.count) { others[$0] < other }
     }
 
+    /// By how much it is more than an earlier one; nil where it is less of something. O(entries of both).
+    func rises(since earlier: IndexedClock) -> IndexedClock? {
+        var rises = IndexedClock()
+        var place = 0
+        for (other, value) in zip(others, values) {
+            var before: UInt64 = 0
+            if place < earlier.count, earlier.others[place] == other {
+                before = earlier.values[place]
+                place += 1
+            }
+            guard before <= value else { return nil }
+            if before < value { rises.append(Int(other), value - before) }
+        }
+        return place == earlier.count ? rises : nil
+    }
+
     /// Has at least a value of another be known, and returns by how much that is more than was. O(log n), O(n) where nothing was.
     mutating func rise(_ other: Int, to value: UInt64) -> UInt64 {
         let place = place(of: other)

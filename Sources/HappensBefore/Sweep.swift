@@ -147,7 +147,7 @@ struct Sweep {
     private mutating func recall(_ process: Int, at position: Int) -> Bool {
         if position < history.processes[process].base {
             let event = history.putAway(EventPosition(process: process, position: position))
-            board.lay(event.known)
+            history.lay(event, of: process, on: &board)
             return event.isExact
         }
         let count = logs[process].count(through: position)

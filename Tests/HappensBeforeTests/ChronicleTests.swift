@@ -172,6 +172,7 @@ private struct Growth {
     ) throws where Floor.Failure == Never, Below.Failure == Never {
         var tail = tail
         let resumption = tail.resumption()
+        tail.finish(over: floor)
         try compare(floor, below, tally, tail, with: whole)
         while arrived < arrivals.frames.count, differences.isEmpty {
             tail = grow(tail)!
