@@ -88,8 +88,8 @@ package enum Limits {
     /// Events of a slice, more or less: its history takes some 100 MB while it is written down.
     package static let sliceEventsMax = 500_000
     /// Entries by which the clocks of a slice's events grow, more or less: where many processes talk to each other, one message
-    /// tells of hundreds, and these take 20 bytes each while they are found out.
-    static let sliceLearnedMax = 2_000_000
+    /// tells of hundreds, and these take some 30 bytes each while they are found out.
+    static let sliceLearnedMax = 1_500_000
     /// Events of the first slice of an execution: as many that these times its processes are so many, but not fewer than the least.
     /// Nobody knows yet how fast its clocks grow.
     static let firstSliceEventsMin = 16_000

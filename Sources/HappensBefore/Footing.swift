@@ -106,7 +106,7 @@ extension History {
     /// What the last event of a process that is put away knows.
     private func lastKnown(_ process: Int) -> IndexedClock {
         guard let known = footing?.processes[process]?.known else {
-            preconditionFailure("a process of which events are put away, and that was not looked up")
+            preconditionFailure("events of a process are put away that was not looked up")
         }
         return known
     }

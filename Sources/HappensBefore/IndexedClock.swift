@@ -24,7 +24,6 @@ package struct IndexedClock: Sendable {
     }
 
     var count: Int { others.count }
-    var isEmpty: Bool { others.isEmpty }
 
     /// By process, ascending.
     var keys: [EventKey] {

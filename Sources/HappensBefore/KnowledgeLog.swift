@@ -11,16 +11,9 @@ struct KnowledgeLog: Sendable {
     /// The positions at which something was learned, ascending, and by position the first step that lies there.
     private var positions: [UInt32] = []
     private var firsts: [UInt32] = []
-    /// By how much what is known of whom rose.
-    private var steps: [Step] = []
-    /// By step: what no step has room for.
-    private var wideRises: [Int: UInt64] = [:]
-
-    private struct Step: Sendable {
-        var other: UInt32
-        /// `UInt32.max` where it has no room for it.
-        var rise: UInt32
-    }
+    // By step: of whom what is known rose, and by how much.
+    private var others: [UInt32] = []
+    private var rises = CompactNumbers()
 
     init() { self.init(from: IndexedClock(), at: -1) }
 
@@ -32,18 +25,13 @@ struct KnowledgeLog: Sendable {
     }
 
     /// How many steps it has, those at the start left out.
-    var count: Int { steps.count }
+    var count: Int { others.count }
 
     /// How many steps lie at positions up to one. O(log n).
     func count(through position: Int) -> Int {
         if positions.last.map({ $0 <= position }) ?? true { return count }
         let next = partitionPoint(count: positions.count) { positions[$0] <= position }
         return Int(firsts[next])
-    }
-
-    private func rise(of step: Int) -> UInt64 {
-        let rise = steps[step].rise
-        return rise == .max ? wideRises[step]! : UInt64(rise)
     }
 
     /// Has at least a value of another be known from `position` on, which is none before the last one. Returns true where nothing was known
@@ -70,14 +58,15 @@ struct KnowledgeLog: Sendable {
     private mutating func append(_ other: Int, _ rise: UInt64, _ position: Int) {
         if positions.last.map({ $0 < position }) ?? true {
             positions.append(UInt32(position))
-            firsts.append(UInt32(steps.count))
+            firsts.append(UInt32(count))
         }
         // By a quarter, where arrays double: many processes have a long list, and all of them at once.
-        if steps.count == steps.capacity {
-            steps.reserveCapacity(steps.count + steps.count / 4 + 8)
+        if count == others.capacity {
+            others.reserveCapacity(count + count / 4 + 8)
+            rises.reserveCapacity(count + count / 4 + 8)
         }
-        if rise >= UInt32.max { wideRises[steps.count] = rise }
-        steps.append(Step(other: UInt32(other), rise: UInt32(clamping: rise)))
+        others.append(UInt32(other))
+        rises.append(rise)
     }
 
     /// Lays out what was known at a position, from the start on. O(known others + steps between it and `later`).
@@ -88,7 +77,7 @@ struct KnowledgeLog: Sendable {
     ) {
         board.lay(later.clock)
         for step in count(through: position)..<later.count {
-            board.takeBack(Int(steps[step].other), rise(of: step))
+            board.takeBack(Int(others[step]), rises[step])
         }
     }
 
@@ -117,8 +106,8 @@ struct KnowledgeLog: Sendable {
         for index in positions.indices {
             let end = index + 1 < firsts.count ? Int(firsts[index + 1]) : count
             for step in Int(firsts[index])..<end {
-                let other = Int(steps[step].other)
-                current[other] += rise(of: step)
+                let other = Int(others[step])
+                current[other] += rises[step]
                 body(Int(positions[index]), other, current[other])
             }
         }

@@ -1,6 +1,6 @@
 /// What the events along one process know of the others: of each a value that only grows, as steps of position and value.
 ///
-/// The steps lie by other process and position, all in the same four arrays: 12 bytes a step, and 8 for each other that is known.
+/// The steps lie by other process and position, all in the same four arrays: 8 bytes a step, and 8 for each other that is known.
 /// Both look-ups are binary searches: the value at a position, and the first position that reaches a value.
 package struct KnowledgeTable: Sendable {
     /// The processes of which something is known, by index, ascending.
@@ -10,12 +10,9 @@ package struct KnowledgeTable: Sendable {
     /// By step: the position from which on its value is known.
     package private(set) var positions: [UInt32] = []
     /// By step: the value.
-    package private(set) var values: [UInt64] = []
+    package private(set) var values = CompactNumbers()
 
     package init() {}
-
-    /// How many processes are known.
-    package var count: Int { others.count }
 
     /// The steps of the other at a place in `others`: never empty, ascending by position and by value.
     package func steps(at place: Int) -> Range<Int> { Int(starts[place])..<Int(starts[place + 1]) }
@@ -88,7 +85,7 @@ package struct KnowledgeTable: Sendable {
             }
             if first < end {
                 result.positions += positions[first..<end]
-                result.values += values[first..<end]
+                result.values.append(values, in: first..<end)
             }
             result.close(others[place])
         }
@@ -128,7 +125,7 @@ extension KnowledgeTable {
             lasts[place] = .max
         }
         positions = Array(repeating: 0, count: Int(total))
-        values = Array(repeating: 0, count: Int(total))
+        values = CompactNumbers(count: Int(total))
         log.forEachRise(hasStart: hasStart) { position, other, value in
             let place = Int(places[other])
             if lasts[place] != position { next[place] += 1 }

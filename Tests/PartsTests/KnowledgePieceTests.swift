@@ -103,7 +103,7 @@ import Testing
             let learned = found.filter { $0.event.process == other }
             let steps = line.known.steps(at: place)
             #expect(learned.map { UInt32($0.position) } == Array(line.known.positions[steps]))
-            #expect(learned.map(\.event.sequence) == Array(line.known.values[steps]))
+            #expect(learned.map(\.event.sequence) == steps.map { line.known.values[$0] })
         }
     }
 

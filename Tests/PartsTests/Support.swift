@@ -119,7 +119,7 @@ private func described(_ store: FrameStore, _ execution: String) throws -> [Stri
             let steps = line.known.steps(at: place)
             lines.append(
                 "\(name) knows of \(other): \(line.known.positions[steps]) "
-                    + "\(line.known.values[steps])")
+                    + "\(steps.map { line.known.values[$0] })")
         }
         for run in line.uncertainty {
             var why = "\(run.why.map { "\($0)" } ?? "certain")"
