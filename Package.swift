@@ -34,6 +34,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
@@ -114,8 +115,8 @@ let package = Package(
         .target(
             name: "Collector",
             dependencies: [
-                "Causality", "Disks", "Segments", "Archiving", "HappensBefore", "Parts", "Querying",
-                "Exporting", "Shipping",
+                "CMalloc", "Causality", "Disks", "Segments", "Archiving", "HappensBefore", "Parts",
+                "Querying", "Exporting", "Shipping",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

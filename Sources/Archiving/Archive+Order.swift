@@ -47,9 +47,11 @@ extension Archive {
     }
 
     /// Opens the file of this name; nil where it is gone, or is none: it is derived, so what it says can be found out anew.
-    package func openOrder(_ slice: OrderSlice) -> OrderFile? {
+    ///
+    /// - Parameter blocks: What keeps what is read of it; nil: what questions share.
+    package func openOrder(_ slice: OrderSlice, keeping blocks: BlockCache? = nil) -> OrderFile? {
         guard let file = try? disk.open(orderPath(slice), .read) else { return nil }
-        return try? OrderFile(file, keeping: orderBlocks)
+        return try? OrderFile(file, keeping: blocks ?? orderBlocks)
     }
 
     /// Keeps what follows from the events of a slice, in the place of whatever lay on `below` before. Nil where that has changed

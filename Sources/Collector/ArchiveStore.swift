@@ -334,16 +334,22 @@ package final class ArchiveStore: HistoryStore {
     }
 
     /// The order files of some slices of an execution; nil where one cannot be read. A collector keeps them open.
-    func open(_ slices: [OrderSlice], of execution: String) -> [OrderFile]? {
+    ///
+    /// - Parameter blocks: Where they are opened for one purpose alone: what keeps what is read of them.
+    func open(
+        _ slices: [OrderSlice], of execution: String, keeping blocks: BlockCache? = nil
+    ) -> [OrderFile]? {
         var files: [OrderFile] = []
         for slice in slices {
-            let known = orders.withLock { $0.first { $0.name == slice.name }?.file }
-            guard let file = known ?? archive.openOrder(slice), !file.isDamaged,
+            let known =
+                blocks == nil
+                ? orders.withLock { $0.first { $0.name == slice.name }?.file } : nil
+            guard let file = known ?? archive.openOrder(slice, keeping: blocks), !file.isDamaged,
                 ExactText.isSame(file.execution, execution),
                 file.eventCount <= slice.taken
             else { return nil }
             files.append(file)
-            guard known == nil else { continue }
+            guard known == nil, blocks == nil else { continue }
             orders.withLock { orders in
                 orders.append((slice.name, file))
                 if orders.count > Limits.orderFilesKeptMax { orders.removeFirst() }

@@ -88,12 +88,14 @@ package enum Limits {
     /// Events of a slice, more or less: its history takes some 100 MB while it is written down.
     package static let sliceEventsMax = 500_000
     /// Entries by which the clocks of a slice's events grow, more or less: where many processes talk to each other, one message
-    /// tells of hundreds, and these take 16 bytes each.
-    static let sliceLearnedMax = 8_000_000
+    /// tells of hundreds, and these take some 30 bytes each while they are found out.
+    static let sliceLearnedMax = 1_500_000
     /// Events of the first slice of an execution: as many that these times its processes are so many, but not fewer than the least.
     /// Nobody knows yet how fast its clocks grow.
     static let firstSliceEventsMin = 16_000
-    static let firstSliceEventsTimesProcesses = 32_000_000
+    static let firstSliceEventsTimesProcesses = 16_000_000
+    /// Bytes of what is read of the files below a slice that are kept: the blocks of a few processes.
+    static let sliceCachedBytesMax = 4 << 20
     /// Blocks of parts are read for slices in pieces: one of each run together are a fourth of a slice, or of this many rows, since
     /// each decodes the block anew, and is kept in a list.
     static let sliceReadRowsMin = 64

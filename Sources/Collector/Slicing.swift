@@ -1,4 +1,5 @@
 import Archiving
+import CMalloc
 import Causality
 import HappensBefore
 import Parts
@@ -18,6 +19,8 @@ struct Slicing {
     private var repeated = 0
     /// The frames that were read.
     private var frames: [Int] = []
+    /// What is looked up below is hardly asked for again, and should not take the place of what questions ask for.
+    private let blocks = BlockCache(bytesMax: Limits.sliceCachedBytesMax)
 
     /// - Parameters:
     ///   - slices: The files that it stands on.
@@ -205,6 +208,7 @@ struct Slicing {
 
     /// Goes on from the files, and gives what they have put away, if anything. Nil where nothing can go on from them.
     private mutating func begin(_ floor: OrderStack?) throws -> PutAway?? {
+        giveBackMemory()
         if let floor {
             guard let resumption = try floor.resumption(),
                 let resumed = try History(resuming: resumption, on: floor)
@@ -254,7 +258,7 @@ struct Slicing {
 
     private func floor() throws -> OrderStack? {
         guard !slices.isEmpty else { return nil }
-        guard let files = store.open(slices, of: execution) else {
+        guard let files = store.open(slices, of: execution, keeping: blocks) else {
             throw DamagedFrame("an order file of \(execution) cannot be read")
         }
         return FiledExecution(files, try ArchiveRows(execution, store)).index
@@ -277,18 +281,25 @@ struct Slicing {
     private mutating func write(
         _ cut: Cut, _ floor: OrderStack?, taken: Int?, _ cancellation: Cancellation
     ) throws -> Bool {
-        let order = try OrderFileContents(
-            cutting: &history, at: cut, on: floor, places: store.frameNames(frames),
-            check: cancellation.check)
-        let slice = try store.keep(
-            order, on: slices, taken: taken ?? order.history.countEvents() + repeated,
-            isLast: taken != nil, revision)
-        guard let slice else { return false }
+        func keep() throws -> OrderSlice? {
+            let order = try OrderFileContents(
+                cutting: &history, at: cut, on: floor, places: store.frameNames(frames),
+                check: cancellation.check)
+            return try store.keep(
+                order, on: slices, taken: taken ?? order.history.countEvents() + repeated,
+                isLast: taken != nil, revision)
+        }
+        guard let slice = try keep() else { return false }
+        giveBackMemory()
         slices.append(slice)
         let open = history.framesAbove()
         frames.removeAll { !open.contains($0) }
         return true
     }
+
+    /// Gives memory that is free to the system: a slice is made of many small arrays, and what was freed between others stays with the
+    /// process otherwise, whatever comes next. Some milliseconds.
+    private func giveBackMemory() { _ = malloc_trim(0) }
 
     /// Of the numbers that are missing the first that is waited for; nil where none is.
     private func awaited(

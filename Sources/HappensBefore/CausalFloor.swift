@@ -129,11 +129,26 @@ extension History {
         let wanted = namedBelow().union(lastBelow()).subtracting(footing.events.keys)
         guard !wanted.isEmpty else { return }
         let numbers = try FloorNumbers(floor, self)
-        for place in wanted {
+        func known(at place: EventPosition) throws(Floor.Failure) -> IndexedClock {
+            IndexedClock(try numbers.above(floor.known(at: numbers.below(place)), of: floor))
+        }
+        // Those of one process lie near each other.
+        for place in wanted.sorted(by: { ($0.process, $0.position) < ($1.process, $1.position) }) {
+            let last: IndexedClock
+            if let found = self.footing!.processes[place.process]!.known {
+                last = found
+            } else {
+                let base = processes[place.process].base
+                last = try known(at: EventPosition(process: place.process, position: base - 1))
+                self.footing!.processes[place.process]!.known = last
+            }
+            guard let learnedSince = last.rises(since: try known(at: place)) else {
+                throw floor.contradiction(
+                    "an event of \(id(of: place.process)) knows less than one before it")
+            }
             let there = numbers.below(place)
             self.footing!.events[place] = PutAwayEvent(
-                kind: try floor.kind(at: there),
-                known: try numbers.above(floor.known(at: there), of: floor),
+                kind: try floor.kind(at: there), learnedSince: learnedSince,
                 isExact: try floor.uncertainty(at: there) == nil)
         }
     }
@@ -162,9 +177,7 @@ extension History {
             }
         }
         for line in processes[..<lineCount] {
-            for (citation, steps) in line.stamped {
-                for value in steps.rises(from: line.base).values { cite(citation, value) }
-            }
+            line.stamped.forEachRise { _, citation, value in cite(citation, value) }
             for cause in line.writtenCauses { cite(cause.citation, cause.sequence) }
             if line.base == 0 { for origin in line.implied { add(origin) } }
         }

@@ -36,6 +36,8 @@ package struct Footing: Sendable {
         var ruled: Set<UInt64>
         /// Where the next event goes on.
         var progress: Sweep.Progress
+        /// What the last one of its events that are put away knows; nil where none is, or it was not looked up yet.
+        var known: IndexedClock?
     }
 
     func progress(of process: Int) -> Sweep.Progress? { processes[process]?.progress }
@@ -45,7 +47,9 @@ package struct Footing: Sendable {
 struct PutAwayEvent: Sendable {
     /// As its source recorded it.
     var kind: EventKind
-    var known: [EventKey]
+    /// By how much the last one of its process that is put away knows more: little, where many processes are, since the events that are named
+    /// are among the last ones.
+    var learnedSince = IndexedClock()
     var isExact: Bool
 }
 
@@ -93,15 +97,24 @@ extension History {
         return place.position < line.base ? putAway(place).kind : line.kinds[place.position]
     }
 
-    /// What the last event of a process that is put away knows, as steps there; nothing where none is.
-    func knownBelow(_ process: Int) -> [Int: StepFunction] {
+    /// What the last event of a process that is put away knows, to go on from; nothing where none is.
+    func knownBelow(_ process: Int) -> KnowledgeLog {
         let last = processes[process].base - 1
-        guard last >= 0 else { return [:] }
-        var known: [Int: StepFunction] = [:]
-        for key in putAway(EventPosition(process: process, position: last)).known {
-            known[key.process, default: StepFunction()].rise(to: key.sequence, at: last)
+        return last < 0 ? KnowledgeLog() : KnowledgeLog(from: lastKnown(process), at: last)
+    }
+
+    /// What the last event of a process that is put away knows.
+    private func lastKnown(_ process: Int) -> IndexedClock {
+        guard let known = footing?.processes[process]?.known else {
+            preconditionFailure("events of a process are put away that was not looked up")
         }
         return known
+    }
+
+    /// Lays out what an event that is put away knows. O(that).
+    func lay(_ event: PutAwayEvent, of process: Int, on board: inout ClockBoard) {
+        board.lay(lastKnown(process))
+        for key in event.learnedSince.keys { board.takeBack(key.process, key.sequence) }
     }
 }
 
@@ -191,6 +204,7 @@ extension Footing {
         func key(_ key: EventKey) -> EventKey {
             EventKey(process: indices[key.process]!, sequence: key.sequence)
         }
+        func clock(_ clock: IndexedClock) -> IndexedClock { IndexedClock(clock.keys.map(key)) }
         func keyed<Value>(_ values: [Int: Value]) -> [Int: Value] {
             Dictionary(uniqueKeysWithValues: values.map { (indices[$0.key]!, $0.value) })
         }
@@ -200,7 +214,8 @@ extension Footing {
                 var settled = settled
                 settled.implied = settled.implied.map(key)
                 settled.progress.open = keyed(settled.progress.open)
-                settled.progress.covered = keyed(settled.progress.covered)
+                settled.progress.covered = settled.progress.covered.map(clock)
+                settled.known = settled.known.map(clock)
                 return settled
             })
         result.targets = targets.mapValues { target in
@@ -215,7 +230,7 @@ extension Footing {
         // Places are of processes that are here, which keep their indexes.
         result.events = events.mapValues { event in
             var event = event
-            event.known = event.known.map(key)
+            event.learnedSince = clock(event.learnedSince)
             return event
         }
         return result

@@ -343,14 +343,14 @@ extension History {
                     to: value))
         }
         processes[process].lastStamp[citation] = value == 0 ? nil : value
-        if value != before, value <= processes[process].stamped[citation]?.last ?? 0 {
+        if value != before, value <= processes[process].stamped.clock[citation] {
             processes[process].lowered.append(
                 LoweredEntry(
                     position: processes[process].count, citation: citation, value: value))
         }
         guard value > before else { return }
-        processes[process].stamped[citation, default: StepFunction()].rise(
-            to: value, at: processes[process].count)
+        let position = processes[process].count
+        processes[process].stamped.rise(citation, to: value, at: position)
     }
 
     /// The event that comes next knows at least this, whatever else its clock has.

@@ -54,26 +54,24 @@ extension History: CausalIndex {
         // Not through a local copy of the process: copying counts references, which costs more than the search.
         if process == place.process { return processes[process].runs[place.position] }
         requireHere(place)
-        return processes[place.process].known[process]?.value(at: place.position) ?? 0
+        return processes[place.process].known.value(of: process, at: place.position)
     }
 
     package func known(at place: EventPosition) -> [EventKey] {
         requireHere(place)
-        return processes[place.process].known.compactMap { process, steps in
-            let value = steps.value(at: place.position)
-            return value == 0 ? nil : EventKey(process: process, sequence: value)
-        }.sorted { $0.process < $1.process }
+        return processes[place.process].known.clock(at: place.position).keys
     }
 
     package func learned(by process: Int, in positions: Range<Int>) -> [Arrival] {
+        let known = processes[process].known
         var learned: [Arrival] = []
-        for (other, steps) in processes[process].known {
-            var step = partitionPoint(count: steps.count) {
-                Int(steps.positions[$0]) < positions.lowerBound
-            }
-            while step < steps.count, Int(steps.positions[step]) < positions.upperBound {
-                let event = EventKey(process: other, sequence: steps.values[step])
-                learned.append(Arrival(position: Int(steps.positions[step]), event: event))
+        for place in known.others.indices {
+            let steps = known.steps(at: place)
+            var step = known.step(after: positions.lowerBound - 1, among: steps)
+            while step < steps.upperBound, Int(known.positions[step]) < positions.upperBound {
+                let event = EventKey(
+                    process: Int(known.others[place]), sequence: known.values[step])
+                learned.append(Arrival(position: Int(known.positions[step]), event: event))
                 step += 1
             }
         }
@@ -88,7 +86,7 @@ extension History: CausalIndex {
 
     /// The position of the first event of a process that knows `event`; where that is put away, some position of what is.
     func firstStep(knowing event: EventKey, in process: Int) -> Int? {
-        processes[process].known[event.process]?.firstPosition(reaching: event.sequence)
+        processes[process].known.firstPosition(of: event.process, reaching: event.sequence)
     }
 
     /// A history knows nothing of events that are put away: a `Chronicle` does.
@@ -154,7 +152,7 @@ extension History {
     /// Of one that is finished. O(pairs of processes that know each other).
     package func countLearned() -> Int {
         processes.reduce(0) { count, line in
-            line.known.values.reduce(count) { $0 + $1.count(from: line.base) }
+            count + line.known.count(from: line.base)
         }
     }
 

@@ -3,7 +3,7 @@ import Causality
 extension History {
     /// Puts away the events at or below a cut, and gives what follows from them: the floor that this history stands on from
     /// now on, or its uppermost piece where it stands on one already. Then frames are appended as before, and `finish(over:)`
-    /// asks the floor. Of a history that is finished. O(what is below the cut and was not put away before · log processes,
+    /// asks the floor: before that, it knows nothing of what its events know. Of a history that is finished. O(what is below the cut and was not put away before · log processes,
     /// and what processes know there).
     ///
     /// - Parameter cut: By process index: at or below the frontier, and consistent. Traps where it is not.
@@ -18,9 +18,11 @@ extension History {
         for index in processes.indices {
             let (base, end, count) = (processes[index].base, ends[index], processes[index].count)
             below.processes[index].restrict(to: base..<end)
+            processes[index].known = KnowledgeTable()
             processes[index].restrict(to: end..<count)
         }
         self.footing = footing
+        named = nil
         below.noteLearned()
         noteLearned()
         return below
@@ -30,8 +32,10 @@ extension History {
     private func isClosed(_ ends: [Int]) -> Bool {
         zip(processes, ends).allSatisfy { line, end in
             end == line.base
-                || line.known.allSatisfy { other, steps in
-                    processes[other].count(upTo: steps.value(at: end - 1)) <= ends[other]
+                || line.known.others.indices.allSatisfy { place in
+                    let other = Int(line.known.others[place])
+                    let value = line.known.value(at: place, at: end - 1)
+                    return processes[other].count(upTo: value) <= ends[other]
                 }
         }
     }
@@ -60,12 +64,15 @@ extension Footing {
                 ruled: Set(line.rulings.keys.filter { $0 <= sealed }), progress: progress[index])
             guard ends[index] > 0 else { continue }
             let last = EventPosition(process: index, position: ends[index] - 1)
-            events[last] =
-                last.position < line.base
-                ? history.putAway(last)
-                : PutAwayEvent(
-                    kind: line.kinds[last.position], known: history.known(at: last),
+            if last.position < line.base {
+                processes[index]!.known = history.footing!.processes[index]!.known
+                events[last] = history.putAway(last)
+            } else {
+                processes[index]!.known = line.known.clock(at: last.position)
+                events[last] = PutAwayEvent(
+                    kind: line.kinds[last.position],
                     isExact: !line.isUncertain(at: last.position))
+            }
         }
         for (citation, target) in history.targets.enumerated() {
             switch target {
@@ -78,20 +85,24 @@ extension Footing {
 
     /// Where the next event of each process goes on.
     private static func progress(of history: History, at ends: [Int]) -> [Sweep.Progress] {
-        guard history.isSwept else {
-            return ends.map { Sweep.Progress(isAllCovered: $0 > 0) }
+        let areExact = ends.indices.allSatisfy { process in
+            let (line, end) = (history.processes[process], ends[process])
+            if end > line.base { return !line.isUncertain(at: end - 1) }
+            return history.footing?.progress(of: process)?.wasExact ?? true
         }
+        // Where nothing is open.
+        if areExact { return ends.map { _ in Sweep.Progress() } }
         var history = history
         // What stamps alone say: a sweep goes on from that.
         history.resolveKnowledge()
-        var sweep = Sweep(history, in: zip(history.processes, ends).map { $0.base..<$1 }) {}
-        sweep.run {}
-        return sweep.progress.map { progress in
-            var progress = progress
-            // Most of the stamps below are put away.
-            progress.stampRun = 0
-            return progress
+        let ranges = zip(history.processes, ends).map { $0.base..<$1 }
+        let dependencies = Dependencies(history, in: ranges) {}
+        for process in history.processes.indices {
+            history.processes[process].known = KnowledgeTable()
         }
+        var sweep = Sweep(history, in: ranges, dependencies)
+        sweep.run {}
+        return sweep.progress
     }
 
     /// By process: the highest number that events which are put away know, or name as a cause.
@@ -101,9 +112,7 @@ extension Footing {
             cited[key.process] = max(cited[key.process], key.sequence)
         }
         for (index, line) in history.processes.enumerated() where ends[index] > line.base {
-            for key in history.known(at: EventPosition(process: index, position: ends[index] - 1)) {
-                note(key)
-            }
+            for key in line.known.clock(at: ends[index] - 1).keys { note(key) }
             for cause in line.causes where Int(cause.position) < ends[index] { note(cause.key) }
         }
         return cited

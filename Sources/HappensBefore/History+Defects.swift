@@ -31,8 +31,8 @@ extension History {
         var defects = tally.defects(named: id)
         for process in processes.indices {
             defects += regressions(process) + jumps(process)
-            if let ghost = try ghost(process, in: index) { defects.append(ghost) }
         }
+        defects += try ghosts(in: index)
         defects += forkDefects() + nameDefects() + claims()
         return defects.sorted(by: Defect.listedBefore)
     }
@@ -50,14 +50,7 @@ extension History {
                 tally.clocks[process, default: .init()].note(line.runs[position], time)
             }
         }
-        var all = try LinearExtension(
-            self, in: processes.map { $0.base..<$0.count }, check: check)
-        var listed = 0
-        while all.next() != nil {
-            if listed % Limits.rowsBetweenChecks == 0 { try check() }
-            listed += 1
-        }
-        tally.listed[.cycle, default: []] += all.cycles.map(History.cycleDefect)
+        tally.listed[.cycle, default: []] += try cycles(check: check).map(History.cycleDefect)
         try edges.forEach(in: self) { (from, receive) in
             try check()
             guard let position = processes[from.process].position(of: from.sequence) else {
@@ -76,6 +69,19 @@ extension History {
         }
         tally.keepFirst()
         return tally
+    }
+
+    /// The rings in which events that are not put away name each other.
+    private func cycles(check: () throws -> Void) rethrows -> [[CycleClaim]] {
+        if named != nil { return [] }
+        var all = try LinearExtension(
+            self, in: processes.map { $0.base..<$0.count }, check: check)
+        var listed = 0
+        while all.next() != nil {
+            if listed % Limits.rowsBetweenChecks == 0 { try check() }
+            listed += 1
+        }
+        return all.cycles
     }
 
     private static func cycleDefect(_ claims: [CycleClaim]) -> Defect {
@@ -137,30 +143,46 @@ extension History {
         return jumps
     }
 
-    private func ghost<Index: CausalIndex>(
-        _ process: Int, in index: Index
-    ) throws(Index.Failure) -> Defect? {
-        let line = processes[process]
-        guard line.standIn == nil, line.citedMax > line.last else { return nil }
-        let cited = EventKey(process: process, sequence: line.citedMax)
-        var citing: EventID?
-        for other in processes.indices {
-            var position = other == process ? nil : try index.firstKnower(of: cited, in: other)
-            position =
-                position
-                ?? processes[other].causes.first {
-                    $0.process == process && $0.sequence == cited.sequence
-                }.map { Int($0.position) }
-            guard let position else { continue }
-            let event = id(EventPosition(process: other, position: position))
-            if citing.map({ listingOrder(event, $0) }) ?? true { citing = event }
+    /// Events that are cited and lie behind the last one of their process: of each the highest.
+    /// O(pairs of processes that know each other · log n + causes).
+    private func ghosts<Index: CausalIndex>(in index: Index) throws(Index.Failure) -> [Defect] {
+        let isGhost = processes.map { $0.standIn == nil && $0.citedMax > $0.last }
+        guard isGhost.contains(true) else { return [] }
+        var citing = [EventID?](repeating: nil, count: processes.count)
+        // By process: the last one that is known to know its ghost.
+        var knower = [Int](repeating: -1, count: processes.count)
+        for (other, line) in processes.enumerated() {
+            func note(_ position: Int, _ process: Int) {
+                knower[process] = other
+                let event = id(EventPosition(process: other, position: position))
+                if citing[process].map({ listingOrder(event, $0) }) ?? true {
+                    citing[process] = event
+                }
+            }
+            for process in line.known.others.map(Int.init) where isGhost[process] {
+                let cited = EventKey(process: process, sequence: processes[process].citedMax)
+                let position = try index.firstKnower(of: cited, in: other)
+                if let position { note(position, process) }
+            }
+            for cause in line.causes
+            where isGhost[cause.process] && knower[cause.process] != other
+                && cause.sequence == processes[cause.process].citedMax
+            {
+                note(Int(cause.position), cause.process)
+            }
         }
+        return processes.indices.filter { isGhost[$0] }.map { ghost($0, citedBy: citing[$0]) }
+    }
+
+    private func ghost(_ process: Int, citedBy citing: EventID?) -> Defect {
+        let line = processes[process]
+        let cited = id(EventKey(process: process, sequence: line.citedMax))
         let known =
             line.count == 0
             ? "no event of \(line.id) is here" : "\(line.id) ends at \(line.last) here"
         return Defect(
-            .ghost, [id(cited)] + (citing.map { [$0] } ?? []),
-            "\(citing.map(\.description) ?? "a clock") has seen \(id(cited)), but \(known)")
+            .ghost, [cited] + (citing.map { [$0] } ?? []),
+            "\(citing.map(\.description) ?? "a clock") has seen \(cited), but \(known)")
     }
 
     /// Notes what is wrong between the two ends of a message.
@@ -248,14 +270,12 @@ extension History {
         for (index, line) in processes.enumerated().dropFirst(lineCount) {
             guard case .claim(let process) = line.standIn else { continue }
             for other in 0..<lineCount {
-                guard let steps = processes[other].known[index],
-                    defects.count < Limits.defectsOfKindMax
-                else { continue }
-                for (position, value) in zip(steps.positions, steps.values) {
-                    defects.append(
-                        claim(
-                            EventID(process, value),
-                            by: EventPosition(process: other, position: Int(position))))
+                guard defects.count < Limits.defectsOfKindMax else { continue }
+                let known = processes[other].known
+                for step in known.steps(of: index) {
+                    let place = EventPosition(
+                        process: other, position: Int(known.positions[step]))
+                    defects.append(claim(EventID(process, known.values[step]), by: place))
                 }
             }
             for other in 0..<lineCount {
@@ -283,6 +303,8 @@ extension History {
     private func firstUnknown<Index: CausalIndex>(
         of send: EventPosition, to receive: EventPosition, in index: Index
     ) throws(Index.Failure) -> (sent: EventID, received: UInt64)? {
+        // Where its stamp does not say all that it had seen, it had seen whatever its sender had.
+        if named != nil, stamp(at: receive) != .complete { return nil }
         var first: (sent: EventID, received: UInt64)?
         func note(_ seen: EventKey) {
             guard processes[seen.process].standIn == nil, seen.process != receive.process else {
@@ -297,8 +319,12 @@ extension History {
             for seen in try index.known(at: send) { note(seen) }
         } else {
             // Most events are here, and to sort what each knows takes longer than all else.
-            for (other, steps) in processes[send.process].known {
-                note(EventKey(process: other, sequence: steps.value(at: send.position)))
+            for place in processes[send.process].known.others.indices {
+                let known = processes[send.process].known
+                note(
+                    EventKey(
+                        process: Int(known.others[place]),
+                        sequence: known.value(at: place, at: send.position)))
             }
         }
         return first

@@ -43,6 +43,7 @@ extension History {
     /// Derives what events know, once it is known what their citations mean.
     private mutating func derive(check: () throws -> Void) rethrows {
         guard breach == nil else { return }
+        named = nil
         resolveKnowledge()
         noteRulings()
         guard breach == nil else { return }
@@ -52,20 +53,13 @@ extension History {
         }
         noteLearned()
         isCyclic = false
-        guard isSwept else {
-            for process in 0..<lineCount where processes[process].base > 0 {
-                let rises = processes[process].known
-                processes[process].known = knownBelow(process)
-                for (other, steps) in rises {
-                    processes[process].known[other, default: StepFunction()].rise(along: steps)
-                }
-            }
-            return
-        }
-        var sweep = try Sweep(
-            self, in: processes.map { $0.base..<$0.count }, check: check)
+        guard isSwept else { return }
+        let ranges = processes.map { $0.base..<$0.count }
+        let dependencies = try Dependencies(self, in: ranges, check: check)
+        for process in processes.indices { processes[process].known = KnowledgeTable() }
+        var sweep = Sweep(self, in: ranges, dependencies)
         try sweep.run(check: check)
-        self = sweep.history
+        self = sweep.takeHistory()
         // Where the order of events satisfies nobody, what they know depends on where it was begun.
         if isCyclic, footing != nil { breach = .cycle }
     }
@@ -95,15 +89,15 @@ extension History {
             sends[position] = cause.key
         }
         guard !sends.isEmpty else { return }
-        for other in line.known.keys.sorted() {
-            let steps = line.known[other]!
-            for step in 0..<steps.count {
-                let position = Int(steps.positions[step])
+        for place in line.known.others.indices {
+            let other = Int(line.known.others[place])
+            for step in line.known.steps(at: place) {
+                let position = Int(line.known.positions[step])
                 guard let send = sends[position], send.process != other else { continue }
                 processes[process].receipts.append(
                     Receipt(
                         position: position, send: send,
-                        learned: EventKey(process: other, sequence: steps.values[step])))
+                        learned: EventKey(process: other, sequence: line.known.values[step])))
             }
         }
     }

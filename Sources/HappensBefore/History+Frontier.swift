@@ -26,7 +26,7 @@ extension History {
     /// The greatest cut that is here such that whatever its events cite, and what is before these on their processes, is inside
     /// too, or is missing and not waited for any more. What a process counts as lost is not waited for; nor is anything that
     /// is missing below an earlier cut. Of a history that is finished.
-    /// O(processes² · log n), and O(processes · log n) for each time that a process has to retreat.
+    /// O(pairs of processes that know each other), and O(those that know it · log n) for each time that a process has to retreat.
     ///
     /// - Parameters:
     ///   - awaited: Of sequence numbers of a process that are known to exist and are not here, the first one that is waited for;
@@ -45,9 +45,11 @@ extension History {
             }
         }
         var lowered = processes.indices.filter { excluded[$0] != nil }
+        let knowers = lowered.isEmpty ? [] : knowers()
         while let process = lowered.popLast() {
             let outside = EventKey(process: process, sequence: excluded[process]!)
-            for other in 0..<lineCount where other != process {
+            for other in knowers[process] {
+                let other = Int(other)
                 guard let position = firstStep(knowing: outside, in: other) else { continue }
                 let first = processes[other].runs[position]
                 if excluded[other].map({ first < $0 }) ?? true {
@@ -76,8 +78,9 @@ extension History {
         var needed = dated
         var grown = dated.indices.filter { dated[$0] > processes[$0].base }
         while let process = grown.popLast() {
-            for (other, steps) in processes[process].known {
-                let seen = processes[other].count(upTo: steps.value(at: needed[process] - 1))
+            for key in processes[process].known.clock(at: needed[process] - 1).keys {
+                let other = key.process
+                let seen = processes[other].count(upTo: key.sequence)
                 guard seen > needed[other] else { continue }
                 needed[other] = seen
                 grown.append(other)
@@ -101,6 +104,15 @@ extension History {
             if time.nanoseconds < earliest?.nanoseconds ?? .max { earliest = time }
         }
         return earliest
+    }
+
+    /// By process: those that know something of it, ascending. O(pairs of processes that know each other).
+    private func knowers() -> [[UInt32]] {
+        var knowers = [[UInt32]](repeating: [], count: processes.count)
+        for (process, line) in processes.enumerated() {
+            for other in line.known.others { knowers[Int(other)].append(UInt32(process)) }
+        }
+        return knowers
     }
 
     private func firstAwaited(of process: Int, _ awaited: (Gap) -> UInt64?) -> UInt64? {

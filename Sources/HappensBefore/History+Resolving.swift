@@ -37,7 +37,8 @@ extension History {
     /// Finds out anew what stamps and causes say, once it is known what they mean: of processes of which events are put away,
     /// what they say above these. O(steps of knowledge · log n).
     mutating func resolveKnowledge() {
-        for process in 0..<lineCount { resolveKnowledge(of: process) }
+        let isSwept = isSwept
+        for process in 0..<lineCount { resolveKnowledge(of: process, isAll: !isSwept) }
         for index in 0..<lineCount {
             processes[index].citedMax = max(processes[index].citedMax, processes[index].expectedMax)
         }
@@ -222,56 +223,50 @@ extension History {
     // MARK: Knowledge
 
     /// Puts what a process's stamps and causes say into terms of processes.
-    private mutating func resolveKnowledge(of process: Int) {
-        let base = processes[process].base
-        var known: [Int: StepFunction] = [:]
-        var rises: [Int: [(position: Int, value: UInt64)]] = [:]
-        for citation in processes[process].stamped.keys.sorted() {
-            let steps = processes[process].stamped[citation]!
-            if case .process(let index) = targets[citation], known[index] == nil,
-                !hasUnsentEntry(steps.rises(from: base), citation, index)
-            {
-                known[index] = steps
-                note(cited: EventKey(process: index, sequence: steps.last))
-                continue
-            }
-            for (position, value) in zip(steps.positions, steps.values) {
-                // What is put away was found to be sent.
-                let said = position < base ? keys(of: citation, value) : entry(citation, value)
-                for key in said {
-                    note(cited: key)
-                    rises[key.process, default: []].append((Int(position), key.sequence))
-                }
-            }
+    ///
+    /// - Parameter isAll: Whether that is all that its events know: then they know what those that are put away know, too.
+    private mutating func resolveKnowledge(of process: Int, isAll: Bool) {
+        let isAllSent = !cite(unsentEntriesOf: process)
+        let (base, stamped) = (processes[process].base, processes[process].stamped)
+        var known = isAll ? knownBelow(process) : KnowledgeLog()
+        func learn(_ key: EventKey, at position: Int) {
+            note(cited: key)
+            guard key.process != process else { return }
+            guard known.rise(key.process, to: key.sequence, at: position) else { return }
+            for origin in processes[key.process].implied { learn(origin, at: position) }
         }
-        for (other, steps) in known where other < lineCount {
-            for key in processes[other].implied {
-                rises[key.process, default: []].append((steps.first!, key.sequence))
-            }
+        if processes[process].count > 0, base == 0 || !isAll {
+            for origin in processes[process].implied { learn(origin, at: max(base - 1, 0)) }
         }
-        for (other, steps) in rises where other < lineCount {
-            let first = steps.map(\.position).min()!
-            for key in processes[other].implied {
-                rises[key.process, default: []].append((first, key.sequence))
+        if base > 0, !isAll {
+            // What is put away was found to be sent.
+            for said in stamped.floor.keys {
+                for key in keys(of: said.process, said.sequence) { learn(key, at: base - 1) }
             }
+            known = KnowledgeLog(from: known.clock, at: base - 1)
         }
-        if processes[process].count > 0 {
-            for key in processes[process].implied {
-                rises[key.process, default: []].append((0, key.sequence))
-            }
+        stamped.forEachRise { position, citation, value in
+            let said = isAllSent ? keys(of: citation, value) : entry(citation, value)
+            for key in said { learn(key, at: position) }
         }
-        for (other, more) in rises {
-            let steps = known[other].map {
-                zip($0.positions, $0.values).map { (position: Int($0), value: $1) }
-            }
-            known[other] = StepFunction(more + (steps ?? []))
-        }
-        known[process] = nil
-        processes[process].known =
-            base == 0
-            ? known : known.mapValues { $0.rises(from: base) }.filter { $0.value.count > 0 }
+        processes[process].known = KnowledgeTable(known, hasStart: isAll)
         processes[process].uncertainty = []
         resolveCauses(of: process)
+    }
+
+    /// Adds what stands for events that a process's stamps name and that were never sent: in an order of their own, so that what these are
+    /// called does not depend on which was named first. False where there are none.
+    private mutating func cite(unsentEntriesOf process: Int) -> Bool {
+        var unsent: [EventKey] = []
+        processes[process].stamped.forEachRise { _, citation, value in
+            guard case .process(let index) = targets[citation], isUnsent(citation, index, value)
+            else { return }
+            unsent.append(EventKey(process: citation, sequence: value))
+        }
+        for key in unsent.sorted(by: { ($0.process, $0.sequence) < ($1.process, $1.sequence) }) {
+            _ = entry(key.process, key.sequence)
+        }
+        return !unsent.isEmpty
     }
 
     /// Whether a clock's entry names an event that its own source does not call a send: a token that no program gave.
@@ -286,13 +281,6 @@ extension History {
     private func isUnsent(_ place: EventPosition) -> Bool {
         let kind = recordedKind(at: place)
         return kind == .local || kind == .receive
-    }
-
-    private func hasUnsentEntry(_ steps: StepFunction, _ citation: Int, _ index: Int) -> Bool {
-        guard case .run = citations[citation].process, processes[index].count > 0 else {
-            return false
-        }
-        return steps.values.contains { isUnsent(citation, index, $0) }
     }
 
     /// What a clock's entry says. Where it names what was never sent, that somebody claims so.

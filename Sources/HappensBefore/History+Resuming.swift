@@ -104,14 +104,11 @@ extension Resumption.Line {
         stamp = line.stamp(before: settled.base)
             .map { Resumption.Entry(citation: numbers[$0.key], value: $0.value) }
             .sorted { $0.citation < $1.citation }
-        isAllCovered = settled.progress.isAllCovered
+        isAllCovered = stamps.last?.stamp == .complete
         isExact = settled.progress.wasExact
-        func keys(_ entries: [Int: UInt64]) -> [EventKey] {
-            entries.sorted { $0.key < $1.key }.map { EventKey(process: $0.key, sequence: $0.value) }
-        }
-        open = keys(settled.progress.open)
-        // Where nothing is open, all that is known is covered.
-        covered = open.isEmpty ? [] : keys(settled.progress.covered)
+        open = settled.progress.open.sorted { $0.key < $1.key }
+            .map { EventKey(process: $0.key, sequence: $0.value) }
+        covered = settled.progress.covered?.keys ?? []
     }
 
     /// The citations that it speaks of.
@@ -136,17 +133,15 @@ extension Footing.Settled {
             saved.rulings.allSatisfy({ $0.position < base }),
             base > 0 || saved.stamp.isEmpty
         else { return nil }
-        func entries(_ keys: [EventKey]) -> [Int: UInt64] {
-            Dictionary(keys.map { ($0.process, $0.sequence) }, uniquingKeysWith: max)
-        }
         self.init(
             id: facts.id, isHere: facts.key != nil, standIn: facts.standIn,
             isUnlinked: facts.isUnlinked, implied: implied, speaks: saved.speaks, base: base,
             cited: saved.cited, sealed: saved.sealed, ruled: Set(saved.ruled),
             progress: Sweep.Progress(
-                open: entries(open), covered: entries(covered),
-                isAllCovered: saved.isAllCovered || open.isEmpty && base > 0,
-                wasExact: saved.isExact))
+                open: Dictionary(
+                    open.map { ($0.process, $0.sequence) }, uniquingKeysWith: max),
+                covered: open.isEmpty ? nil : IndexedClock(covered), wasExact: saved.isExact),
+            known: nil)
     }
 }
 
@@ -176,11 +171,11 @@ extension ProcessHistory {
         expectedMax = saved.expected
         sourceHoles = saved.holes
         tail = Tail(isResumed: true)
-        for entry in saved.stamp {
-            lastStamp[entry.citation] = entry.value
-            stamped[entry.citation, default: StepFunction()].rise(
-                to: entry.value, at: sequences.count - 1)
-        }
+        for entry in saved.stamp { lastStamp[entry.citation] = entry.value }
+        stamped = KnowledgeLog(
+            from: IndexedClock(
+                saved.stamp.map { EventKey(process: $0.citation, sequence: $0.value) }),
+            at: sequences.count - 1)
         writtenRulings = saved.rulings.map {
             WrittenReference(
                 position: UInt32($0.position), citation: $0.citation, sequence: $0.sequence,

@@ -9,6 +9,8 @@ package enum Limits {
     /// Entries that are looked up one by one; of more, all that an event knows is read: a look-up costs a binary search, and an
     /// event of a large system knows hundreds.
     static let lookupsMax = 32
+    /// Steps of one process's knowledge after which a sweep keeps what is known, at the least: 16 KB of them.
+    static let stepsBetweenCheckpoints = 1_024
     /// Events between two looks at whether an answer is still wanted: well below a millisecond of work.
     static let rowsBetweenChecks = 1_024
 }

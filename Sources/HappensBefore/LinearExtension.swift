@@ -20,9 +20,14 @@ package struct LinearExtension: Sequence, IteratorProtocol {
     package init(
         _ history: History, in ranges: [Range<Int>], check: () throws -> Void
     ) rethrows {
+        self.init(history, in: ranges, try Dependencies(history, in: ranges, check: check))
+    }
+
+    /// - Parameter dependencies: What the events name.
+    init(_ history: History, in ranges: [Range<Int>], _ dependencies: Dependencies) {
         self.history = history
         self.ranges = ranges
-        dependencies = try Dependencies(history, in: ranges, check: check)
+        self.dependencies = dependencies
         ranks = history.listingRanks()
         queue = HeadQueue(heads: ranges.map { $0.isEmpty ? .max : $0.lowerBound })
         latest = Array(repeating: Int64.min, count: ranges.count)

@@ -61,17 +61,18 @@ package struct MessageEdges: MessageIndex {
     ) throws {
         outgoing = Array(repeating: [], count: history.processes.count)
         let ranks = history.listingRanks()
-        let dependencies = try Dependencies(
-            history, in: history.processes.map { $0.base..<$0.count }, check: check)
-        for (process, line) in history.processes.enumerated() {
+        for process in history.processes.indices {
+            try check()
             var edges: [Edge] = []
-            for position in line.base..<line.count {
+            let base = history.processes[process].base
+            let learned = history.learned(by: process)
+            for position in base..<history.processes[process].count {
                 if position % Limits.rowsBetweenChecks == 0 { try check() }
-                // What may mean one of several processes, or was never sent, is no edge.
-                let grown = dependencies.of(process: process, row: position - line.base)
-                    .filter { history.processes[$0.process].standIn == nil }[...]
-                guard !grown.isEmpty else { continue }
                 let place = EventPosition(process: process, position: position)
+                let grown = learned.of(position - base).filter {
+                    history.mayBeMessage($0, at: place)
+                }[...]
+                guard !grown.isEmpty else { continue }
                 for key in try MessageEdges.sources(
                     of: place, among: grown, ranks: ranks, in: history, index)
                 {
@@ -219,6 +220,25 @@ package struct MessageEdges: MessageIndex {
         for process in history.listedProcesses() {
             for edge in incoming[process] { try body(edge.send, edge.receipt) }
         }
+    }
+}
+
+extension History {
+    /// What the events of a process learned, row by row behind what is put away: at least what they name themselves.
+    fileprivate func learned(by process: Int) -> Dependencies.Line {
+        if let named { return named[process] }
+        let line = processes[process]
+        return Dependencies.Line(line, process, in: line.base..<line.count)
+    }
+
+    /// Whether something that an event at a place names may have come there by a message of its own.
+    fileprivate func mayBeMessage(_ key: EventKey, at place: EventPosition) -> Bool {
+        let line = processes[place.process]
+        // What may mean one of several processes, or was never sent, is no edge.
+        guard processes[key.process].standIn == nil else { return false }
+        // What was known before came with another one, unless the event says that it is its cause.
+        return line.known.value(of: key.process, at: place.position - 1) < key.sequence
+            || line.causes(at: place.position).contains { $0.key == key }
     }
 }
 

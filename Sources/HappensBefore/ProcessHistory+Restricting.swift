@@ -12,8 +12,8 @@ extension ProcessHistory {
         kinds.restrict(to: range)
         restrictStamps(to: range)
         restrictLowered(to: range)
-        stamped = StepFunction.restricted(stamped, to: range)
-        known = StepFunction.restricted(known, to: range)
+        stamped = stamped.restricted(to: range)
+        known = known.restricted(to: range)
         writtenCauses.removeAll { !range.contains(Int($0.position)) }
         causes.removeAll { !range.contains(Int($0.position)) }
         // An operator's word is rare, and may be about events to come.
@@ -25,14 +25,16 @@ extension ProcessHistory {
 
     /// Of what stamps had less of, what holds just before the range stays.
     private mutating func restrictLowered(to range: Range<Int>) {
+        guard !lowered.isEmpty else { return }
         var last: [Int: UInt64] = [:]
         for entry in lowered where entry.position < range.lowerBound {
             last[entry.citation] = entry.value
         }
         let below = stamp(before: range.lowerBound)
+        let said = stamped.clock(at: range.lowerBound - 1)
         let kept = last.keys.sorted().compactMap { citation in
             let value = below[citation] ?? 0
-            return value == stamped[citation]?.value(at: range.lowerBound - 1)
+            return value == said[citation]
                 ? nil
                 : LoweredEntry(
                     position: range.lowerBound - 1, citation: citation, value: value)
@@ -41,16 +43,16 @@ extension ProcessHistory {
     }
 
     /// The stamp of the event before a position, as it was written: by citation; nothing where none is. Of what is put away,
-    /// of the last event only. O(citations · log n).
+    /// of the last event only. O(what the stamps say).
     func stamp(before position: Int) -> [Int: UInt64] {
         guard position < count else { return lastStamp }
         guard position > 0 else { return [:] }
         var raised: [Int: Int] = [:]
         var stamp: [Int: UInt64] = [:]
-        for (citation, steps) in stamped {
-            guard let step = steps.step(at: position - 1) else { continue }
-            stamp[citation] = step.value
-            raised[citation] = step.position
+        stamped.forEachRise(hasStart: true) { raise, citation, value in
+            guard raise < position else { return }
+            raised[citation] = raise
+            stamp[citation] = value
         }
         for entry in lowered where entry.position < position {
             guard entry.position >= raised[entry.citation] ?? 0 else { continue }
@@ -76,17 +78,5 @@ extension ProcessHistory {
     ) -> [Run] {
         let first = partitionPoint(count: runs.count) { position(runs[$0]) <= range.lowerBound }
         return runs[max(0, first - 1)...].filter { position($0) < range.upperBound }
-    }
-}
-
-extension StepFunction {
-    /// Those of the functions that have a step at or before the end of a range, within it.
-    fileprivate static func restricted(
-        _ functions: [Int: StepFunction], to range: Range<Int>
-    ) -> [Int: StepFunction] {
-        functions.compactMapValues { steps in
-            let steps = steps.restricted(to: range)
-            return steps.count == 0 ? nil : steps
-        }
     }
 }

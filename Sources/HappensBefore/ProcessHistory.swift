@@ -17,7 +17,7 @@ package struct ProcessHistory: Sendable {
     var speaks = false
     /// What the stamps say of others, by citation: never less than before (the order of one process alone already implies
     /// what an earlier event knew).
-    var stamped: [Int: StepFunction] = [:]
+    var stamped = KnowledgeLog()
     /// The causes and rulings as they were written, ascending by position.
     var writtenCauses: [WrittenReference] = []
     var writtenRulings: [WrittenReference] = []
@@ -37,8 +37,9 @@ package struct ProcessHistory: Sendable {
     var expectedMax: UInt64 = 0
 
     // Derived.
-    /// What the events know of other processes, by process index: never less than before.
-    package internal(set) var known: [Int: StepFunction] = [:]
+    /// What the events know of other processes: never less than before. Where events are put away, what the last one of them
+    /// knows is known from its position on.
+    package internal(set) var known = KnowledgeTable()
     /// Recorded causes, ascending by position.
     var causes: [RecordedCause] = []
     /// What its receives learned from sends that are not here.

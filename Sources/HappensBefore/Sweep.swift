@@ -7,143 +7,172 @@ import Causality
 /// whatever else is missing, of its own process too. A chained event had seen what the one before it had seen, and what its
 /// cause had.
 struct Sweep {
-    private(set) var history: History
+    private var history: History
     private let ranges: [Range<Int>]
     private let dependencies: Dependencies
     private(set) var progress: [Progress]
+    /// By process: what is known so far, and what was known in between.
+    private var logs: [KnowledgeLog]
+    private var checkpoints: [[Checkpoint]]
+    private var board: ClockBoard
+    /// By process: the run of stamps at which it is, and the position of the event that comes next.
+    private var stampRuns: [Int]
+    private var next: [Int]
+    /// True where some event turned out to know what did not come before it.
+    private var isOutOfOrder = false
 
     /// What was found out of a process so far.
     struct Progress: Sendable {
         /// The entries that are not here, or not known exactly, and not covered.
         var open: [Int: UInt64] = [:]
-        /// What is known through entries that are known exactly.
-        var covered: [Int: UInt64] = [:]
-        /// True where all that is known now is covered: the stamp before was complete.
-        var isAllCovered = false
+        /// What is known through entries that are known exactly; nil where that is all: where nothing is open.
+        var covered: IndexedClock?
         /// True where the event before was known exactly.
         var wasExact = true
-        var stampRun = 0
     }
+
+    /// What was known once, after so many steps.
+    private typealias Checkpoint = (clock: IndexedClock, count: Int)
 
     /// - Parameters:
     ///   - history: One of which it is known what its stamps and causes say.
     ///   - ranges: The positions of the events meant, by process: from the first that is not put away on, and with all that
     ///     these name.
-    init(
-        _ history: History, in ranges: [Range<Int>], check: () throws -> Void
-    ) rethrows {
+    ///   - dependencies: What these name.
+    init(_ history: History, in ranges: [Range<Int>], _ dependencies: Dependencies) {
         self.history = history
         self.ranges = ranges
-        dependencies = try Dependencies(history, in: ranges, check: check)
-        progress = history.processes.indices.map { history.footing?.progress(of: $0) ?? Progress() }
+        self.dependencies = dependencies
+        let processes = history.processes.indices
+        progress = processes.map { history.footing?.progress(of: $0) ?? Progress() }
+        logs = processes.map(history.knownBelow)
+        checkpoints = processes.map { _ in [] }
+        board = ClockBoard(count: processes.count)
+        stampRuns = processes.map { _ in 0 }
+        next = ranges.map(\.lowerBound)
     }
 
     mutating func run(check: () throws -> Void) rethrows {
-        var order: [EventPosition] = []
-        order.reserveCapacity(ranges.reduce(0) { $0 + $1.count })
-        var listing = try LinearExtension(history, in: ranges, check: check)
+        var listing = LinearExtension(history, in: ranges, dependencies)
+        var listed = 0
         while let place = listing.next() {
-            if order.count % Limits.rowsBetweenChecks == 0 { try check() }
-            order.append(place)
-        }
-        history.isCyclic = !listing.cycles.isEmpty
-        for process in history.processes.indices {
-            history.processes[process].known = history.knownBelow(process)
-        }
-        for (index, place) in order.enumerated() {
-            if index % Limits.rowsBetweenChecks == 0 { try check() }
+            if listed % Limits.rowsBetweenChecks == 0 { try check() }
+            listed += 1
             visit(place)
         }
+        history.isCyclic = !listing.cycles.isEmpty
+    }
+
+    /// Gives up the history, with what was found: process by process, so that all of it is in memory once.
+    mutating func takeHistory() -> History {
+        for process in logs.indices {
+            history.processes[process].known = KnowledgeTable(logs[process])
+            logs[process] = KnowledgeLog()
+            checkpoints[process] = []
+        }
+        if !history.isCyclic, !isOutOfOrder { history.named = dependencies }
+        return history
     }
 
     private mutating func visit(_ place: EventPosition) {
         let (process, position) = (place.process, place.position)
-        while progress[process].stampRun + 1 < history.processes[process].stamps.count,
-            history.processes[process].stamps[progress[process].stampRun + 1].position <= position
+        next[process] = position + 1
+        while stampRuns[process] + 1 < history.processes[process].stamps.count,
+            history.processes[process].stamps[stampRuns[process] + 1].position <= position
         {
-            progress[process].stampRun += 1
+            stampRuns[process] += 1
         }
-        let stamp = history.processes[process].stamps[progress[process].stampRun].stamp
+        let stamp = history.processes[process].stamps[stampRuns[process]].stamp
         let sources = dependencies.of(
             process: process, row: position - ranges[process].lowerBound)
         if stamp == .complete {
-            for key in sources { learn(key.process, key.sequence, at: place) }
+            for key in sources { learn(key, at: place) }
             progress[process].open = [:]
-            progress[process].isAllCovered = true
-            note(nil, at: place)
-            return
-        }
-        if progress[process].isAllCovered {
-            progress[process].isAllCovered = false
-            progress[process].covered = position == 0 ? [:] : known(before: place)
-        }
-        if !sources.isEmpty {
+            progress[process].covered = nil
+        } else if !sources.isEmpty {
             for key in sources { adopt(key, at: place) }
-            let covered = progress[process].covered
-            progress[process].open = progress[process].open.filter {
-                covered[$0.key] ?? 0 < $0.value
-            }
+            closeCovered(process)
         }
-        note(uncertainty(of: stamp, at: place), at: place)
+        if !sources.isEmpty { keepCheckpoint(process) }
+        note(stamp == .complete ? nil : uncertainty(of: stamp, at: place), at: place)
     }
 
-    private func known(before place: EventPosition) -> [Int: UInt64] {
-        history.processes[place.process].known.mapValues { $0.value(at: place.position - 1) }
+    /// Forgets the entries that turned out to be covered.
+    private mutating func closeCovered(_ process: Int) {
+        guard let covered = progress[process].covered else { return }
+        progress[process].open = progress[process].open.filter { covered[$0.key] < $0.value }
+        if progress[process].open.isEmpty { progress[process].covered = nil }
+    }
+
+    /// Keeps what is known now, where much was learned since that was kept last: so what was known at any position is a few steps away for
+    /// each other that is known.
+    private mutating func keepCheckpoint(_ process: Int) {
+        let log = logs[process]
+        let steps = log.count - (checkpoints[process].last?.count ?? 0)
+        guard steps >= max(Limits.stepsBetweenCheckpoints, 8 * log.clock.count) else { return }
+        checkpoints[process].append((log.clock, log.count))
     }
 
     /// The event at `place` knows what an event that it has seen knew.
     private mutating func adopt(_ key: EventKey, at place: EventPosition) {
         let (process, source) = (place.process, key.process)
-        learn(source, key.sequence, at: place)
-        let floor = history.processes[source].count(upTo: key.sequence) - 1
-        var isExact = false
-        if floor >= 0, source != process {
-            let isHere = history.processes[source].runs[floor] == key.sequence
-            if floor < history.processes[source].base {
-                let event = history.putAway(EventPosition(process: source, position: floor))
-                isExact = isHere && event.isExact
-                for seen in event.known {
-                    take(seen.process, seen.sequence, isExact, at: place)
-                }
-            } else {
-                isExact = isHere && !history.processes[source].isUncertain(at: floor)
-                for (other, steps) in history.processes[source].known {
-                    take(other, steps.value(at: floor), isExact, at: place)
-                }
-            }
-        }
         // A message from itself tells nothing new.
         if source == process { return }
-        if isExact {
-            progress[process].covered[source] = max(
-                progress[process].covered[source] ?? 0, key.sequence)
+        let floor = history.processes[source].count(upTo: key.sequence) - 1
+        var isExact = false
+        if floor < 0 {
+            board.clear()
         } else {
+            isExact = recall(source, at: floor)
+            if history.processes[source].runs[floor] != key.sequence { isExact = false }
+        }
+        if !isExact, progress[process].covered == nil {
+            progress[process].covered = logs[process].clock
+        }
+        learn(key, at: place)
+        board.remove(process)
+        var fresh: [Int] = []
+        logs[process].rise(to: board, at: place.position) { fresh.append($0) }
+        for other in fresh { learnOrigins(of: other, at: place) }
+        guard isExact else {
             progress[process].open[source] = max(
                 progress[process].open[source] ?? 0, key.sequence)
-        }
-    }
-
-    /// The event at `place` knows what one that it has seen knew; all that this knew, where that is exact.
-    private mutating func take(
-        _ other: Int, _ value: UInt64, _ isExact: Bool, at place: EventPosition
-    ) {
-        learn(other, value, at: place)
-        guard isExact else { return }
-        progress[place.process].covered[other] = max(
-            progress[place.process].covered[other] ?? 0, value)
-    }
-
-    private mutating func learn(_ other: Int, _ value: UInt64, at place: EventPosition) {
-        guard other != place.process, value > 0 else { return }
-        if let index = history.processes[place.process].known.index(forKey: other) {
-            history.processes[place.process].known.values[index].rise(
-                to: value, at: place.position)
             return
         }
-        history.processes[place.process].known[other] = StepFunction([(place.position, value)])
+        progress[process].covered?.rise(to: board) { _, _ in }
+        _ = progress[process].covered?.rise(source, to: key.sequence)
+    }
+
+    /// Lays out what an event knew. Returns whether that is known exactly.
+    private mutating func recall(_ process: Int, at position: Int) -> Bool {
+        if position < history.processes[process].base {
+            let event = history.putAway(EventPosition(process: process, position: position))
+            history.lay(event, of: process, on: &board)
+            return event.isExact
+        }
+        let count = logs[process].count(through: position)
+        let kept = checkpoints[process]
+        let index = partitionPoint(count: kept.count) { kept[$0].count < count }
+        logs[process].lay(
+            at: position, on: &board,
+            from: index < kept.count ? kept[index] : (logs[process].clock, logs[process].count))
+        return !history.processes[process].isUncertain(at: position)
+    }
+
+    private mutating func learn(_ key: EventKey, at place: EventPosition) {
+        guard key.process != place.process, key.sequence > 0,
+            logs[place.process].rise(key.process, to: key.sequence, at: place.position)
+        else { return }
+        learnOrigins(of: key.process, at: place)
+    }
+
+    /// The event at `place` is the first of its process that knows another one.
+    private mutating func learnOrigins(of other: Int, at place: EventPosition) {
         for key in history.processes[other].implied where key.process != place.process {
-            history.processes[place.process].known[key.process, default: StepFunction()].rise(
-                to: key.sequence, at: place.position)
+            logs[place.process].rise(key.process, to: key.sequence, at: place.position)
+            if next[key.process] < history.processes[key.process].count(upTo: key.sequence) {
+                isOutOfOrder = true
+            }
         }
     }
 
@@ -158,7 +187,7 @@ struct Sweep {
     }
 
     /// Why what the event at `place` had seen is not known exactly; nil where it is.
-    private func uncertainty(of stamp: Stamp, at place: EventPosition) -> Uncertainty? {
+    private mutating func uncertainty(of stamp: Stamp, at place: EventPosition) -> Uncertainty? {
         let line = history.processes[place.process]
         switch stamp {
         case .complete: return nil
@@ -198,26 +227,25 @@ struct Sweep {
 
     /// Whether the first event of a restart that a log tells of names an event of an earlier incarnation, and not just
     /// because the sender of the message that it received had seen it.
-    private func namesOrigin(_ line: ProcessHistory) -> Bool {
+    private mutating func namesOrigin(_ line: ProcessHistory) -> Bool {
         guard let process = history.index(of: line.id) else { return false }
         let causes = line.causes(at: 0)
-        return dependencies.of(process: process, row: 0).contains { source in
+        for source in dependencies.of(process: process, row: 0) {
             let other = history.processes[source.process].id
-            guard other != line.id, ExactText.isSame(other.name, line.id.name) else { return false }
-            return causes.allSatisfy { cause in
-                if cause.process == source.process { return source.sequence > cause.sequence }
-                let sender = history.processes[cause.process]
-                let floor = sender.count(upTo: cause.sequence) - 1
-                guard floor >= 0 else { return false }
-                if floor < sender.base {
-                    let place = EventPosition(process: cause.process, position: floor)
-                    let known = history.putAway(place).known
-                    return !known.contains {
-                        $0.process == source.process && $0.sequence >= source.sequence
-                    }
-                }
-                return (sender.known[source.process]?.value(at: floor) ?? 0) < source.sequence
-            }
+            guard other != line.id, ExactText.isSame(other.name, line.id.name),
+                causes.allSatisfy({ isNews(source, with: $0) })
+            else { continue }
+            return true
         }
+        return false
+    }
+
+    /// Whether the sender of a message had not seen an event, as far as is known.
+    private mutating func isNews(_ event: EventKey, with cause: RecordedCause) -> Bool {
+        if cause.process == event.process { return event.sequence > cause.sequence }
+        let floor = history.processes[cause.process].count(upTo: cause.sequence) - 1
+        guard floor >= 0 else { return false }
+        _ = recall(cause.process, at: floor)
+        return board.value(of: event.process) < event.sequence
     }
 }

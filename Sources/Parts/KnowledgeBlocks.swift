@@ -6,12 +6,12 @@ struct KnowledgeBlocks {
     private let line: ProcessHistory
     /// By the history's index of a process: its number in the file.
     private let numbers: [Int]
-    /// Ascending by process.
-    private let others: [(process: Int, steps: StepFunction)]
+    /// The processes that are known by their numbers in the file, ascending, and their steps.
+    private let others: [(process: Int, steps: Range<Int>)]
     /// What is learned, ascending.
     private let steps: [Step]
-    /// By place in `others`: how many of its steps are in blocks that are done.
-    private var done: [Int]
+    /// By place in `others`: its first step that is in no block that is done.
+    private var next: [Int]
     private let starts: [Int]
 
     /// At which position something is learned, and of which of `others`.
@@ -42,20 +42,18 @@ struct KnowledgeBlocks {
     init(of line: ProcessHistory, _ numbers: [Int]) {
         self.line = line
         self.numbers = numbers
-        let others = line.known.map { (process: numbers[$0.key], steps: $0.value) }
-            .sorted { $0.process < $1.process }
+        let known = line.known
+        let others = known.others.indices.map {
+            (process: numbers[Int(known.others[$0])], steps: known.steps(at: $0))
+        }.sorted { $0.process < $1.process }
         self.others = others
         // What is known at the cut below, it is from before the first block on.
-        done = others.map { other in
-            partitionPoint(count: other.steps.count) {
-                Int(other.steps.positions[$0]) < line.base
-            }
-        }
+        next = others.map { known.step(after: line.base - 1, among: $0.steps) }
         var steps: [Step] = []
-        steps.reserveCapacity(others.reduce(0) { $0 + $1.steps.count })
+        steps.reserveCapacity(known.positions.count)
         for place in others.indices {
-            for position in others[place].steps.positions.dropFirst(done[place]) {
-                steps.append(Step(position: position, place: place))
+            for step in next[place]..<others[place].steps.upperBound {
+                steps.append(Step(position: known.positions[step], place: place))
             }
         }
         steps.sort()
@@ -90,7 +88,7 @@ struct KnowledgeBlocks {
                 Block(
                     start: start, firstCertain: firstCertain, isCertain: isCertain,
                     certainty: writeCertainty(range), pieces: pieces(from: start, first..<last)))
-            for step in steps[first..<last] { done[step.place] += 1 }
+            for step in steps[first..<last] { next[step.place] += 1 }
             first = last
         }
     }
@@ -105,7 +103,8 @@ struct KnowledgeBlocks {
         var localPlaces = [(piece: Int, place: Int)](repeating: (0, 0), count: others.count)
         var members: [[Int]] = []
         var size = Limits.knowledgeEntries
-        for place in others.indices where done[place] + counts[place] > 0 {
+        for place in others.indices
+        where next[place] > others[place].steps.lowerBound || counts[place] > 0 {
             if size >= Limits.knowledgeEntries {
                 members.append([])
                 size = 0
@@ -128,22 +127,23 @@ struct KnowledgeBlocks {
         from start: Int, _ members: [Int], _ steps: [Step], localPlace: (Int) -> Int
     ) -> [UInt8] {
         var processes: [UInt64] = []
-        var next = 0
+        var least = 0
         for place in members {
-            processes.append(UInt64(others[place].process - next))
-            next = others[place].process + 1
+            processes.append(UInt64(others[place].process - least))
+            least = others[place].process + 1
         }
+        let values = line.known.values
         let floors = members.map { place in
-            done[place] == 0 ? 0 : others[place].steps.values[done[place] - 1]
+            next[place] == others[place].steps.lowerBound ? 0 : values[next[place] - 1]
         }
         var columns = MomentColumns(start: start)
         var lasts = floors
-        var written = members.map { done[$0] }
+        var unwritten = members.map { next[$0] }
         for step in steps {
             let place = localPlace(step.place)
-            let value = others[step.place].steps.values[written[place]]
+            let value = values[unwritten[place]]
             columns.append(step.position, place, value - lasts[place])
-            written[place] += 1
+            unwritten[place] += 1
             lasts[place] = value
         }
         var writer = ByteWriter()

@@ -229,8 +229,8 @@ package struct OrderFileWriter {
     private func knowers() -> [[UInt32]] {
         var knowers = [[UInt32]](repeating: [], count: indices.count)
         for (number, index) in indices.enumerated() {
-            for other in history.processes[index].known.keys {
-                knowers[other].append(UInt32(number))
+            for other in history.processes[index].known.others {
+                knowers[Int(other)].append(UInt32(number))
             }
         }
         return knowers

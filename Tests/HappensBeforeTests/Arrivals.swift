@@ -18,6 +18,8 @@ struct Arrivals {
         var forgeries = false
         /// Logs begin to speak of messages when they have been silent.
         var lateSpeakers = false
+        /// All stamps say all that was known: nothing has to be concluded.
+        var completeStamps = false
 
         static let none = Misfortunes()
     }
@@ -71,6 +73,8 @@ struct Arrivals {
         var mode = Mode.generating
         if let after {
             mode = after.mode
+        } else if misfortunes.completeStamps {
+            mode = .complete
         } else if chance(40) {
             mode = Mode.allCases.randomElement(using: &random)!
         }

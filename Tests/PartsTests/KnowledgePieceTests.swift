@@ -21,15 +21,16 @@ import Testing
             UncertainRun(position: events / 2, why: nil),
         ]
         var values = [UInt64](repeating: 0, count: others)
+        var known = KnowledgeLog()
         for position in 0..<events {
             line.runs.append(UInt64(position + 1))
             let isAll = Int.random(in: 0..<50, using: &random) == 0
             for other in 0..<others where isAll || Int.random(in: 0..<20, using: &random) == 0 {
                 values[other] += UInt64.random(in: 1...90, using: &random)
-                line.known[2 * other, default: StepFunction()].rise(
-                    to: values[other], at: position)
+                known.rise(2 * other, to: values[other], at: position)
             }
         }
+        line.known = KnowledgeTable(known)
         return line
     }
 
@@ -52,11 +53,11 @@ import Testing
     func piecesTellWhatIsKnown(seed: UInt64, others: Int, events: Int) throws {
         let line = Self.line(seed: seed, others: others, events: events)
         let blocks = Self.blocks(of: line)
-        let steps = line.known.values.reduce(0) { $0 + $1.count }
+        let steps = line.known.positions.count
         // What a block repeats is a fraction of it.
         #expect(blocks.count > 1)
         #expect(blocks.count <= 1 + steps / max(Limits.knowledgeEntries, 16 * others))
-        var found: [Int: StepFunction] = [:]
+        var found: [Arrival] = []
         for (block, end) in zip(blocks, blocks.dropFirst().map(\.start) + [line.count]) {
             var next = 0
             for (first, bytes) in block.pieces {
@@ -70,15 +71,17 @@ import Testing
                     piece.floors.others.count + piece.stepCount < 2 * Limits.knowledgeEntries
                         + events)
                 for (place, other) in floors.others.enumerated() {
-                    let known = try #require(line.known[Self.numbers[other]])
-                    let floor = block.start == 0 ? 0 : known.value(at: block.start - 1)
+                    let known = Self.numbers[other]
+                    let floor = line.known.value(of: known, at: block.start - 1)
                     #expect(floors.floors[place] == floor && floors.floor(of: other) == floor)
                     let steps = try floors.steps(of: place, eventCount: line.count)
                     for position in stride(from: block.start, to: end, by: 17) {
-                        #expect(steps.known(at: position) == known.value(at: position))
+                        #expect(
+                            steps.known(at: position)
+                                == line.known.value(of: known, at: position))
                     }
                     for value in stride(from: floor + 1, to: floor + 300, by: 31) {
-                        let first = known.firstPosition(reaching: value)
+                        let first = line.known.firstPosition(of: known, reaching: value)
                         #expect(
                             steps.firstPosition(reaching: value)
                                 == first.flatMap { $0 < end ? $0 : nil })
@@ -87,20 +90,20 @@ import Testing
                 let all = floors.others.map {
                     EventKey(
                         process: $0,
-                        sequence: line.known[Self.numbers[$0]]!.value(at: end - 1))
+                        sequence: line.known.value(of: Self.numbers[$0], at: end - 1))
                 }
                 #expect(piece.known(at: end - 1) == all.filter { $0.sequence > 0 })
                 #expect(floors.place(of: floors.others[0] + 1) == nil)
-                for arrival in piece.learned(in: block.start..<end) {
-                    found[Self.numbers[arrival.event.process], default: StepFunction()].rise(
-                        to: arrival.event.sequence, at: arrival.position)
-                }
+                found += piece.learned(in: block.start..<end)
             }
         }
-        for (other, known) in line.known {
-            let isSame =
-                found[other]?.positions == known.positions && found[other]?.values == known.values
-            #expect(isSame)
+        #expect(found.count == steps)
+        for place in line.known.others.indices {
+            let other = Self.numbers[Int(line.known.others[place])]
+            let learned = found.filter { $0.event.process == other }
+            let steps = line.known.steps(at: place)
+            #expect(learned.map { UInt32($0.position) } == Array(line.known.positions[steps]))
+            #expect(learned.map(\.event.sequence) == steps.map { line.known.values[$0] })
         }
     }
 
@@ -125,7 +128,7 @@ import Testing
     /// Most of what is learned takes the bits that it has: 90 numbers 6.5, and which process it is of.
     @Test func whatIsLearnedTakesFewBytes() {
         let line = Self.line(seed: 5, others: 60, events: 900)
-        let steps = line.known.values.reduce(0) { $0 + $1.count }
+        let steps = line.known.positions.count
         let bytes = Self.blocks(of: line).reduce(0) {
             $0 + $1.pieces.reduce(0) { $0 + $1.bytes.count }
         }

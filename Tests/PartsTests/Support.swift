@@ -114,9 +114,12 @@ private func described(_ store: FrameStore, _ execution: String) throws -> [Stri
         let name = "\(line.id) on \(line.host) \(line.key.map { "\($0)" } ?? "cited")"
         lines.append("\(name): holes \(Set(line.sourceHoles).map { "\($0)" }.sorted())")
         lines.append("\(name): speaks \(line.speaks), cited \(line.citedMax), gaps \(line.gaps)")
-        for (known, steps) in line.known {
-            let other = history.processes[known].id
-            lines.append("\(name) knows of \(other): \(steps.positions) \(steps.values)")
+        for place in line.known.others.indices {
+            let other = history.processes[Int(line.known.others[place])].id
+            let steps = line.known.steps(at: place)
+            lines.append(
+                "\(name) knows of \(other): \(line.known.positions[steps]) "
+                    + "\(steps.map { line.known.values[$0] })")
         }
         for run in line.uncertainty {
             var why = "\(run.why.map { "\($0)" } ?? "certain")"
