@@ -48,75 +48,95 @@ extension EventMessagesBlock {
     ) throws(FormatError) {
         start = facts.start
         var reader = facts.rest
-        try readArrivals(&reader, processCount, eventCount)
-        try readDepartures(&reader, processCount)
-        try readKinds(&reader, eventCount)
+        let arrivalCount = try reader.count(8 * reader.remaining, "arrivals")
+        let departureCount = try reader.count(8 * reader.remaining, "departures")
+        let (form, kindCount) = try Self.kindsForm(&reader, eventCount - start)
+        var bits = BitReader(reader)
+        try readArrivals(arrivalCount, &bits, processCount, eventCount)
+        try readDepartures(departureCount, &bits, processCount)
+        if let kindCount {
+            for distance in try bits.column(kindCount, "kinds") {
+                guard distance < 4 else { throw bits.malformed("kind: \(distance) is none") }
+                kinds.append(EventKind(rawValue: (form + UInt8(distance)) & 3)!)
+            }
+        } else {
+            kinds = [EventKind(rawValue: form)!]
+        }
+        try bits.expectEnd("events")
+    }
+
+    private static func kindsForm(
+        _ reader: inout ByteReader, _ most: Int
+    ) throws(FormatError) -> (form: UInt8, count: Int?) {
+        let form = try reader.byte("kinds")
+        guard form < 8 else { throw reader.malformed("kinds: a form of \(form) is unknown") }
+        return (form, form < 4 ? nil : try reader.count(most, "kinds"))
     }
 
     private mutating func readArrivals(
-        _ reader: inout ByteReader, _ processCount: Int, _ eventCount: Int
+        _ count: Int, _ bits: inout BitReader, _ processCount: Int, _ eventCount: Int
     ) throws(FormatError) {
+        guard count > 0 else { return }
+        let positions = try bits.column(count, "position")
+        let senders = try bits.column(count, "sender")
+        let differences = try bits.column(count, "number")
         var position = start
-        var numbers: [Int: UInt64] = [:]
-        for _ in 0..<(try reader.count(reader.remaining / 3, "arrivals")) {
-            position += try reader.count(eventCount, "position")
-            guard position < eventCount else {
-                throw reader.malformed("position: expected below \(eventCount), found \(position)")
+        var lasts: [UInt64: UInt64] = [:]
+        arrivals.reserveCapacity(count)
+        for index in 0..<count {
+            let (distance, sender) = (positions[index], senders[index])
+            guard distance < UInt64(eventCount - position) else {
+                throw bits.malformed("position: expected below \(eventCount)")
             }
-            let sender = try reader.process(of: processCount, "sender")
-            let number =
-                numbers[sender, default: 0]
-                &+ UInt64(
-                    bitPattern: try reader.zigzag("number"))
+            position += Int(distance)
+            guard sender < processCount else {
+                throw bits.malformed("sender: expected below \(processCount), found \(sender)")
+            }
+            let number = lasts[sender, default: 0] &+ UInt64(bitPattern: signed(differences[index]))
             guard number <= Causality.Limits.sequenceMax else {
-                throw reader.malformed("number: \(number) is no sequence number")
+                throw bits.malformed("number: \(number) is no sequence number")
             }
-            numbers[sender] = number
+            lasts[sender] = number
             arrivals.append(
                 Arrival(
-                    position: position, event: EventKey(process: sender, sequence: number)))
+                    position: position, event: EventKey(process: Int(sender), sequence: number)))
         }
     }
 
     private mutating func readDepartures(
-        _ reader: inout ByteReader, _ processCount: Int
+        _ count: Int, _ bits: inout BitReader, _ processCount: Int
     ) throws(FormatError) {
+        guard count > 0 else { return }
+        let numbers = try bits.column(count, "number")
+        let receivers = try bits.column(count, "receiver")
+        let differences = try bits.column(count, "position")
         var sequence: UInt64 = 0
-        var positions: [Int: Int] = [:]
-        for _ in 0..<(try reader.count(reader.remaining / 3, "departures")) {
-            sequence += try reader.sequence("number")
-            guard sequence <= Causality.Limits.sequenceMax else {
-                throw reader.malformed("number: \(sequence) is no sequence number")
+        var lasts: [UInt64: Int64] = [:]
+        departures.reserveCapacity(count)
+        for index in 0..<count {
+            let receiver = receivers[index]
+            guard numbers[index] <= Causality.Limits.sequenceMax - sequence else {
+                throw bits.malformed("number: \(numbers[index]) more is no sequence number")
             }
-            let receiver = try reader.process(of: processCount, "receiver")
-            let (position, isTooFar) = positions[receiver, default: 0].addingReportingOverflow(
-                Int(try reader.zigzag("position")))
-            guard !isTooFar, (0...Int(UInt32.max)).contains(position) else {
-                throw reader.malformed("position: \(position) is none")
+            sequence += numbers[index]
+            guard receiver < processCount else {
+                throw bits.malformed(
+                    "receiver: expected below \(processCount), found \(receiver)")
             }
-            positions[receiver] = position
+            let position = lasts[receiver, default: 0] &+ signed(differences[index])
+            guard (0...Int64(UInt32.max)).contains(position) else {
+                throw bits.malformed("position: \(position) is none")
+            }
+            lasts[receiver] = position
             departures.append(
                 Departure(
                     sequence: sequence,
-                    receipt: EventPosition(process: receiver, position: position)))
+                    receipt: EventPosition(process: Int(receiver), position: Int(position))))
         }
     }
+}
 
-    private mutating func readKinds(
-        _ reader: inout ByteReader, _ eventCount: Int
-    ) throws(FormatError) {
-        let form = try reader.byte("kinds")
-        guard form >= 4 else {
-            kinds = [EventKind(rawValue: form)!]
-            return try reader.expectEnd("events")
-        }
-        guard form < 8 else { throw reader.malformed("kinds: a form of \(form) is unknown") }
-        let count = try reader.count(eventCount - start, "kinds")
-        var bits = BitReader(reader)
-        for distance in try bits.column(count, "kinds") {
-            guard distance < 4 else { throw reader.malformed("kind: \(distance) is none") }
-            kinds.append(EventKind(rawValue: (form + UInt8(distance)) & 3)!)
-        }
-        try bits.expectEnd("events")
-    }
+/// A number whose lowest bit is its sign.
+private func signed(_ value: UInt64) -> Int64 {
+    Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
 }

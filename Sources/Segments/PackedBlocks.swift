@@ -6,11 +6,17 @@
 /// (C. E. Shannon, "A Mathematical Theory of Communication", 1948): what comes again is seldom, and left out of account.
 enum PackedBlocks {
     /// Where blocks end but the last one, ascending. O(n).
-    static func ends(in bytes: [UInt8]) -> [Int] {
+    ///
+    /// - Parameter marks: Where something else begins, ascending: no piece has such a place within.
+    static func ends(in bytes: [UInt8], _ marks: [Int]) -> [Int] {
         var ends: [Int] = []
         var (block, piece) = (ByteCounts(), ByteCounts())
-        for start in stride(from: 0, to: bytes.count, by: Limits.packedPieceBytes) {
-            let end = min(bytes.count, start + Limits.packedPieceBytes)
+        var (start, mark) = (0, 0)
+        while start < bytes.count {
+            while mark < marks.count, marks[mark] <= start { mark += 1 }
+            let end = min(
+                start + Limits.packedPieceBytes, mark < marks.count ? marks[mark] : bytes.count)
+            defer { start = end }
             piece.removeAll()
             piece.count(bytes[start..<end])
             let together = block.weights(with: piece)

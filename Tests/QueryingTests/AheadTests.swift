@@ -38,7 +38,7 @@ import Testing
             let batch = try plain.events(of: frame)
             let encoded = RowColumns(batch)
             var columns: [RowColumn: [UInt8]] = [:]
-            for column in RowColumn.content { columns[column] = encoded.encoded(column) }
+            for column in RowColumn.content { columns[column] = encoded.encoded(column).bytes }
             var budget = Budget()
             let content = try ContentColumns(columns: columns, rowCount: batch.count, &budget)
             let events = batch.events()
