@@ -7,19 +7,20 @@ import HappensBefore
 ///     block = start, rows, times, arrival count, departure count, kinds, bits
 ///     rows = count, (position, 0 | segment + 1, offset (zigzag), row)*
 ///     times = count, (0 | 1, least (zigzag), greatest)*
-///     kinds = 0 to 3 | 4 to 7, count
-///     bits = [arrivals], [departures], [kind of each]     columns (`BitColumns.swift`), where there are any
+///     kinds = form u8, exception count
+///     bits = [arrivals], [departures], [exceptions]       columns (`BitColumns.swift`), where there are any
 ///     arrivals = positions, senders, numbers (zigzag)
 ///     departures = numbers, receivers, positions (zigzag)
+///     exceptions = positions, kinds
 ///
 /// All numbers before the bits are varints. Rows: from a position on, events follow on one another in a frame of a segment from a
 /// row on, or lay in parts already (0) when the file was written; the first is at the start. Times: the wall times, in
 /// nanoseconds, of each `Limits.rowsOfSummary` events from the start on, where one has any. Positions, offsets, least times and
 /// the numbers of departures are written as distances from the one before, the first position from the start; numbers of
 /// arrivals and positions of departures as distances from the last of the same process. Departures are those of the numbers
-/// from that of the first event on up to that of the next block's, and of the first block of those before too. Kinds: all are
-/// of one; or that is 4 more, the most frequent one, and each follows as how far it is above that, less 4 where that is past
-/// the last.
+/// from that of the first event on up to that of the next block's, and of the first block of those before too. Kinds: an event
+/// has the kind of the form's lowest two bits; but where the form has 4, one at which a message arrived is a receive, and else
+/// one from which one departed a send. Exceptions have another; their positions are distances as those of arrivals are.
 struct EventFactsBlock: Sendable {
     /// The position of its first event.
     let start: Int
@@ -231,7 +232,7 @@ struct EventFactsBlocks {
             var bits = BitWriter()
             if !arrivals.isEmpty { columns(arrivals, from: start).forEach { bits.column($0) } }
             if !departures.isEmpty { columns(departures).forEach { bits.column($0) } }
-            writeKinds(start..<end, &writer, &bits)
+            writeKinds(start..<end, arrivals, departures, &writer, &bits)
             bits.finish()
             writer.bytes(bits.bytes)
             try body(start, writer.bytes)
@@ -341,15 +342,42 @@ struct EventFactsBlocks {
     }
 
     private func writeKinds(
-        _ range: Range<Int>, _ writer: inout ByteWriter, _ bits: inout BitWriter
+        _ range: Range<Int>, _ arrivals: ArraySlice<Arrival>, _ departures: ArraySlice<Departure>,
+        _ writer: inout ByteWriter, _ bits: inout BitWriter
     ) {
+        let byMessages = kinds(range, arrivals, departures)
+        let others = kinds(range, [], [])
+        let isByMessages = byMessages.exceptions.count < others.exceptions.count
+        let (most, exceptions) = isByMessages ? byMessages : others
+        writer.byte(most.rawValue | (isByMessages ? 4 : 0))
+        writer.varint(exceptions.count)
+        guard !exceptions.isEmpty else { return }
+        var last = range.lowerBound
+        bits.column(
+            exceptions.map { position in
+                defer { last = position }
+                return UInt64(position - last)
+            })
+        bits.column(exceptions.map { UInt64(line.kind(at: $0).rawValue) })
+    }
+
+    /// The kind that most events have of which messages do not tell it, and where another is than is told then.
+    private func kinds(
+        _ range: Range<Int>, _ arrivals: ArraySlice<Arrival>, _ departures: ArraySlice<Departure>
+    ) -> (most: EventKind, exceptions: [Int]) {
+        let (arrived, departed) = (
+            Set(arrivals.map(\.position)), Set(departures.map(\.sequence))
+        )
+        func told(_ position: Int) -> EventKind? {
+            if arrived.contains(position) { return .receive }
+            return !departed.isEmpty && departed.contains(line.sequence(at: position)) ? .send : nil
+        }
         var counts = [Int](repeating: 0, count: 4)
-        for position in range { counts[Int(line.kind(at: position).rawValue)] += 1 }
-        let most = UInt8(counts.indices.max { counts[$0] < counts[$1] }!)
-        guard counts[Int(most)] < range.count else { return writer.byte(most) }
-        writer.byte(4 + most)
-        writer.varint(range.count)
-        bits.column(range.map { UInt64((line.kind(at: $0).rawValue &- most) & 3) })
+        for position in range where told(position) == nil {
+            counts[Int(line.kind(at: position).rawValue)] += 1
+        }
+        let most = EventKind(rawValue: UInt8(counts.indices.max { counts[$0] < counts[$1] }!))!
+        return (most, range.filter { line.kind(at: $0) != told($0) ?? most })
     }
 }
 

@@ -8,20 +8,32 @@ struct EventMessagesBlock: Sendable {
     private let start: Int
     private(set) var arrivals: [Arrival] = []
     private(set) var departures: [Departure] = []
-    /// By event; one alone where all are of one kind.
-    private var kinds: [EventKind] = []
+    /// The kind of those events that have no other, and whether messages tell others.
+    private var most = EventKind.unsaid
+    private var messagesTellKinds = false
+    /// Ascending by position.
+    private var exceptions: [(position: Int, kind: EventKind)] = []
 
-    var kindCount: Int { kinds.count }
-
-    /// The kind that was recorded for the event at `position`; nil where the block does not tell.
-    func kind(at position: Int) -> EventKind? {
-        guard position >= start else { return nil }
-        if kinds.count == 1 { return kinds[0] }
-        return position - start < kinds.count ? kinds[position - start] : nil
+    /// What it takes, in bytes.
+    var byteCount: Int {
+        arrivals.count * MemoryLayout<Arrival>.stride
+            + departures.count * MemoryLayout<Departure>.stride + exceptions.count * 16
     }
 
-    /// Whether it tells the kind of each of `count` events.
-    func tellsKinds(of count: Int) -> Bool { kinds.count == 1 || kinds.count == count }
+    /// Behind the last position whose kind is told by itself.
+    var exceptionsEnd: Int { (exceptions.last?.position ?? start - 1) + 1 }
+
+    /// The kind that was recorded for an event; nil where the block does not tell.
+    func kind(at position: Int, _ sequence: UInt64) -> EventKind? {
+        guard position >= start else { return nil }
+        let place = partitionPoint(count: exceptions.count) { exceptions[$0].position < position }
+        if place < exceptions.count, exceptions[place].position == position {
+            return exceptions[place].kind
+        }
+        guard messagesTellKinds else { return most }
+        if !arrivals(in: position..<position + 1).isEmpty { return .receive }
+        return departures(since: sequence).first?.sequence == sequence ? .send : most
+    }
 
     func arrivals(in positions: Range<Int>) -> ArraySlice<Arrival> {
         let first = partitionPoint(count: arrivals.count) {
@@ -50,27 +62,33 @@ extension EventMessagesBlock {
         var reader = facts.rest
         let arrivalCount = try reader.count(8 * reader.remaining, "arrivals")
         let departureCount = try reader.count(8 * reader.remaining, "departures")
-        let (form, kindCount) = try Self.kindsForm(&reader, eventCount - start)
+        let form = try reader.byte("kinds")
+        guard form < 8 else { throw reader.malformed("kinds: a form of \(form) is unknown") }
+        (most, messagesTellKinds) = (EventKind(rawValue: form & 3)!, form & 4 != 0)
+        let exceptionCount = try reader.count(eventCount - start, "kinds")
         var bits = BitReader(reader)
         try readArrivals(arrivalCount, &bits, processCount, eventCount)
         try readDepartures(departureCount, &bits, processCount)
-        if let kindCount {
-            for distance in try bits.column(kindCount, "kinds") {
-                guard distance < 4 else { throw bits.malformed("kind: \(distance) is none") }
-                kinds.append(EventKind(rawValue: (form + UInt8(distance)) & 3)!)
-            }
-        } else {
-            kinds = [EventKind(rawValue: form)!]
-        }
+        try readExceptions(exceptionCount, &bits, eventCount)
         try bits.expectEnd("events")
     }
 
-    private static func kindsForm(
-        _ reader: inout ByteReader, _ most: Int
-    ) throws(FormatError) -> (form: UInt8, count: Int?) {
-        let form = try reader.byte("kinds")
-        guard form < 8 else { throw reader.malformed("kinds: a form of \(form) is unknown") }
-        return (form, form < 4 ? nil : try reader.count(most, "kinds"))
+    private mutating func readExceptions(
+        _ count: Int, _ bits: inout BitReader, _ eventCount: Int
+    ) throws(FormatError) {
+        guard count > 0 else { return }
+        let positions = try bits.column(count, "position")
+        let kinds = try bits.column(count, "kind")
+        var position = start
+        exceptions.reserveCapacity(count)
+        for (index, (distance, kind)) in zip(positions, kinds).enumerated() {
+            guard distance < UInt64(eventCount - position), index == 0 || distance > 0 else {
+                throw bits.malformed("position: expected below \(eventCount)")
+            }
+            position += Int(distance)
+            guard kind < 4 else { throw bits.malformed("kind: \(kind) is none") }
+            exceptions.append((position, EventKind(rawValue: UInt8(kind))!))
+        }
     }
 
     private mutating func readArrivals(

@@ -332,9 +332,12 @@ import Testing
             let facts = try EventFactsBlock(&reader, eventCount: 10, [])
             _ = try EventMessagesBlock(facts, processCount: 2, eventCount: 10)
         }
-        try block { $0.bytes([1, 0, 0, 0, 0] as [UInt8]) }
-        #expect(throws: FormatError.self) { try block { $0.bytes([1, 0, 0, 0, 8] as [UInt8]) } }
-        #expect(throws: FormatError.self) { try block { $0.bytes([2, 0, 0, 0, 0, 0] as [UInt8]) } }
+        try block { $0.bytes([1, 0, 0, 0, 0, 0] as [UInt8]) }
+        #expect(throws: FormatError.self) { try block { $0.bytes([1, 0, 0, 0, 8, 0] as [UInt8]) } }
+        #expect(throws: FormatError.self) { try block { $0.bytes([1, 0, 0, 0, 0, 1] as [UInt8]) } }
+        #expect(throws: FormatError.self) {
+            try block { $0.bytes([2, 0, 0, 0, 0, 0, 0] as [UInt8]) }
+        }
         // Messages of a history that has more events than the file tells of.
         func history(_ count: UInt64) -> History {
             let (p, q) = (ProcessID(name: "p"), ProcessID(name: "q"))

@@ -103,6 +103,30 @@ import Testing
         }
     }
 
+    /// Of frames larger than what one step looks through, the rest is passed by at once: nothing that is taken is in it.
+    @Test(arguments: [[:], ["where": ["{ text = \"yes\" && seq > 1500 }"]], ["last": ["2"]]])
+    func whatASearchHasNotFoundIsPassedBy(parameters: [String: [String]]) throws {
+        let step = UInt64(Limits.rowsLookedAt)
+        let having: Set<UInt64> = [1, step - 1, step, step + 1, 2 * step + 7, 3_000, 3_001, 8_999]
+        let plain = MemoryStore(
+            events: (0..<3).map { frame in
+                (1...3_000).map { row in
+                    let sequence = UInt64(frame * 3_000 + row)
+                    return AnsweringTests.event(
+                        "a", sequence, having.contains(sequence) ? "yes" : "no")
+                }
+            })
+        let parameters = ["where": ["{ text =~ \"ye\" }"]].merging(parameters) { $1 }
+        func found(_ store: some HistoryStore) throws -> String {
+            try Answering(store, Question.Options()).written(
+                Question("timeline", QuestionParameters(parameters)), as: .json
+            ).text()
+        }
+        let expected = try found(plain)
+        #expect(!expected.isEmpty)
+        #expect(try found(ColumnStore(plain: plain)) == expected)
+    }
+
     @Test func countingLooksAheadToo() throws {
         let plain = Self.store(1)
         let parameters = QuestionParameters([

@@ -65,6 +65,10 @@ struct CodecTests {
         }
         #expect(
             PackedBlocks.ends(in: Self.numbers, []) == [] && PackedBlocks.ends(in: [], []) == [])
+        // Where that is said, it is seen exactly.
+        let marks = (1..<6).map { 2_000 * $0 }
+        #expect(PackedBlocks.ends(in: Self.columns, marks) == marks)
+        #expect(PackedBlocks.ends(in: Self.numbers, [100, 5_000]) == [])
         // 3.3, 4 and 1.6 bits each, and what tells the codes; with one code for all it would be 4.5 bits.
         let (codec, packed) = Codec.pack(Self.columns, .thorough)
         #expect(packed.count * 8 < 12_000 * 7 / 2)
