@@ -34,6 +34,8 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
+        // What Glibc's module leaves out.
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "CRE2",
@@ -139,9 +141,9 @@ let package = Package(
         .executableTarget(
             name: "lightcone",
             dependencies: [
-                "Agent", "Archiving", "Causality", "Collector", "DemoStore", "Disks", "Exporting",
-                "HappensBefore", "Journals", "LogFormats", "Matching", "Parts", "Querying",
-                "Recording", "Segments", "Shipping",
+                "Agent", "Archiving", "CMalloc", "Causality", "Collector", "DemoStore", "Disks",
+                "Exporting", "HappensBefore", "Journals", "LogFormats", "Matching", "Parts",
+                "Querying", "Recording", "Segments", "Shipping",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
