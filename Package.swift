@@ -34,8 +34,9 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
-        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev"])]),
+        // What Glibc's module leaves out.
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "CRE2",
@@ -141,9 +142,9 @@ let package = Package(
         .executableTarget(
             name: "lightcone",
             dependencies: [
-                "Agent", "Archiving", "Causality", "Collector", "DemoStore", "Disks", "Exporting",
-                "HappensBefore", "Journals", "LogFormats", "Matching", "Parts", "Querying",
-                "Recording", "Segments", "Shipping",
+                "Agent", "Archiving", "CMalloc", "Causality", "Collector", "DemoStore", "Disks",
+                "Exporting", "HappensBefore", "Journals", "LogFormats", "Matching", "Parts",
+                "Querying", "Recording", "Segments", "Shipping",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),

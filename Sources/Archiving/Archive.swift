@@ -73,7 +73,7 @@ package final class Archive: Sendable {
             let files = CatalogueFiles(in: path, on: disk)
             switch access {
             case .readOnly:
-                guard let current = try files.current() else {
+                guard let catalogue = try Catalogue.reading(files, in: path, disk) else {
                     guard try disk.status(path + "/segments") == nil else {
                         throw ArchiveError.failed(
                             "\(path) has segments and no catalogue: `lightcone catalogue rebuild --data \(path)` makes it anew"
@@ -81,7 +81,7 @@ package final class Archive: Sendable {
                     }
                     throw ArchiveError.failed(Archive.noArchive(path))
                 }
-                self.init(path, disk, try Catalogue.reading(current, in: path, disk), nil)
+                self.init(path, disk, catalogue, nil)
             case .readWrite:
                 let (opened, isGiven) = try Archive.withReserve(in: path, disk) {
                     () throws(ArchiveError) in try Archive.open(files, in: path, disk)

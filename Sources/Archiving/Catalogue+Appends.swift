@@ -33,13 +33,7 @@ extension Catalogue {
             }
             try Catalogue.note(
                 agent: append.header.agent, of: append.host, readUpTo: append.readUpTo, database)
-            for (path, line) in append.unmatched {
-                // What came again is noted already.
-                if append.isRepair, try Catalogue.has(line, of: path, segment, database) {
-                    continue
-                }
-                try Catalogue.note(line, of: path, segment: segment, database)
-            }
+            if !append.unmatched.isEmpty { try Catalogue.noteUnmatched(append, segment, database) }
             return namesakes
         }
     }
@@ -64,6 +58,26 @@ extension Catalogue {
             let segment = try Int64.fetchOne(find, arguments: [Data(append.header.segment.bytes)])
         else { throw ArchiveError.failed("segment \(append.header.segment) cannot be noted") }
         return segment
+    }
+
+    /// Notes lines that were no events, as many as there is room for beside those that are noted of the segment. O(these).
+    private static func noteUnmatched(
+        _ append: Append, _ segment: Int64, _ database: Database
+    ) throws {
+        let sizes = ["path", "execution", "reason", "text"]
+            .map { "length(CAST(\($0) AS BLOB))" }.joined(separator: " + ")
+        let noted = try Row.fetchOne(
+            database,
+            sql: """
+                SELECT count(*) AS lines, ifnull(sum(\(sizes)), 0) AS bytes FROM unmatched WHERE segment = ?
+                """, arguments: [segment])
+        var room = UnmatchedRoom(
+            taken: try noted?.value("lines") ?? 0, byteCount: try noted?.value("bytes") ?? 0)
+        for (path, line) in append.unmatched {
+            // What came again is noted already.
+            if append.isRepair, try has(line, of: path, segment, database) { continue }
+            if room.take(line, of: path) { try note(line, of: path, segment: segment, database) }
+        }
     }
 
     /// Whether a line of a segment that was no event is noted already.
@@ -182,6 +196,7 @@ extension Catalogue {
         var digest: [UInt8]
         var taken: [ProcessKey: Taken] = [:]
         private(set) var unmatched: [(path: String, line: UnmatchedLine)] = []
+        /// For these lines: what the catalogue has of the segment already counts when they are noted.
         private var room = UnmatchedRoom()
         /// The machine that the agent reads, and how far in time it has; empty where it is none.
         var host = ""

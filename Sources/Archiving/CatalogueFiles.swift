@@ -4,7 +4,8 @@ import Disks
 ///
 ///     catalogue.sqlite       the catalogue, with SQLite's own -wal and -shm
 ///     catalogue.sqlite.new   one that is being made: nobody believes it
-///     catalogue.sqlite.next  one that is whole and on the device: it counts, and whoever opens the archive to write gives it its name
+///     catalogue.sqlite.next  one that is whole and on the device: it counts, and whoever opens the archive to write gives it its
+///                            name; by this one nobody opens it, since SQLite keeps its log under the name that it was opened by
 ///
 /// The log that SQLite keeps beside a catalogue would be applied to whatever bears its name: so it goes first, and by then the new
 /// one counts already.
@@ -46,8 +47,6 @@ struct CatalogueFiles {
         for suffix in ["-wal", "-shm", "-journal"] { try disk.remove(file: path + suffix) }
         try disk.sync(folder: folder)
         try disk.rename(next, to: path)
-        // Of who read it meanwhile.
-        for suffix in ["-wal", "-shm"] { try disk.remove(file: next + suffix) }
         try disk.sync(folder: folder)
     }
 }

@@ -8,8 +8,10 @@ package enum Limits {
     package static let appendExpandedBytesMax = 512 << 20
     /// Bytes of the file that is written to see whether one can be: a page, which a full disk has no room for.
     static let probeBytes = 4096
-    /// Unmatched lines that the catalogue keeps of one segment; the segment keeps them all.
-    package static let unmatchedOfSegmentMax = 10_000
+    /// How often whoever reads looks for a catalogue that is being replaced, and how long it waits in between: 10 s in all, as for
+    /// SQLite's own locks.
+    static let catalogueTriesMax = 1_000
+    static let catalogueTryMicroseconds: UInt32 = 10_000
     /// Sealed segments that become a part, or bytes of them: fewer are asked as they are.
     static let mergedSegmentsMin = 8
     static let mergedSegmentBytesMin = 32 << 20

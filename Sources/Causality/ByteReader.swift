@@ -186,8 +186,13 @@ package struct ByteReader: Sendable {
 package struct ByteWriter: Sendable {
     /// What was written.
     @usableFromInline package var bytes: [UInt8] = []
+    /// Where something else begins than what precedes, ascending: what packs the bytes does well to look there.
+    package private(set) var marks: [Int] = []
 
     package init() {}
+
+    /// What comes next, or in so many bytes, is of another kind.
+    package mutating func mark(ahead count: Int = 0) { marks.append(bytes.count + count) }
 
     @inlinable
     package var count: Int { bytes.count }
@@ -195,6 +200,7 @@ package struct ByteWriter: Sendable {
     /// Forgets what was written; its memory stays for what comes.
     package mutating func removeAll(keepingCapacity: Bool = false) {
         bytes.removeAll(keepingCapacity: keepingCapacity)
+        marks.removeAll(keepingCapacity: keepingCapacity)
     }
 
     package mutating func reserveCapacity(_ byteCount: Int) { bytes.reserveCapacity(byteCount) }

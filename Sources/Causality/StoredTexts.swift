@@ -14,19 +14,39 @@ package struct StoredTexts: Sendable {
         /// Each row has one of some texts, which lie side by side.
         case few([Range<Int>], indexes: [UInt32])
         /// Each row has one of some templates, and values of its own.
-        case parts([Template], indexes: [UInt32])
+        case parts(Parts)
         /// One after the other: where the first begins, and each ends.
         case plain(start: Int, ends: [Int])
+    }
+
+    /// Texts with holes, and what rows have there.
+    package struct Parts: Sendable {
+        package let templates: [Template]
+        /// By row.
+        package let indexes: [UInt32]
+        /// Where the templates lie as they are stored, holes and all.
+        package let texts: Range<Int>
+        /// Where the values of all slots lie.
+        package let values: Range<Int>
+
+        package init(
+            templates: [Template], indexes: [UInt32], texts: Range<Int>, values: Range<Int>
+        ) {
+            self.templates = templates
+            self.indexes = indexes
+            self.texts = texts
+            self.values = values
+        }
     }
 
     /// A text with holes.
     package struct Template: Sendable {
         /// What stands between the holes: one more than these.
-        package let literals: [Range<Int>]
-        /// By hole.
-        package let slots: [Slot]
+        package let literals: ArraySlice<Range<Int>>
+        /// By hole; none where no row has the template.
+        package let slots: ArraySlice<Slot>
 
-        package init(literals: [Range<Int>], slots: [Slot]) {
+        package init(literals: ArraySlice<Range<Int>>, slots: ArraySlice<Slot>) {
             self.literals = literals
             self.slots = slots
         }
@@ -34,12 +54,18 @@ package struct StoredTexts: Sendable {
 
     /// The values of one hole of a template, in the order of its rows.
     package struct Slot: Sendable {
-        /// Varints.
-        package let lengths: Range<Int>
-        /// One after the other.
-        package let bytes: Range<Int>
+        package enum Lengths: Sendable {
+            /// Varints.
+            case each(Range<Int>)
+            /// All have the same.
+            case all(Int)
+        }
 
-        package init(lengths: Range<Int>, bytes: Range<Int>) {
+        package let lengths: Lengths
+        /// One after the other.
+        package var bytes: Range<Int>
+
+        package init(lengths: Lengths, bytes: Range<Int> = 0..<0) {
             self.lengths = lengths
             self.bytes = bytes
         }
@@ -58,8 +84,10 @@ package struct StoredTexts: Sendable {
         case .same(let range): range.count
         case .few(let texts, let indexes):
             texts.reduce(4 * indexes.count) { $0 + 16 + $1.count }
-        case .parts(let templates, let indexes):
-            templates.reduce(4 * indexes.count) { $0 + $1.byteCount }
+        case .parts(let parts):
+            parts.templates.reduce(4 * parts.indexes.count + parts.values.count) {
+                $0 + $1.byteCount
+            }
         case .plain(let start, let ends): 8 * ends.count + (ends.last ?? start) - start
         }
     }
@@ -78,8 +106,7 @@ extension StoredTexts {
         case .few(let texts, let indexes): return copied(rows) { texts[Int(indexes[$0])] }
         case .plain(let start, let ends):
             return copied(rows) { ($0 == 0 ? start : ends[$0 - 1])..<ends[$0] }
-        case .parts(let templates, let indexes):
-            return TemplateJoint(templates, indexes).joined(rows, source)
+        case .parts(let parts): return TemplateJoint(parts).joined(rows, source)
         }
     }
 
@@ -105,36 +132,57 @@ private struct TemplateJoint {
     private let indexes: [UInt32]
     /// Template by template, what stands between its holes: one more than these.
     private let literals: [Range<Int>]
-    /// By template: its first hole among those of all; at last, how many these are.
+    /// By template: its first hole among those of all, and its first literal; at last, how many these are.
     private let firsts: [Int]
+    private let firstLiterals: [Int]
     /// By hole: its first value.
     private let holes: [Hole]
     /// What the values of all holes take.
     private let valueBytes: Int
 
-    /// Where a value of a hole lies, and its length.
+    /// Where a value of a hole lies.
     private struct Hole {
+        /// Where its length does, and that itself where all have the same; else below 0.
         var length: Int
+        let lengthOfAll: Int
         var value: Int
+
+        init(_ slot: StoredTexts.Slot) {
+            switch slot.lengths {
+            case .each(let range): (length, lengthOfAll) = (range.lowerBound, -1)
+            case .all(let count): (length, lengthOfAll) = (0, count)
+            }
+            value = slot.bytes.lowerBound
+        }
 
         /// Passes over the value: where it is.
         @inline(__always)
         mutating func next(_ source: UnsafeRawBufferPointer) -> Range<Int> {
             let start = value
-            value += Varint.next(in: source, &length)
+            value += lengthOfAll >= 0 ? lengthOfAll : Varint.next(in: source, &length)
             return start..<value
+        }
+
+        /// Passes over some values.
+        mutating func pass(_ count: Int, _ source: UnsafeRawBufferPointer) {
+            value +=
+                lengthOfAll >= 0
+                ? count * lengthOfAll : Varint.sum(of: count, in: source, &length)
         }
     }
 
-    init(_ templates: [StoredTexts.Template], _ indexes: [UInt32]) {
-        self.indexes = indexes
-        literals = templates.flatMap(\.literals)
-        let slots = templates.flatMap(\.slots)
-        holes = slots.map { Hole(length: $0.lengths.lowerBound, value: $0.bytes.lowerBound) }
-        valueBytes = slots.reduce(0) { $0 + $1.bytes.count }
-        var firsts = [0]
-        for template in templates { firsts.append(firsts.last! + template.slots.count) }
+    init(_ parts: StoredTexts.Parts) {
+        indexes = parts.indexes
+        literals = parts.templates.flatMap(\.literals)
+        holes = parts.templates.flatMap { $0.slots.map(Hole.init) }
+        valueBytes = parts.values.count
+        var (firsts, firstLiterals) = ([0], [0])
+        for template in parts.templates {
+            firsts.append(firsts.last! + template.slots.count)
+            firstLiterals.append(firstLiterals.last! + template.literals.count)
+        }
         self.firsts = firsts
+        self.firstLiterals = firstLiterals
     }
 
     /// Some rows, which ascend. O(rows + what those hold).
@@ -164,8 +212,8 @@ private struct TemplateJoint {
     /// What rows take. O(rows).
     private func byteCount(of rows: [Int], _ source: UnsafeRawBufferPointer) -> Int {
         let literalBytes = firsts.indices.dropLast().map { template in
-            (firsts[template] + template...firsts[template + 1] + template).reduce(0) {
-                $0 + literals[$1].count
+            literals[firstLiterals[template]..<firstLiterals[template + 1]].reduce(0) {
+                $0 + $1.count
             }
         }
         var sum = rows.reduce(0) { $0 + literalBytes[Int(indexes[$1])] }
@@ -197,14 +245,11 @@ private struct TemplateJoint {
                 let template = Int(indexes[row])
                 let range = firsts[template]..<firsts[template + 1]
                 if passed[template] > 0 {
-                    for place in range {
-                        holes[place].value += Varint.sum(
-                            of: passed[template], in: source, &holes[place].length)
-                    }
+                    for place in range { holes[place].pass(passed[template], source) }
                     passed[template] = 0
                 }
                 body(
-                    range.lowerBound + template, UnsafeMutableBufferPointer(rebasing: holes[range]))
+                    firstLiterals[template], UnsafeMutableBufferPointer(rebasing: holes[range]))
             }
         }
     }
@@ -254,9 +299,9 @@ extension StoredTexts {
                 return indexes.indices.filter { having[Int(indexes[$0])] }
             case .plain(let start, let ends):
                 return StoredTexts.places(of: start, ends, in: source, first)
-            case .parts(let templates, let indexes):
+            case .parts(let parts):
                 guard isWord else { return nil }
-                return StoredTexts.rows(of: templates, indexes, source, first)
+                return parts.rowsThatMayHave(source, first)
             }
         }
     }
@@ -277,30 +322,52 @@ extension StoredTexts {
         }
         return places
     }
+}
 
-    /// A needle of letters and digits lies in a literal or in a value, where none of these touch with a letter or a digit.
-    private static func rows(
-        of templates: [Template], _ indexes: [UInt32], _ source: UnsafeRawBufferPointer,
-        _ first: (UnsafeRawBufferPointer, Int) -> Int?
+extension StoredTexts.Parts {
+    /// A needle of letters and digits lies in a literal or in a value, where none of these touch with a letter or a digit: it is
+    /// looked for in what is stored as a whole, and where it is not, in no row.
+    fileprivate func rowsThatMayHave(
+        _ source: UnsafeRawBufferPointer, _ first: (UnsafeRawBufferPointer, Int) -> Int?
     ) -> [Int] {
-        var isCandidate = [Bool](repeating: false, count: templates.count)
-        /// By template: which of its rows.
-        var places: [[Int]] = Array(repeating: [], count: templates.count)
-        for (number, template) in templates.enumerated() {
-            isCandidate[number] =
-                !template.keepsWordsApart(source)
-                || template.literals.contains {
+        var isCandidate = templates.map { !$0.keepsWordsApart(source) }
+        // None that is found lies across holes.
+        let text = UnsafeRawBufferPointer(rebasing: source[..<texts.upperBound])
+        if first(text, texts.lowerBound) != nil {
+            for (number, template) in templates.enumerated() where !isCandidate[number] {
+                isCandidate[number] = template.literals.contains {
                     first(UnsafeRawBufferPointer(rebasing: source[$0]), 0) != nil
                 }
-            guard !isCandidate[number] else { continue }
-            for slot in template.slots {
-                places[number] += slot.places(source, first)
             }
-            places[number].sort()
         }
-        guard isCandidate.contains(true) || places.contains(where: { !$0.isEmpty }) else {
-            return []
+        let places = placesOfValues(source, first)
+        guard !places.isEmpty || isCandidate.contains(true) else { return [] }
+        return rows(of: isCandidate, places)
+    }
+
+    /// By template: which of its rows have a value with a needle, or the first byte of one that reaches beyond it; ascending.
+    private func placesOfValues(
+        _ source: UnsafeRawBufferPointer, _ first: (UnsafeRawBufferPointer, Int) -> Int?
+    ) -> [Int: [Int]] {
+        let bytes = UnsafeRawBufferPointer(rebasing: source[..<values.upperBound])
+        guard var found = first(bytes, values.lowerBound) else { return [:] }
+        // By where they lie.
+        let slots = templates.enumerated().flatMap { number, template in
+            template.slots.map { (template: number, slot: $0) }
+        }.sorted { $0.slot.bytes.lowerBound < $1.slot.bytes.lowerBound }
+        var places: [Int: [Int]] = [:]
+        for (template, slot) in slots where slot.bytes.upperBound > found {
+            let (having, next) = slot.places(from: found, bytes, first)
+            places[template, default: []] += having
+            guard let next else { break }
+            found = next
         }
+        for template in places.keys { places[template]!.sort() }
+        return places
+    }
+
+    private func rows(of isCandidate: [Bool], _ places: [Int: [Int]]) -> [Int] {
+        let places = templates.indices.map { places[$0] ?? [] }
         var rows: [Int] = []
         var passed = [Int](repeating: 0, count: templates.count)
         var next = [Int](repeating: 0, count: templates.count)
@@ -323,14 +390,15 @@ extension StoredTexts {
 extension StoredTexts.Template {
     fileprivate var byteCount: Int {
         literals.reduce(0) { $0 + 16 + $1.count }
-            + slots.reduce(0) { $0 + 32 + $1.lengths.count + $1.bytes.count }
+            + slots.reduce(0) { $0 + 40 + $1.lengthsByteCount }
     }
 
     /// True where no letter or digit of a literal stands beside a hole, and no two holes side by side.
     fileprivate func keepsWordsApart(_ source: UnsafeRawBufferPointer) -> Bool {
         literals.indices.allSatisfy { index in
             let literal = literals[index]
-            let (isFirst, isLast) = (index == 0, index == literals.count - 1)
+            let isFirst = index == literals.startIndex
+            let isLast = index == literals.endIndex - 1
             guard let first = literal.first, let last = literal.last else {
                 return isFirst || isLast
             }
@@ -340,21 +408,37 @@ extension StoredTexts.Template {
 }
 
 extension StoredTexts.Slot {
-    /// Which of its values have a needle, or the first byte of one that reaches beyond them; ascending.
+    fileprivate var lengthsByteCount: Int {
+        if case .each(let range) = lengths { range.count } else { 0 }
+    }
+
+    /// Which of its values have a needle, or the first byte of one that reaches beyond them, ascending; and where the needle is
+    /// next behind them.
+    ///
+    /// - Parameter found: Where it is first, before the end of the slot.
     fileprivate func places(
-        _ source: UnsafeRawBufferPointer, _ first: (UnsafeRawBufferPointer, Int) -> Int?
-    ) -> [Int] {
-        let bytes = UnsafeRawBufferPointer(rebasing: source[..<self.bytes.upperBound])
-        var places: [Int] = []
-        var (place, end, length) = (-1, self.bytes.lowerBound, lengths.lowerBound)
-        while let found = first(bytes, end) {
-            while end <= found {
-                end += Varint.next(in: source, &length)
-                place += 1
+        from found: Int, _ source: UnsafeRawBufferPointer,
+        _ first: (UnsafeRawBufferPointer, Int) -> Int?
+    ) -> (having: [Int], next: Int?) {
+        var having: [Int] = []
+        var found: Int? = found
+        var (place, end, length) = (-1, bytes.lowerBound, 0)
+        if case .each(let range) = lengths { length = range.lowerBound }
+        while let here = found, here < bytes.upperBound {
+            switch lengths {
+            case .each:
+                while end <= here {
+                    end += Varint.next(in: source, &length)
+                    place += 1
+                }
+            case .all(let count):
+                place = (here - bytes.lowerBound) / count
+                end = bytes.lowerBound + (place + 1) * count
             }
-            places.append(place)
+            having.append(place)
+            found = first(source, end)
         }
-        return places
+        return (having, found)
     }
 }
 
@@ -376,8 +460,9 @@ extension StoredTexts {
         case .few(let texts, _): return texts.allSatisfy(isUTF8)
         case .plain(let start, let ends):
             return isUTF8(start..<(ends.last ?? start)) && beginWithCharacters(start, ends)
-        case .parts(let templates, _):
-            let areParts = templates.allSatisfy { template in
+        case .parts(let parts):
+            if isASCII(parts.texts), isASCII(parts.values) { return true }
+            let areParts = parts.templates.allSatisfy { template in
                 template.literals.allSatisfy(isUTF8) && template.slots.allSatisfy(areUTF8)
             }
             guard !areParts else { return true }
@@ -385,6 +470,23 @@ extension StoredTexts {
             let all = StoredTexts(
                 texts.bytes, count: count, .plain(start: 0, ends: texts.ends))
             return all.areUTF8
+        }
+    }
+
+    /// Thirty-two bytes a step.
+    private func isASCII(_ range: Range<Int>) -> Bool {
+        source.withUnsafeBytes { source in
+            let tops: UInt64 = 0x8080_8080_8080_8080
+            var place = range.lowerBound
+            while place + 32 <= range.upperBound {
+                var word: UInt64 = 0
+                for step in 0..<4 {
+                    word |= source.loadUnaligned(fromByteOffset: place + 8 * step, as: UInt64.self)
+                }
+                if word & tops != 0 { return false }
+                place += 32
+            }
+            return source[place..<range.upperBound].allSatisfy { $0 < 0x80 }
         }
     }
 
@@ -396,12 +498,21 @@ extension StoredTexts {
         guard isUTF8(slot.bytes) else { return false }
         guard source[slot.bytes].contains(where: { $0 >= 0x80 }) else { return true }
         return source.withUnsafeBytes { source in
-            var (place, length) = (slot.bytes.lowerBound, slot.lengths.lowerBound)
-            while length < slot.lengths.upperBound {
-                if place < slot.bytes.upperBound, source[place] & 0xc0 == 0x80 { return false }
-                place += Varint.next(in: source, &length)
+            func begins(at place: Int) -> Bool {
+                place == slot.bytes.upperBound || source[place] & 0xc0 != 0x80
             }
-            return true
+            switch slot.lengths {
+            case .all(let count):
+                return stride(from: slot.bytes.lowerBound, to: slot.bytes.upperBound, by: count)
+                    .allSatisfy(begins)
+            case .each(let range):
+                var (place, length) = (slot.bytes.lowerBound, range.lowerBound)
+                while length < range.upperBound {
+                    if !begins(at: place) { return false }
+                    place += Varint.next(in: source, &length)
+                }
+                return true
+            }
         }
     }
 

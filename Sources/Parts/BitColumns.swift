@@ -96,7 +96,8 @@ struct BitReader: Sendable {
         end = bytes.end * 8
     }
 
-    private func malformed(_ what: String) -> FormatError {
+    /// The error that says what is wrong here.
+    func malformed(_ what: String) -> FormatError {
         FormatError(what: what, offset: position / 8)
     }
 

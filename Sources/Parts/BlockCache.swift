@@ -176,8 +176,5 @@ extension EventFactsBlock: CachedBlock {
 }
 
 extension EventMessagesBlock: CachedBlock {
-    var cachedByteCount: Int {
-        arrivals.count * MemoryLayout<Arrival>.stride
-            + departures.count * MemoryLayout<Departure>.stride + kindCount
-    }
+    var cachedByteCount: Int { byteCount }
 }

@@ -8,7 +8,7 @@ import Segments
 ///     header  = "LCBK", rows u32, (codec u8, bytes u32, bytes before compression u32, crc32 u32)* for each column,
 ///               crc32 of what precedes u32
 ///     columns = sources (BlockSource.swift), then in the order of their numbers (RowColumn.swift): tables, sequences, kinds,
-///               times, changes, causes; levels, names, texts, attributes. Each as in a frame's sections (FrameOrder.swift,
+///               times, changes, causes; forms, texts, values. Each as in a frame's sections (FrameOrder.swift,
 ///               FrameContent.swift), the unit of time before the times; packed by itself
 ///
 /// The clock of the first row is whole, and that of each row where another source begins; all others are changes. What such
@@ -31,10 +31,11 @@ package struct EncodedBlock: Sendable {
         var packed: [UInt8] = []
         var columns: [BlockHeader.Column] = []
         for column in [nil] + RowColumn.allCases.map(Optional.some) {
-            let raw = column.map { rows.encoded($0) } ?? sources.encoded()
+            let (raw, marks) = column.map { rows.encoded($0) } ?? (sources.encoded(), [])
             let isOfNumbers = column.map { $0.isOfNumbers } ?? false
             let (codec, bytes) = Codec.pack(
-                raw, effort == .thorough && isOfNumbers ? .thoroughForNumbers : effort)
+                raw, effort == .thorough && isOfNumbers ? .thoroughForNumbers : effort,
+                marks: marks)
             columns.append(
                 BlockHeader.Column(
                     codec: codec, byteCount: bytes.count, rawCount: raw.count,

@@ -4,21 +4,23 @@ import HappensBefore
 /// Where the events of one process lie, from one position up to another, and when they were; of which kinds they are, and which
 /// messages they got and sent, is read by itself (`EventMessagesBlock.swift`).
 ///
-///     block = start, rows, times, arrivals, departures, kinds
+///     block = start, rows, times, arrival count, departure count, kinds, bits
 ///     rows = count, (position, 0 | segment + 1, offset (zigzag), row)*
 ///     times = count, (0 | 1, least (zigzag), greatest)*
-///     arrivals = count, (position, sender, number (zigzag))*
-///     departures = count, (number, receiver, position (zigzag))*
-///     kinds = 0 to 3 | 4 to 7, count, bits
+///     kinds = form u8, exception count
+///     bits = [arrivals], [departures], [exceptions]       columns (`BitColumns.swift`), where there are any
+///     arrivals = positions, senders, numbers (zigzag)
+///     departures = numbers, receivers, positions (zigzag)
+///     exceptions = positions, kinds
 ///
-/// All numbers are varints. Rows: from a position on, events follow on one another in a frame of a segment from a row on, or
-/// lay in parts already (0) when the file was written; the first is at the start. Times: the wall times, in nanoseconds, of each
-/// `Limits.rowsOfSummary` events from the start on, where one has any. Positions, offsets, least times and the numbers of
-/// departures are written as distances from the one before, the first position from the start; numbers of arrivals and
-/// positions of departures as distances from the last of the same process. Departures are those of the numbers from that of
-/// the first event on up to that of the next block's, and of the first block of those before too. Kinds: all are of one; or that
-/// is 4 more, the most frequent one, and each follows as how far it is above that, less 4 where that is past the last, as a
-/// column (`BitColumns.swift`).
+/// All numbers before the bits are varints. Rows: from a position on, events follow on one another in a frame of a segment from a
+/// row on, or lay in parts already (0) when the file was written; the first is at the start. Times: the wall times, in
+/// nanoseconds, of each `Limits.rowsOfSummary` events from the start on, where one has any. Positions, offsets, least times and
+/// the numbers of departures are written as distances from the one before, the first position from the start; numbers of
+/// arrivals and positions of departures as distances from the last of the same process. Departures are those of the numbers
+/// from that of the first event on up to that of the next block's, and of the first block of those before too. Kinds: an event
+/// has the kind of the form's lowest two bits; but where the form has 4, one at which a message arrived is a receive, and else
+/// one from which one departed a send. Exceptions have another; their positions are distances as those of arrivals are.
 struct EventFactsBlock: Sendable {
     /// The position of its first event.
     let start: Int
@@ -223,9 +225,16 @@ struct EventFactsBlocks {
             writer.varint(start)
             writeRows(start..<end, &writer)
             writeTimes(start..<end, &writer)
-            writeArrivals(start..<end, &writer)
-            writeDepartures(start..<end, &writer)
-            writeKinds(start..<end, &writer)
+            let arrivals = arrivals(start..<end)
+            let departures = departures(start..<end)
+            writer.varint(arrivals.count)
+            writer.varint(departures.count)
+            var bits = BitWriter()
+            if !arrivals.isEmpty { columns(arrivals, from: start).forEach { bits.column($0) } }
+            if !departures.isEmpty { columns(departures).forEach { bits.column($0) } }
+            writeKinds(start..<end, arrivals, departures, &writer, &bits)
+            bits.finish()
+            writer.bytes(bits.bytes)
             try body(start, writer.bytes)
         }
     }
@@ -272,27 +281,34 @@ struct EventFactsBlocks {
         }
     }
 
-    private func writeArrivals(_ range: Range<Int>, _ writer: inout ByteWriter) {
+    private func arrivals(_ range: Range<Int>) -> ArraySlice<Arrival> {
         let first = partitionPoint(count: arrivals.count) {
             arrivals[$0].position < range.lowerBound
         }
         let end = partitionPoint(count: arrivals.count) {
             arrivals[$0].position < range.upperBound
         }
-        writer.varint(end - first)
-        var position = range.lowerBound
-        var lasts: [Int: UInt64] = [:]
-        for arrival in arrivals[first..<end] {
-            writer.varint(arrival.position - position)
-            position = arrival.position
-            let sender = arrival.event.process
-            writer.varint(numbers[sender])
-            writer.zigzag(Int64(bitPattern: arrival.event.sequence &- lasts[sender, default: 0]))
-            lasts[sender] = arrival.event.sequence
-        }
+        return arrivals[first..<end]
     }
 
-    private func writeDepartures(_ range: Range<Int>, _ writer: inout ByteWriter) {
+    private func columns(_ arrivals: ArraySlice<Arrival>, from start: Int) -> [[UInt64]] {
+        var position = start
+        var lasts: [Int: UInt64] = [:]
+        return [
+            arrivals.map { arrival in
+                defer { position = arrival.position }
+                return UInt64(arrival.position - position)
+            },
+            arrivals.map { UInt64(numbers[$0.event.process]) },
+            arrivals.map { arrival in
+                let (sender, number) = (arrival.event.process, arrival.event.sequence)
+                defer { lasts[sender] = number }
+                return zigzag(Int64(bitPattern: number &- lasts[sender, default: 0]))
+            },
+        ]
+    }
+
+    private func departures(_ range: Range<Int>) -> ArraySlice<Departure> {
         let first =
             range.lowerBound == line.base
             ? 0
@@ -305,29 +321,65 @@ struct EventFactsBlocks {
             : partitionPoint(count: departures.count) {
                 departures[$0].sequence < line.sequence(at: range.upperBound)
             }
-        writer.varint(end - first)
-        var sequence: UInt64 = 0
-        var lasts: [Int: Int] = [:]
-        for departure in departures[first..<end] {
-            writer.varint(departure.sequence - sequence)
-            sequence = departure.sequence
-            let receipt = departure.receipt
-            writer.varint(numbers[receipt.process])
-            writer.zigzag(Int64(receipt.position - lasts[receipt.process, default: 0]))
-            lasts[receipt.process] = receipt.position
-        }
+        return departures[first..<end]
     }
 
-    private func writeKinds(_ range: Range<Int>, _ writer: inout ByteWriter) {
+    private func columns(_ departures: ArraySlice<Departure>) -> [[UInt64]] {
+        var sequence: UInt64 = 0
+        var lasts: [Int: Int] = [:]
+        return [
+            departures.map { departure in
+                defer { sequence = departure.sequence }
+                return departure.sequence - sequence
+            },
+            departures.map { UInt64(numbers[$0.receipt.process]) },
+            departures.map { departure in
+                let receipt = departure.receipt
+                defer { lasts[receipt.process] = receipt.position }
+                return zigzag(Int64(receipt.position - lasts[receipt.process, default: 0]))
+            },
+        ]
+    }
+
+    private func writeKinds(
+        _ range: Range<Int>, _ arrivals: ArraySlice<Arrival>, _ departures: ArraySlice<Departure>,
+        _ writer: inout ByteWriter, _ bits: inout BitWriter
+    ) {
+        let byMessages = kinds(range, arrivals, departures)
+        let others = kinds(range, [], [])
+        let isByMessages = byMessages.exceptions.count < others.exceptions.count
+        let (most, exceptions) = isByMessages ? byMessages : others
+        writer.byte(most.rawValue | (isByMessages ? 4 : 0))
+        writer.varint(exceptions.count)
+        guard !exceptions.isEmpty else { return }
+        var last = range.lowerBound
+        bits.column(
+            exceptions.map { position in
+                defer { last = position }
+                return UInt64(position - last)
+            })
+        bits.column(exceptions.map { UInt64(line.kind(at: $0).rawValue) })
+    }
+
+    /// The kind that most events have of which messages do not tell it, and where another is than is told then.
+    private func kinds(
+        _ range: Range<Int>, _ arrivals: ArraySlice<Arrival>, _ departures: ArraySlice<Departure>
+    ) -> (most: EventKind, exceptions: [Int]) {
+        let (arrived, departed) = (
+            Set(arrivals.map(\.position)), Set(departures.map(\.sequence))
+        )
+        func told(_ position: Int) -> EventKind? {
+            if arrived.contains(position) { return .receive }
+            return !departed.isEmpty && departed.contains(line.sequence(at: position)) ? .send : nil
+        }
         var counts = [Int](repeating: 0, count: 4)
-        for position in range { counts[Int(line.kind(at: position).rawValue)] += 1 }
-        let most = UInt8(counts.indices.max { counts[$0] < counts[$1] }!)
-        guard counts[Int(most)] < range.count else { return writer.byte(most) }
-        writer.byte(4 + most)
-        writer.varint(range.count)
-        var bits = BitWriter()
-        bits.column(range.map { UInt64((line.kind(at: $0).rawValue &- most) & 3) })
-        bits.finish()
-        writer.bytes(bits.bytes)
+        for position in range where told(position) == nil {
+            counts[Int(line.kind(at: position).rawValue)] += 1
+        }
+        let most = EventKind(rawValue: UInt8(counts.indices.max { counts[$0] < counts[$1] }!))!
+        return (most, range.filter { line.kind(at: $0) != told($0) ?? most })
     }
 }
+
+/// A number with a sign, its lowest bit the sign.
+private func zigzag(_ value: Int64) -> UInt64 { UInt64(bitPattern: (value << 1) ^ (value >> 63)) }

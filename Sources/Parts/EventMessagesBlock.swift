@@ -8,20 +8,32 @@ struct EventMessagesBlock: Sendable {
     private let start: Int
     private(set) var arrivals: [Arrival] = []
     private(set) var departures: [Departure] = []
-    /// By event; one alone where all are of one kind.
-    private var kinds: [EventKind] = []
+    /// The kind of those events that have no other, and whether messages tell others.
+    private var most = EventKind.unsaid
+    private var messagesTellKinds = false
+    /// Ascending by position.
+    private var exceptions: [(position: Int, kind: EventKind)] = []
 
-    var kindCount: Int { kinds.count }
-
-    /// The kind that was recorded for the event at `position`; nil where the block does not tell.
-    func kind(at position: Int) -> EventKind? {
-        guard position >= start else { return nil }
-        if kinds.count == 1 { return kinds[0] }
-        return position - start < kinds.count ? kinds[position - start] : nil
+    /// What it takes, in bytes.
+    var byteCount: Int {
+        arrivals.count * MemoryLayout<Arrival>.stride
+            + departures.count * MemoryLayout<Departure>.stride + exceptions.count * 16
     }
 
-    /// Whether it tells the kind of each of `count` events.
-    func tellsKinds(of count: Int) -> Bool { kinds.count == 1 || kinds.count == count }
+    /// Behind the last position whose kind is told by itself.
+    var exceptionsEnd: Int { (exceptions.last?.position ?? start - 1) + 1 }
+
+    /// The kind that was recorded for an event; nil where the block does not tell.
+    func kind(at position: Int, _ sequence: UInt64) -> EventKind? {
+        guard position >= start else { return nil }
+        let place = partitionPoint(count: exceptions.count) { exceptions[$0].position < position }
+        if place < exceptions.count, exceptions[place].position == position {
+            return exceptions[place].kind
+        }
+        guard messagesTellKinds else { return most }
+        if !arrivals(in: position..<position + 1).isEmpty { return .receive }
+        return departures(since: sequence).first?.sequence == sequence ? .send : most
+    }
 
     func arrivals(in positions: Range<Int>) -> ArraySlice<Arrival> {
         let first = partitionPoint(count: arrivals.count) {
@@ -48,75 +60,101 @@ extension EventMessagesBlock {
     ) throws(FormatError) {
         start = facts.start
         var reader = facts.rest
-        try readArrivals(&reader, processCount, eventCount)
-        try readDepartures(&reader, processCount)
-        try readKinds(&reader, eventCount)
+        let arrivalCount = try reader.count(8 * reader.remaining, "arrivals")
+        let departureCount = try reader.count(8 * reader.remaining, "departures")
+        let form = try reader.byte("kinds")
+        guard form < 8 else { throw reader.malformed("kinds: a form of \(form) is unknown") }
+        (most, messagesTellKinds) = (EventKind(rawValue: form & 3)!, form & 4 != 0)
+        let exceptionCount = try reader.count(eventCount - start, "kinds")
+        var bits = BitReader(reader)
+        try readArrivals(arrivalCount, &bits, processCount, eventCount)
+        try readDepartures(departureCount, &bits, processCount)
+        try readExceptions(exceptionCount, &bits, eventCount)
+        try bits.expectEnd("events")
+    }
+
+    private mutating func readExceptions(
+        _ count: Int, _ bits: inout BitReader, _ eventCount: Int
+    ) throws(FormatError) {
+        guard count > 0 else { return }
+        let positions = try bits.column(count, "position")
+        let kinds = try bits.column(count, "kind")
+        var position = start
+        exceptions.reserveCapacity(count)
+        for (index, (distance, kind)) in zip(positions, kinds).enumerated() {
+            guard distance < UInt64(eventCount - position), index == 0 || distance > 0 else {
+                throw bits.malformed("position: expected below \(eventCount)")
+            }
+            position += Int(distance)
+            guard kind < 4 else { throw bits.malformed("kind: \(kind) is none") }
+            exceptions.append((position, EventKind(rawValue: UInt8(kind))!))
+        }
     }
 
     private mutating func readArrivals(
-        _ reader: inout ByteReader, _ processCount: Int, _ eventCount: Int
+        _ count: Int, _ bits: inout BitReader, _ processCount: Int, _ eventCount: Int
     ) throws(FormatError) {
+        guard count > 0 else { return }
+        let positions = try bits.column(count, "position")
+        let senders = try bits.column(count, "sender")
+        let differences = try bits.column(count, "number")
         var position = start
-        var numbers: [Int: UInt64] = [:]
-        for _ in 0..<(try reader.count(reader.remaining / 3, "arrivals")) {
-            position += try reader.count(eventCount, "position")
-            guard position < eventCount else {
-                throw reader.malformed("position: expected below \(eventCount), found \(position)")
+        var lasts: [UInt64: UInt64] = [:]
+        arrivals.reserveCapacity(count)
+        for index in 0..<count {
+            let (distance, sender) = (positions[index], senders[index])
+            guard distance < UInt64(eventCount - position) else {
+                throw bits.malformed("position: expected below \(eventCount)")
             }
-            let sender = try reader.process(of: processCount, "sender")
-            let number =
-                numbers[sender, default: 0]
-                &+ UInt64(
-                    bitPattern: try reader.zigzag("number"))
+            position += Int(distance)
+            guard sender < processCount else {
+                throw bits.malformed("sender: expected below \(processCount), found \(sender)")
+            }
+            let number = lasts[sender, default: 0] &+ UInt64(bitPattern: signed(differences[index]))
             guard number <= Causality.Limits.sequenceMax else {
-                throw reader.malformed("number: \(number) is no sequence number")
+                throw bits.malformed("number: \(number) is no sequence number")
             }
-            numbers[sender] = number
+            lasts[sender] = number
             arrivals.append(
                 Arrival(
-                    position: position, event: EventKey(process: sender, sequence: number)))
+                    position: position, event: EventKey(process: Int(sender), sequence: number)))
         }
     }
 
     private mutating func readDepartures(
-        _ reader: inout ByteReader, _ processCount: Int
+        _ count: Int, _ bits: inout BitReader, _ processCount: Int
     ) throws(FormatError) {
+        guard count > 0 else { return }
+        let numbers = try bits.column(count, "number")
+        let receivers = try bits.column(count, "receiver")
+        let differences = try bits.column(count, "position")
         var sequence: UInt64 = 0
-        var positions: [Int: Int] = [:]
-        for _ in 0..<(try reader.count(reader.remaining / 3, "departures")) {
-            sequence += try reader.sequence("number")
-            guard sequence <= Causality.Limits.sequenceMax else {
-                throw reader.malformed("number: \(sequence) is no sequence number")
+        var lasts: [UInt64: Int64] = [:]
+        departures.reserveCapacity(count)
+        for index in 0..<count {
+            let receiver = receivers[index]
+            guard numbers[index] <= Causality.Limits.sequenceMax - sequence else {
+                throw bits.malformed("number: \(numbers[index]) more is no sequence number")
             }
-            let receiver = try reader.process(of: processCount, "receiver")
-            let (position, isTooFar) = positions[receiver, default: 0].addingReportingOverflow(
-                Int(try reader.zigzag("position")))
-            guard !isTooFar, (0...Int(UInt32.max)).contains(position) else {
-                throw reader.malformed("position: \(position) is none")
+            sequence += numbers[index]
+            guard receiver < processCount else {
+                throw bits.malformed(
+                    "receiver: expected below \(processCount), found \(receiver)")
             }
-            positions[receiver] = position
+            let position = lasts[receiver, default: 0] &+ signed(differences[index])
+            guard (0...Int64(UInt32.max)).contains(position) else {
+                throw bits.malformed("position: \(position) is none")
+            }
+            lasts[receiver] = position
             departures.append(
                 Departure(
                     sequence: sequence,
-                    receipt: EventPosition(process: receiver, position: position)))
+                    receipt: EventPosition(process: Int(receiver), position: Int(position))))
         }
     }
+}
 
-    private mutating func readKinds(
-        _ reader: inout ByteReader, _ eventCount: Int
-    ) throws(FormatError) {
-        let form = try reader.byte("kinds")
-        guard form >= 4 else {
-            kinds = [EventKind(rawValue: form)!]
-            return try reader.expectEnd("events")
-        }
-        guard form < 8 else { throw reader.malformed("kinds: a form of \(form) is unknown") }
-        let count = try reader.count(eventCount - start, "kinds")
-        var bits = BitReader(reader)
-        for distance in try bits.column(count, "kinds") {
-            guard distance < 4 else { throw reader.malformed("kind: \(distance) is none") }
-            kinds.append(EventKind(rawValue: (form + UInt8(distance)) & 3)!)
-        }
-        try bits.expectEnd("events")
-    }
+/// A number whose lowest bit is its sign.
+private func signed(_ value: UInt64) -> Int64 {
+    Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
 }

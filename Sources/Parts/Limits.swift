@@ -12,8 +12,8 @@ package enum Limits {
     package static let pageBytes = 4_096
     /// Pages that a reader keeps: the upper steps of its binary searches.
     static let pagesKeptMax = 64
-    /// Bits of a filter for each distinct word: about one in fifty words that are not there is looked for in vain.
-    static let filterBitsOfWord = 8
+    /// Bits of a filter for each distinct word: of words that are not there, one in eighteen is looked for in vain.
+    static let filterBitsOfWord = 6
     /// Bits of a filter for each event, whatever its words: 1.5 bytes.
     static let filterBitsOfEventMax = 12
     /// Bytes of a record that is neither block nor page: a segment's chains and lines are the largest.

@@ -113,16 +113,25 @@ extension MergedSegment {
 
 /// How much more is kept of the lines of a segment that were no events: the first of them, whatever an agent sends.
 package struct UnmatchedRoom: Sendable {
-    private var lines = Limits.unmatchedOfSegmentMax
-    private var bytes = Limits.unmatchedBytesOfSegmentMax
+    private var lines: Int
+    private var bytes: Int
 
-    package init() {}
+    /// What a line takes besides its texts, in bytes.
+    package static let lineByteCount = 64
+
+    /// - Parameters:
+    ///   - lines: How many it has taken already.
+    ///   - byteCount: What the path, the execution, the reason and the text of each of these take, together.
+    package init(taken lines: Int = 0, byteCount: Int = 0) {
+        self.lines = Limits.unmatchedOfSegmentMax - lines
+        bytes = Limits.unmatchedBytesOfSegmentMax - Self.lineByteCount * lines - byteCount
+    }
 
     /// Whether there is room for one more, which it takes then.
     package mutating func take(_ line: UnmatchedLine, of path: String) -> Bool {
         let cost =
-            64 + path.utf8.count + line.execution.utf8.count + line.reason.utf8.count
-            + line.text.utf8.count
+            Self.lineByteCount + path.utf8.count + line.execution.utf8.count
+            + line.reason.utf8.count + line.text.utf8.count
         guard lines > 0, cost <= bytes else { return false }
         lines -= 1
         bytes -= cost

@@ -84,9 +84,12 @@ extension OrderFile: MessageIndex {
 
     /// The kind that was recorded for an event.
     package func kind(at place: EventPosition) throws(PartError) -> EventKind {
+        try check(place)
+        let sequence = try sequences(of: place.process)[place.position]
         let blocks = try directory(place.process).facts
         let number = partitionPoint(count: blocks.count) { blocks[$0].start <= place.position } - 1
-        guard number >= 0, let kind = try messages(place.process, number).kind(at: place.position)
+        guard number >= 0,
+            let kind = try messages(place.process, number).kind(at: place.position, sequence)
         else {
             throw damaged(
                 "process \(place.process) has no kind of position \(place.position)")

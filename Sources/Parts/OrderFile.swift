@@ -35,7 +35,7 @@ package final class OrderFile: CausalIndex {
     }
 
     /// Of the format.
-    package static let version = 4
+    package static let version = 5
 
     /// Whether a file begins or ends as an order file of this version does.
     package static func isOne(_ file: any DiskFile) -> Bool {

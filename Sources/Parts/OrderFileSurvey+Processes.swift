@@ -143,7 +143,7 @@ extension OrderFileSurvey {
         expect(
             block.rows.allSatisfy { $0.position < end }
                 && messages.arrivals.allSatisfy { $0.position < end }
-                && messages.tellsKinds(of: end - start), in: place,
+                && messages.exceptionsEnd <= end, in: place,
             "process \(number): positions of the block behind it, or kinds of other events")
         let summaries = (end - start + Limits.rowsOfSummary - 1) / Limits.rowsOfSummary
         expect(

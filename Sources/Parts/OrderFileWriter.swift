@@ -7,9 +7,9 @@ import Segments
 // slice lies between two cuts: it has of each process the events from a position on up to another; those before, if any, are in
 // the files below it (`OrderStack`).
 //
-//     order file = "LCORDER4", block*, footer, trailer
+//     order file = "LCORDER5", block*, footer, trailer
 //     block      = bytes, CRC-32 of them u32
-//     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER4"
+//     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER5"
 //
 // Little-endian; numbers are varints where nothing else is said; a place is offset and length of a block without its
 // checksum. Processes have numbers. The first ones are settled: they have events in the slice or below it, or are known to some;

@@ -7,6 +7,8 @@ import Segments
 struct PartMerger {
     private let parts: [PartFile]
     private var next: [Int]
+    /// By part: the run that was taken last.
+    private var taken: [RunPlace?]
     /// False where small blocks were packed in haste: then none is copied as it is.
     private let copiesSmall: Bool
     /// Of each part, the executions that are left out.
@@ -25,6 +27,7 @@ struct PartMerger {
         self.copiesSmall = copiesSmall
         self.dropped = dropped ?? Array(repeating: [], count: parts.count)
         next = Array(repeating: 0, count: parts.count)
+        taken = Array(repeating: nil, count: parts.count)
     }
 
     /// A block of one of the parts.
@@ -97,7 +100,17 @@ struct PartMerger {
             }
             found.append((part, run))
         }
-        for (part, _) in found { next[part] += 1 }
+        for (part, run) in found {
+            let place = RunPlace(run.key)
+            // Each part's, and so those of all, are written as they are read.
+            guard taken[part].map({ RunPlace.isBefore($0, place) }) ?? true else {
+                throw .damaged(
+                    path: parts[part].path, offset: parts[part].footer.runs.offset,
+                    what: "runs that do not ascend")
+            }
+            taken[part] = place
+            next[part] += 1
+        }
         return found
     }
 

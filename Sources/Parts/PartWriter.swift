@@ -5,12 +5,12 @@ import Segments
 /// Writes a part: the events of many segments, sorted by process, once and for all. Everything is little-endian.
 ///
 ///     part    = file header, run*, segment*, blocks, runs, segments, footer
-///     file header = "LCPRT\r\n\x1A", version u16 = 1, 0 u16, crc32 of what precedes u32
+///     file header = "LCPRT\r\n\x1A", version u16 = 2, 0 u16, crc32 of what precedes u32
 ///     run     = record (its process, as a frame has it), (block, record (its filter))*
 ///     segment = record (MergedSegment.swift)
 ///     record  = bytes, crc32 of them u32
 ///     blocks, runs, segments = tables in pages (PagedTable.swift); their entries BlockEntry, RunEntry, SegmentEntry
-///     footer  = "LCPFT\r\n\x1A", version u16 = 1, 0 × 6, blocks u64, runs u64, segments u64, events u64, offset of the blocks'
+///     footer  = "LCPFT\r\n\x1A", version u16 = 2, 0 × 6, blocks u64, runs u64, segments u64, events u64, offset of the blocks'
 ///               table u64, crc32 of what precedes u32, "LCPE"
 ///
 /// Runs ascend by their execution's name, their identity and their process; the entries of a run's blocks by their first
@@ -36,7 +36,7 @@ package struct PartWriter: ~Copyable {
     private var record = (offset: 0, byteCount: 0)
 
     static let magic = Array("LCPRT\r\n\u{1A}".utf8)
-    static let version: UInt16 = 1
+    static let version: UInt16 = 2
     static let headerByteCount = 16
 
     /// Begins a part in a new, empty file.

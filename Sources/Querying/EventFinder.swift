@@ -54,7 +54,8 @@ final class EventFinder<Execution: IndexedExecution> {
     }
 
     /// Looks through positions of a process in their order, until `eventsMax` were found. Returns the position up to which it
-    /// has looked, too. O(positions that it looks at). Throws `QuestionStopped` before any of them.
+    /// has looked, too: forwards, what follows on these positions is passed by where a search has found out that none of it is
+    /// taken. O(positions that it looks at). Throws `QuestionStopped` before any of them.
     ///
     /// - Parameter ahead: What of the process will be looked through after these positions, in this order: behind them, or before
     ///   them from its end on.
@@ -90,7 +91,12 @@ final class EventFinder<Execution: IndexedExecution> {
             {
                 try cancellation.check()
                 if searched.isDamaged, try execution.looksAgain() { continue }
-                next = try take(from: searched, process, rows, some, eventsMax, &found)
+                let reach =
+                    direction == .forwards
+                    ? max(some.upperBound, min(rows.positions.upperBound, ahead.upperBound))
+                    : some.upperBound
+                next = try take(
+                    from: searched, process, rows, some, passingBy: reach, eventsMax, &found)
             } else if let batch = try reader.batch(rows.frame) {
                 next = try take(from: batch.rows, process, rows, some, eventsMax, &found)
             } else if try !execution.looksAgain() {
@@ -140,9 +146,11 @@ final class EventFinder<Execution: IndexedExecution> {
     }
 
     /// Takes from some rows of a frame in which a search has found others.
+    ///
+    /// - Parameter end: How far rows behind these positions are passed by that the search has not found.
     private func take(
         from searched: SearchedRows, _ process: Int, _ rows: EventRows, _ positions: Range<Int>,
-        _ eventsMax: Int, _ found: inout FoundEvents
+        passingBy end: Int, _ eventsMax: Int, _ found: inout FoundEvents
     ) throws -> Int {
         let entry = try processes[process]
         let firstRow = rows.row - rows.positions.lowerBound
@@ -150,8 +158,7 @@ final class EventFinder<Execution: IndexedExecution> {
         while found.count < eventsMax {
             // Of a frame that was not opened no row may be taken: the first one is beyond any.
             let first = searched.first(from: firstRow + next)
-            let position =
-                first < firstRow + positions.upperBound ? first - firstRow : positions.upperBound
+            let position = first < firstRow + end ? first - firstRow : end
             looked += position - next
             next = position
             guard next < positions.upperBound else { break }

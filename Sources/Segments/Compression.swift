@@ -30,15 +30,19 @@ package enum Codec: UInt8, Sendable {
     }
 
     /// `bytes` packed the way that takes less room. O(n).
-    package static func pack(_ bytes: [UInt8], _ effort: Effort = .fast) -> (Codec, [UInt8]) {
+    ///
+    /// - Parameter marks: Where something else begins in them, ascending.
+    package static func pack(
+        _ bytes: [UInt8], _ effort: Effort = .fast, marks: [Int] = []
+    ) -> (Codec, [UInt8]) {
         guard bytes.count >= 32 else { return (.stored, bytes) }
         var packed: [UInt8]
         switch effort {
         case .fast: packed = deflated(bytes, level: 1, Z_DEFAULT_STRATEGY, [], tries: nil)
         case .thorough:
-            packed = thoroughlyDeflated(bytes, Z_FILTERED, PackedBlocks.ends(in: bytes))
+            packed = thoroughlyDeflated(bytes, Z_FILTERED, PackedBlocks.ends(in: bytes, marks))
         case .thoroughForNumbers:
-            let ends = PackedBlocks.ends(in: bytes)
+            let ends = PackedBlocks.ends(in: bytes, marks)
             packed = thoroughlyDeflated(bytes, Z_FILTERED, ends)
             let alone = thoroughlyDeflated(bytes, Z_HUFFMAN_ONLY, ends)
             if alone.count < packed.count { packed = alone }

@@ -2,118 +2,229 @@ import Causality
 
 /// The content section of a frame: what its events say, row by row in the frame's order.
 ///
-///     content    = names, name*, level u8 for each row, texts, keys, shapes, shape*, columns
-///     names      = texts (TextColumn.swift): the distinct names; name: for each row its number there
-///     keys       = texts: the distinct keys of attributes
+///     content    = forms, texts, values
+///     forms      = names, keys, shapes, table, form*
+///     names      = texts (TextColumn.swift): the distinct names, in the order of their bytes
+///     keys       = texts: the distinct keys of attributes, the same
 ///     shapes     = count, (count, twice the key's number, plus 1 where the value is JSON)*: which attributes rows have, in
-///                  their order; shape: for each row its number there
-///     columns    = a text column for each key and type that a row has, ascending: the values, in the order of rows
-enum FrameContent {
-    static func encode(_ batch: EventBatch, _ frame: FrameRows) -> [UInt8] {
+///                  their order
+///     table      = count, name*, level u8*, shape*, text*    forms: what the rows that one place of a program wrote have in
+///                  common: the number of a name, a level, the number of a shape, and that of a text or template in the column
+///                  of the texts, 0 where that has none, as a difference to the one before it (zigzag)
+///     form       = for each row the number of its form; those that most rows have come first. Where the count is 0, each row
+///                  has a form of its own, and no numbers follow
+///     texts      = a text column without indexes
+///     values     = a text column for each key and type that a row has, ascending: the values, in the order of rows
+struct FrameContent {
+    private let batch: EventBatch
+    private let names: SortedTable
+    private let keys: SortedTable
+    private let texts: TextColumn
+    /// Each as it is written.
+    private let shapes: ByteTable
+    /// By twice the number of a key, plus 1 for JSON: where the values lie.
+    private let values: [[Range<Int>]]
+    private let forms: RowForms
+
+    /// O(what the rows say).
+    init(_ batch: EventBatch, _ frame: FrameRows) {
+        self.batch = batch
+        var isNamed = [Bool](repeating: false, count: batch.names.count)
+        var isKey = [Bool](repeating: false, count: batch.keys.count)
+        for row in frame.rows {
+            isNamed[Int(batch.nameNumbers[row])] = true
+            for index in batch.attributeStarts[row]..<batch.attributeStarts[row + 1] {
+                isKey[Int(batch.attributes[index].key)] = true
+            }
+        }
+        let names = SortedTable(batch.names, isNamed)
+        keys = SortedTable(batch.keys, isKey)
+        texts = TextColumn(batch.content, frame.rows.map { batch.text($0) })
+        var shaped = RowShapes(batch, keys)
+        var forms = RowForms(count: frame.rows.count)
+        let indexes = texts.indexes
+        for (place, row) in frame.rows.enumerated() {
+            forms.append(
+                RowForm(
+                    name: UInt32(names.numbers[Int(batch.nameNumbers[row])]),
+                    level: batch.levels[row], shape: UInt32(shaped.shape(of: row)),
+                    text: UInt32(indexes?[place] ?? 0)))
+        }
+        self.names = names
+        shapes = shaped.shapes
+        values = shaped.values
+        self.forms = forms
+    }
+
+    func encode() -> [UInt8] {
         var writer = ByteWriter()
-        for column in RowColumn.content { encode(batch, frame, column, &writer) }
+        for column in RowColumn.content { encode(column, &writer) }
         return writer.bytes
     }
 
     /// One column, as it is in the section.
-    static func encode(
-        _ batch: EventBatch, _ frame: FrameRows, _ column: RowColumn, _ writer: inout ByteWriter
-    ) {
+    func encode(_ column: RowColumn, _ writer: inout ByteWriter) {
         switch column {
-        case .names: names(batch, frame, &writer)
-        case .levels:
-            writer.append(atMost: frame.rows.count) { writer in
-                for row in frame.rows { writer.byte(batch.levels[row]) }
+        case .forms:
+            names.write(&writer)
+            keys.write(&writer)
+            writer.varint(shapes.count)
+            for shape in 0..<shapes.count { writer.bytes(shapes[shape]) }
+            forms.write(&writer)
+        case .texts: texts.encode(&writer, hasIndexes: false)
+        case .values:
+            for column in values where !column.isEmpty {
+                writer.mark()
+                TextColumn(batch.content, column).encode(&writer)
             }
-        case .texts:
-            TextColumn(batch.content, frame.rows.map { batch.text($0) }).encode(&writer)
-        case .attributes: attributes(batch, frame, &writer)
         case .tables, .sequences, .kinds, .times, .changes, .causes:
             preconditionFailure("a column of the order")
         }
     }
+}
 
-    /// The names that the rows have, in the order of their bytes.
-    private static func names(
-        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
-    ) {
-        var isUsed = [Bool](repeating: false, count: batch.names.count)
-        for row in frame.rows { isUsed[Int(batch.nameNumbers[row])] = true }
-        let numbers = write(batch.names, isUsed, &writer).numbers
-        writer.varints(frame.rows.map { numbers[Int(batch.nameNumbers[$0])] })
+/// The entries of a table that are used, in the order of their bytes.
+private struct SortedTable {
+    private let table: ByteTable
+    private let sorted: [Int]
+    /// By the old number of an entry: the new one.
+    let numbers: [Int]
+
+    var count: Int { sorted.count }
+
+    init(_ table: ByteTable, _ isUsed: [Bool]) {
+        self.table = table
+        sorted = isUsed.indices.filter { isUsed[$0] }
+            .sorted { table[$0].lexicographicallyPrecedes(table[$1]) }
+        var numbers = [Int](repeating: 0, count: table.count)
+        for (place, number) in sorted.enumerated() { numbers[number] = place }
+        self.numbers = numbers
     }
 
-    /// Writes the entries of a table that are used, sorted. Returns how many, and their new numbers by their old ones.
-    private static func write(
-        _ table: ByteTable, _ isUsed: [Bool], _ writer: inout ByteWriter
-    ) -> (count: Int, numbers: [Int]) {
-        let sorted = isUsed.indices.filter { isUsed[$0] }
-            .sorted { table[$0].lexicographicallyPrecedes(table[$1]) }
+    func write(_ writer: inout ByteWriter) {
         writer.varint(sorted.count)
         writer.varints(sorted.map { table.range($0).count })
         for number in sorted { writer.bytes(table[number]) }
-        var numbers = [Int](repeating: 0, count: table.count)
-        for (place, number) in sorted.enumerated() { numbers[number] = place }
-        return (sorted.count, numbers)
+    }
+}
+
+/// Which attributes rows have, and where the values of these lie.
+private struct RowShapes {
+    private let batch: EventBatch
+    private let keys: SortedTable
+    /// Each as it is written: rows have few.
+    private(set) var shapes = ByteTable()
+    private(set) var values: [[Range<Int>]]
+    private var shape = ByteWriter()
+    /// That of rows without attributes.
+    private var without: Int?
+
+    init(_ batch: EventBatch, _ keys: SortedTable) {
+        self.batch = batch
+        self.keys = keys
+        values = Array(repeating: [], count: 2 * keys.count)
     }
 
-    private static func attributes(
-        _ batch: EventBatch, _ frame: FrameRows, _ writer: inout ByteWriter
-    ) {
-        var isUsed = [Bool](repeating: false, count: batch.keys.count)
-        for row in frame.rows {
-            for index in batch.attributeStarts[row]..<batch.attributeStarts[row + 1] {
-                isUsed[Int(batch.attributes[index].key)] = true
-            }
+    /// The number of the shape of the next row.
+    mutating func shape(of row: Int) -> Int {
+        let range = batch.attributeStarts[row]..<batch.attributeStarts[row + 1]
+        if range.isEmpty, let without { return without }
+        shape.removeAll(keepingCapacity: true)
+        shape.varint(range.count)
+        for index in range {
+            let attribute = batch.attributes[index]
+            let column = 2 * keys.numbers[Int(attribute.key)] + (attribute.isJSON ? 1 : 0)
+            values[column].append(batch.value(index, ofRow: row))
+            shape.varint(column)
         }
-        let (keyCount, numbers) = write(batch.keys, isUsed, &writer)
-        // Each shape as it is written: rows have few.
-        var shapes = ByteTable()
-        var shape = ByteWriter()
-        var columns = [[Range<Int>]](repeating: [], count: 2 * keyCount)
-        var ofRows: [Int] = []
-        ofRows.reserveCapacity(frame.rows.count)
-        var without: Int?
-        for row in frame.rows {
-            let range = batch.attributeStarts[row]..<batch.attributeStarts[row + 1]
-            if range.isEmpty, let without {
-                ofRows.append(without)
-                continue
+        let bytes = shape.bytes
+        let number = shapes.intern(bytes.span)
+        if range.isEmpty { without = number }
+        return number
+    }
+}
+
+/// What rows have in common that one place of a program wrote.
+private struct RowForm: Hashable {
+    var name: UInt32
+    var level: UInt8
+    var shape: UInt32
+    var text: UInt32
+}
+
+/// The forms of rows.
+private struct RowForms {
+    private var forms: [RowForm] = []
+    private var formOf: [Int] = []
+    private var numbers: [RowForm: Int] = [:]
+    /// By text: the form of the last row that has it, which the next one has too more often than not.
+    private var lasts: [Int] = []
+
+    init(count: Int) { formOf.reserveCapacity(count) }
+
+    mutating func append(_ form: RowForm) {
+        let text = Int(form.text)
+        while lasts.count <= text { lasts.append(-1) }
+        var number = lasts[text]
+        if number < 0 || forms[number] != form {
+            number = numbers[form] ?? forms.count
+            if number == forms.count {
+                numbers[form] = number
+                forms.append(form)
             }
-            shape.removeAll(keepingCapacity: true)
-            shape.varint(range.count)
-            for index in range {
-                let attribute = batch.attributes[index]
-                let column = 2 * numbers[Int(attribute.key)] + (attribute.isJSON ? 1 : 0)
-                columns[column].append(batch.value(index, ofRow: row))
-                shape.varint(column)
-            }
-            ofRows.append(shapes.intern(shape.bytes.span))
-            if range.isEmpty { without = ofRows.last }
+            lasts[text] = number
         }
-        writer.varint(shapes.count)
-        for shape in 0..<shapes.count { writer.bytes(shapes[shape]) }
-        writer.varints(ofRows)
-        for column in columns where !column.isEmpty {
-            TextColumn(batch.content, column).encode(&writer)
+        formOf.append(number)
+    }
+
+    func write(_ writer: inout ByteWriter) {
+        // Of rows that have little in common, a table only costs.
+        guard forms.count * 2 <= formOf.count else {
+            writer.varint(0)
+            return RowForms.write(formOf.map { forms[$0] }, &writer)
         }
+        let sorted = byFrequency(formOf, count: forms.count)
+        var places = [Int](repeating: 0, count: forms.count)
+        for (place, number) in sorted.enumerated() { places[number] = place }
+        writer.varint(forms.count)
+        RowForms.write(sorted.map { forms[$0] }, &writer)
+        writer.mark()
+        writer.varints(formOf.map { places[$0] })
+    }
+
+    private static func write(_ forms: [RowForm], _ writer: inout ByteWriter) {
+        writer.mark()
+        writer.varints(forms.map { Int($0.name) })
+        writer.mark()
+        writer.bytes(forms.map(\.level))
+        writer.mark()
+        writer.varints(forms.map { Int($0.shape) })
+        var last: Int64 = 0
+        writer.zigzags(
+            forms.map { form in
+                defer { last = Int64(form.text) }
+                return Int64(form.text) - last
+            })
     }
 }
 
 /// What a content section says, checked.
 private struct DecodedContent {
-    /// Where the names lie, and the keys: the section, or a column of their own.
-    private(set) var nameSource: [UInt8] = []
-    private(set) var keySource: [UInt8] = []
-    var names: [Range<Int>] = []
-    var nameOf: [UInt32] = []
-    var levels: [UInt8] = []
-    var texts = StoredTexts()
-    var keys: [Range<Int>] = []
-    var shapes: [[Int]] = []
-    var shapeOf: [UInt32] = []
+    /// Where names and keys lie.
+    private(set) var tableSource: [UInt8] = []
+    private(set) var names: [Range<Int>] = []
+    private(set) var nameOf: [UInt32] = []
+    private(set) var levels: [UInt8] = []
+    private(set) var texts = StoredTexts()
+    private(set) var keys: [Range<Int>] = []
+    private(set) var shapes: [[Int]] = []
+    private(set) var shapeOf: [UInt32] = []
     /// By column.
-    var values: [StoredTexts?] = []
+    private(set) var values: [StoredTexts?] = []
+    /// By row: its text or template, 0 where these have no numbers.
+    private var textOf: [UInt32] = []
+    /// By column: how many values it has.
+    private var valueCounts: [Int] = []
 
     /// Reads a content section of `rowCount` rows, which has been checked against a limit. O(what is stored).
     init(_ bytes: [UInt8], rowCount: Int, _ budget: inout Budget) throws(FormatError) {
@@ -125,13 +236,16 @@ private struct DecodedContent {
         try checkText(reader)
     }
 
-    /// Reads the columns of the content, each by itself.
+    /// Reads the columns of the content, each by itself; all of them, or only some, of which those of the forms are one.
     init(
         columns: [RowColumn: [UInt8]], rowCount: Int, _ budget: inout Budget
     ) throws(FormatError) {
         for column in RowColumn.content {
             guard let bytes = columns[column] else {
-                throw FormatError(what: "\(column): the column is missing", offset: 0)
+                guard column != .forms else {
+                    throw FormatError(what: "\(column): the column is missing", offset: 0)
+                }
+                continue
             }
             var reader = ByteReader(bytes)
             try read(column, bytes, &reader, rowCount, &budget)
@@ -145,35 +259,29 @@ private struct DecodedContent {
         _ budget: inout Budget
     ) throws(FormatError) {
         switch column {
-        case .names:
-            nameSource = bytes
+        case .forms:
+            tableSource = bytes
             names = try reader.texts("names")
             try DecodedContent.check(names, mayBeEmpty: true, bytes, reader, "name")
-            nameOf = try reader.numbers(rowCount, names.count - 1, "names")
-        case .levels:
-            levels = try reader.bytes(rowCount, "levels")
-            for level in levels where level != 0 && Level(rawValue: level) == nil {
-                throw reader.malformed("levels: \(level) is none")
-            }
-        case .texts:
-            texts = try StoredTexts(bytes, &reader, count: rowCount, "texts", &budget)
-        default:
-            keySource = bytes
             keys = try reader.texts("keys")
             try DecodedContent.check(keys, mayBeEmpty: false, bytes, reader, "attribute key")
-            let counts = try readShapes(&reader, rowCount, &budget)
-            values = Array(repeating: nil, count: 2 * keys.count)
-            for (column, count) in counts.enumerated() where count > 0 {
+            try readShapes(&reader, rowCount, &budget)
+            try readForms(&reader, rowCount, &budget)
+        case .texts:
+            texts = try StoredTexts(
+                bytes, &reader, count: rowCount, indexes: textOf, "texts", &budget)
+        default:
+            values = Array(repeating: nil, count: valueCounts.count)
+            for (column, count) in valueCounts.enumerated() where count > 0 {
                 values[column] = try StoredTexts(
                     bytes, &reader, count: count, "values of an attribute", &budget)
             }
         }
     }
 
-    /// The shapes; how many values each column has.
     private mutating func readShapes(
         _ reader: inout ByteReader, _ rowCount: Int, _ budget: inout Budget
-    ) throws(FormatError) -> [Int] {
+    ) throws(FormatError) {
         for _ in 0..<(try reader.count(rowCount, "shapes")) {
             var shape: [Int] = []
             for _ in 0..<(try reader.count(Causality.Limits.attributesMax, "attributes")) {
@@ -183,15 +291,46 @@ private struct DecodedContent {
             try budget.charge(32 + 8 * shape.count, reader, "shapes")
             shapes.append(shape)
         }
-        shapeOf = try reader.numbers(rowCount, shapes.count - 1, "shapes")
-        var counts = [Int](repeating: 0, count: 2 * keys.count)
+    }
+
+    private mutating func readForms(
+        _ reader: inout ByteReader, _ rowCount: Int, _ budget: inout Budget
+    ) throws(FormatError) {
+        let count = try reader.count(rowCount, "forms")
+        let formCount = count == 0 ? rowCount : count
+        let names = try reader.numbers(formCount, names.count - 1, "names")
+        let levels = try reader.bytes(formCount, "levels")
+        for level in levels where level != 0 && Level(rawValue: level) == nil {
+            throw reader.malformed("levels: \(level) is none")
+        }
+        let shapeNumbers = try reader.numbers(formCount, shapes.count - 1, "shapes")
+        var texts: [UInt32] = []
+        texts.reserveCapacity(formCount)
+        for _ in 0..<formCount {
+            let difference = try reader.zigzag("text of a form")
+            let (text, isTooFar) = Int64(texts.last ?? 0).addingReportingOverflow(difference)
+            guard !isTooFar, (0...Int64(Limits.frameRowsMax)).contains(text) else {
+                throw reader.malformed("text of a form: \(difference) from the one before it")
+            }
+            texts.append(UInt32(text))
+        }
+        if count == 0 {
+            (nameOf, self.levels, shapeOf, textOf) = (names, levels, shapeNumbers, texts)
+        } else {
+            let forms = try reader.numbers(rowCount, count - 1, "forms")
+            nameOf = forms.map { names[Int($0)] }
+            self.levels = forms.map { levels[Int($0)] }
+            shapeOf = forms.map { shapeNumbers[Int($0)] }
+            textOf = forms.map { texts[Int($0)] }
+        }
+        valueCounts = Array(repeating: 0, count: 2 * keys.count)
+        guard !keys.isEmpty else { return }
         for shape in shapeOf {
             let columns = shapes[Int(shape)]
             guard !columns.isEmpty else { continue }
             try budget.charge(EventCost.attribute * columns.count, reader, "attributes")
-            for column in columns { counts[column] += 1 }
+            for column in columns { valueCounts[column] += 1 }
         }
-        return counts
     }
 
     private static func check(
@@ -222,10 +361,10 @@ extension ContentColumns {
     private init(_ content: DecodedContent) {
         self.init(
             names: content.names.map {
-                String(decoding: content.nameSource[$0], as: UTF8.self)
+                String(decoding: content.tableSource[$0], as: UTF8.self)
             },
             nameOf: content.nameOf, levels: content.levels, texts: content.texts,
-            keys: content.keys.map { String(decoding: content.keySource[$0], as: UTF8.self) },
+            keys: content.keys.map { String(decoding: content.tableSource[$0], as: UTF8.self) },
             shapes: content.shapes, shapeOf: content.shapeOf, values: content.values)
     }
 

@@ -152,8 +152,13 @@ extension DecodedOrder {
             references.append(reference)
             claimed.append(nil)
         }
-        for _ in 0..<(try reader.count(references.count, "names of runs")) {
-            let number = try reader.count(references.count - 1, "names of runs")
+        var number = 0
+        for index in 0..<(try reader.count(references.count, "names of runs")) {
+            let distance = try reader.count(references.count, "names of runs")
+            number += distance
+            guard number < references.count, index == 0 || distance > 0 else {
+                throw reader.malformed("names of runs: no such reference")
+            }
             let flag = try reader.byte("names of runs")
             switch flag {
             case 0 where number < keys.count: claimed[number] = keys[number].process
@@ -273,13 +278,16 @@ extension DecodedOrder {
         _ reader: inout ByteReader, _ kinds: [UInt8], unit: Int64
     ) throws(FormatError) {
         times.reserveCapacity(kinds.count)
-        var last: Int64 = 0
+        let differences = try ClassedNumbers.decode(
+            kinds.count { $0 & 128 != 0 }, &reader, "time")
+        var (next, last): (Int, Int64) = (0, 0)
         for byte in kinds {
             guard byte & 128 != 0 else {
                 times.append(EventBatch.noTime)
                 continue
             }
-            last = last &+ (try reader.zigzag("time"))
+            last = last &+ differences[next]
+            next += 1
             let (time, isTooFar) = last.multipliedReportingOverflow(by: unit)
             guard !isTooFar else { throw reader.malformed("time: \(last) is out of range") }
             times.append(time)
@@ -308,9 +316,10 @@ extension DecodedOrder {
             }
         }
         var last = [UInt64](repeating: 0, count: references.count)
+        let differences = try ClassedNumbers.decode(changes.count, &reader, "clock change")
         for index in changes.indices {
             let process = changes[index].process
-            let value = last[process] &+ UInt64(bitPattern: try reader.zigzag("clock change"))
+            let value = last[process] &+ UInt64(bitPattern: differences[index])
             guard value <= Causality.Limits.sequenceMax else {
                 throw reader.malformed("clock change: \(value) is no sequence number")
             }
@@ -325,16 +334,21 @@ extension DecodedOrder {
         let what = hasEvidence ? "causes" : "rulings"
         let count = try reader.count(Limits.frameRowsMax * 16, what)
         try budget.charge(EventCost.cause * count, reader, what)
+        guard count <= reader.remaining else {
+            throw reader.malformed("\(what): \(count) of them, and the section ends")
+        }
+        var rows: [Int] = []
+        rows.reserveCapacity(count)
+        for _ in 0..<count {
+            rows.append((rows.last ?? 0) + (try reader.count(rowCount, what)))
+            guard rows.last! < rowCount else { throw reader.malformed("\(what): no such row") }
+        }
+        let numbers = try reader.numbers(count, references.count - 1, what)
         var named: [RowCause] = []
         named.reserveCapacity(count)
         var last = [UInt64](repeating: 0, count: references.count)
-        var row = 0
-        for _ in 0..<count {
-            row += try reader.count(rowCount, what)
-            guard row < rowCount, !references.isEmpty else {
-                throw reader.malformed("\(what): no such row")
-            }
-            let number = try reader.count(references.count - 1, what)
+        for (row, number) in zip(rows, numbers) {
+            let number = Int(number)
             let changes = changes[changeStarts[row]..<changeStarts[row + 1]]
             let expected =
                 (hasEvidence ? FrameOrder.value(of: number, in: changes) : nil) ?? last[number]
@@ -342,12 +356,16 @@ extension DecodedOrder {
             guard (1...Causality.Limits.sequenceMax).contains(sequence) else {
                 throw reader.malformed("\(what): \(sequence) is no sequence number")
             }
-            let evidence = hasEvidence ? try reader.byte(what) : Evidence.rule.rawValue
-            guard let evidence = Evidence(rawValue: evidence) else {
-                throw reader.malformed("\(what): evidence \(evidence) is unknown to this program")
-            }
             last[number] = sequence
-            named.append(RowCause(row: row, process: number, sequence: sequence, evidence))
+            named.append(RowCause(row: row, process: number, sequence: sequence, .rule))
+        }
+        guard hasEvidence else { return named }
+        for index in named.indices {
+            let number = try reader.byte(what)
+            guard let evidence = Evidence(rawValue: number) else {
+                throw reader.malformed("\(what): evidence \(number) is unknown to this program")
+            }
+            named[index].evidence = evidence
         }
         return named
     }

@@ -8,7 +8,8 @@ import Causality
 ///     processes  = count, (execution, host, form u8, [run 16], [origin run u64, origin sequence number], incarnation, name)*
 ///                  form: 1 has a run; 2 goes on from an event, 4 from what is unknown; 8 the name is the host's, `/`, and this
 ///     further    = count, (type u8, run key u64 | name, incarnation)*     who else is referred to: 0 a run, 1 a name
-///     claimed    = count, (reference, flag u8, [name, incarnation])*      what causes call runs; 0: as the process is called
+///     claimed    = count, (distance to the reference before, flag u8, [name, incarnation])*      what causes call runs; 0: as
+///                  the process is called
 ///     counts     = rows of each process
 ///     predecessors = for each process: 0 where its first row's clock is whole, else the first sequence number minus that of
 ///                  the event which the clock goes on from
@@ -16,14 +17,15 @@ import Causality
 ///     wholes     = count, (rows since the last one)*           rows but the first of a process whose clocks are whole
 ///     kinds      = for each row u8: event kind, 16 times the stamp's number, 128 where it has a time
 ///     losses     = for the rows whose stamp is lossy: (length, reason u8, sequence number since when, number)*
-///     times      = for the rows that have one: difference to the time before it (zigzag), in units of 10^unit ns, the first
-///                  from 1970
+///     times      = for the rows that have one: differences to the time before it, as numbers (ClassedNumbers.swift), in units
+///                  of 10^unit ns, the first from 1970
 ///     changes    = for each row its count; for each change the reference, as a distance to the one before it in its row; for
-///                  each change the difference of its value to that reference's value before it in the frame (zigzag, modulo 2^64)
-///     causes     = count, (rows since the last one, reference, sequence number as a difference (zigzag), evidence u8)*
-///     rulings    = count, (rows since the last one, reference, sequence number as a difference (zigzag))*
+///                  each change the difference of its value to that reference's value before it in the frame, as numbers
+///     causes     = count, rows since the last one*, reference*, sequence number as a difference (zigzag)*, evidence u8*
+///     rulings    = count, rows since the last one*, reference*, sequence number as a difference (zigzag)*
 ///
-/// A reference below the number of processes is that process, else one of `further`. The difference of a cause is to the value
+/// A reference below the number of processes is that process, else one of `further`: those that no cause calls anything first,
+/// then by what they are called; of two that are called the same, by what they are. The difference of a cause is to the value
 /// of its reference's change in the same row, where it has one, else to that reference's cause before it; that of a ruling to
 /// its reference's ruling before it. The values of changes are 0 to 2^62, sequence numbers 1 to 2^62.
 enum FrameOrder {
@@ -60,7 +62,7 @@ enum FrameOrder {
             var unused = ByteWriter()
             let values = frame.causes.isEmpty ? [] : changes(batch, frame, &unused)
             named(frame, values, &writer)
-        case .levels, .names, .texts, .attributes:
+        case .forms, .texts, .values:
             preconditionFailure("a column of the content")
         }
     }
@@ -89,14 +91,15 @@ enum FrameOrder {
         _ batch: EventBatch, _ frame: FrameRows, _ unit: (exponent: UInt8, nanoseconds: Int64),
         _ writer: inout ByteWriter
     ) {
-        writer.append(atMost: frame.rows.count * Varint.bytesMax) { writer in
-            var last: Int64 = 0
-            for row in frame.rows where batch.times[row] != EventBatch.noTime {
-                let time = batch.times[row] / unit.nanoseconds
-                writer.zigzag(time &- last)
-                last = time
-            }
+        var last: Int64 = 0
+        var differences: [Int64] = []
+        differences.reserveCapacity(frame.rows.count)
+        for row in frame.rows where batch.times[row] != EventBatch.noTime {
+            let time = batch.times[row] / unit.nanoseconds
+            differences.append(time &- last)
+            last = time
         }
+        ClassedNumbers.encode(differences, &writer)
     }
 
     private static func named(
@@ -159,8 +162,10 @@ enum FrameOrder {
         }
         claimed.sort { $0.number < $1.number }
         writer.varint(claimed.count)
+        var last = 0
         for (number, name) in claimed {
-            writer.varint(number)
+            writer.varint(number - last)
+            last = number
             if number < frame.slots.count, batch.processes[frame.slots[number]].process == name {
                 writer.byte(0)
             } else {
@@ -270,8 +275,9 @@ enum FrameOrder {
         }
         writer.varints(
             frame.rows.map { batch.changeStarts[$0 + 1] - batch.changeStarts[$0] })
+        writer.mark()
         writer.varints(numbers)
-        writer.zigzags(values)
+        ClassedNumbers.encode(values, &writer)
         return ofCauses
     }
 
@@ -282,19 +288,24 @@ enum FrameOrder {
     ) {
         writer.varint(named.count)
         var last = [UInt64](repeating: 0, count: frame.slots.count + frame.further.count)
-        writer.append(atMost: named.count * (3 * Varint.bytesMax + 1)) { writer in
-            var row = 0
-            for (index, cause) in named.enumerated() {
-                let number = frame.numbers[cause.process]
+        let numbers = named.map { frame.numbers[$0.process] }
+        var row = 0
+        writer.varints(
+            named.map { cause in
+                defer { row = cause.row }
+                return cause.row - row
+            })
+        writer.mark()
+        writer.varints(numbers)
+        writer.mark()
+        writer.zigzags(
+            named.indices.map { index in
+                let (number, sequence) = (numbers[index], named[index].sequence)
                 let expected = (hasEvidence ? changes[index] : nil) ?? last[number]
-                writer.varint(cause.row - row)
-                writer.varint(number)
-                writer.zigzag(Int64(bitPattern: cause.sequence &- expected))
-                if hasEvidence { writer.byte(cause.evidence.rawValue) }
-                row = cause.row
-                last[number] = cause.sequence
-            }
-        }
+                last[number] = sequence
+                return Int64(bitPattern: sequence &- expected)
+            })
+        if hasEvidence { writer.bytes(named.map(\.evidence.rawValue)) }
     }
 
     /// The value of a reference's change, of changes that ascend. O(log changes).

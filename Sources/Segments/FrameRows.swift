@@ -89,7 +89,17 @@ struct FrameRows {
         for change in batch.changes[changed] { see(change.process) }
         for cause in causes { see(cause.process) }
         for ruling in rulings { see(ruling.process) }
-        further.sort { ProcessReference.isBefore(batch.references[$0], batch.references[$1]) }
+        further.sort { a, b in
+            let names = (batch.claimedNames[a], batch.claimedNames[b])
+            guard names.0 == names.1 else { return Self.isListedBefore(names.0, names.1) }
+            return ProcessReference.isBefore(batch.references[a], batch.references[b])
+        }
         for (place, index) in further.enumerated() { numbers[index] = slots.count + place }
+    }
+
+    /// Those that are called nothing first.
+    private static func isListedBefore(_ a: ProcessID?, _ b: ProcessID?) -> Bool {
+        guard let b else { return false }
+        return a.map { listingOrder($0, b) } ?? true
     }
 }

@@ -6,22 +6,34 @@
 /// (C. E. Shannon, "A Mathematical Theory of Communication", 1948): what comes again is seldom, and left out of account.
 enum PackedBlocks {
     /// Where blocks end but the last one, ascending. O(n).
-    static func ends(in bytes: [UInt8]) -> [Int] {
+    ///
+    /// - Parameter marks: Where something else begins, ascending: whether a block ends there is seen by all of what follows up to
+    ///   the next one, and no piece has such a place within.
+    static func ends(in bytes: [UInt8], _ marks: [Int]) -> [Int] {
         var ends: [Int] = []
         var (block, piece) = (ByteCounts(), ByteCounts())
-        for start in stride(from: 0, to: bytes.count, by: Limits.packedPieceBytes) {
-            let end = min(bytes.count, start + Limits.packedPieceBytes)
-            piece.removeAll()
-            piece.count(bytes[start..<end])
-            let together = block.weights(with: piece)
-            let isApart =
-                block.bits(together, with: piece) - block.bits - piece.bits
-                > Limits.packedBlockBits << ByteCounts.fractionBits
-            if isApart {
-                ends.append(start)
-                swap(&block, &piece)
-            } else {
-                block.add(piece, together)
+        var start = 0
+        for mark in marks + [bytes.count] where mark > start {
+            if start > 0 {
+                piece.removeAll()
+                piece.count(bytes[start..<mark])
+                if block.isApart(from: piece, block.weights(with: piece)) {
+                    ends.append(start)
+                    block.removeAll()
+                }
+            }
+            while start < mark {
+                let end = min(mark, start + Limits.packedPieceBytes)
+                piece.removeAll()
+                piece.count(bytes[start..<end])
+                let together = block.weights(with: piece)
+                if block.isApart(from: piece, together) {
+                    ends.append(start)
+                    swap(&block, &piece)
+                } else {
+                    block.add(piece, together)
+                }
+                start = end
             }
         }
         return ends
@@ -38,10 +50,10 @@ private struct ByteCounts {
     private var sum = 0
 
     /// Of what is said in bits.
-    static let fractionBits = 16
+    private static let fractionBits = 16
 
     /// What the best code for them takes, in bits.
-    var bits: Int { Self.weight(total) - sum }
+    private var bits: Int { Self.weight(total) - sum }
 
     /// The sum of the counts' weights, of them and others together.
     func weights(with others: ByteCounts) -> Int {
@@ -51,9 +63,11 @@ private struct ByteCounts {
         }
     }
 
-    /// What the best code for them and others takes, in bits, by the sum of their weights.
-    func bits(_ weights: Int, with others: ByteCounts) -> Int {
-        Self.weight(total + others.total) - weights
+    /// True where one code for them and others takes more than two codes do, and what tells the second one; by the sum of the
+    /// weights of both together.
+    func isApart(from others: ByteCounts, _ weights: Int) -> Bool {
+        let together = Self.weight(total + others.total) - weights
+        return together - bits - others.bits > Limits.packedBlockBits << Self.fractionBits
     }
 
     mutating func count(_ bytes: ArraySlice<UInt8>) {

@@ -13,16 +13,17 @@ package enum RowColumn: UInt8, Sendable, CaseIterable {
     case changes = 4
     /// Causes with their evidence, and rulings.
     case causes = 5
-    case levels = 6
-    case names = 7
-    case texts = 8
-    case attributes = 9
+    /// Names and levels, and which templates and attributes rows have.
+    case forms = 6
+    case texts = 7
+    /// What attributes have as values.
+    case values = 8
 
     /// True where it is small numbers and little else.
     package var isOfNumbers: Bool {
         switch self {
-        case .sequences, .kinds, .times, .changes, .causes, .levels: true
-        case .tables, .names, .texts, .attributes: false
+        case .sequences, .kinds, .times, .changes, .causes, .forms: true
+        case .tables, .texts, .values: false
         }
     }
 
@@ -31,7 +32,7 @@ package enum RowColumn: UInt8, Sendable, CaseIterable {
         .tables, .sequences, .kinds, .times, .changes, .causes,
     ]
     /// What events say.
-    package static let content: [RowColumn] = [.names, .levels, .texts, .attributes]
+    package static let content: [RowColumn] = [.forms, .texts, .values]
 }
 
 /// The rows of a batch, as columns.
@@ -41,23 +42,25 @@ package struct RowColumns {
 
     private let batch: EventBatch
     private let rows: FrameRows
+    private let content: FrameContent
 
-    /// All rows of a batch. O(rows + changes).
+    /// All rows of a batch. O(what it holds).
     package init(_ batch: EventBatch) {
         self.batch = batch
         rows = FrameRows(
             batch, 0..<batch.count, after: [UInt64](repeating: 0, count: batch.processes.count))
+        content = FrameContent(batch, rows)
     }
 
-    /// One column. O(what it holds), for causes O(what changes hold) too.
-    package func encoded(_ column: RowColumn) -> [UInt8] {
+    /// One column, and where in it something else begins. O(what it holds), for causes O(what changes hold) too.
+    package func encoded(_ column: RowColumn) -> (bytes: [UInt8], marks: [Int]) {
         var writer = ByteWriter()
         if RowColumn.order.contains(column) {
             FrameOrder.encode(batch, rows, column, &writer)
         } else {
-            FrameContent.encode(batch, rows, column, &writer)
+            content.encode(column, &writer)
         }
-        return writer.bytes
+        return (writer.bytes, writer.marks)
     }
 }
 

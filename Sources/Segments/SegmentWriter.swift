@@ -5,7 +5,7 @@ import Crypto
 /// zigzag maps signed to unsigned; a string is its length in bytes and as much UTF-8.
 ///
 ///     segment     = file header, frame*, [footer]
-///     file header = "LCSEG\r\n\x1A", version u16 = 2, 0 u16, agent id 16, segment id 16,
+///     file header = "LCSEG\r\n\x1A", version u16 = 3, 0 u16, agent id 16, segment id 16,
 ///                   creation time i64 (ns since 1970), crc32 of what precedes
 ///     frame       = frame header, order section, content section, [commit section]
 ///     frame header = "LCFR", flags u8 (1: ends a commit), codec of the order section u8, of the content section u8, 0 u8,
@@ -76,7 +76,7 @@ package struct SegmentWriter: Sendable {
         let rows = FrameRows(batch, part, after: before)
         for row in part { before[Int(batch.slots[row])] = batch.sequences[row] }
         let order = part.isEmpty ? [] : FrameOrder.encode(batch, rows)
-        let content = part.isEmpty ? [] : FrameContent.encode(batch, rows)
+        let content = part.isEmpty ? [] : FrameContent(batch, rows).encode()
         let (orderCodec, packedOrder) = Codec.pack(order)
         let (contentCodec, packedContent) = Codec.pack(content)
         let header = FrameHeader(

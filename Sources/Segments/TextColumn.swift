@@ -4,17 +4,29 @@ import Causality
 ///
 ///     column    = mode u8, …
 ///     0 same    = text                                        every row has this text
-///     1 few     = texts, index*                               a dictionary, and for each row an index
-///     2 parts   = texts, index*, (length*, bytes)*            templates, for each row one, and the variables of each
+///     1 few     = texts, [index*]                             a dictionary, and for each row an index
+///     2 parts   = texts, [index*], form*, length*, bytes      templates, for each row one, and the variables of each
 ///                                                             template slot by slot: like with like
 ///     3 plain   = length*, bytes                              the texts one after another
 ///     texts     = count, length*, bytes
+///     form      = 2 · (0 where its variables have lengths of their own, else their length plus 1), plus 1 where all are
+///                 decimal digits
 ///
-/// A template is the text with each run of letters and digits that holds a digit replaced by the byte 0x11, a slot. Of each
-/// template, slot by slot: the lengths of what its rows have there, and the bytes of these. A column of no rows has mode 3.
+/// A template is the text with each run of letters and digits that holds a digit replaced by the byte 0x11, a slot. The slots
+/// are those of each template that rows have, one template after another; each has a form, then lengths of their own for each
+/// of its rows where it says so. Their bytes follow: first those of the slots of digits, then those of the others, slot by slot
+/// and row by row. Templates that more rows have come first. A column of no rows has mode 3. The texts of events have their indexes elsewhere (FrameContent.swift).
 struct TextColumn {
     private let source: [UInt8]
     private let ranges: [Range<Int>]
+    private let form: Form
+
+    private enum Form {
+        case same(Range<Int>)
+        case few(ByteTable, [Int])
+        case parts(TextParts)
+        case plain
+    }
 
     static let hole: UInt8 = 0x11
     /// Variables of one text: one of more is not split.
@@ -24,29 +36,51 @@ struct TextColumn {
     /// The same for templates: programs have some hundreds, so that of few rows nearly each has one of its own.
     private static let templateSampleMax = 4_096
 
-    /// The texts that lie at `ranges` of `source`.
+    /// The texts that lie at `ranges` of `source`. O(bytes).
     init(_ source: [UInt8], _ ranges: [Range<Int>]) {
         self.source = source
         self.ranges = ranges
+        if let first = ranges.first, ranges.allSatisfy({ isSame(source, $0, first) }) {
+            form = .same(first)
+        } else if let (table, indexes) = Self.dictionary(source, ranges) {
+            form = .few(table, indexes)
+        } else if let parts = TextParts(source, ranges, sampledMax: Self.templateSampleMax) {
+            form = .parts(parts)
+        } else {
+            form = .plain
+        }
+    }
+
+    /// By row, the number of its text or template; nil where the column has no such table.
+    var indexes: [Int]? {
+        switch form {
+        case .same, .plain: nil
+        case .few(_, let indexes): indexes
+        case .parts(let parts): parts.templateOf
+        }
     }
 
     /// O(bytes).
-    func encode(_ writer: inout ByteWriter) {
-        guard let first = ranges.first else { return writer.byte(3) }
-        if ranges.allSatisfy({ isSame(source, $0, first) }) {
+    ///
+    /// - Parameter hasIndexes: False where they are written elsewhere.
+    func encode(_ writer: inout ByteWriter, hasIndexes: Bool = true) {
+        switch form {
+        case .same(let text):
             writer.byte(0)
-            writer.varint(first.count)
-            writer.bytes(source[first])
-            return
-        }
-        if let (table, indexes) = dictionary() {
+            writer.varint(text.count)
+            writer.bytes(source[text])
+        case .few(let table, let indexes):
             writer.byte(1)
             TextColumn.write(table, &writer)
-            writer.varints(indexes)
-        } else if let parts = TextParts(source, ranges, sampledMax: Self.templateSampleMax) {
+            writer.mark()
+            if hasIndexes { writer.varints(indexes) }
+        case .parts(let parts):
             writer.byte(2)
-            parts.encode(source, &writer)
-        } else {
+            TextColumn.write(parts.templates, &writer)
+            writer.mark()
+            if hasIndexes { writer.varints(parts.templateOf) }
+            parts.encodeVariables(source, &writer)
+        case .plain:
             writer.byte(3)
             writer.varints(ranges.map(\.count))
             for range in ranges { writer.bytes(source[range]) }
@@ -54,32 +88,42 @@ struct TextColumn {
     }
 
     /// The distinct texts, where they are few: at most one for four rows.
-    private func dictionary() -> (ByteTable, [Int])? {
+    private static func dictionary(
+        _ source: [UInt8], _ ranges: [Range<Int>]
+    ) -> (ByteTable, [Int])? {
+        guard !ranges.isEmpty else { return nil }
         var table = ByteTable()
         var indexes: [Int] = []
         indexes.reserveCapacity(ranges.count)
         let span = source.span
         for range in ranges {
             indexes.append(table.intern(span.extracting(range)))
-            if indexes.count == Self.sampledMax, table.count > Self.sampledMax / 2 { return nil }
+            if indexes.count == sampledMax, table.count > sampledMax / 2 { return nil }
         }
         return table.count * 4 <= ranges.count ? (table, indexes) : nil
     }
 
-    static func write(_ table: ByteTable, _ writer: inout ByteWriter) {
+    private static func write(_ table: ByteTable, _ writer: inout ByteWriter) {
         writer.varint(table.count)
         writer.varints((0..<table.count).map { table.range($0).count })
         for index in 0..<table.count { writer.bytes(table[index]) }
     }
 }
 
+/// Numbers below `count`, those that are most often among some first; of two that are as often, the lower one.
+func byFrequency(_ numbers: [Int], count: Int) -> [Int] {
+    var counts = [Int](repeating: 0, count: count)
+    for number in numbers { counts[number] += 1 }
+    return counts.indices.sorted { (-counts[$0], $0) < (-counts[$1], $1) }
+}
+
 /// Texts split into templates and variables.
 private struct TextParts {
-    private var templates = ByteTable()
+    private(set) var templates = ByteTable()
     /// By template: the number of its first variable, in a row of all templates' variables. One more than the templates.
     private var firstSlots: [Int] = [0]
     /// By row.
-    private var templateOf: [Int] = []
+    private(set) var templateOf: [Int] = []
     /// Those of one row after another: its template says how many.
     private var variables: [Variable] = []
 
@@ -94,7 +138,7 @@ private struct TextParts {
 
     /// nil where a text cannot be split, or where the split only costs: a few rows of each template at least.
     init?(_ source: [UInt8], _ ranges: [Range<Int>], sampledMax: Int) {
-        guard source.count <= UInt32.max else { return nil }
+        guard !ranges.isEmpty, source.count <= UInt32.max else { return nil }
         templateOf.reserveCapacity(ranges.count)
         var room = [UInt8](repeating: 0, count: ranges.reduce(0) { max($0, $1.count) })
         let isSplit = source.withUnsafeBytes { source in
@@ -113,6 +157,21 @@ private struct TextParts {
             }
         }
         guard isSplit, templates.count * 4 <= ranges.count else { return nil }
+        sort()
+    }
+
+    /// Has the templates that most rows have come first: their numbers are shorter.
+    private mutating func sort() {
+        let order = byFrequency(templateOf, count: templates.count)
+        var numbers = [Int](repeating: 0, count: order.count)
+        let (old, slots) = (templates, firstSlots)
+        (templates, firstSlots) = (ByteTable(), [0])
+        for (number, template) in order.enumerated() {
+            numbers[template] = number
+            _ = templates.intern(Array(old[template]).span)
+            firstSlots.append(firstSlots[number] + slots[template + 1] - slots[template])
+        }
+        templateOf = templateOf.map { numbers[$0] }
     }
 
     /// Splits one text. False where it cannot be split.
@@ -227,30 +286,63 @@ private struct TextParts {
         return word
     }
 
-    /// What is written of one variable of a template, of all its rows.
+    /// What the variables of one slot have in common, and what they take.
     private struct Slot {
-        var lengths: RawWriter
-        var bytes: RawWriter
+        var rows = 0
+        /// Of the first.
+        var length = 0
+        var isOfOneLength = true
+        var isOfDigits = true
+        var byteCount = 0
+        /// What the lengths take.
+        var lengthsByteCount = 0
+
+        mutating func take(_ source: UnsafeRawBufferPointer, _ variable: Variable) {
+            let (start, count) = (Int(variable.start), Int(variable.count))
+            if rows == 0 { length = count }
+            rows += 1
+            isOfOneLength = isOfOneLength && count == length
+            isOfDigits =
+                isOfDigits
+                && source[start..<start + count].allSatisfy { $0 &- UInt8(ascii: "0") < 10 }
+            byteCount += count
+            lengthsByteCount += Varint.byteCount(UInt64(count))
+        }
+
+        /// As it is written.
+        var form: Int { 2 * (isOfOneLength ? length + 1 : 0) + (isOfDigits ? 1 : 0) }
     }
 
-    func encode(_ source: [UInt8], _ writer: inout ByteWriter) {
-        TextColumn.write(templates, &writer)
-        writer.varints(templateOf)
-        var sizes = [(lengths: Int, bytes: Int)](repeating: (0, 0), count: firstSlots.last!)
-        forEachVariable { slot, variable in
-            sizes[slot].lengths += Varint.byteCount(UInt64(variable.count))
-            sizes[slot].bytes += Int(variable.count)
-        }
-        writer.append(atMost: sizes.reduce(0) { $0 + $1.lengths + $1.bytes }) { writer in
-            var slots = sizes.map { size in
-                Slot(lengths: writer.part(size.lengths), bytes: writer.part(size.bytes))
+    /// Writes what follows the templates and their indexes. O(bytes).
+    func encodeVariables(_ source: [UInt8], _ writer: inout ByteWriter) {
+        source.withUnsafeBytes { source in
+            var slots = [Slot](repeating: Slot(), count: firstSlots.last!)
+            forEachVariable { slot, variable in slots[slot].take(source, variable) }
+            writer.mark()
+            writer.varints(slots.map(\.form))
+            var byteCounts = (lengths: 0, digits: 0, others: 0)
+            for slot in slots {
+                if !slot.isOfOneLength { byteCounts.lengths += slot.lengthsByteCount }
+                if slot.isOfDigits { byteCounts.digits += slot.byteCount }
+                if !slot.isOfDigits { byteCounts.others += slot.byteCount }
             }
-            source.withUnsafeBytes { source in
-                // The rows in their order: the source is read from its beginning to its end.
+            writer.mark()
+            writer.mark(ahead: byteCounts.lengths)
+            writer.mark(ahead: byteCounts.lengths + byteCounts.digits)
+            let byteCount = byteCounts.lengths + byteCounts.digits + byteCounts.others
+            writer.append(atMost: byteCount) { writer in
+                // Parts that grow side by side: the source is read from its beginning to its end.
+                var lengths = slots.map { writer.part($0.isOfOneLength ? 0 : $0.lengthsByteCount) }
+                var bytes = lengths
+                for isOfDigits in [true, false] {
+                    for (number, slot) in slots.enumerated() where slot.isOfDigits == isOfDigits {
+                        bytes[number] = writer.part(slot.byteCount)
+                    }
+                }
                 forEachVariable { slot, variable in
                     let (start, count) = (Int(variable.start), Int(variable.count))
-                    slots[slot].lengths.varint(count)
-                    slots[slot].bytes.bytes(source, start..<start + count)
+                    if !slots[slot].isOfOneLength { lengths[slot].varint(count) }
+                    bytes[slot].bytes(source, start..<start + count)
                 }
             }
         }
@@ -275,10 +367,21 @@ extension StoredTexts {
 
     /// Reads a column of `count` rows, which has been checked against a limit. O(what is stored); the budget is charged for
     /// what that expands to.
+    ///
+    /// - Parameter indexes: By row, where they are written elsewhere; all 0 for a column that has no table.
     init(
-        _ source: [UInt8], _ reader: inout ByteReader, count: Int, _ what: String,
-        _ budget: inout Budget
+        _ source: [UInt8], _ reader: inout ByteReader, count: Int, indexes: [UInt32]? = nil,
+        _ what: String, _ budget: inout Budget
     ) throws(FormatError) {
+        func checked(
+            _ limit: Int, _ reader: inout ByteReader
+        ) throws(FormatError) -> [UInt32] {
+            guard let indexes else { return try reader.numbers(count, limit, what) }
+            guard (indexes.max() ?? 0) <= limit else {
+                throw reader.malformed("\(what): an index of what is not there")
+            }
+            return indexes
+        }
         let mode = try reader.byte(what)
         switch mode {
         case 0:
@@ -286,20 +389,26 @@ extension StoredTexts {
             let range = try reader.range(length, what)
             let (total, isTooMuch) = length.multipliedReportingOverflow(by: count)
             try budget.charge(isTooMuch ? .max : total, reader, what)
+            if indexes != nil { _ = try checked(0, &reader) }
             self.init(source, count: count, .same(range))
         case 1:
             let table = try reader.texts(what)
-            let indexes = try reader.numbers(count, table.count - 1, what)
+            let indexes = try checked(table.count - 1, &reader)
             var total = 0
             for index in indexes { total += table[Int(index)].count }
             try budget.charge(total, reader, what)
             self.init(source, count: count, .few(table, indexes: indexes))
         case 2:
-            self.init(source, count: count, try reader.parts(source, count: count, what, &budget))
+            let templates = try reader.texts(what)
+            let indexes = try checked(templates.count - 1, &reader)
+            self.init(
+                source, count: count,
+                .parts(try reader.parts(source, templates, indexes, what, &budget)))
         case 3:
             let ranges = try reader.texts(count, what)
             let start = ranges.first?.lowerBound ?? 0
             try budget.charge((ranges.last?.upperBound ?? 0) - start, reader, what)
+            if indexes != nil { _ = try checked(0, &reader) }
             self.init(source, count: count, .plain(start: start, ends: ranges.map(\.upperBound)))
         default: throw reader.malformed("\(what): expected a mode of 0 to 3, found \(mode)")
         }
@@ -326,43 +435,85 @@ extension ByteReader {
         return ranges
     }
 
+    /// The variables of templates, and both together.
     fileprivate mutating func parts(
-        _ source: [UInt8], count: Int, _ what: String, _ budget: inout Budget
-    ) throws(FormatError) -> StoredTexts.Form {
-        let templates = try texts(what)
-        let indexes = try numbers(count, templates.count - 1, what)
+        _ source: [UInt8], _ templates: [Range<Int>], _ indexes: [UInt32], _ what: String,
+        _ budget: inout Budget
+    ) throws(FormatError) -> StoredTexts.Parts {
         var rowCounts = [Int](repeating: 0, count: templates.count)
         for index in indexes { rowCounts[Int(index)] += 1 }
+        var literals: [Range<Int>] = []
+        var (firsts, rows): ([Int], [Int]) = ([0], [])
+        var total = 0
+        for (template, count) in zip(templates, rowCounts) {
+            let first = literals.count
+            Self.appendLiterals(source, template, to: &literals)
+            let holes = literals.count - first - 1
+            try budget.charge(48 * (holes + 1), self, what)
+            total += (template.count - holes) * count
+            // Of a template that no row has, nothing is written but itself.
+            if count > 0 { rows += repeatElement(count, count: holes) }
+            firsts.append(literals.count)
+        }
+        let (slots, values) = try slots(rows, what)
+        try budget.charge(total + values.count, self, what)
         var decoded: [StoredTexts.Template] = []
         decoded.reserveCapacity(templates.count)
-        var total = 0
-        for (template, rows) in zip(templates, rowCounts) {
-            let literals = Self.literals(source, template)
-            try budget.charge(48 * literals.count, self, what)
-            var slots: [StoredTexts.Slot] = []
-            total += (template.count - literals.count + 1) * rows
-            // Of a template that no row has, nothing is written but itself.
-            for _ in 1..<(rows > 0 ? literals.count : 1) {
-                let (lengths, sum) = try lengths(rows, what)
-                slots.append(
-                    StoredTexts.Slot(lengths: lengths, bytes: try range(sum, what)))
-                total += sum
-            }
-            decoded.append(StoredTexts.Template(literals: literals, slots: slots))
+        var next = 0
+        for (number, count) in rowCounts.enumerated() {
+            let own = literals[firsts[number]..<firsts[number + 1]]
+            let holes = count > 0 ? own.count - 1 : 0
+            decoded.append(
+                StoredTexts.Template(literals: own, slots: slots[next..<next + holes]))
+            next += holes
         }
-        try budget.charge(total, self, what)
-        return .parts(decoded, indexes: indexes)
+        let texts = (templates.first?.lowerBound ?? 0)..<(templates.last?.upperBound ?? 0)
+        return StoredTexts.Parts(
+            templates: decoded, indexes: indexes, texts: texts, values: values)
+    }
+
+    /// The slots, each of so many rows, and where all their bytes lie.
+    private mutating func slots(
+        _ rows: [Int], _ what: String
+    ) throws(FormatError) -> ([StoredTexts.Slot], Range<Int>) {
+        // Each takes a byte of what is there at least.
+        guard rows.count <= remaining else {
+            throw malformed("\(what): \(rows.count) slots, and the column ends")
+        }
+        let forms = try numbers(rows.count, 2 * Limits.frameExpandedBytesMax + 3, what)
+        var slots: [StoredTexts.Slot] = []
+        slots.reserveCapacity(rows.count)
+        var sums: [Int] = []
+        sums.reserveCapacity(rows.count)
+        for (form, rows) in zip(forms, rows) {
+            guard form < 2 else {
+                let length = Int(form / 2 - 1)
+                slots.append(StoredTexts.Slot(lengths: .all(length)))
+                sums.append(length * rows)
+                continue
+            }
+            let (lengths, sum) = try lengths(rows, what)
+            slots.append(StoredTexts.Slot(lengths: .each(lengths)))
+            sums.append(sum)
+        }
+        let start = offset
+        for digits: UInt32 in [1, 0] {
+            for number in slots.indices where forms[number] & 1 == digits {
+                slots[number].bytes = try range(sums[number], what)
+            }
+        }
+        return (slots, start..<offset)
     }
 
     /// The parts of a template between its holes: one more than these.
-    private static func literals(_ source: [UInt8], _ template: Range<Int>) -> [Range<Int>] {
-        var literals: [Range<Int>] = []
+    private static func appendLiterals(
+        _ source: [UInt8], _ template: Range<Int>, to literals: inout [Range<Int>]
+    ) {
         var start = template.lowerBound
         for at in template where source[at] == TextColumn.hole {
             literals.append(start..<at)
             start = at + 1
         }
         literals.append(start..<template.upperBound)
-        return literals
     }
 }

@@ -3,6 +3,7 @@ import Causality
 import Disks
 import FoundationEssentials
 import LogFormats
+import Parts
 import Segments
 
 /// Reads one log file into one segment of an archive.
@@ -20,7 +21,7 @@ struct LogImport {
     private var skipCount: Int
     private var outgoing: [UInt8] = []
     private var shipped = 0
-    private var sink = LogSink(unmatchedMax: Archiving.Limits.unmatchedOfSegmentMax)
+    private var sink = LogSink(unmatchedMax: Parts.Limits.unmatchedOfSegmentMax)
     private var result: Result
 
     struct Result {

@@ -1,6 +1,7 @@
 import Causality
 import Disks
 import Foundation
+import Parts
 import Segments
 import SimulatedHistories
 import Testing
@@ -203,6 +204,97 @@ final class ArchiveFolder {
         #expect(try Self.listing(Archive(folder.path, .readOnly)) == before)
         #expect(try Self.listing(Archive(folder.path, .readWrite)) == before)
         #expect(try RealDisk().status(files.path + ".next") == nil)
+    }
+
+    /// SQLite keeps a log under the name by which a catalogue was opened: so nobody opens one that is about to get another.
+    @Test func whoReadsACatalogueWithoutItsNameReadsOnWhenItGetsIt() throws {
+        let folder = ArchiveFolder()
+        let (id, pieces) = Self.pieces("a")
+        let files = CatalogueFiles(in: folder.path, on: RealDisk())
+        var archive: Archive? = try Archive(folder.path, .readWrite)
+        _ = try archive?.append(pieces.flatMap { $0 }, to: id, at: 0)
+        let before = try Self.listing(#require(archive))
+        archive = nil
+        try FileManager.default.moveItem(atPath: files.path, toPath: files.path + ".next")
+        let reader = try Archive(folder.path, .readOnly)
+        #expect(try Self.listing(reader) == before)
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder.path)
+                .filter { $0.hasPrefix("catalogue.sqlite") } == ["catalogue.sqlite.next"])
+        var writer: Archive? = try Archive(folder.path, .readWrite)
+        let (other, more) = Self.pieces("b", seed: 2)
+        _ = try writer?.append(more.flatMap { $0 }, to: other, at: 0)
+        let after = try Self.listing(#require(writer))
+        #expect(after != before)
+        #expect(try Self.listing(reader) == before)
+        writer = nil
+        #expect(try Self.listing(reader) == before)
+        #expect(try Self.listing(Archive(folder.path, .readOnly)) == after)
+    }
+
+    /// While somebody is about to give it its name, readers wait for that.
+    @Test func whoReadsWaitsForACatalogueThatGetsItsName() async throws {
+        let folder = ArchiveFolder()
+        let (id, pieces) = Self.pieces("a")
+        let files = CatalogueFiles(in: folder.path, on: RealDisk())
+        var archive: Archive? = try Archive(folder.path, .readWrite)
+        _ = try archive?.append(pieces.flatMap { $0 }, to: id, at: 0)
+        let before = try Self.listing(#require(archive))
+        archive = nil
+        try FileManager.default.moveItem(atPath: files.path, toPath: files.path + ".next")
+        let lock = try RealDisk().open(folder.path + "/lock", .write)
+        #expect(try lock.lock())
+        let path = folder.path
+        async let found = Self.listing(Archive(path, .readOnly))
+        try files.finishReplacing()
+        #expect(try await found == before)
+        withExtendedLifetime(lock) {}
+    }
+
+    /// However many requests a segment comes in, as many of its lines that were no events are kept as if it came at once.
+    @Test(arguments: [0, 60_000])
+    func linesThatWereNoEventsAreBoundedForEachSegment(reasonBytes: Int) throws {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        let header = SegmentHeader(
+            agent: Identity128(naming: [1]), segment: Identity128(naming: [2]),
+            created: WallTime(nanoseconds: 1))
+        var writer = SegmentWriter(header)
+        var (offset, number): (Int, UInt64) = (0, 0)
+        func append(_ counts: [Int]) throws -> [UInt64] {
+            var bytes = offset == 0 ? header.encoded() : []
+            for count in counts {
+                let lines = (0..<count).map { _ -> UnmatchedLine in
+                    number += 1
+                    return UnmatchedLine(
+                        line: number, execution: "e",
+                        reason: String(repeating: "x", count: reasonBytes), text: "")
+                }
+                let source = SourceCheckpoint(
+                    number: 1, .imported(ImportProgress(path: "/x", offset: 1)), isFinished: false,
+                    unmatchedCount: UInt64(count), unmatched: lines)
+                bytes += writer.commit(EventBatch(), Commit(checkpoints: [source]))
+            }
+            offset = try archive.append(bytes, to: header.segment, at: offset).end
+            return try archive.unmatchedLines(of: "e").map(\.line.line).sorted()
+        }
+        let cost = UnmatchedRoom.lineByteCount + 2 + 1 + reasonBytes
+        let most = min(
+            Parts.Limits.unmatchedOfSegmentMax,
+            Parts.Limits.unmatchedBytesOfSegmentMax / cost)
+        // One less than there is room for, in two requests; one more; and one too many.
+        let first = Array(repeating: 100, count: (most - 1) / 200)
+        let second = most - 1 - first.reduce(0, +)
+        #expect(try append(first + [0]).count == first.reduce(0, +))
+        #expect(
+            try append(Array(repeating: 100, count: second / 100) + [second % 100])
+                == Array(1...UInt64(most - 1)))
+        #expect(try append([1]) == Array(1...UInt64(most)))
+        #expect(try append([1, 1]) == Array(1...UInt64(most)))
+        // Another segment has room of its own.
+        let (id, pieces) = Self.pieces("a")
+        _ = try archive.append(pieces.flatMap { $0 }, to: id, at: 0)
+        #expect(try archive.unmatchedLines(of: "run a").count == 1)
     }
 
     /// Two machines that record as one process: the second one hears of it, once.

@@ -250,12 +250,12 @@ import Testing
     }
 
     /// Version 4 as it was first written: its bytes follow from the history alone.
-    @Test func version4() throws {
+    @Test func version5() throws {
         let history = Self.history(seed: 5, processes: 3, events: 300, lostPerMille: 20)
         let written = try Self.write(history)
         let bytes = try written.read(at: 0, count: written.byteCount())
         let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("Golden/v4.lcorder")
+            .appendingPathComponent("Golden/v5.lcorder")
         if ProcessInfo.processInfo.environment["RECORD_GOLDEN"] == "1" {
             try Data(bytes).write(to: url)
             Issue.record("the golden order file was recorded anew: run again without RECORD_GOLDEN")
@@ -332,9 +332,12 @@ import Testing
             let facts = try EventFactsBlock(&reader, eventCount: 10, [])
             _ = try EventMessagesBlock(facts, processCount: 2, eventCount: 10)
         }
-        try block { $0.bytes([1, 0, 0, 0, 0] as [UInt8]) }
-        #expect(throws: FormatError.self) { try block { $0.bytes([1, 0, 0, 0, 8] as [UInt8]) } }
-        #expect(throws: FormatError.self) { try block { $0.bytes([2, 0, 0, 0, 0, 0] as [UInt8]) } }
+        try block { $0.bytes([1, 0, 0, 0, 0, 0] as [UInt8]) }
+        #expect(throws: FormatError.self) { try block { $0.bytes([1, 0, 0, 0, 8, 0] as [UInt8]) } }
+        #expect(throws: FormatError.self) { try block { $0.bytes([1, 0, 0, 0, 0, 1] as [UInt8]) } }
+        #expect(throws: FormatError.self) {
+            try block { $0.bytes([2, 0, 0, 0, 0, 0, 0] as [UInt8]) }
+        }
         // Messages of a history that has more events than the file tells of.
         func history(_ count: UInt64) -> History {
             let (p, q) = (ProcessID(name: "p"), ProcessID(name: "q"))

@@ -38,7 +38,7 @@ import Testing
             let batch = try plain.events(of: frame)
             let encoded = RowColumns(batch)
             var columns: [RowColumn: [UInt8]] = [:]
-            for column in RowColumn.content { columns[column] = encoded.encoded(column) }
+            for column in RowColumn.content { columns[column] = encoded.encoded(column).bytes }
             var budget = Budget()
             let content = try ContentColumns(columns: columns, rowCount: batch.count, &budget)
             let events = batch.events()
@@ -101,6 +101,30 @@ import Testing
             #expect(found == expected)
             #expect(atOnceMax.withLock { $0 } == (count == 1 ? 1 : 2 * count))
         }
+    }
+
+    /// Of frames larger than what one step looks through, the rest is passed by at once: nothing that is taken is in it.
+    @Test(arguments: [[:], ["where": ["{ text = \"yes\" && seq > 1500 }"]], ["last": ["2"]]])
+    func whatASearchHasNotFoundIsPassedBy(parameters: [String: [String]]) throws {
+        let step = UInt64(Limits.rowsLookedAt)
+        let having: Set<UInt64> = [1, step - 1, step, step + 1, 2 * step + 7, 3_000, 3_001, 8_999]
+        let plain = MemoryStore(
+            events: (0..<3).map { frame in
+                (1...3_000).map { row in
+                    let sequence = UInt64(frame * 3_000 + row)
+                    return AnsweringTests.event(
+                        "a", sequence, having.contains(sequence) ? "yes" : "no")
+                }
+            })
+        let parameters = ["where": ["{ text =~ \"ye\" }"]].merging(parameters) { $1 }
+        func found(_ store: some HistoryStore) throws -> String {
+            try Answering(store, Question.Options()).written(
+                Question("timeline", QuestionParameters(parameters)), as: .json
+            ).text()
+        }
+        let expected = try found(plain)
+        #expect(!expected.isEmpty)
+        #expect(try found(ColumnStore(plain: plain)) == expected)
     }
 
     @Test func countingLooksAheadToo() throws {

@@ -126,7 +126,7 @@ import Testing
         let batch = Self.batch(&random)
         let encoded = RowColumns(batch)
         var columns: [RowColumn: [UInt8]] = [:]
-        for column in RowColumn.content { columns[column] = encoded.encoded(column) }
+        for column in RowColumn.content { columns[column] = encoded.encoded(column).bytes }
         var budget = Budget()
         let content = try ContentColumns(columns: columns, rowCount: batch.count, &budget)
         for _ in 0..<40 {

@@ -58,12 +58,17 @@ struct CodecTests {
 
     /// A block has a code of its own where that is worth it, and nowhere else.
     @Test func blocksEndWhereSomethingElseBegins() throws {
-        let ends = PackedBlocks.ends(in: Self.columns)
+        let ends = PackedBlocks.ends(in: Self.columns, [])
         #expect(ends.count == 5)
         for (end, change) in zip(ends, stride(from: 2_000, through: 10_000, by: 2_000)) {
             #expect(abs(end - change) <= Limits.packedPieceBytes)
         }
-        #expect(PackedBlocks.ends(in: Self.numbers) == [] && PackedBlocks.ends(in: []) == [])
+        #expect(
+            PackedBlocks.ends(in: Self.numbers, []) == [] && PackedBlocks.ends(in: [], []) == [])
+        // Where that is said, it is seen exactly.
+        let marks = (1..<6).map { 2_000 * $0 }
+        #expect(PackedBlocks.ends(in: Self.columns, marks) == marks)
+        #expect(PackedBlocks.ends(in: Self.numbers, [100, 5_000]) == [])
         // 3.3, 4 and 1.6 bits each, and what tells the codes; with one code for all it would be 4.5 bits.
         let (codec, packed) = Codec.pack(Self.columns, .thorough)
         #expect(packed.count * 8 < 12_000 * 7 / 2)

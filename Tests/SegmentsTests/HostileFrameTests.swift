@@ -31,11 +31,17 @@ private struct RawFrame {
     var rulings: [UInt8] = [0]
     var orderRest: [UInt8] = []
     // The parts of the content section.
-    var names: [UInt8] = [1, 0, 0]
-    var levels: [UInt8] = [0]
-    var texts: [UInt8] = [0, 0]
+    var names: [UInt8] = [1, 0]
     var attributeKeys: [UInt8] = [0]
-    var shapes: [UInt8] = [1, 0, 0]
+    var shapes: [UInt8] = [1, 0]
+    /// None: each row has its own.
+    var formCount: [UInt8] = [0]
+    var nameOf: [UInt8] = [0]
+    var levels: [UInt8] = [0]
+    var shapeOf: [UInt8] = [0]
+    var textOf: [UInt8] = [0]
+    var formOf: [UInt8] = []
+    var texts: [UInt8] = [0, 0]
     var columns: [UInt8] = []
     var contentRest: [UInt8] = []
 
@@ -55,9 +61,8 @@ private struct RawFrame {
             $0.zigzag(1)
             $0.varint(count)
         }
-        (frame.kinds, frame.changes, frame.levels) = (zeros, zeros, zeros)
-        frame.names = [1, 0] + zeros
-        frame.shapes = [1, 0] + zeros
+        (frame.kinds, frame.changes) = (zeros, zeros)
+        (frame.nameOf, frame.levels, frame.shapeOf, frame.textOf) = (zeros, zeros, zeros, zeros)
         return frame
     }
 
@@ -69,7 +74,10 @@ private struct RawFrame {
     }
 
     var content: [UInt8] {
-        [names, levels, texts, attributeKeys, shapes, columns, contentRest].flatMap { $0 }
+        [
+            names, attributeKeys, shapes, formCount, nameOf, levels, shapeOf, textOf, formOf, texts,
+            columns, contentRest,
+        ].flatMap { $0 }
     }
 
     var stored: StoredFrame {
@@ -149,7 +157,10 @@ extension StoredFrame {
             ("text length", { $0.texts = [0] + $1 }), ("dictionary", { $0.texts = [1] + $1 }),
             ("templates", { $0.texts = [2] + $1 }), ("plain", { $0.texts = [3] + $1 }),
             ("keys", { $0.attributeKeys = $1 }), ("shapes", { $0.shapes = $1 }),
-            ("attributes", { $0.shapes = [1] + $1 }),
+            ("attributes", { $0.shapes = [1] + $1 }), ("forms", { $0.formCount = $1 }),
+            ("text of a form", { $0.textOf = $1 }),
+            ("form of a slot", { $0.texts = [2, 1, 1, 0x11] + $1 }),
+            ("length", { $0.texts = [2, 1, 1, 0x11, 0] + $1 }),
         ]
         for (what, change) in changes {
             #expect(try Self.complaint { change(&$0, much) } != "none", "\(what)")
@@ -206,7 +217,8 @@ extension StoredFrame {
         raw.texts = RawFrame.bytes {
             $0.byte(mode)
             $0.texts([String(repeating: "x", count: 1 << 20) + holes])
-            $0.bytes([UInt8](repeating: 0, count: Limits.frameRowsMax * (1 + holes.utf8.count)))
+            // All slots are empty.
+            $0.bytes([UInt8](repeating: 2, count: holes.utf8.count))
         }
         #expect(try raw.stored.bytes.count < 10_000)
         #expect(try Self.complaint(raw) == "texts: the frame \(Self.tooMuch)")
@@ -217,11 +229,10 @@ extension StoredFrame {
         raw.attributeKeys = [1, 1] + Array("k".utf8)
         raw.shapes =
             RawFrame.bytes { $0.numbers(1, Causality.Limits.attributesMax) }
-            + [UInt8](repeating: 0, count: Causality.Limits.attributesMax + Limits.frameRowsMax)
+            + [UInt8](repeating: 0, count: Causality.Limits.attributesMax)
         raw.columns = [0, 1] + Array("v".utf8)
         #expect(try Self.complaint(raw) == "attributes: the frame \(Self.tooMuch)")
-        raw.shapes =
-            [1, 1, 0] + [UInt8](repeating: 0, count: Limits.frameRowsMax)
+        raw.shapes = [1, 1, 0]
         #expect(try raw.stored.batch().attributes.count == Limits.frameRowsMax)
         raw.columns = RawFrame.bytes {
             $0.byte(0)
@@ -331,7 +342,7 @@ extension StoredFrame {
                 { raw in
                     raw.unit = [9]
                     raw.kinds = [128]
-                    raw.times = RawFrame.bytes { $0.zigzag(.max) }
+                    raw.times = RawFrame.bytes { ClassedNumbers.encode([.max], &$0) }
                 }
             ),
             ("clock changes: expected at most 1", { $0.changes = [2, 0, 0, 2, 2] }),
@@ -342,13 +353,13 @@ extension StoredFrame {
                     raw.changes = [2, 0, 0, 2, 2]
                 }
             ),
-            ("is no sequence number", { $0.changes = [1, 0] + zero }),
+            ("is no sequence number", { $0.changes = [1, 0, 129] }),
             ("evidence 9 is unknown", { $0.causes = [1, 0, 0, 2, 9] }),
             ("evidence 0 is unknown", { $0.causes = [1, 0, 0, 2, 0] }),
             ("is no sequence number", { $0.causes = [1, 0, 0, 0, 1] }),
             ("is no sequence number", { $0.causes = [1, 0, 0] + zero + [1] }),
             ("causes: no such row", { $0.causes = [1, 1, 0, 2, 1] }),
-            ("two of one row", { $0.rulings = [2, 0, 0, 2, 0, 0, 2] }),
+            ("two of one row", { $0.rulings = [2, 0, 0, 0, 0, 2, 2] }),
             ("reference", { $0.further = [1, 2, 0] }),
             ("names of runs", { $0.claimed = [1, 0, 2] }),
             (
@@ -356,6 +367,14 @@ extension StoredFrame {
                 { raw in
                     raw.further = [1, 0, 1, 2, 3, 4, 5, 6, 7, 8]
                     raw.claimed = [1, 1, 0]
+                }
+            ),
+            ("names of runs: no such reference", { $0.claimed = [1, 1, 0] }),
+            (
+                "names of runs: no such reference",
+                { raw in
+                    raw.further = [1, 0, 1, 2, 3, 4, 5, 6, 7, 8]
+                    raw.claimed = [2, 0, 0, 0, 0]
                 }
             ),
             ("incarnation 0 is none", { $0.keys = [1, 0, 0, 0, 0, 1, 112] }),
@@ -368,19 +387,43 @@ extension StoredFrame {
             ("UTF-8", { $0.further = [1, 1, 1, 0xff, 1] }),
             ("origin", { $0.keys = [1, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 1, 112] }),
             ("order section", { $0.orderRest = [0] }),
-            ("name: expected UTF-8", { $0.names = [1, 1, 0xff, 0] }),
-            ("name: expected UTF-8", { $0.names = [1, 1, 0xc3, 0] }),
-            ("no NUL", { $0.names = [1, 1, 0, 0] }),
+            ("name: expected UTF-8", { $0.names = [1, 1, 0xff] }),
+            ("name: expected UTF-8", { $0.names = [1, 1, 0xc3] }),
+            ("no NUL", { $0.names = [1, 1, 0] }),
             (
                 "expected at most 256 bytes",
                 {
                     $0.names = RawFrame.bytes {
                         $0.texts([String(repeating: "n", count: 257)])
-                        $0.byte(0)
                     }
                 }
             ),
-            ("expected at most 0, found 1", { $0.names = [1, 0, 1] }),
+            ("expected at most 0, found 1", { $0.nameOf = [1] }),
+            ("shapes: expected at most 0, found 1", { $0.shapeOf = [1] }),
+            ("an index of what is not there", { $0.textOf = [2] }),
+            ("text of a form", { $0.textOf = [1] }),
+            (
+                "an index of what is not there",
+                { raw in
+                    raw.textOf = [2]
+                    raw.texts = [3, 0]
+                }
+            ),
+            (
+                "an index of what is not there",
+                { raw in
+                    raw.textOf = [2]
+                    raw.texts = [1, 1, 0]
+                }
+            ),
+            ("forms: expected at most 1, found 2", { $0.formCount = [2] }),
+            (
+                "forms: expected at most 0, found 1",
+                { raw in
+                    raw.formCount = [1]
+                    raw.formOf = [1]
+                }
+            ),
             ("levels: 8 is none", { $0.levels = [8] }),
             ("texts: expected UTF-8", { $0.texts = [0, 1, 0xff] }),
             ("texts: expected UTF-8", { $0.texts = [3, 1, 0x80] }),
@@ -389,16 +432,16 @@ extension StoredFrame {
                 "attribute key",
                 { raw in
                     raw.attributeKeys = [1, 0]
-                    raw.shapes = [1, 1, 0, 0]
+                    raw.shapes = [1, 1, 0]
                     raw.columns = [0, 0]
                 }
             ),
-            ("no key is named", { $0.shapes = [1, 1, 0, 0] }),
+            ("no key is named", { $0.shapes = [1, 1, 0] }),
             (
                 "attribute: expected at most 1, found 2",
                 { raw in
                     raw.attributeKeys = [1, 1, 112]
-                    raw.shapes = [1, 1, 2, 0]
+                    raw.shapes = [1, 1, 2]
                 }
             ),
             (
@@ -412,7 +455,7 @@ extension StoredFrame {
                 "texts: expected UTF-8",
                 { raw in
                     raw.attributeKeys = [1, 1, 112]
-                    raw.shapes = [1, 1, 0, 0]
+                    raw.shapes = [1, 1, 0]
                     raw.columns = [0, 1, 0xff]
                 }
             ),
@@ -433,9 +476,9 @@ extension StoredFrame {
         #expect(try raw.stored.batch().event(1).text == "ü")
         // A variable that ends inside one, which its template would end.
         raw = RawFrame()
-        raw.texts = [2, 1, 2, 0x11, 0xbc, 0, 1, 0xc3]
+        raw.texts = [2, 1, 2, 0x11, 0xbc, 4, 0xc3]
         #expect(try raw.stored.batch().event(0).text == "ü")
-        raw.texts = [2, 1, 2, 0x11, 0x41, 0, 1, 0xc3]
+        raw.texts = [2, 1, 2, 0x11, 0x41, 4, 0xc3]
         #expect(try Self.complaint(raw) == "texts: expected UTF-8")
     }
 
@@ -450,7 +493,7 @@ extension StoredFrame {
                 writer.varint(1)
             }
         }
-        raw.changes = [3, 0, 1, 1, 2, 4, 6]
+        raw.changes = [3, 0, 1, 1, 1, 2, 2, 0b10]
         let batch = try raw.stored.batch()
         #expect(batch.references.count == 1)
         #expect(batch.events().count == 1)

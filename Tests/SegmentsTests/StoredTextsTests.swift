@@ -113,17 +113,28 @@ import Testing
             parts.byte(2)
             parts.varints([1, 3])
             parts.bytes(Array("x\u{11}y".utf8))
-            parts.varints(lengths.map { _ in 0 })
+            parts.varints(lengths.map { _ in 0 } + [0])
             parts.varints(lengths)
             parts.bytes(bytes)
             #expect(try Self.read(parts.bytes, count: lengths.count).areUTF8 == isRight)
+            guard bytes.count == 6 else { continue }
+            // Of one length for all of them, which the first slot says.
+            for (length, isRight) in [(2, false), (3, true)] {
+                var equal = ByteWriter()
+                equal.byte(2)
+                equal.varints([1, 3])
+                equal.bytes(Array("x\u{11}y".utf8))
+                equal.varints((0..<6 / length).map { _ in 0 } + [2 * (length + 1)])
+                equal.bytes(bytes)
+                #expect(try Self.read(equal.bytes, count: 6 / length).areUTF8 == isRight)
+            }
         }
         // What literal and value say together is what counts.
         var parts = ByteWriter()
         parts.byte(2)
         parts.varints([1, 3])
         parts.bytes([0x11, 0xa9, UInt8(ascii: "!")])
-        parts.varints([0, 0, 1, 1])
+        parts.varints([0, 0, 4])
         parts.bytes([0xc3, 0xc3])
         let texts = try Self.read(parts.bytes, count: 2)
         #expect(texts.areUTF8 && Self.strings(texts.joined()) == ["é!", "é!"])

@@ -24,7 +24,9 @@ import Testing
         let texts = (0..<200).map { row -> String in
             let literals = templates[row % templates.count]
             return literals.dropFirst().reduce(literals[0]) {
-                $0 + text(Int.random(in: 1...70, using: &random), of: "0123456789") + $1
+                // Some of one length, some of them with a letter.
+                let count = $0.count % 3 == 0 ? 5 : Int.random(in: 1...70, using: &random)
+                return $0 + text(count, of: count % 7 == 0 ? "0123456789a" : "0123456789") + $1
             }
         }
         let expected = try #require(SlowColumn.parts(texts.map { Array($0.utf8) }))
@@ -74,19 +76,30 @@ private enum SlowColumn {
         var templates: [[UInt8]] = []
         for row in rows where !templates.contains(row.template) { templates.append(row.template) }
         guard templates.count * 4 <= texts.count else { return nil }
+        let counts = templates.map { template in rows.count { $0.template == template } }
+        templates = templates.indices.sorted { (-counts[$0], $0) < (-counts[$1], $1) }
+            .map { templates[$0] }
         var writer = ByteWriter()
         writer.byte(2)
         writer.varint(templates.count)
         writer.varints(templates.map(\.count))
         for template in templates { writer.bytes(template) }
         writer.varints(rows.map { row in templates.firstIndex(of: row.template)! })
-        for template in templates {
+        let slots = templates.flatMap { template in
             let own = rows.filter { $0.template == template }.map(\.variables)
-            for slot in own[0].indices {
-                writer.varints(own.map { $0[slot].count })
-                for variables in own { writer.bytes(variables[slot]) }
-            }
+            return own[0].indices.map { slot in own.map { $0[slot] } }
         }
+        func areDigits(_ slot: [[UInt8]]) -> Bool {
+            slot.allSatisfy { $0.allSatisfy { (48...57).contains($0) } }
+        }
+        func areOfOneLength(_ slot: [[UInt8]]) -> Bool { Set(slot.map(\.count)).count == 1 }
+        for slot in slots {
+            let length = areOfOneLength(slot) ? slot[0].count + 1 : 0
+            writer.varint(2 * length + (areDigits(slot) ? 1 : 0))
+        }
+        for slot in slots where !areOfOneLength(slot) { writer.varints(slot.map(\.count)) }
+        for slot in slots where areDigits(slot) { for value in slot { writer.bytes(value) } }
+        for slot in slots where !areDigits(slot) { for value in slot { writer.bytes(value) } }
         return writer.bytes
     }
 

@@ -1,5 +1,5 @@
 """A second reader of segments, slow and plain, written from the grammars in the comments alone: SegmentWriter.swift, FrameOrder.swift,
-FrameContent.swift, TextColumn.swift, Commit.swift and SourceCheckpoint.swift. Where it and the program do not say the same of a file,
+ClassedNumbers.swift, FrameContent.swift, TextColumn.swift, Commit.swift and SourceCheckpoint.swift. Where it and the program do not say the same of a file,
 one of them, or a comment, is wrong."""
 
 import hashlib
@@ -131,11 +131,11 @@ def read_order(data, rows, processes):
     further = reader.count(len(data), "further")
     for _ in range(further):
         read_reference(reader)
-    claimed = -1
-    for _ in range(reader.count(processes + further, "claimed")):
-        number = reader.varint()
-        require(claimed < number < processes + further, "claimed out of order, or of nobody")
-        claimed = number
+    number = 0
+    for place in range(reader.count(processes + further, "claimed")):
+        distance = reader.varint()
+        number += distance
+        require((distance or not place) and number < processes + further, "claimed twice, or of nobody")
         flag = reader.u8()
         require(flag < 2 and (flag or number < processes), "a flag of a claimed name")
         if flag:
@@ -184,10 +184,10 @@ def read_order(data, rows, processes):
         reason, since, number = reader.u8(), reader.varint(), reader.varint()
         require(1 <= reason <= 6 and 1 <= since <= SEQUENCE_MAX and number < 1 << 32, "no such loss")
         lossy = lossy[length:]
-    time = 0
+    time, differences = 0, read_numbers(reader, sum(row["timed"] for row in table))
     for row in table:
         if row["timed"]:
-            time = signed(time + reader.zigzag())
+            time = signed(time + differences.pop(0))
             row["time"] = time * 10**unit
             require(-(1 << 63) < row["time"] < 1 << 63, "a time out of range")
     read_changes(reader, table, processes + further)
@@ -237,54 +237,91 @@ def read_changes(reader, table, references):
             require(at < references, "no such reference")
             numbers.append((row, at))
     last = {}
-    for row, number in numbers:
-        last[number] = signed(last.get(number, 0) + reader.zigzag())
+    for (row, number), difference in zip(numbers, read_numbers(reader, len(numbers))):
+        last[number] = signed(last.get(number, 0) + difference)
         require(0 <= last[number] <= SEQUENCE_MAX, "no value of a clock")
         row["changes"][number] = last[number]
 
 
+def read_numbers(reader, count):
+    """Numbers by their classes."""
+    classes = [reader.u8() for _ in range(count)]
+    require(all(c & 127 <= 64 and c != 128 for c in classes), "no class of a number")
+    size = sum(max(0, (c & 127) - 1) for c in classes)
+    bits = int.from_bytes(reader.take((size + 7) // 8), "little")
+    require(bits >> size == 0, "bits behind the last number")
+    numbers = []
+    for c in classes:
+        length = max(0, (c & 127) - 1)
+        number = (bits & (1 << length) - 1) | (1 << length) if c & 127 else 0
+        bits >>= length
+        numbers.append(-number if c & 128 else number)
+        require(-(1 << 63) <= numbers[-1] < 1 << 63, "a number of more than 64 bits")
+    return numbers
+
+
 def read_named(reader, table, references, has_evidence):
-    at, last = 0, {}
-    for place in range(reader.count(len(reader.data), "causes or rulings")):
+    count = reader.count(len(reader.data), "causes or rulings")
+    at, rows = 0, []
+    for place in range(count):
         distance = reader.varint()
         require(has_evidence or distance or not place, "two rulings of a row")
         at += distance
         require(at < len(table), "no such row")
-        row, number = table[at], reader.varint()
+        rows.append(table[at])
+    numbers = [reader.varint() for _ in rows]
+    last = {}
+    for row, number in zip(rows, numbers):
         require(number < references, "no such reference")
         before = last.get(number, 0)
         if has_evidence:
             before = row["changes"].get(number, before)
         last[number] = signed(before + reader.zigzag())
         require(1 <= last[number] <= SEQUENCE_MAX, "no sequence number")
-        if has_evidence:
-            require(1 <= reader.u8() <= 4, "unknown evidence")
+    for _ in rows if has_evidence else []:
+        require(1 <= reader.u8() <= 4, "unknown evidence")
 
 
-def read_column(reader, count):
-    """The texts of a column."""
+def read_column(reader, count, chosen=None):
+    """The texts of a column. chosen: its indexes, where they are elsewhere."""
     mode = reader.u8()
     require(mode < 4, "a mode of a column")
+    if mode in (0, 3):
+        require(not any(chosen or []), "an index of what has no table")
     if mode == 0:
         return [reader.take(reader.count(len(reader.data), "text"))] * count
-    if mode == 1:
-        table = reader.texts()
-        return [table[index(reader, table)] for _ in range(count)]
     if mode == 3:
         lengths = [reader.count(len(reader.data), "text") for _ in range(count)]
         return [reader.take(length) for length in lengths]
-    templates = reader.texts()
-    chosen = [index(reader, templates) for _ in range(count)]
-    variables = [[] for _ in range(count)]
-    for number, template in enumerate(templates):
+    table = reader.texts()
+    if chosen is None:
+        chosen = [reader.varint() for _ in range(count)]
+    require(all(number < len(table) for number in chosen), "no such entry")
+    if mode == 1:
+        return [table[number] for number in chosen]
+    slots = []
+    for number, template in enumerate(table):
         rows = [row for row in range(count) if chosen[row] == number]
-        for _ in range(template.count(HOLE)):
-            lengths = [reader.count(len(reader.data), "variable") for _ in rows]
-            for row, length in zip(rows, lengths):
-                variables[row].append(reader.take(length))
+        if rows:
+            slots += [rows] * template.count(HOLE)
+    forms = [reader.varint() for _ in slots]
+    lengths = []
+    for rows, form in zip(slots, forms):
+        require(form < 2 * (EXPANDED_MAX + 2), "a form of a slot")
+        of_all = form // 2 - 1
+        lengths.append([reader.count(len(reader.data), "variable") if of_all < 0 else of_all for _ in rows])
+    values = {}
+    for digits in (1, 0):
+        for slot, form in enumerate(forms):
+            if form & 1 == digits:
+                values[slot] = [reader.take(length) for length in lengths[slot]]
+    variables = [[] for _ in range(count)]
+    for slot, rows in enumerate(slots):
+        for row, value in zip(rows, values[slot]):
+            variables[row].append(value)
     texts = []
     for row, number in enumerate(chosen):
-        pieces = templates[number].split(bytes([HOLE]))
+        pieces = table[number].split(bytes([HOLE]))
         text = pieces[0]
         for variable, piece in zip(variables[row], pieces[1:]):
             text += variable + piece
@@ -304,12 +341,6 @@ def read_content(data, rows):
     for name in names:
         require(len(name) <= NAME_MAX and b"\0" not in name, "a name that is too long, or with a NUL")
         utf8(name)
-    for _ in range(rows):
-        index(reader, names)
-    for _ in range(rows):
-        require(reader.u8() < 8, "no such level")
-    for text in read_column(reader, rows):
-        utf8(text)
     keys = reader.texts()
     for key in keys:
         require(1 <= len(key) <= NAME_MAX and b"\0" not in key, "a key that is empty, too long, or with a NUL")
@@ -319,9 +350,23 @@ def read_content(data, rows):
         count = reader.count(ATTRIBUTES_MAX, "attributes")
         shapes.append([reader.varint() for _ in range(count)])
         require(all(column < 2 * len(keys) for column in shapes[-1]), "no such key")
+    count = reader.count(rows, "forms")
+    forms = range(count or rows)
+    for _ in forms:
+        index(reader, names)
+    for _ in forms:
+        require(reader.u8() < 8, "no such level")
+    shape_of = [index(reader, shapes) for _ in forms]
+    text_of = []
+    for _ in forms:
+        text_of.append(reader.zigzag() + (text_of[-1] if text_of else 0))
+        require(0 <= text_of[-1] <= ROWS_MAX, "no number of a text")
+    form_of = [index(reader, forms) for _ in range(rows)] if count else forms
+    for text in read_column(reader, rows, [text_of[form] for form in form_of]):
+        utf8(text)
     columns = [0] * (2 * len(keys))
-    for _ in range(rows):
-        for column in shapes[index(reader, shapes)]:
+    for form in form_of:
+        for column in shapes[shape_of[form]]:
             columns[column] += 1
     for count in columns:
         if count:
@@ -463,7 +508,7 @@ def read_segment(data):
         head = data[:HEADER]
         require(head[:8] == MAGIC and len(head) == HEADER, "no segment")
         require(struct.unpack("<I", head[-4:])[0] == zlib.crc32(head[:-4]), "the checksum of the header")
-        require(struct.unpack("<H", head[8:10])[0] == 2, "another version")
+        require(struct.unpack("<H", head[8:10])[0] == 3, "another version")
         at, digest = HEADER, digest_of(head)
         has_header = True
     except Malformed:
