@@ -169,7 +169,7 @@ extension Archive {
         var found: [String] = []
         for name in try disk.names(path + "/segments") {
             let folder = "\(path)/segments/\(name)"
-            guard let agent = Identity128(hex: name), disk.isFolder(folder) else {
+            guard let agent = Identity128(hex: name), try disk.isFolder(folder) else {
                 found.append(Archive.stranger(folder))
                 continue
             }
@@ -216,10 +216,10 @@ extension Archive {
         }
         // A tail that was torn was never acknowledged: nothing is wrong with that.
         let isTail = append.end == append.acknowledged
-        let problems = isTail && state != nil ? [] : contents.problems.map { "\(path): \($0)" }
-        guard append.acknowledged > state?.acknowledged ?? 0, append.end > 0 else {
-            return problems
-        }
+        let problems = isTail ? [] : contents.problems.map { "\(path): \($0)" }
+        // A header alone is of an append that was cut short.
+        guard append.acknowledged > state?.acknowledged ?? SegmentHeader.byteCount, append.end > 0
+        else { return problems }
         // What the catalogue says is acknowledged must be on the device first.
         try makeDurable(path, from: state?.acknowledged ?? 0, to: append.acknowledged)
         try catalogue.note(append)

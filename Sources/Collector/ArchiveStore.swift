@@ -433,11 +433,17 @@ package final class ArchiveStore: HistoryStore {
         do {
             isSliced = try derive(on: here)
         } catch let error where !(error is QuestionStopped) {
-            // One that it stood on says what cannot be.
-            let rest = readable()
-            guard rest.count < here.count else { throw error }
-            forgetOrders { (_, file) in file.isDamaged }
-            isSliced = try derive(on: rest)
+            // One that it stood on says what cannot be: whoever looks at all of each finds it.
+            let intact = here.prefix { slice in
+                guard let file = archive.openOrder(slice, keeping: BlockCache()),
+                    let survey = try? OrderFileSurvey(file)
+                else { return false }
+                return survey.problems.isEmpty
+            }
+            guard intact.count < here.count else { throw error }
+            let rest = Set(here.dropFirst(intact.count).map(\.name))
+            forgetOrders { (name, _) in rest.contains(name) }
+            isSliced = try derive(on: Array(intact))
         }
         if isSliced || patience != nil { return }
         // What was to be read next was merged meanwhile: the next look finds it, and need not have everything in memory.

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Files and folders. `RealDisk` is the machine's; `SimulatedDisk` is one in memory that fails and crashes when it is told to.
 ///
 /// What is written is durable when `sync` on the file has returned; a name that was made, changed or removed when `sync` on
@@ -14,7 +16,7 @@ package protocol Disk: Sendable {
     func status(_ path: String) throws(DiskError) -> DiskStatus?
 
     /// Whether there is a folder at a path, and not a link to one.
-    func isFolder(_ path: String) -> Bool
+    func isFolder(_ path: String) throws(DiskError) -> Bool
 
     /// Whether this program may make things in a folder, or write to a file.
     func isWritable(_ path: String) -> Bool
@@ -133,8 +135,16 @@ extension Disk {
     /// Makes a folder and those above it, durably; fine where it exists. With `isPublic`, users of all groups may enter
     /// those that are made, whatever the program's mask says.
     package func make(folder path: String, isPublic: Bool = false) throws(DiskError) {
-        if let status = try status(path), !status.isRegular { return }
         let parent = parentFolder(path)
+        if let status = try status(path), !status.isRegular {
+            // Who made it may not have come to sync its name; those above were synced before it was made.
+            guard !parent.isEmpty, parent != path else { return }
+            do throws(DiskError) { try sync(folder: parent) } catch {
+                // Somebody else's folder, which was there before.
+                guard error.code == EACCES || error.code == EPERM else { throw error }
+            }
+            return
+        }
         if parent != path, !parent.isEmpty { try make(folder: parent, isPublic: isPublic) }
         if try make(oneFolder: path, permissions: isPublic ? 0o755 : 0o750), isPublic {
             // What the mask has taken away. Fails where somebody else has taken the folder over, which is fine.

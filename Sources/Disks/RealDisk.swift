@@ -60,9 +60,12 @@ package struct RealDisk: Disk {
         return nil
     }
 
-    package func isFolder(_ path: String) -> Bool {
+    package func isFolder(_ path: String) throws(DiskError) -> Bool {
         var status = stat()
-        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        if lstat(path, &status) == 0 { return status.st_mode & S_IFMT == S_IFDIR }
+        let error = failure("stat", path)
+        guard error.isMissing else { throw error }
+        return false
     }
 
     package func isWritable(_ path: String) -> Bool { access(path, W_OK) == 0 }

@@ -200,11 +200,10 @@ extension SimulatedDisk {
         }
     }
 
-    package func isFolder(_ path: String) -> Bool {
-        let found = try? perform("stat", path) { image throws(DiskError) in
-            image.find(path).map { image.nodes[$0]!.isFolder }
+    package func isFolder(_ path: String) throws(DiskError) -> Bool {
+        try perform("stat", path) { image throws(DiskError) in
+            image.find(path).map { image.nodes[$0]!.isFolder } ?? false
         }
-        return found.flatMap { $0 } ?? false
     }
 
     package func isWritable(_ path: String) -> Bool {

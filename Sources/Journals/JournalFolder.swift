@@ -19,10 +19,13 @@ package struct JournalFolder: Sendable {
     package static func all(
         in journals: String, disk: any Disk = RealDisk()
     ) throws(DiskError) -> [JournalFolder] {
-        try disk.names(journals).compactMap { name in
-            Identity128(hex: name).map { JournalFolder(in: journals, run: $0, disk: disk) }
+        var folders: [JournalFolder] = []
+        for name in try disk.names(journals) {
+            guard let run = Identity128(hex: name) else { continue }
+            let folder = JournalFolder(in: journals, run: run, disk: disk)
+            if try disk.isFolder(folder.path) { folders.append(folder) }
         }
-        .filter { disk.isFolder($0.path) }
+        return folders
     }
 
     /// Whether the program that writes here is alive: it, or a child that it forked, holds the lock. A folder without a

@@ -65,6 +65,9 @@ package struct SpoolFolder: Sendable {
         try make()
         let user = geteuid()
         let durable = try makeDurable()
+        // Their names are to survive, too, whoever made them.
+        for folder in [durable, durable + "/incarnations"]
+        where try disk.status(folder) != nil { try disk.make(folder: folder) }
         for folder in [path, journals, durable, durable + "/incarnations"] {
             guard let owner = try disk.status(folder)?.owner, owner != user, owner != 0 else {
                 continue

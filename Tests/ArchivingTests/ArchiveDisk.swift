@@ -26,7 +26,7 @@ final class ArchiveDisk: Disk {
     }
     func unusedName() -> String { simulated.unusedName() }
     func status(_ path: String) throws(DiskError) -> DiskStatus? { try disk(path).status(path) }
-    func isFolder(_ path: String) -> Bool { simulated.isFolder(path) }
+    func isFolder(_ path: String) throws(DiskError) -> Bool { try simulated.isFolder(path) }
     func isWritable(_ path: String) -> Bool { simulated.isWritable(path) }
     func freeBytes(in folder: String) -> Int? { simulated.freeBytes(in: folder) }
     func names(_ folder: String) throws(DiskError) -> [String] { try simulated.names(folder) }

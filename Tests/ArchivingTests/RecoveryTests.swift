@@ -150,14 +150,14 @@ private final class CrashingArchive {
             world.disk.fail(call: world.disk.counts.calls + call, with: EIO)
             guard (try? archive.append(bytes, to: world.id, at: 0)) == nil else { return nil }
             world.disk.stopFailing()
-            guard world.disk.isFolder(parentFolder(world.path)) else { return nil }
+            guard try world.disk.isFolder(parentFolder(world.path)) else { return nil }
             return (world, archive, bytes)
         }
         // The first call after the one that makes the folder is the sync of its name.
         let call = try #require(try (1...40).first { try appendFailing(call: $0) != nil })
         let (lost, _, _) = try #require(try appendFailing(call: call))
         lost.disk.crashLosingAllUnsynced()
-        #expect(!lost.disk.isFolder(parentFolder(lost.path)), "the failed call was the sync")
+        #expect(try !lost.disk.isFolder(parentFolder(lost.path)), "the failed call was the sync")
 
         let (world, archive, bytes) = try #require(try appendFailing(call: call))
         let end = try archive.append(bytes, to: world.id, at: 0).end

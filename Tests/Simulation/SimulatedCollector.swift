@@ -136,7 +136,18 @@ final class SimulatedCollector {
             return
         }
         if !problems.isEmpty, !isDamaged, !mayFail { violations.append("recover: \(problems)") }
-        checkArrived()
+        untroubled { checkArrived() }
+    }
+
+    /// Looks at what is there while its disk does not fail: what is to fail or to die of it does so afterwards.
+    func untroubled(_ look: () -> Void) {
+        disk.stopFailing()
+        look()
+        if let (call, how) = death {
+            let next = max(call, disk.counts.calls + 1)
+            death = (next, how)
+            disk.fail(fromCall: next, with: EIO)
+        }
     }
 
     /// What was acknowledged is here; and perhaps what was being appended.
@@ -145,7 +156,7 @@ final class SimulatedCollector {
         for (id, bytes) in sent.sorted(by: { "\($0.key)" < "\($1.key)" }) {
             let count: Int
             do { count = try archive.state(of: id)?.byteCount ?? 0 } catch {
-                if !mayFail { violations.append("state: \(error)") }
+                violations.append("state: \(error)")
                 continue
             }
             if count < acknowledged[id] ?? 0 {
@@ -194,7 +205,11 @@ final class SimulatedCollector {
         }
         guard isRunning else { return nil }
         if let end = end ?? nil {
-            if offset == known.count { arrived[id] = sent[id] } else { checkArrived() }
+            if offset == known.count {
+                arrived[id] = sent[id]
+            } else {
+                untroubled { checkArrived() }
+            }
             if end != arrived[id]?.count { violations.append("append: \(end) bytes of \(id)") }
             acknowledged[id] = max(acknowledged[id] ?? 0, end)
             return .appended(Acknowledgement(byteCount: end))

@@ -9,7 +9,9 @@ import SimulatedHistories
 // What is promised, whatever died.
 extension Simulation {
     /// Holds what the collector has against what came, and that against what really happened.
-    func check(_ when: String) {
+    func check(_ when: String) { collector.untroubled { look(when) } }
+
+    private func look(_ when: String) {
         do {
             let evidence = try Evidence(Array(collector.arrived.values))
             try checkOnce(evidence, when)
@@ -149,7 +151,10 @@ enum Comparison {
                 try Answering(evidence, options) { _ in graph }.written(question, as: .json)
             }
             guard kept != lived else { return nil }
-            return "\(verb) \(parameters): \(kept.prefix(300)), really \(lived.prefix(300))"
+            let same = zip(kept, lived).prefix { $0 == $1 }.count
+            let start = max(0, same - 60)
+            return
+                "\(verb) \(parameters): …\(kept.dropFirst(start).prefix(200)), really …\(lived.dropFirst(start).prefix(200))"
         }
     }
 

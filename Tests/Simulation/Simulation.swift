@@ -29,6 +29,8 @@ final class Simulation: @unchecked Sendable {
     private var undone: [(step: Int, undo: () -> Void)] = []
     /// The texts of events that a misfortune took, before an agent had them.
     private(set) var excused: Set<String> = []
+    /// By segment of an agent: how much of it is durable there.
+    private var committed: [Identity128: Int] = [:]
     /// By machine: what its disks' errors are to be taken for.
     private var mayFail: Set<String> = []
     /// True once something was dropped: answers are less then than those of all that came.
@@ -72,9 +74,8 @@ final class Simulation: @unchecked Sendable {
         faults.machinesRestart = script.contains(.powerFails)
         faults.machinesAreRestored = script.contains(.restored)
         faults.agentsDie = script.contains(.agentDies) || script.contains(.agentDiesWorking)
-        faults.segmentsMiss =
-            script.contains(.rots) || script.contains(.diskFails)
-            || script.contains(.diskFull)
+        // Before everything has arrived, and where something is lost on its way, not all can be known.
+        faults.segmentsMiss = !script.faults.isEmpty
         world = World(seed: script.seed, faults: faults, on: loop)
         network = SimulatedNetwork(loop, seed: script.seed ^ 0x4E7)
         random = SeededGenerator(seed: script.seed ^ 0x51D)
@@ -220,6 +221,7 @@ final class Simulation: @unchecked Sendable {
                 let hasRead = await recorder.tick(world.uptime, wall: world.wall(of: machine))
                 let rest = await recorder.restSeconds(world.uptime)
                 life.nextTick = world.uptime + (hasRead ? 0 : rest)
+                for entry in recorder.index.all { committed[entry.id] = entry.durableByteCount }
                 note("\(machine.name) \(recorder.index.all.map(\.durableByteCount))")
             }
             ship(machine, life)
@@ -274,7 +276,10 @@ final class Simulation: @unchecked Sendable {
 
     /// Nothing of a machine's memory survives, and of its disk what was synced.
     private func failPower(_ machine: World.Machine) {
-        excuse(machine, but: texts(of: world.segments + Array(collector.arrived.values)))
+        let durable = committed.compactMap { id, count in
+            world.segment(id).map { Array($0.prefix(count)) }
+        }
+        excuse(machine, but: texts(of: durable + Array(collector.arrived.values)))
         if power == .lost {
             machine.disk.crashLosingAllUnsynced()
         } else {

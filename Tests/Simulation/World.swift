@@ -133,6 +133,9 @@ final class World {
         segmentsByID.sorted { "\($0.key)" < "\($1.key)" }.map(\.value)
     }
 
+    /// What agents have written of a segment, when they were last looked at.
+    func segment(_ id: Identity128) -> [UInt8]? { segmentsByID[id] }
+
     struct Numbered: Hashable {
         var process: ProcessReference
         var sequence: UInt64
@@ -164,6 +167,8 @@ final class World {
         var runs: [String: Run] = [:]
         /// By name: which run the agent keeps for its clients, and the last event of them that got a number.
         var kept: [String: (run: RunKey?, last: Truth.Index?)] = [:]
+        /// The names of those that the agent keeps without a durable number.
+        var unfound: Set<String> = []
         /// Nanoseconds by which its clock is wrong.
         let skew: Skew
         /// An image of the disk: the runs as they were then, and the last events of the agent's clients.
@@ -354,6 +359,14 @@ final class World {
         await onLoss?(machine)
         machine.agent = nil
         machine.local = nil
+        // Nobody finds a run whose number could not be made durable: its client ends with it, and who comes next is another one.
+        for key in machine.unfound {
+            machine.kept[key] = nil
+            programs.removeAll {
+                $0.machine === machine && $0.recorder == nil && $0.key == key
+            }
+        }
+        machine.unfound = []
         for (key, kept) in machine.kept {
             // Who took a later number than the agent's process is whom a successor finds.
             if var run = machine.runs[key], run.isKeptByName {
@@ -683,6 +696,7 @@ final class World {
         }
         kept.last = event
         machine.kept[program.key] = kept
+        if !isFound(id.process) { machine.unfound.insert(program.key) }
         if machine.runs[program.key]?.isKeptByName == false { mixesNames = true }
         if machine.runs[program.key]?.isKeptByName != true
             || machine.runs[program.key]?.isAlive != true,

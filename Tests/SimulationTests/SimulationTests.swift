@@ -60,18 +60,6 @@ import Testing
     }
 }
 
-@Suite struct SimulatingTests {
-    /// The same script has the same trace, and another seed another one.
-    @Test func theSameSeedHasTheSameOutcome() {
-        let script = Script(seed: 14, steps: 20)
-        let outcome = Simulating.live(script)
-        #expect(outcome.violations == [])
-        #expect(Simulating.live(script).hash == outcome.hash)
-        #expect(Simulating.live(Script(seed: 15, steps: 20)).hash != outcome.hash)
-        #expect(!outcome.reached.isEmpty)
-    }
-}
-
 @Suite struct RunLoopTests {
     @Test func whatIsDueFirstIsDoneFirst() {
         let loop = RunLoop()
