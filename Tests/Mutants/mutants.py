@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Scripts/mutants [--check] [--list] [NAME…]: the museum of mutants.
+
+Each is a fault that systems like this have had, as a change of one text in one file. The simulator must find every one of them: the
+sources are copied, one mutant after the other is put in and built in release mode, and simulations are lived until a promise is broken.
+Prints for each the seed and the steps of the script that found it; fails where one survives. --check only looks whether each text is
+still there, once: a step of Scripts/test."""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SECONDS = 180
+
+# name, what is wrong, file, text, what stands there instead
+MUTANTS = [
+    ("acknowledge-before-sync", "the collector acknowledges what it has written and not synced",
+     "Sources/Archiving/Archive.swift",
+     "            try file.write(bytes, at: offset)\n            try file.sync()\n        } catch {",
+     "            try file.write(bytes, at: offset)\n        } catch {"),
+    ("forget-the-folder", "the name of a new segment is not synced",
+     "Sources/Archiving/Archive.swift",
+     "        if offset == 0 { try disk.sync(folder: parentFolder(path)) }\n", ""),
+    ("catalogue-not-synced", "commits of the catalogue are not synced",
+     "Sources/Archiving/Catalogue.swift",
+     'try database.execute(sql: "PRAGMA synchronous = FULL")\n'
+     '        let level = try Int.fetchOne(database, sql: "PRAGMA synchronous")\n        guard level == 2 else {',
+     'try database.execute(sql: "PRAGMA synchronous = OFF")\n'
+     '        let level = try Int.fetchOne(database, sql: "PRAGMA synchronous")\n        guard level == 0 else {'),
+    ("part-not-synced", "segments are removed for a part that is not synced",
+     "Sources/Parts/PartWriter.swift",
+     "        try PartError.onDisk { () throws(DiskError) in try file.sync() }\n", ""),
+    ("part-name-not-synced", "segments are removed for a part whose name is not synced",
+     "Sources/Archiving/Archive+Merging.swift",
+     "            try disk.rename(newPath(name), to: partPath(name))\n"
+     '            try disk.sync(folder: path + "/parts")\n',
+     "            try disk.rename(newPath(name), to: partPath(name))\n"),
+    ("agent-does-not-sync", "the agent takes written for durable",
+     "Sources/Agent/SegmentLog.swift",
+     "            try segment.file.write(bytes, at: start)\n            try segment.file.sync()\n",
+     "            try segment.file.write(bytes, at: start)\n"),
+    ("believe-a-failed-sync", "a sync that failed is tried again, and believed",
+     "Sources/Agent/SegmentLog.swift",
+     "            try segment.file.write(bytes, at: start)\n            try segment.file.sync()\n",
+     "            try segment.file.write(bytes, at: start)\n"
+     "            do throws(DiskError) { try segment.file.sync() } catch { try segment.file.sync() }\n"),
+    ("offset-before-events", "where a journal was read to is durable before its events are",
+     "Sources/Agent/SegmentLog.swift",
+     "            batch, Commit(host: hostName, readUpTo: readUpTo, checkpoints: sources))\n        do {\n",
+     "            batch, Commit(host: hostName, readUpTo: readUpTo, checkpoints: sources))\n"
+     "        for source in sources { checkpoints[source.number] = source.withoutLines }\n        do {\n"),
+    ("delete-before-acknowledged", "an agent deletes what is sealed, acknowledged or not",
+     "Sources/Agent/SegmentIndex.swift",
+     "entries.dropLast().filter { $0.isSealed && $0.isShipped }",
+     "entries.dropLast().filter { $0.isSealed }"),
+    ("delete-the-checkpoints", "an agent deletes the last segment, which holds all checkpoints",
+     "Sources/Agent/SegmentIndex.swift",
+     "entries.dropLast().filter { $0.isSealed && $0.isShipped }",
+     "entries.filter { $0.isSealed && $0.isShipped }"),
+    ("reuse-an-incarnation", "a number is used before it is durable",
+     "Sources/Journals/Incarnations.swift",
+     "            try file.sync()\n            try disk.sync(folder: parentFolder(path))\n", ""),
+    ("journal-given-back-early", "the room of a journal is given back before its events are committed",
+     "Sources/Agent/SourceRecorder.swift",
+     "        let hasRead = readFiles(now) || isAny\n",
+     "        releaseJournals()\n        let hasRead = readFiles(now) || isAny\n"),
+    ("resume-at-the-wrong-offset", "an agent believes that the collector has all of a segment that it has some of",
+     "Sources/Agent/ShippingQueue.swift",
+     "            entry.acknowledged = bytes\n            entry.retrySeconds = nil\n",
+     "            entry.acknowledged = bytes == 0 ? 0 : entry.durableByteCount\n            entry.retrySeconds = nil\n"),
+    ("other-bytes-believed", "an agent does not look whether the collector has its bytes",
+     "Sources/Agent/Shipper.swift",
+     "                        isOurs = try await files.digest(entry.path, at: remote.byteCount) == digest\n",
+     "                        isOurs = try await files.digest(entry.path, at: remote.byteCount) == digest || true\n"),
+    ("appended-where-it-does-not-go", "the collector takes bytes for another offset",
+     "Sources/Archiving/Archive.swift",
+     "guard offset == state?.byteCount ?? 0, state?.isSealed != true else {",
+     "guard offset <= state?.byteCount ?? 0, state?.isSealed != true else {"),
+    ("continuation-not-checked", "the collector does not look whether a frame goes on from the one before",
+     "Sources/Archiving/Archive.swift",
+     "            first.previousDigest != digest\n", "            first.previousDigest != digest && offset < 0\n"),
+    ("loss-not-noticed", "a segment that was cut is listed as before",
+     "Sources/Archiving/Archive+Recovery.swift",
+     "            if size ?? 0 < state.byteCount { try shrink(segment, state, path) }\n", ""),
+    ("tail-not-taken", "what is on the disk and not in the catalogue is cut off",
+     "Sources/Archiving/Archive+Recovery.swift",
+     "                guard size > state?.acknowledged ?? 0 else { return [] }\n",
+     "                guard size > state?.acknowledged ?? 0, state == nil else { return [] }\n"),
+    ("rebuild-forgets-drops", "a catalogue that is made anew has what was dropped",
+     "Sources/Archiving/Archive+Rebuild.swift",
+     "        for drop in drops { memory.apply(drop) }\n        drops = try catalogue.write { database in\n"
+     "            for drop in drops { try Catalogue.note(drop, database) }\n",
+     "        drops = try catalogue.write { database in\n"),
+    ("replaced-before-listed", "the files that a part replaces are removed before the catalogue lists it",
+     "Sources/Archiving/Archive+Merging.swift",
+     "        try replace()\n        try noteOutdated(name)\n",
+     "        try remove(paths)\n        try replace()\n        try noteOutdated(name)\n"),
+    ("slice-closed-too-early", "a slice is closed though events that it cites are waited for, and what comes late is not noticed",
+     "Sources/HappensBefore/Footing.swift",
+     "            breach = .late(processes[process].id)\n", "            return\n"),
+    ("citation-forgotten", "an order file stays though an event arrived that was cited below its cut",
+     "Sources/HappensBefore/Footing.swift",
+     "                breach = .late(settled.id)\n", "                continue\n"),
+    ("order-file-stale", "an order file counts for all though more was taken",
+     "Sources/Archiving/Archive+Order.swift",
+     "                try !isLast || Catalogue.taken(of: execution, database) == taken\n",
+     "                try !isLast || Catalogue.taken(of: execution, database) >= taken\n"),
+    ("restart-has-seen-nothing", "a restarted program does not know what the one before had seen",
+     "Sources/Recording/Beginning.swift",
+     "            clock = last.clock.sorted { $0.key.bits < $1.key.bits }.map { ($0.key, $0.value) }\n",
+     "            clock = []\n"),
+    ("end-made-up", "where a run ended is taken for certain though its journal was cut",
+     "Sources/Recording/Beginning.swift",
+     "            lacksOrigin = !last.isEndKnown\n", "            lacksOrigin = false\n"),
+    ("alive-taken-for-dead", "a program goes on from another one of its name that still runs",
+     "Sources/Recording/Predecessor.swift",
+     "            if try folder.isAlive() {\n", "            if try folder.isAlive(), settings.isKeptByName {\n"),
+    ("half-an-append-stays", "an append that failed leaves its bytes, and the next one goes behind them",
+     "Sources/Agent/SegmentLog.swift",
+     "            try? segment.file.truncate(to: start)\n            open = consume segment\n            throw error\n"
+     "        }\n        segment.writer = writer\n",
+     "            segment.writer = writer\n            open = consume segment\n            throw error\n"
+     "        }\n        segment.writer = writer\n"),
+    ("reads-what-is-dropped", "what was dropped is taken again when its agent sends it once more",
+     "Sources/Archiving/Archive.swift",
+     "        append.droppedNumbers = try droppedNumbers()\n", ""),
+]
+
+
+def check(mutants):
+    """Whether each text is there, once."""
+    isSound = True
+    for name, _, file, old, new in mutants:
+        count = (ROOT / file).read_text().count(old)
+        if count != 1 or old == new:
+            print(f"{name}: expected its text once in {file}, found it {count} times")
+            isSound = False
+    if len({mutant[0] for mutant in mutants}) != len(mutants):
+        print("two mutants have one name")
+        isSound = False
+    return isSound
+
+
+def copy(tree):
+    """Makes a tree what the sources are; what is the same already stays, so that it is not built anew."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True,
+        check=True).stdout.decode().split("\0")
+    for name in filter(None, listed):
+        source, target = ROOT / name, tree / name
+        if not source.is_file():
+            target.unlink(missing_ok=True)
+        elif not target.is_file() or source.read_bytes() != target.read_bytes():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
+
+
+def build(tree):
+    done = subprocess.run(
+        ["Scripts/build-release", "lightcone-simulate"], cwd=tree, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"cannot build:\n{done.stderr[-3000:]}")
+    return tree / ".build/release/lightcone-simulate"
+
+
+def hunt(simulate):
+    """What finds a mutant, and after how long: the crash points first, since they are few. None where nothing does."""
+    begin = time.monotonic()
+    for arguments in (
+        ["points", "--worlds", "2", "--first"],
+        ["--seed", "1", "--worlds", "100000", "--seconds", str(SECONDS), "--first"],
+    ):
+        done = subprocess.run([simulate, *arguments], capture_output=True, text=True)
+        if done.returncode:
+            lines = done.stdout.strip().splitlines() or [done.stderr.strip()[-200:]]
+            found = next((line for line in lines if line.startswith("seed")), lines[0])
+            return time.monotonic() - begin, found
+    return None
+
+
+def main(arguments):
+    names = [argument for argument in arguments if not argument.startswith("-")]
+    unknown = [name for name in names if name not in {mutant[0] for mutant in MUTANTS}]
+    if unknown or [a for a in arguments if a.startswith("-") and a not in ("--check", "--list")]:
+        sys.exit(f"usage: Scripts/mutants [--check] [--list] [NAME…]{''.join(f'; no mutant is called {n}' for n in unknown)}")
+    mutants = [mutant for mutant in MUTANTS if not names or mutant[0] in names]
+    if "--list" in arguments:
+        for name, what, *_ in mutants:
+            print(f"{name}: {what}")
+        return 0
+    if not check(mutants):
+        return 1
+    if "--check" in arguments:
+        print(f"{len(mutants)} mutants")
+        return 0
+    tree = ROOT / ".build/mutants"
+    tree.mkdir(parents=True, exist_ok=True)
+    survivors = 0
+    for name, what, file, old, new in mutants:
+        copy(tree)
+        source = tree / file
+        source.write_text(source.read_text().replace(old, new))
+        found = hunt(build(tree))
+        if found:
+            print(f"{name}: found after {found[0]:.0f} s: {found[1][:200]}", flush=True)
+        else:
+            print(f"{name}: SURVIVED ({what})", flush=True)
+            survivors += 1
+    print(f"{len(mutants) - survivors} of {len(mutants)} mutants found")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
