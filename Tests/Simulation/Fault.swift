@@ -52,9 +52,11 @@ struct Script: Hashable {
     var faults: [Fault]
     /// The call of a disk at which its machine dies, and how: for whoever visits one crash point after the other.
     var crash: Crash?
-    /// Whether programs lose what they record, and messages are damaged on their way.
+    /// Whether tokens are damaged on their way, and clocks have room for a few entries only.
     var breaksTokens = false
     var fillsClocks = false
+    /// Seconds for which it goes on at least when nothing is recorded any more.
+    var restSeconds = 12
 
     struct Crash: Hashable {
         var call: CrashPoints.Call
@@ -94,6 +96,8 @@ struct Script: Hashable {
     init(surveying seed: UInt64) {
         self.init(seed: seed, steps: 90)
         (faults, breaksTokens, fillsClocks) = ([], false, false)
+        // Until what parts have replaced is removed.
+        restSeconds = 75
         for (step, kind): (Int, Fault.Kind) in [
             (30, .collectorDies), (40, .rebuilt), (50, .agentDies), (60, .retained),
             (70, .collectorDies), (75, .dropped), (85, .rebuilt),

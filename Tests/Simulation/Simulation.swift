@@ -519,7 +519,7 @@ final class Simulation: @unchecked Sendable {
             try await dieAsTold()
             await tendCollector()
             // An agent tells every ten seconds up to when it has read: there may always be something more.
-            if round > 12,
+            if round > script.restSeconds,
                 agents.values.allSatisfy({ $0.recorder.index.all.allSatisfy(\.isShipped) })
             {
                 quiet += 1
