@@ -9,6 +9,15 @@ struct Main: AsyncParsableCommand {
             "Live small distributed systems, with all that may befall them, and check what Lightcone promises.",
         subcommands: [Worlds.self, Points.self, Histories.self, Hour.self],
         defaultSubcommand: Worlds.self)
+
+    static func main() async {
+        // The order of sets and dictionaries is another one in each process, unless it is told not to be.
+        if getenv("SWIFT_DETERMINISTIC_HASHING") == nil {
+            setenv("SWIFT_DETERMINISTIC_HASHING", "1", 1)
+            execv("/proc/self/exe", CommandLine.unsafeArgv)
+        }
+        await main(nil)
+    }
 }
 
 /// Lives simulations, one after the other.
