@@ -107,14 +107,17 @@ package struct Incarnations: Sendable {
         return given
     }
 
-    /// What is in a file; nil where there is none that this program may read. A device that fails is no reason to think that
-    /// nothing was given: then a number would be given again.
+    /// What is in a file; nil where there is none that this program may read. A device that fails, or a program that may open no
+    /// more files, is no reason to think that nothing was given: then a number would be given again.
     private func read(_ path: String, bytesMax: Int) throws(DiskError) -> [UInt8]? {
         do throws(DiskError) {
             let file = try disk.open(path, .readUntrusted)
             return try file.read(at: 0, count: min(file.status().byteCount, bytesMax))
         } catch {
-            guard error.code != EIO else { throw error }
+            let isNone =
+                error.isMissing || error.isNotRegular
+                || [EACCES, EPERM, ELOOP, ENXIO].contains(error.code)
+            guard isNone else { throw error }
             return nil
         }
     }

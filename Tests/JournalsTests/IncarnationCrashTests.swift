@@ -42,6 +42,34 @@ struct IncarnationCrashTests {
         #expect(seen.contains(0) && seen.count > 5)
     }
 
+    /// One call fails: the device does, or the program has no file to spare.
+    @Test("whatever fails once, no number is given twice", arguments: [EIO, EMFILE, ENOMEM])
+    func noNumberIsGivenTwiceWhereOneCallFails(code: Int32) throws {
+        var failures = 0
+        for call in 1...40 {
+            let disk = SimulatedDisk()
+            let spool = SpoolFolder("/spool", disk: disk)
+            let incarnations = Incarnations(spool, execution: "main", process: "api")
+            for number in 1...2 as ClosedRange<UInt64> {
+                let run = Identity128(high: 1, low: number)
+                _ = try incarnations.next(for: run, isKeptByName: false, in: spool)
+            }
+            disk.fail(call: disk.counts.calls + call, with: code)
+            do throws(JournalError) {
+                let run = Identity128(high: 1, low: 3)
+                let next = try incarnations.next(for: run, isKeptByName: false, in: spool)
+                #expect(next.given.incarnation == 3, "call \(call)")
+            } catch {
+                failures += 1
+            }
+            disk.stopFailing()
+            let run = Identity128(high: 1, low: 4)
+            let next = try incarnations.next(for: run, isKeptByName: false, in: spool)
+            #expect([3, 4].contains(next.given.incarnation), "call \(call)")
+        }
+        #expect((3..<40).contains(failures))
+    }
+
     @Test("where an incarnation ended is noted as a whole, or not at all")
     func lastEvent() throws {
         let seed = UInt64.random(in: 0 ... .max)

@@ -279,9 +279,6 @@ final class SimulatedCollector {
         if isRunning { die(.killed) }
         let rebuilt = perform(.rebuild) { try Archive.rebuild(path, disk: disk) }
         guard let rebuilt else { return }
-        if !rebuilt.problems.isEmpty, !isDamaged, !mayFail {
-            violations.append("rebuild: \(rebuilt.problems)")
-        }
         archive = rebuilt.archive
         goOn()
     }
