@@ -140,8 +140,10 @@ extension Disk {
             // Who made it may not have come to sync its name; those above were synced before it was made.
             guard !parent.isEmpty, parent != path else { return }
             do throws(DiskError) { try sync(folder: parent) } catch {
-                // Somebody else's folder, which was there before.
-                guard error.code == EACCES || error.code == EPERM else { throw error }
+                // Somebody else's folder, or one of a file system that is not written to or syncs no folders, as below a mount
+                // point: nothing that was made here can be lost by that.
+                guard [EACCES, EPERM, EINVAL, EROFS, ENOSYS, EOPNOTSUPP].contains(error.code)
+                else { throw error }
             }
             return
         }

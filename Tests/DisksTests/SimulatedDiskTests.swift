@@ -303,6 +303,23 @@ struct SimulatedDiskHandlingTests {
         #expect(disk.usedBytes == 0)
     }
 
+    /// Whoever made it may have been stopped before it was durable.
+    @Test func aFolderThatIsThereIsMadeDurableWhereThatCanBe() throws {
+        let disk = SimulatedDisk()
+        _ = try disk.make(oneFolder: "/a", permissions: 0o700)
+        try disk.make(folder: "/a")
+        disk.crashLosingAllUnsynced()
+        #expect(try disk.status("/a") != nil)
+        for (code, isError) in [(EIO, true), (EINVAL, false), (EROFS, false), (EACCES, false)] {
+            disk.fail(call: disk.counts.calls + 2, with: code)
+            if isError {
+                #expect(throws: DiskError.self) { try disk.make(folder: "/a") }
+            } else {
+                try disk.make(folder: "/a")
+            }
+        }
+    }
+
     @Test func bitsThatRotAreOtherOnesAfterACrashToo() throws {
         let disk = SimulatedDisk()
         let file = try disk.open("/file", .create)
