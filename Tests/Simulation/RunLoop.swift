@@ -4,6 +4,8 @@ import Glibc
 ///
 /// What is to be done is done in the order in which it was asked for, and what is due at one instant in the order in which that was
 /// asked for: the same calls have the same outcome.
+///
+/// Unchecked because it is not locked: only the thread that made it comes to it, and `enqueue` traps where another one does.
 final class RunLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// Nanoseconds since the simulation began.
     private(set) var now: Int64 = 0
@@ -40,6 +42,7 @@ final class RunLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
         }
     }
 
+    /// Unchecked because it is not locked: what sets it and who reads it run on the loop's thread.
     private final class Box<Result>: @unchecked Sendable { var result: Result? }
 
     private func finishJobs() {

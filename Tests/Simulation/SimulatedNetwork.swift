@@ -5,6 +5,8 @@ import SimulatedHistories
 
 /// What lies between agents and a collector: requests and answers take time, get lost, come again, and come to nobody. It has the
 /// promises of a connection and no more: what arrives has arrived whole, and who gets no answer knows nothing.
+///
+/// Unchecked because it is not locked: all that comes to it runs on the thread of its loop.
 final class SimulatedNetwork: @unchecked Sendable {
     private let loop: RunLoop
     private var random: SeededGenerator

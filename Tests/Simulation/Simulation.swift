@@ -13,6 +13,8 @@ import SimulatedHistories
 /// Everything at once, on one thread: programs that record through the real library, the agents of their machines, the network, and a
 /// collector that merges, derives and drops; all on simulated disks, at a time of their own, with misfortunes. What happens follows
 /// from a script.
+///
+/// Unchecked because it is not locked: all of it runs on the thread of its loop.
 final class Simulation: @unchecked Sendable {
     let script: Script
     let loop: RunLoop
@@ -45,7 +47,7 @@ final class Simulation: @unchecked Sendable {
         Logger(label: "simulation") { [self] _ in TraceLog { self.note($0) } }
     }
 
-    /// An agent as long as it lives.
+    /// An agent as long as it lives. Unchecked as the simulation is.
     private final class AgentLife: @unchecked Sendable {
         let recorder: SourceRecorder
         let shipper: Shipper
