@@ -206,8 +206,10 @@ final class ArchiveFolder {
         #expect(try RealDisk().status(files.path + ".next") == nil)
     }
 
-    /// SQLite keeps a log under the name by which a catalogue was opened: so nobody opens one that is about to get another.
-    @Test func whoReadsACatalogueWithoutItsNameReadsOnWhenItGetsIt() throws {
+    /// An archive whose catalogue is about to get its name, and what it lists.
+    private static func unnamed() throws -> (
+        folder: ArchiveFolder, files: CatalogueFiles, before: [String]
+    ) {
         let folder = ArchiveFolder()
         let (id, pieces) = Self.pieces("a")
         let files = CatalogueFiles(in: folder.path, on: RealDisk())
@@ -216,6 +218,12 @@ final class ArchiveFolder {
         let before = try Self.listing(#require(archive))
         archive = nil
         try FileManager.default.moveItem(atPath: files.path, toPath: files.path + ".next")
+        return (folder, files, before)
+    }
+
+    /// SQLite keeps a log under the name by which a catalogue was opened: so nobody opens one that is about to get another.
+    @Test func whoReadsACatalogueWithoutItsNameReadsOnWhenItGetsIt() throws {
+        let (folder, _, before) = try Self.unnamed()
         let reader = try Archive(folder.path, .readOnly)
         #expect(try Self.listing(reader) == before)
         #expect(
@@ -234,14 +242,7 @@ final class ArchiveFolder {
 
     /// While somebody is about to give it its name, readers wait for that.
     @Test func whoReadsWaitsForACatalogueThatGetsItsName() async throws {
-        let folder = ArchiveFolder()
-        let (id, pieces) = Self.pieces("a")
-        let files = CatalogueFiles(in: folder.path, on: RealDisk())
-        var archive: Archive? = try Archive(folder.path, .readWrite)
-        _ = try archive?.append(pieces.flatMap { $0 }, to: id, at: 0)
-        let before = try Self.listing(#require(archive))
-        archive = nil
-        try FileManager.default.moveItem(atPath: files.path, toPath: files.path + ".next")
+        let (folder, files, before) = try Self.unnamed()
         let lock = try RealDisk().open(folder.path + "/lock", .write)
         #expect(try lock.lock())
         let path = folder.path
