@@ -70,16 +70,20 @@ extension CausalIndex {
 
     /// Whether the evidence shows that event `e` has seen event `x`, or is it. False says nothing. O(log n).
     func surelyKnows(_ e: EventKey, _ x: EventKey) throws(Failure) -> Bool {
+        if try saysItself(e, x) { return true }
+        guard try sequences(of: e.process).position(of: e.sequence) == nil else { return false }
+        return try hadSeen(e, x)
+    }
+
+    /// Whether the process of event `e` itself shows that `e` has seen event `x`, or is it: not what others learned from `e`,
+    /// which may arrive at any time later. False says nothing. O(log n).
+    func saysItself(_ e: EventKey, _ x: EventKey) throws(Failure) -> Bool {
         if e.process == x.process { return e.sequence >= x.sequence }
         if try goesOn(e.process, from: x) { return true }
-        let sequences = try sequences(of: e.process)
-        let floor = sequences.count(upTo: e.sequence) - 1
-        if floor >= 0 {
-            let place = EventPosition(process: e.process, position: floor)
-            if try known(of: x.process, at: place) >= x.sequence { return true }
-            if sequences[floor] == e.sequence { return false }
-        }
-        return try hadSeen(e, x)
+        let floor = try sequences(of: e.process).count(upTo: e.sequence) - 1
+        guard floor >= 0 else { return false }
+        let place = EventPosition(process: e.process, position: floor)
+        return try known(of: x.process, at: place) >= x.sequence
     }
 
     /// Whether a process goes on from an event, or from a later one of its process.

@@ -75,18 +75,9 @@ extension History {
         processes[process].receipts = []
         let line = processes[process]
         var sends: [Int: EventKey] = [:]
-        for cause in line.causes where processes[cause.process].standIn == nil {
-            let position = Int(cause.position)
-            // Of several messages it cannot be told which one brought what; nor of one, unless the event before it is here, and
-            // all that it knew.
-            guard processes[cause.process].position(of: cause.sequence) == nil,
-                line.causes(at: position).count == 1, position > 0,
-                line.runs[position] == line.runs[position - 1] + 1
-            else { continue }
-            if case .lossy(let loss) = line.stamp(at: position - 1), loss.reason == .frameMissing {
-                continue
-            }
-            sends[position] = cause.key
+        for cause in line.causes {
+            let place = EventPosition(process: process, position: Int(cause.position))
+            sends[place.position] = missingSend(thatBroughtAllOf: place)
         }
         guard !sends.isEmpty else { return }
         for place in line.known.others.indices {
@@ -100,5 +91,23 @@ extension History {
                         learned: EventKey(process: other, sequence: line.known.values[step])))
             }
         }
+    }
+
+    /// The send that is not here and whose message alone brought all that the event at a place learned; nil where there is none, or
+    /// that cannot be told. O(log n).
+    func missingSend(thatBroughtAllOf place: EventPosition) -> EventKey? {
+        let causes = processes[place.process].causes(at: place.position)
+        // Of several messages it cannot be told which one brought what; nor of one, unless the event before it is here, and
+        // all that it knew.
+        guard causes.count == 1, let send = causes.first?.key,
+            processes[send.process].standIn == nil,
+            processes[send.process].position(of: send.sequence) == nil, place.position > 0
+        else { return nil }
+        let (line, before) = (processes[place.process], place.position - 1)
+        guard line.runs[place.position] == line.runs[before] + 1 else { return nil }
+        if case .lossy(let loss) = line.stamp(at: before), loss.reason == .frameMissing {
+            return nil
+        }
+        return send
     }
 }

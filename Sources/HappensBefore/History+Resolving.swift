@@ -12,7 +12,7 @@ extension History {
         standIns = [:]
         indexOfCited = [:]
         nameLines()
-        taken = Set(processes.flatMap { [$0.id, $0.key!.process] })
+        taken = Set(processes.flatMap { [$0.id, $0.key!.process] }).union(sharedNames)
         let byKey = Dictionary(grouping: 0..<lineCount) { processes[$0].key!.reference }
         let byName = Dictionary(grouping: 0..<lineCount) { processes[$0].key!.process }
         targets = Array(repeating: .process(-1), count: citations.count)
@@ -53,8 +53,9 @@ extension History {
     private mutating func nameLines() {
         let groups = Dictionary(grouping: 0..<lineCount) { processes[$0].key!.process }
         for (name, group) in groups {
-            let runs = Set(group.map { processes[$0].identity!.run })
-            let marked = group.filter { runs.count > 1 || processes[$0].identity!.branch != nil }
+            let isShared =
+                sharedNames.contains(name) || Set(group.map { processes[$0].identity!.run }).count > 1
+            let marked = group.filter { isShared || processes[$0].identity!.branch != nil }
             let marks = marked.map { mark(of: processes[$0].identity!) }
             let width = History.width(of: marks)
             for index in group { processes[index].id = name }
@@ -142,7 +143,8 @@ extension History {
             return .process(indexOfCited[name] ?? cite(name))
         }
         let runs = Set(lines.map { processes[$0].identity!.run })
-        if runs.count == 1, !isClock || processes[first].key!.run == nil {
+        if runs.count == 1, !sharedNames.contains(name), !isClock || processes[first].key!.run == nil
+        {
             guard let fork = forks[runs.first!] else { return .process(first) }
             let base = lines.first { processes[$0].identity!.branch == nil }
             let index = standIn(

@@ -79,6 +79,26 @@ extension History {
         }
         self.footing = footing
     }
+
+    /// Has processes keep the names that they have in a floor, where these tell them from others of which nothing is below its
+    /// cut and nothing will be added: before `finish(over:)`. O(processes that are known below the cut). Throws what the floor
+    /// does.
+    package mutating func keepNames<Floor: CausalFloor>(
+        of floor: Floor
+    ) throws(Floor.Failure) {
+        for process in 0..<floor.processCount {
+            let facts = try floor.facts(of: process)
+            // The branches of a run are told apart by what is here, and so is what stands for them.
+            guard facts.branch == nil, !facts.id.fork.isEmpty else { continue }
+            switch facts.standIn {
+            case .fork, .claim: continue
+            case .name, nil: break
+            }
+            var name = facts.id
+            name.fork = ""
+            if try floor.index(of: name) == nil { sharedNames.insert(name) }
+        }
+    }
 }
 
 extension Resumption.Line {

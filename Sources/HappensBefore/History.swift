@@ -25,6 +25,8 @@ package struct History: Sendable {
     var droppedUpTo: [Identity128: UInt64] = [:]
     /// What senders said that their runs are called.
     var claimedNames: [RunKey: Set<ProcessID>] = [:]
+    /// The names that other processes bear, too, which are not here.
+    var sharedNames: Set<ProcessID> = []
 
     // Derived.
     /// What each citation means.

@@ -102,13 +102,15 @@ package struct MessageEdges: MessageIndex {
     }
 
     /// The senders of the messages that arrived at an event: its recorded causes, and each new entry
-    /// that neither a cause nor another new entry implies.
+    /// that neither a cause nor another new entry implies. What other receives say of a missing send is not asked: it may arrive
+    /// when this event is put away.
     private static func sources<Index: CausalIndex>(
         of place: EventPosition, among grown: ArraySlice<EventKey>, ranks: [Int],
         in history: History, _ index: Index
     ) throws(Index.Failure) -> [EventKey] {
         if grown.count == 1 { return Array(grown) }
         let causes = history.processes[place.process].causes(at: place.position).map(\.key)
+        let bringsAll = history.missingSend(thatBroughtAllOf: place) != nil
         // Most of what came with a message its sender had seen: what is left is little.
         var left: [EventKey] = []
         for key in grown {
@@ -116,9 +118,11 @@ package struct MessageEdges: MessageIndex {
             for cause in causes where !isTold && !causes.contains(key) {
                 if key.process == cause.process {
                     isTold = key.sequence <= cause.sequence
-                } else if try index.surelyKnows(cause, key) {
-                    isTold = try !index.surelyKnows(key, cause)
+                    continue
                 }
+                var isKnown = bringsAll
+                if !isKnown { isKnown = try index.saysItself(cause, key) }
+                if isKnown { isTold = try !index.saysItself(key, cause) }
             }
             if !isTold { left.append(key) }
         }
@@ -141,7 +145,7 @@ package struct MessageEdges: MessageIndex {
                 guard process != other.process else { return }
                 for candidate in byProcess[process] ?? [] where candidate <= sequence {
                     let key = EventKey(process: process, sequence: candidate)
-                    if try !index.surelyKnows(key, other) { implied.insert(key) }
+                    if try !index.saysItself(key, other) { implied.insert(key) }
                 }
             }
             for sequence in byProcess[other.process]! where sequence < other.sequence {
@@ -243,33 +247,23 @@ extension History {
 }
 
 extension CausalIndex {
-    /// Calls `body` with what event `e` is known to have seen of those of `processes` that have an entry in `wanted`, as
-    /// `surelyKnows` has it; what its process goes on from excepted.
+    /// Calls `body` with what event `e` is known to have seen of those processes that have an entry in `wanted`, as
+    /// `saysItself` has it; what its process goes on from excepted.
     fileprivate func forEachKnown(
         by e: EventKey, among wanted: [Int: [UInt64]],
         _ body: (Int, UInt64) throws(Failure) -> Void
     ) throws(Failure) {
-        let sequences = try sequences(of: e.process)
-        let floor = sequences.count(upTo: e.sequence) - 1
-        if floor >= 0 {
-            let place = EventPosition(process: e.process, position: floor)
-            if wanted.count > Limits.lookupsMax {
-                for key in try known(at: place) where wanted[key.process] != nil {
-                    try body(key.process, key.sequence)
-                }
-            } else {
-                for process in wanted.keys where process != e.process {
-                    let value = try known(of: process, at: place)
-                    if value > 0 { try body(process, value) }
-                }
+        let floor = try sequences(of: e.process).count(upTo: e.sequence) - 1
+        guard floor >= 0 else { return }
+        let place = EventPosition(process: e.process, position: floor)
+        if wanted.count > Limits.lookupsMax {
+            for key in try known(at: place) where wanted[key.process] != nil {
+                try body(key.process, key.sequence)
             }
-            if sequences[floor] == e.sequence { return }
-        }
-        guard try !learned(fromMissing: e).isEmpty else { return }
-        for (process, sequences) in wanted {
-            for sequence in sequences
-            where try hadSeen(e, EventKey(process: process, sequence: sequence)) {
-                try body(process, sequence)
+        } else {
+            for process in wanted.keys where process != e.process {
+                let value = try known(of: process, at: place)
+                if value > 0 { try body(process, value) }
             }
         }
     }

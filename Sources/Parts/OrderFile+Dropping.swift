@@ -19,6 +19,7 @@ extension OrderFileContents {
         guard let saved = try floor.resumption(),
             var history = try History(resuming: saved, on: floor)
         else { return nil }
+        try history.keepNames(of: floor)
         try history.finish(over: floor, check: check)
         guard history.breach == nil, let resumption = history.resumption() else { return nil }
         let (lasts, tally) = try history.lastPutAway(on: floor, floor.tally())
