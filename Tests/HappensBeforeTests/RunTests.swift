@@ -272,6 +272,58 @@ extension EventOrder {
         #expect(excluded == [.after])
     }
 
+    /// Two runs bear a name, one of them above a cut: what is kept of the other one alone is called as it was.
+    @Test func namesThatAreSharedAboveACutAreKept() throws {
+        var story = Story()
+        story.add("first", "a", [(1, .send, [:])])
+        story.add("b", "b", [(1, .receive, ["first": 1])], from: [1: [("first", 1)]])
+        story.add("second", "a", [(1, .local, [:])])
+        var history = story.history()
+        let names = history.processes.map(\.id)
+        #expect(names[0].fork != "" && names[2].fork != "")
+        let floor = history.cutOff(at: Cut(sequences: [1, 1, 0]))
+        let resumption = try #require(history.resumption())
+        func resumed(keepsNames: Bool) throws -> History {
+            var resumed = try #require(History(resuming: resumption, on: floor))
+            if keepsNames { resumed.keepNames(of: floor) }
+            resumed.finish(over: floor)
+            return resumed
+        }
+        #expect(try resumed(keepsNames: false).breach == .renamed(names[0]))
+        let kept = try resumed(keepsNames: true)
+        #expect(kept.breach == nil)
+        #expect(kept.processes.map(\.id) == Array(names[..<2]))
+    }
+
+    /// Edges may be put away when others receive of a missing send: what these learn of it must not change them.
+    @Test func edgesDoNotDependOnWhatOthersLearnedFromAMissingSend() {
+        func senders(isHeardByAnother: Bool) -> Set<String> {
+            var story = Story()
+            story.add("a", "a", [(1, .local, [:])])
+            story.add("b", "b", [(1, .send, [:])])
+            story.add("d", "d", [(1, .send, [:])])
+            story.add(
+                "c", "c", [(1, .local, [:]), (2, .receive, ["a": 2, "b": 1, "d": 1])],
+                from: [2: [("a", 2), ("d", 1)]], stamp: [1: .complete, 2: .complete])
+            if isHeardByAnother {
+                story.add(
+                    "e", "e", [(1, .local, [:]), (2, .receive, ["a": 2, "b": 1])],
+                    from: [2: [("a", 2)]], stamp: [1: .complete, 2: .complete])
+            }
+            let history = story.history()
+            #expect((history.order(id("b:1"), id("a:2")) == .known(.before)) == isHeardByAnother)
+            let edges = MessageEdges(history)
+            let c = history.index(of: ProcessID(name: "c"))!
+            let place = EventPosition(process: c, position: 1)
+            return Set(
+                edges.arrivals(at: c, in: 1..<2).map {
+                    history.edge(from: $0.event, to: place).from.description
+                })
+        }
+        #expect(senders(isHeardByAnother: false) == ["a:2", "b:1", "d:1"])
+        #expect(senders(isHeardByAnother: true) == ["a:2", "b:1", "d:1"])
+    }
+
     /// Who tells of a process's third event knows its first, whether the receiver knew that one or not: it does not
     /// matter how much of the receiver's past is here.
     @Test func whatTheReceiverKnewOfAProcessTheSenderKnewToo() {
