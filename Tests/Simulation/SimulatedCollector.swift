@@ -193,7 +193,10 @@ final class SimulatedCollector {
     ) -> SimulatedNetwork.Answer? {
         guard let archive else { return nil }
         let known = arrived[id] ?? []
-        if offset == known.count { sent[id] = known + bytes }
+        // Of what was damaged an agent sends the rest again.
+        if offset == known.count || isDamaged && offset < known.count {
+            sent[id] = known.prefix(offset) + bytes
+        }
         var refusal: ShippingError?
         let end = perform(.append) { () throws -> Int? in
             do {
