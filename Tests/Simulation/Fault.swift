@@ -67,7 +67,9 @@ struct Script: Hashable {
     init(seed: UInt64, steps: Int?) {
         var random = SeededGenerator(seed: seed ^ 0x5C81)
         self.seed = seed
-        self.steps = steps ?? Int.random(in: 40...220, using: &random)
+        // Most faults show in a short life.
+        let isLong = Int.random(in: 0..<4, using: &random) == 0
+        self.steps = steps ?? Int.random(in: isLong ? 60...220 : 10...60, using: &random)
         faults = []
         breaksTokens = Int.random(in: 0..<5, using: &random) == 0
         fillsClocks = Int.random(in: 0..<8, using: &random) == 0

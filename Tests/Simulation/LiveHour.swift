@@ -151,9 +151,9 @@ final class LiveHour {
             orders.merge(laws.orders(events)) { $1 }
             violations += laws.violations.map { "\(when): \($0)" }
             tally += laws.tally
-            violations += try Comparison.differences(collector.store, evidence, graph, events).map {
-                "\(when): \($0)"
-            }
+            violations += try Comparison.differences(
+                Comparison.questions(events), collector.store, evidence, graph
+            ).map { "\(when): \($0)" }
         }
     }
 }

@@ -27,10 +27,13 @@ struct Simulating {
         var died: CrashPoints.Point?
     }
 
-    static func live(_ script: Script, isTold: Bool = false) -> Outcome {
+    static func live(
+        _ script: Script, isTold: Bool = false, isThorough: Bool = false
+    ) -> Outcome {
         let loop = RunLoop()
         return loop.run {
-            let simulation = Simulation(script, on: loop, isTold: isTold)
+            let simulation = Simulation(
+                script, on: loop, isTold: isTold, isThorough: isThorough)
             await simulation.live()
             return Outcome(
                 violations: simulation.violations, hash: simulation.trace.hash,
@@ -52,7 +55,8 @@ struct Simulating {
             if !faults.isEmpty { script.faults.removeAll { !faults.contains($0.step) } }
             if let steps { script.steps = min(steps, script.steps) }
             lived += 1
-            let outcome = Self.live(script, isTold: isTold)
+            // Whoever looks at one script wants to know all that is wrong.
+            let outcome = Self.live(script, isTold: isTold, isThorough: !faults.isEmpty)
             for line in outcome.trace { say(line) }
             hash.note(String(outcome.hash, radix: 16))
             guard let violation = outcome.violations.first else { continue }
@@ -69,7 +73,9 @@ struct Simulating {
     }
 
     private func tell(_ script: Script) {
-        var shrinking = Shrinking(script) { !Self.live($0).violations.isEmpty }
+        var shrinking = Shrinking(script) {
+            !Self.live($0, isThorough: true).violations.isEmpty
+        }
         shrinking.run()
         let smallest = shrinking.script
         let kept = smallest.faults.isEmpty ? [0] : smallest.faults.map(\.step)
@@ -77,6 +83,7 @@ struct Simulating {
             "    the smallest of \(shrinking.tries) tries: --seed \(script.seed) --steps \(smallest.steps)"
                 + kept.map { " --fault \($0)" }.joined())
         for fault in smallest.faults { say("    \(fault)") }
-        for violation in Self.live(smallest).violations.prefix(3) { say("    → \(violation)") }
+        let outcome = Self.live(smallest, isThorough: true)
+        for violation in outcome.violations.prefix(3) { say("    → \(violation)") }
     }
 }

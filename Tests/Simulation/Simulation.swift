@@ -41,6 +41,10 @@ final class Simulation: @unchecked Sendable {
     var checking: SeededGenerator
     /// The definite orders that were answered so far.
     var orders: [[Truth.Index]: CausalOrder] = [:]
+    /// What was checked last.
+    var judged: Judged?
+    /// Asks every question that there is.
+    let isThorough: Bool
     private var nextMerge: Int64 = 0
     private var nextOrder: Int64 = 0
     private var logger: Logger {
@@ -65,8 +69,11 @@ final class Simulation: @unchecked Sendable {
         }
     }
 
-    init(_ script: Script, on loop: RunLoop, isTold: Bool = false) {
+    init(
+        _ script: Script, on loop: RunLoop, isTold: Bool = false, isThorough: Bool = false
+    ) {
         self.script = script
+        self.isThorough = isThorough
         trace.isKept = isTold
         self.loop = loop
         var faults = Faults()
