@@ -60,6 +60,12 @@ package struct Incarnations: Sendable {
                 FormatError(what: "\(path): no incarnation is left", offset: 8))
         }
         let number = last + 1
+        if before == nil {
+            // Whoever made the folders may not have come to sync their names.
+            try JournalError.using { () throws(DiskError) in
+                try spool.syncNames(ofDurable: parentFolder(parentFolder(path)))
+            }
+        }
         let next = Given(incarnation: number, run: run, isKeptByName: isKeptByName)
         var writer = ByteWriter()
         writer.bytes(Incarnations.magic)

@@ -65,9 +65,7 @@ package struct SpoolFolder: Sendable {
         try make()
         let user = geteuid()
         let durable = try makeDurable()
-        // Their names are to survive, too, whoever made them.
-        for folder in [durable, durable + "/incarnations"]
-        where try disk.status(folder) != nil { try disk.make(folder: folder) }
+        try syncNames(ofDurable: durable)
         for folder in [path, journals, durable, durable + "/incarnations"] {
             guard let owner = try disk.status(folder)?.owner, owner != user, owner != 0 else {
                 continue
@@ -79,6 +77,15 @@ package struct SpoolFolder: Sendable {
             } catch {
                 throw .otherUser(folder)
             }
+        }
+    }
+
+    /// Sees to it that the folders of incarnations, as far as they are there, survive a power failure, whoever made them.
+    func syncNames(ofDurable durable: String) throws(DiskError) {
+        var folders = [durable, durable + "/incarnations"]
+        if durable != path { folders.insert(parentFolder(durable), at: 0) }
+        for folder in folders where try disk.status(folder) != nil {
+            try disk.make(folder: folder)
         }
     }
 

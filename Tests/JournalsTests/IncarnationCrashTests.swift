@@ -70,6 +70,28 @@ struct IncarnationCrashTests {
         #expect((3..<40).contains(failures))
     }
 
+    @Test("a folder whose name could not be synced is synced before the first number is used")
+    func noNumberIsLostWithItsFolder() throws {
+        var failures = 0
+        for call in 1...40 {
+            let disk = SimulatedDisk()
+            let spool = SpoolFolder("/spool", disk: disk)
+            let incarnations = Incarnations(spool, execution: "main", process: "api")
+            func next(_ run: UInt64) throws(JournalError) -> UInt32 {
+                try incarnations.next(
+                    for: Identity128(high: 1, low: run), isKeptByName: false, in: spool
+                ).given.incarnation
+            }
+            disk.fail(call: disk.counts.calls + call, with: EIO)
+            do throws(JournalError) { _ = try next(1) } catch { failures += 1 }
+            disk.stopFailing()
+            let given = try next(2)
+            disk.crashLosingAllUnsynced()
+            #expect(try next(3) > given, "call \(call)")
+        }
+        #expect(failures > 5)
+    }
+
     @Test("where an incarnation ended is noted as a whole, or not at all")
     func lastEvent() throws {
         let seed = UInt64.random(in: 0 ... .max)

@@ -675,10 +675,14 @@ final class World {
         // What happens, happens, whether or not anybody keeps it.
         let event = truth.happen(on: program.line, receiving: isForeign ? nil : message?.from)
         let isMessage = message != nil && !isForeign
-        guard let local = machine.local,
-            let reply = try? await local.record([Array(line.utf8)])[0],
-            let id = EventID(text: reply.id)
-        else {
+        var reply: LocalProcesses.Reply?
+        do throws(LocalProcesses.Refusal) {
+            reply = try await machine.local?.record([Array(line.utf8)])[0]
+        } catch {
+            // It came to the agent, which has no room for it: it has happened there, and is counted.
+            if case .lost = error { machine.kept[program.key, default: (nil, nil)].last = event }
+        }
+        guard let reply, let id = EventID(text: reply.id) else {
             story.append(
                 "lost: event \(event) line \(program.line) receives \(String(describing: message?.from))"
             )
