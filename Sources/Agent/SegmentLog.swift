@@ -357,6 +357,8 @@ private struct Recovered {
             }
             let file = try disk.open(path, .write)
             try file.truncate(to: end)
+            // Before the footer says that nothing is left to do: the agent before may have died of a sync that failed.
+            try disk.makeDurable(path, from: 0, to: end)
             let footer = writer.footer()
             try file.write(footer, at: end)
             try file.sync()

@@ -173,7 +173,7 @@ extension Archive {
                 ]
             }
             // What the catalogue says is here must be on the device first.
-            try makeDurable(
+            try disk.makeDurable(
                 path, from: memory.segments[place.segment]?.acknowledged ?? 0,
                 to: max(contents.append.end, contents.append.acknowledged))
         } catch let error as ArchiveError {

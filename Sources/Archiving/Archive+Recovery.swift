@@ -221,24 +221,9 @@ extension Archive {
         guard append.acknowledged > state?.acknowledged ?? SegmentHeader.byteCount, append.end > 0
         else { return problems }
         // What the catalogue says is acknowledged must be on the device first.
-        try makeDurable(path, from: state?.acknowledged ?? 0, to: append.acknowledged)
+        try disk.makeDurable(path, from: state?.acknowledged ?? 0, to: append.acknowledged)
         try catalogue.note(append)
         return problems
-    }
-
-    /// Makes sure that bytes of a file are on the device. They are written again: a sync that failed may have given up what can
-    /// be read all the same, and the next one would not come back to it.
-    func makeDurable(_ path: String, from start: Int, to end: Int) throws {
-        let file = try disk.open(path, .write)
-        var offset = start
-        while offset < end {
-            let bytes = try file.read(at: offset, count: min(Limits.copiedBytes, end - offset))
-            guard !bytes.isEmpty else { break }
-            try file.write(bytes, at: offset)
-            offset += bytes.count
-        }
-        try file.sync()
-        try disk.sync(folder: parentFolder(path))
     }
 
     private static func open(

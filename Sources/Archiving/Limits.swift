@@ -1,7 +1,5 @@
 /// The limits of an archive.
 package enum Limits {
-    /// Bytes that are read and written at a time where a file is copied or written again.
-    static let copiedBytes = 1 << 20
     /// Bytes of one append: whole frames, held in memory while they are checked.
     package static let appendBytesMax = 8 << 20
     /// What one append may expand to: frames are checked one after the other, and each costs time.

@@ -155,6 +155,21 @@ extension Disk {
         if !parent.isEmpty { try sync(folder: parent) }
     }
 
+    /// Makes sure that bytes that can be read in a file are on the device, and so is its name. They are written again: a sync that
+    /// failed, perhaps in a process that has died of it, has given them up, and the next one would not come back to them.
+    package func makeDurable(_ path: String, from start: Int, to end: Int) throws(DiskError) {
+        let file = try open(path, .write)
+        var offset = start
+        while offset < end {
+            let bytes = try file.read(at: offset, count: min(Limits.copiedBytes, end - offset))
+            guard !bytes.isEmpty else { break }
+            try file.write(bytes, at: offset)
+            offset += bytes.count
+        }
+        try file.sync()
+        try sync(folder: parentFolder(path))
+    }
+
     /// Puts a file with these bytes in the place of what is at a path, durably: at whatever instant this ends, there is the
     /// old one or the new one.
     package func replace(

@@ -4,6 +4,8 @@ enum Limits {
     static let lockTriesMax = 100
     /// Microseconds between two tries.
     static let lockTryMicroseconds: UInt32 = 10_000
+    /// Bytes that are copied or written again at a time.
+    static let copiedBytes = 1 << 20
     /// Changes of one simulated file or folder that wait to be durable: the oldest of more are written back, as every system
     /// does in time.
     static let pendingChangesMax = 4_096

@@ -107,6 +107,37 @@ extension SourceCheckpoint {
         #expect(seen == [0, 3, 6, 9, 12])
     }
 
+    /// An agent that dies of its disk leaves bytes that can be read and are not on the device: what the next one takes for durable
+    /// has to be.
+    @Test func whatASuccessorFindsSurvivesAPowerFailure() throws {
+        var counts: Set<Int> = []
+        for call in 1...40 {
+            let disk = SimulatedDisk()
+            try disk.make(folder: "/data")
+            do {
+                var log = try SegmentLog.opened("/data", disk: disk) { _ in }
+                disk.fail(fromCall: disk.counts.calls + call, with: EIO)
+                for number in 1...4 as ClosedRange<UInt64> {
+                    try log.commit(
+                        EventBatch([Self.event(number)], of: Self.key), [Self.checkpoint(number)],
+                        now: WallTime(nanoseconds: 1))
+                }
+            } catch is DiskError {
+                // It dies.
+            }
+            disk.stopFailing()
+            func events() throws -> [UInt64] {
+                let log = try SegmentLog.opened("/data", disk: disk) { _ in }
+                return try log.index.all.flatMap { try Self.events($0.path, on: disk) }
+            }
+            let found = try events()
+            disk.crashLosingAllUnsynced()
+            #expect(try events() == found, "call \(call)")
+            counts.insert(found.count)
+        }
+        #expect(counts == [0, 1, 2, 3, 4])
+    }
+
     /// Whatever is torn when the power fails at any call: what was committed is there, and nothing that is half committed.
     @Test func whateverCallThePowerFailsAtCommitsStay() throws {
         var random = SystemRandomNumberGenerator()

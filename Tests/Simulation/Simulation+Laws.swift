@@ -9,7 +9,11 @@ import SimulatedHistories
 // What is promised, whatever died.
 extension Simulation {
     /// Holds what the collector has against what came, and that against what really happened.
-    func check(_ when: String) { collector.untroubled { look(when) } }
+    ///
+    /// - Parameter isAllHere: Whether all that will arrive has.
+    func check(_ when: String, isAllHere: Bool = true) {
+        collector.untroubled { look(when, isAllHere) }
+    }
 
     /// What has arrived, and what follows from it.
     struct Judged {
@@ -18,7 +22,7 @@ extension Simulation {
         var laws: [String: Laws] = [:]
     }
 
-    private func look(_ when: String) {
+    private func look(_ when: String, _ isAllHere: Bool) {
         do {
             let evidence: Evidence
             if let judged, judged.arrived == collector.arrived {
@@ -28,19 +32,24 @@ extension Simulation {
                 judged = Judged(arrived: collector.arrived, evidence: evidence)
                 try checkOnce(evidence, when)
             }
-            for execution in evidence.executions() { try check(execution, evidence, when) }
+            for execution in evidence.executions() {
+                try check(execution, evidence, when, isAllHere)
+            }
         } catch {
             violate("\(when): \(error)")
         }
     }
 
-    private func check(_ execution: String, _ evidence: Evidence, _ when: String) throws {
+    private func check(
+        _ execution: String, _ evidence: Evidence, _ when: String, _ isAllHere: Bool
+    ) throws {
         guard let store = collector.store else { return }
         let known = judged?.laws[execution]
         var laws = try known ?? Laws(world, evidence, .load(execution, from: evidence))
         let events = laws.sample(4, &checking)
         if !hasDropped {
-            if known == nil {
+            // A copy shows only where everything else is here: until then a message of one may be taken for one of the other.
+            if known == nil, !world.hasClones || isAllHere {
                 laws.check(events, &checking)
                 // Of two branches of one run either may be meant by what is not here.
                 if !world.hasClones { laws.checkMonotone(orders) }

@@ -335,7 +335,7 @@ final class Simulation: @unchecked Sendable {
             collector.start()
             note("collector \(collector.isRunning ? "up" : "down")")
             if collector.isRunning, chance(30), !hasDropped, !collector.isDamaged {
-                check("after a start")
+                check("after a start", isAllHere: false)
             }
         }
         if loop.now >= nextMerge, collector.isRunning {
