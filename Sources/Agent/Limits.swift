@@ -71,6 +71,8 @@ enum Limits {
     static let requestBytesMax = 1 << 20
     /// Events of one request to the local interface.
     static let requestLinesMax = 1_000
+    /// Nanoseconds after which a process of the local interface is tried again whose number could not be made durable.
+    static let numberRetryNanoseconds: Int64 = 1_000_000_000
     /// Processes that the local interface keeps the clocks of.
     static let localProcessesMax = 1_000
     /// Seconds after which a process of the local interface that recorded nothing is closed.

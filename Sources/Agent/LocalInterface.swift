@@ -115,6 +115,10 @@ struct LocalInterface: Service {
                     .serviceUnavailable,
                     "\(count) of \(lines.count) events could not be recorded: \(reason)",
                     retryAfterSeconds: 1)
+            case .unnumbered(let reason):
+                return problem(
+                    .serviceUnavailable, "no event could be recorded: \(reason)",
+                    retryAfterSeconds: 1)
             case .closed:
                 return problem(.serviceUnavailable, "the agent is stopping", retryAfterSeconds: 1)
             }

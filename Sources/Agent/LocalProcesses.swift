@@ -13,6 +13,8 @@ package actor LocalProcesses {
     }
     private var processes: [Key: Open] = [:]
     private var isClosed = false
+    /// Why no process could be opened, and until when none is tried, in nanoseconds of uptime: each try leaves a journal.
+    private var unnumbered: (reason: String, until: Int64)?
 
     private struct Key: Hashable {
         var execution: ExactText
@@ -46,6 +48,8 @@ package actor LocalProcesses {
         case tooManyProcesses
         /// So many of the lines could not be written, and why; they are counted in a later event.
         case lost(Int, String)
+        /// A process that is not open cannot become a new incarnation, and why: after the agent's end nobody would find it.
+        case unnumbered(String)
         case closed
     }
 
@@ -74,6 +78,7 @@ package actor LocalProcesses {
             processes.count + names.filter({ processes[$0] == nil }).count
                 <= Limits.localProcessesMax
         else { throw .tooManyProcesses }
+        for (request, _) in requests { try open(request) }
         let before = names.compactMap { processes[$0]?.recorder.status.lost }.reduce(0, +)
         let replies = requests.map { record($0.0, $0.1) }
         let after = names.compactMap { processes[$0]?.recorder.status }
@@ -105,7 +110,7 @@ package actor LocalProcesses {
     }
 
     private func record(_ request: EventRequest, _ tokens: [Token]) -> Reply {
-        let recorder = recorder(for: request)
+        let recorder = processes[key(request)]!.recorder
         let name = EventName(request.name)
         let level = request.level ?? .info
         var attributes = Attributes()
@@ -134,19 +139,24 @@ package actor LocalProcesses {
         return Reply(id: "\(id)")
     }
 
-    private func recorder(for request: EventRequest) -> Recorder {
+    private func open(_ request: EventRequest) throws(Refusal) {
         let key = key(request)
-        if let open = processes[key] {
+        guard processes[key] == nil else {
             processes[key]!.used = .now
-            return open.recorder
+            return
         }
+        let now = configuration.surroundings.uptime()
+        if let unnumbered, now < unnumbered.until { throw .unnumbered(unnumbered.reason) }
         let recorder = Recorder(
             process: request.process, host: configuration.host,
             execution: request.execution ?? execution, spool: configuration.spool,
             isKeptByName: true, chunkByteCount: Limits.localChunkBytes,
             chunksMax: Limits.localChunksMax, surroundings: configuration.surroundings)
+        if let problem = recorder.numberProblem {
+            unnumbered = (problem, now + Limits.numberRetryNanoseconds)
+            throw .unnumbered(problem)
+        }
         processes[key] = Open(recorder: recorder, used: .now)
-        return recorder
     }
 
     /// Closes processes that recorded nothing for long.

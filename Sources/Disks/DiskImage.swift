@@ -9,6 +9,8 @@ struct DiskImage: Sendable {
     /// By the number of the call.
     var faults: [Int: Int32] = [:]
     var faultFrom: (call: Int, code: Int32)?
+    /// Of the next sync of a file.
+    var syncFault: Int32?
     var namesGiven = 0
     var observer: (@Sendable (Int, String, String) -> Void)?
     private let device: UInt64
@@ -367,6 +369,8 @@ extension DiskImage {
         let changes = nodes[node]!.changes
         // Where it fails the pages are clean all the same: no later sync comes back to them.
         nodes[node]!.changes = []
+        let failure = failure ?? syncFault
+        syncFault = nil
         if let failure { throw DiskError(call: "fsync", path: path, code: failure) }
         for change in changes { change.apply(to: &nodes[node]!.durableBytes) }
     }
@@ -405,8 +409,7 @@ extension DiskImage {
     ) {
         crashes += 1
         open = [:]
-        faults = [:]
-        faultFrom = nil
+        (faults, faultFrom, syncFault) = ([:], nil, nil)
         // In a fixed order: the same random numbers have the same outcome.
         for number in nodes.keys.sorted() {
             var node = nodes[number]!

@@ -76,12 +76,12 @@ package final class SimulatedDisk: Disk {
         image.withLock { $0.faultFrom = (number, code) }
     }
 
+    /// Lets the next sync of a file fail, whichever call that is.
+    package func failNextSync(with code: Int32) { image.withLock { $0.syncFault = code } }
+
     /// Undoes `fail`, for what has not failed yet.
     package func stopFailing() {
-        image.withLock {
-            $0.faults = [:]
-            $0.faultFrom = nil
-        }
+        image.withLock { ($0.faults, $0.faultFrom, $0.syncFault) = ([:], nil, nil) }
     }
 
     /// The power fails, and comes back. Of what was not synced, each write survives as a whole, up to any byte, in some of its

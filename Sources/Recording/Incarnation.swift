@@ -25,6 +25,8 @@ struct Incarnation: ~Copyable {
     private var unwritten: Unwritten?
     /// What this process began with; a child that is forked before the first event begins with it too.
     private let beginning: Beginning
+    /// Why its number is not durable, so that nobody who comes next under its name finds it; nil where it is.
+    let numberProblem: String?
     private(set) var lostCount: UInt64 = 0
 
     struct Settings: Sendable {
@@ -81,6 +83,7 @@ struct Incarnation: ~Copyable {
         self.settings = settings
         (key, run, senderBytes) = (other.key, other.run, other.senderBytes)
         (sequence, stampLoss) = (other.sequence, other.stampLoss)
+        numberProblem = other.numberProblem
         beginning = other.beginning
         clock = other.clock.copy()
         self.journal = consume journal
@@ -107,13 +110,15 @@ struct Incarnation: ~Copyable {
             failure = error
         }
         var given: (given: Incarnations.Given, before: Incarnations.Given?)?
+        var numberProblem: String?
         do {
             try settings.spool.make()
             given = try incarnations.next(
                 for: run, isKeptByName: settings.isKeptByName, in: settings.spool)
         } catch {
-            given = nil
+            numberProblem = "\(error)"
         }
+        self.numberProblem = numberProblem
         // A number that nobody will draw again, instead of one that cannot be kept.
         let incarnation =
             given?.given.incarnation

@@ -299,6 +299,9 @@ extension Recorder {
         withIncarnation { $0.note(lost: count) }
     }
 
+    /// Why the number of its incarnation is not durable: nobody who comes next under its name will find it. Nil where it is.
+    package var numberProblem: String? { withIncarnation { $0.numberProblem } }
+
     /// The run that this is.
     package var run: Identity128 { withIncarnation { $0.run } }
 

@@ -200,6 +200,8 @@ struct RecordCommand: AsyncParsableCommand {
         let recorder = Recorder(
             process: process, host: nil, execution: execution ?? ProcessKey.executionDefault,
             spool: folder, isKeptByName: true, chunkByteCount: 64 << 10, chunksMax: 64)
+        // Who records under the name next must know of this.
+        if let problem = recorder.numberProblem { throw CommandFailure("not recorded: \(problem)") }
         let level = Level(text: level)!
         var values = Attributes()
         for (key, value) in attributes.compactMap(RecordCommand.sides) {

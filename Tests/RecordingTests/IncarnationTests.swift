@@ -222,6 +222,7 @@ import Testing
             process: "api", host: "host", execution: "main", spool: SpoolFolder(path + "/spool"),
             chunkByteCount: 4096, chunksMax: 4)
         #expect(recorder.process.incarnation >= Incarnations.numberMax)
+        #expect(recorder.numberProblem?.contains("Not a directory") == true)
         #expect(recorder.record("lost") != nil)
         #expect(recorder.status.lost == 1)
         #expect(recorder.status.problem != nil)
@@ -230,6 +231,7 @@ import Testing
     @Test func executionsAndNamesHaveNumbersOfTheirOwn() throws {
         let spool = try TemporarySpool()
         #expect(spool.recorder("api").process.incarnation == 1)
+        #expect(spool.recorder("other").numberProblem == nil)
         #expect(spool.recorder("api", execution: "test").process.incarnation == 1)
         #expect(spool.recorder("db").process.incarnation == 1)
     }

@@ -11,6 +11,8 @@ struct Fault: Hashable, CustomStringConvertible {
         case powerFails
         /// A call of a machine's disk fails once.
         case diskFails
+        /// A sync of a machine's disk fails, and before its agent can ship what it believes it has, so does the power.
+        case syncFails
         /// A machine's disk is full for a while.
         case diskFull
         case collectorDies
@@ -89,7 +91,9 @@ struct Script: Hashable {
         }
         // A copy shows only where everything else is here.
         if kinds.contains(.cloned) {
-            faults.removeAll { [.powerFails, .restored, .rots, .retained].contains($0.kind) }
+            faults.removeAll {
+                [.powerFails, .syncFails, .restored, .rots, .retained].contains($0.kind)
+            }
         }
         faults.sort { $0.step < $1.step }
     }
@@ -117,7 +121,7 @@ extension Fault.Kind {
         switch self {
         case .agentDies, .agentDiesWorking, .collectorDies, .collectorDiesWorking, .networkIsBad: 40
         case .powerFails, .diskFails, .collectorDiskFails, .networkIsCut: 25
-        case .diskFull, .collectorDiskFull, .clockJumps, .rebuilt: 15
+        case .syncFails, .diskFull, .collectorDiskFull, .clockJumps, .rebuilt: 15
         case .restored, .dropped, .retained: 8
         case .cloned, .rots: 6
         }

@@ -28,7 +28,7 @@ final class Simulation: @unchecked Sendable {
     private(set) var violations: [String] = []
     private var step = 0
     /// What is to be undone, and at which step.
-    private var undone: [(step: Int, undo: () -> Void)] = []
+    private var undone: [(step: Int, undo: () async throws -> Void)] = []
     /// The texts of events that a misfortune took, before an agent had them.
     private(set) var excused: Set<String> = []
     /// By segment of an agent: how much of it is durable there.
@@ -80,7 +80,7 @@ final class Simulation: @unchecked Sendable {
         faults.tokensBreak = script.breaksTokens
         faults.clocksFill = script.fillsClocks
         faults.machinesAreCloned = script.contains(.cloned)
-        faults.machinesRestart = script.contains(.powerFails)
+        faults.machinesRestart = script.contains(.powerFails) || script.contains(.syncFails)
         faults.machinesAreRestored = script.contains(.restored)
         faults.agentsDie = script.contains(.agentDies) || script.contains(.agentDiesWorking)
         // Before everything has arrived, and where something is lost on its way, not all can be known.
@@ -187,7 +187,7 @@ final class Simulation: @unchecked Sendable {
         let pause = Int64.random(in: 1...400, using: &random) * 1_000_000
         await loop.sleep(pause)
         world.pass(pause)
-        for (_, undo) in undone.filter({ $0.step <= step }) { undo() }
+        for (_, undo) in undone.filter({ $0.step <= step }) { try await undo() }
         undone.removeAll { $0.step <= step }
         for fault in script.faults where fault.step == step {
             do { try await suffer(fault) } catch {
@@ -376,6 +376,18 @@ final class Simulation: @unchecked Sendable {
                 call: machine.disk.counts.calls + calls,
                 with: Bool.random(using: &dice) ? EIO : ENOSPC)
             mayFail.insert(machine.name)
+        case .syncFails:
+            machine.disk.failNextSync(with: EIO)
+            mayFail.insert(machine.name)
+            network.cut.insert(machine.name)
+            undone.append(
+                (
+                    step + min(steps, 8),
+                    { [self] in
+                        network.cut.remove(machine.name)
+                        try await world.restart(machine)
+                    }
+                ))
         case .diskFull:
             machine.disk.capacity = machine.disk.usedBytes + calls * 200
             mayFail.insert(machine.name)
@@ -498,7 +510,7 @@ final class Simulation: @unchecked Sendable {
 
     /// All misfortunes end, and the system comes to rest.
     private func end() async throws {
-        for (_, undo) in undone { undo() }
+        for (_, undo) in undone { try await undo() }
         undone = []
         network.cut = []
         network.halfOpen = []

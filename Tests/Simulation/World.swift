@@ -167,8 +167,6 @@ final class World {
         var runs: [String: Run] = [:]
         /// By name: which run the agent keeps for its clients, and the last event of them that got a number.
         var kept: [String: (run: RunKey?, last: Truth.Index?)] = [:]
-        /// The names of those that the agent keeps without a durable number.
-        var unfound: Set<String> = []
         /// Nanoseconds by which its clock is wrong.
         let skew: Skew
         /// An image of the disk: the runs as they were then, and the last events of the agent's clients.
@@ -359,14 +357,6 @@ final class World {
         await onLoss?(machine)
         machine.agent = nil
         machine.local = nil
-        // Nobody finds a run whose number could not be made durable: its client ends with it, and who comes next is another one.
-        for key in machine.unfound {
-            machine.kept[key] = nil
-            programs.removeAll {
-                $0.machine === machine && $0.recorder == nil && $0.key == key
-            }
-        }
-        machine.unfound = []
         for (key, kept) in machine.kept {
             // Who took a later number than the agent's process is whom a successor finds.
             if var run = machine.runs[key], run.isKeptByName {
@@ -700,11 +690,10 @@ final class World {
         }
         kept.last = event
         machine.kept[program.key] = kept
-        if !isFound(id.process) { machine.unfound.insert(program.key) }
         if machine.runs[program.key]?.isKeptByName == false { mixesNames = true }
         if machine.runs[program.key]?.isKeptByName != true
             || machine.runs[program.key]?.isAlive != true,
-            id.sequence == UInt64(program.lost.count) + 1, isFound(id.process)
+            id.sequence == UInt64(program.lost.count) + 1
         {
             machine.runs[program.key] = Run(isKeptByName: true, isAlive: true, end: nil)
         }
