@@ -122,7 +122,7 @@ extension Fault.Kind {
         case .agentDies, .agentDiesWorking, .collectorDies, .collectorDiesWorking, .networkIsBad: 40
         case .powerFails, .diskFails, .collectorDiskFails, .networkIsCut: 25
         case .syncFails, .diskFull, .collectorDiskFull, .clockJumps, .rebuilt: 15
-        case .restored, .dropped, .retained: 8
+        case .restored, .dropped, .retained: 12
         case .cloned, .rots: 6
         }
     }

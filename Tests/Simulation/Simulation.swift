@@ -379,15 +379,7 @@ final class Simulation: @unchecked Sendable {
         case .syncFails:
             machine.disk.failNextSync(with: EIO)
             mayFail.insert(machine.name)
-            network.cut.insert(machine.name)
-            undone.append(
-                (
-                    step + min(steps, 8),
-                    { [self] in
-                        network.cut.remove(machine.name)
-                        try await world.restart(machine)
-                    }
-                ))
+            cut(machine, for: min(steps, 8)) { [world] in try await world.restart(machine) }
         case .diskFull:
             machine.disk.capacity = machine.disk.usedBytes + calls * 200
             mayFail.insert(machine.name)
@@ -434,20 +426,7 @@ final class Simulation: @unchecked Sendable {
                     }
                 ))
         case .networkIsCut:
-            let isHalf = Bool.random(using: &dice)
-            if isHalf {
-                network.halfOpen.insert(machine.name)
-            } else {
-                network.cut.insert(machine.name)
-            }
-            undone.append(
-                (
-                    step + steps,
-                    { [network] in
-                        network.halfOpen.remove(machine.name)
-                        network.cut.remove(machine.name)
-                    }
-                ))
+            cut(machine, for: steps, isHalf: Bool.random(using: &dice))
         case .clockJumps:
             let seconds = [1, 3_600, 86_400 * 365, 86_400 * 365 * 200].randomElement(using: &dice)!
             let sign: Int64 = Bool.random(using: &dice) ? 1 : -1
@@ -456,6 +435,8 @@ final class Simulation: @unchecked Sendable {
             // What its agent had, and had not shipped, is lost with it.
             excuse(machine, but: texts(of: Array(collector.arrived.values)))
             try await world.restore(machine)
+            // It may write more than it had then before it hears what the collector has.
+            if Bool.random(using: &dice) { cut(machine, for: steps) }
         case .cloned: if !world.hasClones { try await world.clone(machine) }
         case .rebuilt: collector.rebuild()
         case .dropped:
@@ -490,6 +471,27 @@ final class Simulation: @unchecked Sendable {
         } else {
             try await world.restart(machine)
         }
+    }
+
+    /// A machine reaches nobody for some steps, or no answer reaches it.
+    private func cut(
+        _ machine: World.Machine, for steps: Int, isHalf: Bool = false,
+        then: @escaping () async throws -> Void = {}
+    ) {
+        if isHalf {
+            network.halfOpen.insert(machine.name)
+        } else {
+            network.cut.insert(machine.name)
+        }
+        undone.append(
+            (
+                step + steps,
+                { [network] in
+                    network.halfOpen.remove(machine.name)
+                    network.cut.remove(machine.name)
+                    try await then()
+                }
+            ))
     }
 
     private func rot(_ dice: inout SeededGenerator) {
