@@ -17,38 +17,59 @@ package struct ContentColumns: Sendable {
         }
     }
 
-    /// The distinct names, and for each row its number among them.
+    /// What rows have in common that one place of a program wrote.
+    package struct Form: Hashable, Sendable {
+        /// The number of the name among the distinct ones.
+        package let name: UInt32
+        /// 0 where there is none.
+        package let level: UInt8
+        /// The number of the shape.
+        package let shape: UInt32
+
+        package init(name: UInt32, level: UInt8, shape: UInt32) {
+            self.name = name
+            self.level = level
+            self.shape = shape
+        }
+    }
+
+    /// The distinct names.
     package let names: [String]
-    package let nameOf: [UInt32]
-    /// 0 where there is none.
-    package let levels: [UInt8]
     package let texts: StoredTexts
     package let keys: [String]
-    /// Which attributes rows have, in their order: twice the number of a key, and 1 more where the value is JSON; for each row
-    /// its shape.
+    /// Which attributes rows have, in their order: twice the number of a key, and 1 more where the value is JSON.
     package let shapes: [[Int]]
-    package let shapeOf: [UInt32]
+    package let forms: [Form]
+    /// For each row its form.
+    package let formOf: [UInt32]
     /// By twice the number of a key, and 1 more for JSON: the values, in the order of rows.
     package let values: [StoredTexts?]
 
     package init(
-        names: [String], nameOf: [UInt32], levels: [UInt8], texts: StoredTexts, keys: [String],
-        shapes: [[Int]], shapeOf: [UInt32], values: [StoredTexts?]
+        names: [String], texts: StoredTexts, keys: [String], shapes: [[Int]], forms: [Form],
+        formOf: [UInt32], values: [StoredTexts?]
     ) {
         self.names = names
-        self.nameOf = nameOf
-        self.levels = levels
         self.texts = texts
         self.keys = keys
         self.shapes = shapes
-        self.shapeOf = shapeOf
+        self.forms = forms
+        self.formOf = formOf
         self.values = values
     }
 
-    package var rowCount: Int { levels.count }
+    package var rowCount: Int { formOf.count }
+
+    package func form(ofRow row: Int) -> Form { forms[Int(formOf[row])] }
+
+    /// Which attributes a row has.
+    package func shape(ofRow row: Int) -> [Int] { shapes[Int(form(ofRow: row).shape)] }
+
     /// What it takes, in bytes.
     package var byteCount: Int {
-        rowCount * 16 + texts.byteCount + values.reduce(0) { $0 + ($1?.byteCount ?? 0) }
+        values.reduce(rowCount * 4 + forms.count * 12 + texts.byteCount) {
+            $0 + ($1?.byteCount ?? 0)
+        }
     }
 
     /// By column, the values of all rows. O(what these hold).
@@ -61,10 +82,10 @@ package struct ContentColumns: Sendable {
         var next = 0
         for row in rows where !values.isEmpty {
             while next < row {
-                for column in shapes[Int(shapeOf[next])] { passed[column] += 1 }
+                for column in shape(ofRow: next) { passed[column] += 1 }
                 next += 1
             }
-            for column in shapes[Int(shapeOf[row])] {
+            for column in shape(ofRow: row) {
                 meant[column].append(passed[column])
                 passed[column] += 1
             }

@@ -19,10 +19,17 @@ package struct StoredTexts: Sendable {
         case plain(start: Int, ends: [Int])
     }
 
-    /// Texts with holes, and what rows have there.
+    /// Templates, which are texts with holes, and what rows have there.
     package struct Parts: Sendable {
-        package let templates: [Template]
-        /// By row.
+        /// Template by template, what stands between its holes: one more than these.
+        package let literals: [Range<Int>]
+        /// Template by template, its holes; none of one that no row has.
+        package let slots: [Slot]
+        /// By template: its first literal; at last, how many these are.
+        private let firstLiterals: [Int]
+        /// The same of slots.
+        private let firstSlots: [Int]
+        /// By row: its template.
         package let indexes: [UInt32]
         /// Where the templates lie as they are stored, holes and all.
         package let texts: Range<Int>
@@ -30,25 +37,28 @@ package struct StoredTexts: Sendable {
         package let values: Range<Int>
 
         package init(
-            templates: [Template], indexes: [UInt32], texts: Range<Int>, values: Range<Int>
+            literals: [Range<Int>], firstLiterals: [Int], slots: [Slot], firstSlots: [Int],
+            indexes: [UInt32], texts: Range<Int>, values: Range<Int>
         ) {
-            self.templates = templates
+            self.literals = literals
+            self.firstLiterals = firstLiterals
+            self.slots = slots
+            self.firstSlots = firstSlots
             self.indexes = indexes
             self.texts = texts
             self.values = values
         }
-    }
 
-    /// A text with holes.
-    package struct Template: Sendable {
-        /// What stands between the holes: one more than these.
-        package let literals: ArraySlice<Range<Int>>
-        /// By hole; none where no row has the template.
-        package let slots: ArraySlice<Slot>
+        var templateCount: Int { firstLiterals.count - 1 }
 
-        package init(literals: ArraySlice<Range<Int>>, slots: ArraySlice<Slot>) {
-            self.literals = literals
-            self.slots = slots
+        /// Which of the literals are a template's.
+        func literals(of template: Int) -> Range<Int> {
+            firstLiterals[template]..<firstLiterals[template + 1]
+        }
+
+        /// The same of slots.
+        func slots(of template: Int) -> Range<Int> {
+            firstSlots[template]..<firstSlots[template + 1]
         }
     }
 
@@ -85,9 +95,9 @@ package struct StoredTexts: Sendable {
         case .few(let texts, let indexes):
             texts.reduce(4 * indexes.count) { $0 + 16 + $1.count }
         case .parts(let parts):
-            parts.templates.reduce(4 * parts.indexes.count + parts.values.count) {
-                $0 + $1.byteCount
-            }
+            4 * parts.indexes.count + parts.values.count
+                + parts.literals.reduce(0) { $0 + 16 + $1.count }
+                + parts.slots.reduce(0) { $0 + 40 + $1.lengthsByteCount }
         case .plain(let start, let ends): 8 * ends.count + (ends.last ?? start) - start
         }
     }
@@ -128,17 +138,9 @@ extension StoredTexts {
 
 /// Puts the rows of templates together, one after the other.
 private struct TemplateJoint {
-    /// By row: its template.
-    private let indexes: [UInt32]
-    /// Template by template, what stands between its holes: one more than these.
-    private let literals: [Range<Int>]
-    /// By template: its first hole among those of all, and its first literal; at last, how many these are.
-    private let firsts: [Int]
-    private let firstLiterals: [Int]
-    /// By hole: its first value.
+    private let parts: StoredTexts.Parts
+    /// By slot: its first value.
     private let holes: [Hole]
-    /// What the values of all holes take.
-    private let valueBytes: Int
 
     /// Where a value of a hole lies.
     private struct Hole {
@@ -172,17 +174,8 @@ private struct TemplateJoint {
     }
 
     init(_ parts: StoredTexts.Parts) {
-        indexes = parts.indexes
-        literals = parts.templates.flatMap(\.literals)
-        holes = parts.templates.flatMap { $0.slots.map(Hole.init) }
-        valueBytes = parts.values.count
-        var (firsts, firstLiterals) = ([0], [0])
-        for template in parts.templates {
-            firsts.append(firsts.last! + template.slots.count)
-            firstLiterals.append(firstLiterals.last! + template.literals.count)
-        }
-        self.firsts = firsts
-        self.firstLiterals = firstLiterals
+        self.parts = parts
+        holes = parts.slots.map(Hole.init)
     }
 
     /// Some rows, which ascend. O(rows + what those hold).
@@ -195,10 +188,10 @@ private struct TemplateJoint {
             let bytes = [UInt8](unsafeUninitializedCapacity: byteCount + 16) { buffer, count in
                 var writer = RawWriter(UnsafeMutableRawBufferPointer(buffer))
                 forEach(rows, source) { literal, holes in
-                    writer.bytes(source, literals[literal])
+                    writer.bytes(source, parts.literals[literal])
                     for place in holes.indices {
                         writer.bytes(source, holes[place].next(source))
-                        writer.bytes(source, literals[literal + 1 + place])
+                        writer.bytes(source, parts.literals[literal + 1 + place])
                     }
                     ends.append(writer.count)
                 }
@@ -211,13 +204,11 @@ private struct TemplateJoint {
 
     /// What rows take. O(rows).
     private func byteCount(of rows: [Int], _ source: UnsafeRawBufferPointer) -> Int {
-        let literalBytes = firsts.indices.dropLast().map { template in
-            literals[firstLiterals[template]..<firstLiterals[template + 1]].reduce(0) {
-                $0 + $1.count
-            }
+        let literalBytes = (0..<parts.templateCount).map { template in
+            parts.literals[parts.literals(of: template)].reduce(0) { $0 + $1.count }
         }
-        var sum = rows.reduce(0) { $0 + literalBytes[Int(indexes[$1])] }
-        if rows.count == indexes.count { return sum + valueBytes }
+        var sum = rows.reduce(0) { $0 + literalBytes[Int(parts.indexes[$1])] }
+        if rows.count == parts.indexes.count { return sum + parts.values.count }
         forEach(rows, source) { _, holes in
             for place in holes.indices { sum += holes[place].next(source).count }
         }
@@ -233,23 +224,24 @@ private struct TemplateJoint {
     ) {
         var holes = holes
         // By template: rows that were passed by since the last one.
-        var passed = [Int](repeating: 0, count: firsts.count)
+        var passed = [Int](repeating: 0, count: parts.templateCount)
         holes.withUnsafeMutableBufferPointer { holes in
             var next = 0
             for row in rows {
                 while next < row {
-                    passed[Int(indexes[next])] += 1
+                    passed[Int(parts.indexes[next])] += 1
                     next += 1
                 }
                 next = row + 1
-                let template = Int(indexes[row])
-                let range = firsts[template]..<firsts[template + 1]
+                let template = Int(parts.indexes[row])
+                let range = parts.slots(of: template)
                 if passed[template] > 0 {
                     for place in range { holes[place].pass(passed[template], source) }
                     passed[template] = 0
                 }
                 body(
-                    firstLiterals[template], UnsafeMutableBufferPointer(rebasing: holes[range]))
+                    parts.literals(of: template).lowerBound,
+                    UnsafeMutableBufferPointer(rebasing: holes[range]))
             }
         }
     }
@@ -330,12 +322,12 @@ extension StoredTexts.Parts {
     fileprivate func rowsThatMayHave(
         _ source: UnsafeRawBufferPointer, _ first: (UnsafeRawBufferPointer, Int) -> Int?
     ) -> [Int] {
-        var isCandidate = templates.map { !$0.keepsWordsApart(source) }
+        var isCandidate = (0..<templateCount).map { !keepsWordsApart($0, source) }
         // None that is found lies across holes.
         let text = UnsafeRawBufferPointer(rebasing: source[..<texts.upperBound])
         if first(text, texts.lowerBound) != nil {
-            for (number, template) in templates.enumerated() where !isCandidate[number] {
-                isCandidate[number] = template.literals.contains {
+            for number in isCandidate.indices where !isCandidate[number] {
+                isCandidate[number] = literals[literals(of: number)].contains {
                     first(UnsafeRawBufferPointer(rebasing: source[$0]), 0) != nil
                 }
             }
@@ -351,14 +343,17 @@ extension StoredTexts.Parts {
     ) -> [Int: [Int]] {
         let bytes = UnsafeRawBufferPointer(rebasing: source[..<values.upperBound])
         guard var found = first(bytes, values.lowerBound) else { return [:] }
+        let templates = (0..<templateCount).flatMap { template in
+            repeatElement(template, count: slots(of: template).count)
+        }
         // By where they lie.
-        let slots = templates.enumerated().flatMap { number, template in
-            template.slots.map { (template: number, slot: $0) }
-        }.sorted { $0.slot.bytes.lowerBound < $1.slot.bytes.lowerBound }
+        let byPlace = slots.indices.sorted {
+            slots[$0].bytes.lowerBound < slots[$1].bytes.lowerBound
+        }
         var places: [Int: [Int]] = [:]
-        for (template, slot) in slots where slot.bytes.upperBound > found {
-            let (having, next) = slot.places(from: found, bytes, first)
-            places[template, default: []] += having
+        for slot in byPlace where slots[slot].bytes.upperBound > found {
+            let (having, next) = slots[slot].places(from: found, bytes, first)
+            places[templates[slot], default: []] += having
             guard let next else { break }
             found = next
         }
@@ -367,10 +362,10 @@ extension StoredTexts.Parts {
     }
 
     private func rows(of isCandidate: [Bool], _ places: [Int: [Int]]) -> [Int] {
-        let places = templates.indices.map { places[$0] ?? [] }
+        let places = (0..<templateCount).map { places[$0] ?? [] }
         var rows: [Int] = []
-        var passed = [Int](repeating: 0, count: templates.count)
-        var next = [Int](repeating: 0, count: templates.count)
+        var passed = [Int](repeating: 0, count: templateCount)
+        var next = [Int](repeating: 0, count: templateCount)
         for (row, index) in indexes.enumerated() {
             let number = Int(index)
             var isMeant = isCandidate[number]
@@ -385,24 +380,17 @@ extension StoredTexts.Parts {
         }
         return rows
     }
-}
 
-extension StoredTexts.Template {
-    fileprivate var byteCount: Int {
-        literals.reduce(0) { $0 + 16 + $1.count }
-            + slots.reduce(0) { $0 + 40 + $1.lengthsByteCount }
-    }
-
-    /// True where no letter or digit of a literal stands beside a hole, and no two holes side by side.
-    fileprivate func keepsWordsApart(_ source: UnsafeRawBufferPointer) -> Bool {
-        literals.indices.allSatisfy { index in
+    /// True where no letter or digit of a literal of a template stands beside a hole, and no two holes side by side.
+    private func keepsWordsApart(_ template: Int, _ source: UnsafeRawBufferPointer) -> Bool {
+        let own = literals(of: template)
+        return own.allSatisfy { index in
             let literal = literals[index]
-            let isFirst = index == literals.startIndex
-            let isLast = index == literals.endIndex - 1
-            guard let first = literal.first, let last = literal.last else {
-                return isFirst || isLast
-            }
-            return (isFirst || !source[first].isWordByte) && (isLast || !source[last].isWordByte)
+            let isFirst = index == own.lowerBound
+            let isLast = index == own.upperBound - 1
+            guard !literal.isEmpty else { return isFirst || isLast }
+            return (isFirst || !source[literal.lowerBound].isWordByte)
+                && (isLast || !source[literal.upperBound - 1].isWordByte)
         }
     }
 }
@@ -462,9 +450,7 @@ extension StoredTexts {
             return isUTF8(start..<(ends.last ?? start)) && beginWithCharacters(start, ends)
         case .parts(let parts):
             if isASCII(parts.texts), isASCII(parts.values) { return true }
-            let areParts = parts.templates.allSatisfy { template in
-                template.literals.allSatisfy(isUTF8) && template.slots.allSatisfy(areUTF8)
-            }
+            let areParts = parts.literals.allSatisfy(isUTF8) && parts.slots.allSatisfy(areUTF8)
             guard !areParts else { return true }
             let texts = joined()
             let all = StoredTexts(

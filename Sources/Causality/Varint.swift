@@ -138,18 +138,34 @@ extension ByteReader {
         guard count <= remaining, limit >= 0 || count == 0 else { throw ended(what) }
         var numbers: [UInt32] = []
         numbers.reserveCapacity(count)
-        while numbers.count < count {
+        while true {
+            appendShort(count - numbers.count, limit, to: &numbers)
+            if numbers.count == count { return numbers }
             guard position < end else { throw ended(what) }
-            // Most are one byte.
-            let byte = source[position]
-            if byte < 0x80, byte <= limit {
-                position &+= 1
-                numbers.append(UInt32(byte))
-            } else {
-                numbers.append(UInt32(try self.count(limit, what)))
+            numbers.append(UInt32(try self.count(limit, what)))
+        }
+    }
+
+    /// Reads at most `count` numbers, up to the first that takes more than two bytes or is more than `limit`. O(count)
+    private mutating func appendShort(_ count: Int, _ limit: Int, to numbers: inout [UInt32]) {
+        let end = end
+        var next = position
+        numbers.append(addingCapacity: count) { output in
+            source.withUnsafeBytes { source in
+                for _ in 0..<count where next < end {
+                    var (value, width) = (UInt32(source[next]), 1)
+                    if value >= 0x80 {
+                        guard next + 1 < end, source[next + 1] < 0x80 else { return }
+                        value = (value & 0x7f) | UInt32(source[next + 1]) &<< 7
+                        width = 2
+                    }
+                    guard Int(value) <= limit else { return }
+                    output.append(value)
+                    next += width
+                }
             }
         }
-        return numbers
+        position = next
     }
 
     /// A number of at most 64 bits, in any form. Throws where it runs past the end, or is larger.

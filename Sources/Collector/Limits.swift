@@ -100,8 +100,11 @@ package enum Limits {
     /// each decodes the block anew, and is kept in a list.
     static let sliceReadRowsMin = 64
     static let sliceReadShare = 4
-    /// Events above the last cut while what they cite is waited for: some 150 MB. Then it is given up.
+    /// Events above the last cut while what they cite is waited for, and entries by which their clocks grew: some 150 MB of
+    /// either. Then it is given up.
     static let tailEventsMax = 2_000_000
+    static let tailLearnedMax = 6_000_000
+
     // Retention.
 
     /// Seconds between two looks for what is not to be kept any more.

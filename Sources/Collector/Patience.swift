@@ -10,11 +10,35 @@ package struct Patience: Sendable {
     package var readUpTo: [String: WallTime]
     /// Fewer events above the last cut are no slice.
     package var eventsMin: Int
+    /// With more above the last cut nothing is waited for.
+    package var tail: Tail
 
-    package init(now: WallTime, readUpTo: [String: WallTime], eventsMin: Int) {
+    package init(
+        now: WallTime, readUpTo: [String: WallTime], eventsMin: Int, tail: Tail = Tail()
+    ) {
         self.now = now
         self.readUpTo = readUpTo
         self.eventsMin = eventsMin
+        self.tail = tail
+    }
+
+    /// How much may be above the last cut.
+    package struct Tail: Sendable {
+        var eventsMax = Limits.tailEventsMax
+        /// Entries by which the clocks of the events grew.
+        var learnedMax = Limits.tailLearnedMax
+
+        package init() {}
+
+        package init(eventsMax: Int, learnedMax: Int) {
+            self.eventsMax = eventsMax
+            self.learnedMax = learnedMax
+        }
+
+        /// Of a history that is finished. O(pairs of processes that know each other).
+        func isFull(_ history: History) -> Bool {
+            history.countAbove() >= eventsMax || history.countLearned() >= learnedMax
+        }
     }
 
     /// Whether missing events are waited for. O(processes · log n).

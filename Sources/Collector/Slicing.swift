@@ -112,10 +112,7 @@ struct Slicing {
                 nextCut = min(eventsMax, history.countAbove() + lookEvents)
                 continue
             }
-            let frontier = history.frontier { [history] gap in
-                awaited(gap, lasts, history)
-            }
-            guard case .cut(let cut) = frontier else { return false }
+            guard case .cut(let cut) = frontier(awaiting: lasts) else { return false }
             // A slice of little is not worth its file yet.
             if history.countAbove(upTo: cut) >= eventsMax / 2 {
                 guard try write(cut, floor, taken: nil, cancellation) else { return true }
@@ -127,9 +124,7 @@ struct Slicing {
         if let patience {
             guard history.countAbove() >= patience.eventsMin else { return true }
             guard try finish(floor, cancellation),
-                case .cut(let cut) = history.frontier(awaiting: { [history] gap in
-                    awaited(gap, lasts, history)
-                })
+                case .cut(let cut) = frontier(awaiting: lasts)
             else { return false }
             if history.countAbove(upTo: cut) >= min(patience.eventsMin, eventsMax / 2) {
                 _ = try write(cut, floor, taken: nil, cancellation)
@@ -137,7 +132,7 @@ struct Slicing {
             return true
         }
         guard try finish(floor, cancellation), history.countEvents() + repeated == listing.taken,
-            case .cut(let cut) = history.frontier(awaiting: { _ in nil })
+            case .cut(let cut) = frontier(awaiting: nil)
         else { return false }
         _ = try write(cut, floor, taken: listing.taken, cancellation)
         return true
@@ -171,10 +166,9 @@ struct Slicing {
         func found(isAll: Bool) throws -> Outcome {
             guard try finish(floor, cancellation) else { return .contradiction }
             guard let moment = moment(history.timesAbove(upTo: latest)) else { return .nothing }
-            let frontier = history.frontier(
-                awaiting: { [history] gap in isAll ? nil : awaited(gap, lasts, history) },
-                without: moment...max(moment, latest))
-            guard case .cut(let cut) = frontier else { return .contradiction }
+            let times = moment...max(moment, latest)
+            guard case .cut(let cut) = frontier(awaiting: isAll ? nil : lasts, without: times)
+            else { return .contradiction }
             guard history.countAbove(upTo: cut) > 0 else { return .nothing }
             guard try write(cut, floor, taken: nil, cancellation) else {
                 return .cannot("it changed meanwhile")
@@ -189,12 +183,12 @@ struct Slicing {
         while let piece = order.next() {
             try cancellation.check()
             if history.countAbove() >= nextLook {
-                guard history.countAbove() < Limits.tailEventsMax else {
+                let outcome = try found(isAll: false)
+                guard case .nothing = outcome else { return outcome }
+                guard !Patience.Tail().isFull(history) else {
                     return .cannot(
                         "its events do not come in about the order in which they happened")
                 }
-                let outcome = try found(isAll: false)
-                guard case .nothing = outcome else { return outcome }
                 nextLook *= 2
             }
             switch try take(piece, &order) {
@@ -301,17 +295,31 @@ struct Slicing {
     /// process otherwise, whatever comes next. Some milliseconds.
     private func giveBackMemory() { _ = malloc_trim(0) }
 
+    /// The greatest cut below what is waited for, of a history that is finished.
+    ///
+    /// - Parameters:
+    ///   - lasts: Up to which number each run was taken: what was not read yet is waited for, and as patience has it what is
+    ///     missing. Nil where nothing is.
+    ///   - times: Wall times, in nanoseconds, that nothing below has; nil where it may have any.
+    private func frontier(
+        awaiting lasts: [Identity128: UInt64]?, without times: ClosedRange<Int64>? = nil
+    ) -> Frontier {
+        guard let lasts else { return history.frontier(awaiting: { _ in nil }, without: times) }
+        let patience = patience.flatMap { $0.tail.isFull(history) ? nil : $0 }
+        return history.frontier(
+            awaiting: { awaited($0, lasts, patience) }, without: times)
+    }
+
     /// Of the numbers that are missing the first that is waited for; nil where none is.
     private func awaited(
-        _ gap: Gap, _ lasts: [Identity128: UInt64], _ history: History
+        _ gap: Gap, _ lasts: [Identity128: UInt64], _ patience: Patience?
     ) -> UInt64? {
         guard let index = history.index(of: gap.process) else { return nil }
         let line = history.processes[index]
         let last = line.key.flatMap { lasts[$0.identity] } ?? 0
         // Those beyond what was read of a run are still to be read; what lies before that is not, since it comes in its order.
         if gap.first > line.last, gap.first <= last { return gap.first }
-        guard let patience, history.countAbove() < Limits.tailEventsMax,
-            patience.waits(for: gap, of: last == 0 ? nil : line.host, in: history)
+        guard let patience, patience.waits(for: gap, of: last == 0 ? nil : line.host, in: history)
         else { return nil }
         return gap.first
     }

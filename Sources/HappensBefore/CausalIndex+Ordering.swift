@@ -87,10 +87,18 @@ extension CausalIndex {
     }
 
     /// Whether a process goes on from an event, or from a later one of its process.
-    private func goesOn(_ process: Int, from x: EventKey) throws(Failure) -> Bool {
+    func goesOn(_ process: Int, from x: EventKey) throws(Failure) -> Bool {
         try implied(by: process).contains {
             $0.process == x.process && $0.sequence >= x.sequence
         }
+    }
+
+    /// Whether something that is not `x` may mean it where an event has seen that. Where not, what is known exactly of an event
+    /// tells whether it has seen `x`. O(processes that are cited and not here).
+    func mayBeMeantOtherwise(_ x: EventKey) throws(Failure) -> Bool {
+        let facts = try facts(of: x.process)
+        if !facts.standIns.isEmpty || facts.branch != nil { return true }
+        return try unlinkedProcesses().contains { $0 != x.process }
     }
 
     /// Why the event at `place` may have seen `x`, though all that its stamp says is known and `x` is not in it: something

@@ -100,16 +100,24 @@ extension CausalIndex {
         var lacks: [Lack] = []
         var ends: [UInt64] = []
         var ranges: [Range<Int>] = []
+        let mayBeMeant = try mayBeMeantOtherwise(key)
         for process in 0..<processCount {
             let line = try Extent(process, in: self)
             var start = try firstKnower(of: key, in: process) ?? line.sequences.count
+            /// Whether an event that is here, before the first that knows it, has certainly not seen it.
+            func hasNotSeen(_ position: Int) throws(Failure) -> Bool {
+                let place = EventPosition(process: process, position: position)
+                // So it is most often, and then nobody has to be asked again.
+                if !mayBeMeant, try uncertainty(at: place) == nil, try !goesOn(process, from: key) {
+                    return true
+                }
+                return try isNo(knows(line.event(position), key))
+            }
             // The events that may have seen it, too: an event that is here, and whose knowledge is uncertain.
             let undecided =
                 process == key.process
                 ? start..<start
-                : try decided(before: start) { (position) throws(Failure) in
-                    try isNo(knows(line.event(position), key))
-                }..<start
+                : try decided(before: start, where: hasNotSeen)..<start
             if process == key.process, start < line.sequences.count,
                 line.sequences[start] == key.sequence
             {

@@ -80,6 +80,7 @@ struct Footer: Sendable {
 struct ProcessPage: Sendable {
     let first: Int
     private(set) var lines: [Line] = []
+    var processes: Range<Int> { first..<first + lines.count }
 
     struct Line: Sendable {
         var facts: ProcessFacts

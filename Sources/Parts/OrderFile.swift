@@ -32,6 +32,8 @@ package final class OrderFile: CausalIndex {
         var segments: [SegmentName]?
         var ends: [Int] = []
         var isDamaged = false
+        /// The page of processes that was asked for last: most often the next question is to it too.
+        var page: ProcessPage?
     }
 
     /// Of the format.
@@ -176,18 +178,22 @@ package final class OrderFile: CausalIndex {
     }
 
     private func page(of process: Int) throws(PartError) -> ProcessPage {
+        if let page = state.withLock({ $0.page }), page.processes.contains(process) { return page }
         let pages = footer.processPages
         let index = partitionPoint(count: pages.count) { pages[$0].first <= process } - 1
         let (first, place) = pages[index]
-        return try kept(place.offset) { () throws(PartError) in
+        let page = try kept(place.offset) { () throws(PartError) in
             let end = index + 1 < pages.count ? pages[index + 1].first : footer.processCount
             return try load(place) { [footer] (reader) throws(FormatError) in
                 try ProcessPage(&reader, first..<end, footer)
             }
         }
+        state.withLock { $0.page = page }
+        return page
     }
 
-    /// The facts of a process. Throws where there is no such process.
+    /// The facts of a process. Throws where there is no such process. Inlined, so that whoever asks for one of them copies no other.
+    @inline(__always)
     func line(_ process: Int) throws(PartError) -> ProcessPage.Line {
         guard footer.processPages.first != nil, process < footer.processCount else {
             throw damaged("process \(process): expected one below \(footer.processCount)")

@@ -128,13 +128,13 @@ private struct ColumnSearch {
         switch field {
         case .name:
             try check()
-            let holds = columns.names.map { comparison.holds(.text($0), literal) }
-            return zip(meant, columns.nameOf).map { $0 && holds[Int($1)] }
+            let named = columns.names.map { comparison.holds(.text($0), literal) }
+            return rows(meant) { named[Int($0.name)] }
         case .level:
-            let holds = (0...UInt8.max).map { number in
+            let leveled = (0...UInt8.max).map { number in
                 comparison.holds(Level(rawValue: number).map { .level($0) } ?? .nothing, literal)
             }
-            return zip(meant, columns.levels).map { $0 && holds[Int($1)] }
+            return rows(meant) { leveled[Int($0.level)] }
         case .text: return isSlow(literal) ? nil : try rows(comparison, literal, meant, check)
         case .attribute(let key):
             // A path may lead into any attribute that is an object.
@@ -142,6 +142,14 @@ private struct ColumnSearch {
             return try rows(attribute: key, comparison, literal, meant, check)
         case .process, .host, .kind, .time, .seq: return nil
         }
+    }
+
+    /// The rows, of those that are meant, whose forms satisfy a condition.
+    private func rows(
+        _ meant: [Bool], whoseForm holds: (ContentColumns.Form) -> Bool
+    ) -> [Bool] {
+        let holds = columns.forms.map(holds)
+        return zip(meant, columns.formOf).map { $0 && holds[Int($1)] }
     }
 
     /// True for what may take long to be compared: it is for each event by itself, so that what was found is given before the next
@@ -190,6 +198,7 @@ private struct ColumnSearch {
                 isWord: needle.isWord, { needle.first(in: $0, from: $1) })
         {
             let candidates = found.filter { meant[$0] }
+            guard !candidates.isEmpty else { return rows }
             let texts = columns.texts.joined(candidates)
             try texts.bytes.withUnsafeBytes { bytes in
                 for (index, row) in candidates.enumerated() {
@@ -249,7 +258,7 @@ private struct ColumnSearch {
         var next = [Int](repeating: 0, count: columns.values.count)
         for row in rows.indices {
             var last: (column: Int, index: Int)?
-            for column in columns.shapes[Int(columns.shapeOf[row])] where isKey[column / 2] {
+            for column in columns.shape(ofRow: row) where isKey[column / 2] {
                 last = (column, next[column])
                 next[column] += 1
             }
@@ -280,11 +289,11 @@ private struct ColumnSearch {
         var next = [Int](repeating: 0, count: columns.values.count)
         var rows = [Bool](repeating: false, count: meant.count)
         for row in rows.indices {
-            let shape = columns.shapes[Int(columns.shapeOf[row])]
+            let shape = columns.shape(ofRow: row)
             defer { for column in shape { next[column] += 1 } }
             guard meant[row] else { continue }
             try check()
-            needed = wanted.subtracting(names[Int(columns.nameOf[row])])
+            needed = wanted.subtracting(names[Int(columns.form(ofRow: row).name)])
             func look(_ texts: ContentColumns.Texts, _ index: Int) {
                 guard !needed.isEmpty else { return }
                 Words.forEachHash(in: texts.bytes, texts[index]) { needed.remove($0) }

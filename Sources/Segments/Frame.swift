@@ -109,13 +109,13 @@ private struct RowContent {
         values = rows.map { columns.values(of: $0) } ?? columns.joinedValues()
     }
 
-    func level(_ row: Int) -> UInt8 { columns.levels[row] }
-    func name(_ row: Int) -> Int { names[Int(columns.nameOf[row])] }
+    func level(_ row: Int) -> UInt8 { columns.form(ofRow: row).level }
+    func name(_ row: Int) -> Int { names[Int(columns.form(ofRow: row).name)] }
 
     mutating func append(_ row: Int, to batch: inout EventBatch) {
         batch.appendText(texts.bytes.span.extracting(texts[nextText]))
         nextText += 1
-        for column in columns.shapes[Int(columns.shapeOf[row])] {
+        for column in columns.shape(ofRow: row) {
             let (key, texts) = (keys[column / 2], values[column]!)
             batch.appendAttribute(
                 key: key.span, isJSON: column % 2 == 1,

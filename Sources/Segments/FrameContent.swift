@@ -213,12 +213,11 @@ private struct DecodedContent {
     /// Where names and keys lie.
     private(set) var tableSource: [UInt8] = []
     private(set) var names: [Range<Int>] = []
-    private(set) var nameOf: [UInt32] = []
-    private(set) var levels: [UInt8] = []
     private(set) var texts = StoredTexts()
     private(set) var keys: [Range<Int>] = []
     private(set) var shapes: [[Int]] = []
-    private(set) var shapeOf: [UInt32] = []
+    private(set) var forms: [ContentColumns.Form] = []
+    private(set) var formOf: [UInt32] = []
     /// By column.
     private(set) var values: [StoredTexts?] = []
     /// By row: its text or template, 0 where these have no numbers.
@@ -314,22 +313,23 @@ private struct DecodedContent {
             }
             texts.append(UInt32(text))
         }
+        forms = names.indices.map {
+            ContentColumns.Form(name: names[$0], level: levels[$0], shape: shapeNumbers[$0])
+        }
         if count == 0 {
-            (nameOf, self.levels, shapeOf, textOf) = (names, levels, shapeNumbers, texts)
+            (formOf, textOf) = (Array(0..<UInt32(rowCount)), texts)
         } else {
-            let forms = try reader.numbers(rowCount, count - 1, "forms")
-            nameOf = forms.map { names[Int($0)] }
-            self.levels = forms.map { levels[Int($0)] }
-            shapeOf = forms.map { shapeNumbers[Int($0)] }
-            textOf = forms.map { texts[Int($0)] }
+            formOf = try reader.numbers(rowCount, count - 1, "forms")
+            textOf = formOf.map { texts[Int($0)] }
         }
         valueCounts = Array(repeating: 0, count: 2 * keys.count)
         guard !keys.isEmpty else { return }
-        for shape in shapeOf {
-            let columns = shapes[Int(shape)]
-            guard !columns.isEmpty else { continue }
-            try budget.charge(EventCost.attribute * columns.count, reader, "attributes")
-            for column in columns { valueCounts[column] += 1 }
+        var rowCounts = [Int](repeating: 0, count: formCount)
+        for form in formOf { rowCounts[Int(form)] += 1 }
+        for (form, count) in zip(forms, rowCounts) {
+            let columns = shapes[Int(form.shape)]
+            try budget.charge(EventCost.attribute * columns.count * count, reader, "attributes")
+            for column in columns { valueCounts[column] += count }
         }
     }
 
@@ -363,9 +363,10 @@ extension ContentColumns {
             names: content.names.map {
                 String(decoding: content.tableSource[$0], as: UTF8.self)
             },
-            nameOf: content.nameOf, levels: content.levels, texts: content.texts,
+            texts: content.texts,
             keys: content.keys.map { String(decoding: content.tableSource[$0], as: UTF8.self) },
-            shapes: content.shapes, shapeOf: content.shapeOf, values: content.values)
+            shapes: content.shapes, forms: content.forms, formOf: content.formOf,
+            values: content.values)
     }
 
     /// What rows say, by their columns. O(what is stored); the budget is charged for what that expands to.

@@ -443,7 +443,7 @@ extension ByteReader {
         var rowCounts = [Int](repeating: 0, count: templates.count)
         for index in indexes { rowCounts[Int(index)] += 1 }
         var literals: [Range<Int>] = []
-        var (firsts, rows): ([Int], [Int]) = ([0], [])
+        var (firsts, firstSlots, rows): ([Int], [Int], [Int]) = ([0], [0], [])
         var total = 0
         for (template, count) in zip(templates, rowCounts) {
             let first = literals.count
@@ -454,22 +454,14 @@ extension ByteReader {
             // Of a template that no row has, nothing is written but itself.
             if count > 0 { rows += repeatElement(count, count: holes) }
             firsts.append(literals.count)
+            firstSlots.append(rows.count)
         }
         let (slots, values) = try slots(rows, what)
         try budget.charge(total + values.count, self, what)
-        var decoded: [StoredTexts.Template] = []
-        decoded.reserveCapacity(templates.count)
-        var next = 0
-        for (number, count) in rowCounts.enumerated() {
-            let own = literals[firsts[number]..<firsts[number + 1]]
-            let holes = count > 0 ? own.count - 1 : 0
-            decoded.append(
-                StoredTexts.Template(literals: own, slots: slots[next..<next + holes]))
-            next += holes
-        }
         let texts = (templates.first?.lowerBound ?? 0)..<(templates.last?.upperBound ?? 0)
         return StoredTexts.Parts(
-            templates: decoded, indexes: indexes, texts: texts, values: values)
+            literals: literals, firstLiterals: firsts, slots: slots, firstSlots: firstSlots,
+            indexes: indexes, texts: texts, values: values)
     }
 
     /// The slots, each of so many rows, and where all their bytes lie.

@@ -99,6 +99,7 @@ extension EventOrder {
         let one = EventID(try #require(history.name(of: Story.reference("one"))), 1)
         #expect(history.order(one, id("log:1")).lacks == [.name(ProcessID(name: "api"))])
         #expect(history.past(of: id("log:1"))?.isComplete == false)
+        #expect(history.future(of: one)?.lacks == [.name(ProcessID(name: "api"))])
         let defects = history.defects(MessageEdges(history))
         #expect(defects.contains { $0.kind == .ambiguousName })
     }

@@ -39,9 +39,9 @@ import Testing
             + [1, 0, 0, 0, 0, 0, 0, 0]
         #expect(RowColumns(batch).encoded(.forms).bytes == expected)
         let read = try Self.read(batch)
-        #expect(read.nameOf == [0] + Array(repeating: 1, count: 7))
+        #expect(names(of: read) == [0] + Array(repeating: 1, count: 7))
         #expect(
-            read.levels
+            (0..<8).map { read.form(ofRow: $0).level }
                 == [Level.error.rawValue] + Array(repeating: Level.info.rawValue, count: 7))
     }
 
@@ -53,6 +53,10 @@ import Testing
             [3, 1, 1, 1] + Array("012".utf8) + [0] + [1, 0] + [0] + [0, 1, 2, 0, 1]
             + [UInt8](repeating: 0, count: 15)
         #expect(RowColumns(batch).encoded(.forms).bytes == expected)
-        #expect(try Self.read(batch).nameOf == [0, 1, 2, 0, 1])
+        #expect(try names(of: Self.read(batch)) == [0, 1, 2, 0, 1])
+    }
+
+    private func names(of columns: ContentColumns) -> [UInt32] {
+        (0..<columns.rowCount).map { columns.form(ofRow: $0).name }
     }
 }
