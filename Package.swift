@@ -169,9 +169,8 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "CAllocations", "Causality", "CZlib", "Disks", "HappensBefore", "Journals",
-                "Recording",
-                "Segments",
+                "CAllocations", "Causality", "CZlib", "Disks", "HappensBefore", "HostileInputs",
+                "Journals", "Recording", "Segments",
                 "SimulatedHistories",
             ],
             swiftSettings: strict),
@@ -197,8 +196,20 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SegmentsTests",
-            dependencies: ["CZlib", "Causality", "Segments", "SimulatedHistories"],
+            dependencies: [
+                "CZlib", "Causality", "HostileInputs", "Segments", "SimulatedHistories",
+            ],
             exclude: ["Golden"], swiftSettings: strict),
+        // What limits refuse, and the worst that they let pass.
+        .target(
+            name: "HostileInputs",
+            dependencies: [
+                "Archiving", "Causality", "Disks", "HappensBefore", "LogFormats", "Querying",
+                "Segments",
+            ],
+            path: "Tests/HostileInputs", swiftSettings: strict),
+        .testTarget(
+            name: "HostileInputsTests", dependencies: ["HostileInputs"], swiftSettings: strict),
         .testTarget(
             name: "PartsTests",
             dependencies: [
