@@ -94,7 +94,9 @@ let package = Package(
             dependencies: [
                 "Causality", "Disks", "Segments",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict),
@@ -167,9 +169,8 @@ let package = Package(
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
-                "CAllocations", "Causality", "CZlib", "Disks", "HappensBefore", "Journals",
-                "Recording",
-                "Segments",
+                "CAllocations", "Causality", "CZlib", "Disks", "HappensBefore", "HostileInputs",
+                "Journals", "Recording", "Segments",
                 "SimulatedHistories",
             ],
             swiftSettings: strict),
@@ -195,8 +196,20 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SegmentsTests",
-            dependencies: ["CZlib", "Causality", "Segments", "SimulatedHistories"],
+            dependencies: [
+                "CZlib", "Causality", "HostileInputs", "Segments", "SimulatedHistories",
+            ],
             exclude: ["Golden"], swiftSettings: strict),
+        // What limits refuse, and the worst that they let pass.
+        .target(
+            name: "HostileInputs",
+            dependencies: [
+                "Archiving", "Causality", "Disks", "HappensBefore", "LogFormats", "Querying",
+                "Segments",
+            ],
+            path: "Tests/HostileInputs", swiftSettings: strict),
+        .testTarget(
+            name: "HostileInputsTests", dependencies: ["HostileInputs"], swiftSettings: strict),
         .testTarget(
             name: "PartsTests",
             dependencies: [

@@ -13,6 +13,7 @@ import Shipping
 ///     POST /v1/events   a line of JSON for each event (see `EventRequest`), at most 1,000 lines and 1 MiB
 ///                       → 200, a line {"id": …} for each, for sends {"id": …, "token": …}
 ///                       → 400 {"title", "status", "detail", "line", "field"}: nothing was recorded
+///                         403 a browser's page asks (it sends an Origin): pages of strangers must not write what others believe
 ///                         413 too large · 503 too many processes, or stopping: come again after Retry-After
 ///     GET /healthz      → 200
 struct LocalInterface: Service {
@@ -67,7 +68,8 @@ struct LocalInterface: Service {
         let router = Router(context: BasicRequestContext.self)
         router.get("/healthz") { _, _ in "ok\n" }
         router.post("/v1/events") { request, _ in await record(request) }
-        var idle = HTTP1Channel.Configuration()
+        var idle = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ContinueHandler(bodyBytesMax: Limits.requestBytesMax)])
         idle.idleTimeout = .seconds(Limits.localConnectionIdleSecondsMax)
         return Application(
             router: router, server: .http1(configuration: idle),
@@ -79,6 +81,10 @@ struct LocalInterface: Service {
     }
 
     private func record(_ request: Request) async -> Response {
+        if let origin = request.headers[.origin] {
+            return problem(
+                .forbidden, "events are taken of programs, and this is a page of \(origin)")
+        }
         let body: ByteBuffer
         do {
             body = try await request.body.collect(upTo: Limits.requestBytesMax)

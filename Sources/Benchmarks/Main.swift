@@ -1,7 +1,7 @@
 import Glibc
 
 /// Benchmarks: `lightcone-bench NAME`. Those of the core print what they measured, as ratios to a physical limit or to the
-/// textbook's way where they make a claim of speed; only `history-memory` can fail: memory is not noisy. The others are the
+/// textbook's way where they make a claim of speed; only `history-memory` and `limits` can fail: memory is not noisy, and limits have room. The others are the
 /// inputs and loads with which `Scripts/bench` measures whole programs.
 @main
 enum Main {
@@ -15,10 +15,11 @@ enum Main {
         case "deflate": DeflateBenchmark.run(arguments)
         case "journals": JournalLoad.run(arguments)
         case "live": LiveLoad.run(arguments)
+        case "limits": LimitsBenchmark.run(arguments)
         default:
             complain(
                 "usage: lightcone-bench history-memory | segments | record | generate | deflate "
-                    + "| journals | live")
+                    + "| journals | live | limits")
             exit(2)
         }
     }

@@ -72,7 +72,10 @@ package struct CollectorService: Sendable {
             router: router,
             server: .http1(
                 configuration: HTTP1Channel.Configuration(
-                    additionalChannelHandlers: [ConnectionGuard(connections)])),
+                    additionalChannelHandlers: [
+                        ConnectionGuard(connections),
+                        ContinueHandler(bodyBytesMax: Archiving.Limits.appendBytesMax),
+                    ])),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.listenHost, port: configuration.listenPort),
                 serverName: "lightcone"),

@@ -15,7 +15,8 @@ struct Problem: Error {
         if let retryAfterSeconds { headers[.retryAfter] = String(retryAfterSeconds) }
     }
 
-    var response: Response {
+    /// - Parameter request: what it answers: to HEAD an answer has no body, and one that had would be taken for the next answer.
+    func response(to request: Request) -> Response {
         let body = JSONWriter.object {
             $0.member("type", "about:blank")
             $0.member("title", status.reasonPhrase)
@@ -24,9 +25,10 @@ struct Problem: Error {
         }
         var headers = headers
         headers[.contentType] = "application/problem+json"
-        return Response(
+        let response = Response(
             status: status, headers: headers,
             body: ResponseBody(byteBuffer: ByteBuffer(string: body + "\n")))
+        return request.method == .head ? response.createHeadResponse() : response
     }
 }
 
@@ -59,11 +61,11 @@ struct ProblemMiddleware: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let problem as Problem {
-            return problem.response
+            return problem.response(to: request)
         } catch let error as QuestionError {
-            return error.problem.response
+            return error.problem.response(to: request)
         } catch let error as QuestionStopped {
-            return error.problem.response
+            return error.problem.response(to: request)
         } catch let error as any HTTPResponseError {
             let detail =
                 switch error.status {
@@ -71,11 +73,11 @@ struct ProblemMiddleware: RouterMiddleware {
                 case .contentTooLarge: "the body is too large"
                 default: "\(error)"
                 }
-            return Problem(error.status, detail).response
+            return Problem(error.status, detail).response(to: request)
         } catch {
             context.logger.error(
                 "request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
-            return Problem(.internalServerError, "\(error)").response
+            return Problem(.internalServerError, "\(error)").response(to: request)
         }
     }
 }

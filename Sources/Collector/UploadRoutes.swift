@@ -73,7 +73,15 @@ struct UploadRoutes: Sendable {
         }
         let share = try underWay.enter(peer, "uploads")
         defer { withExtendedLifetime(share) {} }
-        let body = try await request.body.collect(upTo: Archiving.Limits.appendBytesMax)
+        let body: ByteBuffer
+        do {
+            body = try await request.body.collect(upTo: Archiving.Limits.appendBytesMax)
+        } catch let error as any HTTPResponseError {
+            throw error
+        } catch {
+            // The client has gone: nobody reads this, and nothing is wrong here.
+            throw Problem(.badRequest, "the body was cut")
+        }
         let bytes = Array(body.readableBytesView)
         do {
             let appended = try await threads.runIfActive { [archive] in

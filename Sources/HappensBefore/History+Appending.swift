@@ -322,9 +322,12 @@ extension History {
 
     /// The event that comes next has this whole clock.
     private mutating func know(whole stamp: [Int: UInt64], in process: Int) {
-        for (citation, value) in stamp { know(citation, value, in: process) }
-        for citation in processes[process].lastStamp.keys where stamp[citation] == nil {
-            know(citation, 0, in: process)
+        // Ascending, so that what is new is added at the end: in another order each entry would move those behind it.
+        let left = processes[process].lastStamp.keys.filter { stamp[$0] == nil }
+        for (citation, value) in (Array(stamp) + left.map { ($0, 0) }).sorted(by: {
+            $0.key < $1.key
+        }) {
+            know(citation, value, in: process)
         }
     }
 

@@ -96,10 +96,9 @@ extension History {
     /// The send that is not here and whose message alone brought all that the event at a place learned; nil where there is none, or
     /// that cannot be told. O(log n).
     func missingSend(thatBroughtAllOf place: EventPosition) -> EventKey? {
-        let causes = processes[place.process].causes(at: place.position)
         // Of several messages it cannot be told which one brought what; nor of one, unless the event before it is here, and
         // all that it knew.
-        guard causes.count == 1, let send = causes.first?.key,
+        guard let send = processes[place.process].loneCause(at: place.position),
             processes[send.process].standIn == nil,
             processes[send.process].position(of: send.sequence) == nil, place.position > 0
         else { return nil }

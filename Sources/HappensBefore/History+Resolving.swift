@@ -53,9 +53,8 @@ extension History {
     private mutating func nameLines() {
         let groups = Dictionary(grouping: 0..<lineCount) { processes[$0].key!.process }
         for (name, group) in groups {
-            let isShared =
-                sharedNames.contains(name)
-                || Set(group.map { processes[$0].identity!.run }).count > 1
+            let runs = Set(group.map { processes[$0].identity!.run })
+            let isShared = sharedNames.contains(name) || runs.count > 1
             let marked = group.filter { isShared || processes[$0].identity!.branch != nil }
             let marks = marked.map { mark(of: processes[$0].identity!) }
             let width = History.width(of: marks)
@@ -144,9 +143,8 @@ extension History {
             return .process(indexOfCited[name] ?? cite(name))
         }
         let runs = Set(lines.map { processes[$0].identity!.run })
-        if runs.count == 1, !sharedNames.contains(name),
-            !isClock || processes[first].key!.run == nil
-        {
+        let isMeant = !isClock || processes[first].key!.run == nil
+        if runs.count == 1, !sharedNames.contains(name), isMeant {
             guard let fork = forks[runs.first!] else { return .process(first) }
             let base = lines.first { processes[$0].identity!.branch == nil }
             let index = standIn(

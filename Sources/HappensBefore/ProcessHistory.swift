@@ -156,6 +156,15 @@ package struct ProcessHistory: Sendable {
         while end < causes.count, Int(causes[end].position) == position { end += 1 }
         return causes[first..<end]
     }
+
+    /// The only cause recorded for the event at `position`; nil where it has none, or several. O(log n).
+    func loneCause(at position: Int) -> EventKey? {
+        let first = partitionPoint(count: causes.count) { Int(causes[$0].position) < position }
+        func isThere(_ place: Int) -> Bool {
+            place < causes.count && Int(causes[place].position) == position
+        }
+        return isThere(first) && !isThere(first + 1) ? causes[first].key : nil
+    }
 }
 
 /// Why something that is cited is no process of its own.

@@ -30,7 +30,7 @@ package struct FrameHeader: Hashable, Sendable {
         FrameHeader.byteCount + orderByteCount + contentByteCount + commitByteCount
     }
 
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var writer = ByteWriter()
         writer.bytes(Self.magic)
         writer.byte(endsCommit ? 1 : 0)
@@ -53,7 +53,7 @@ package struct FrameHeader: Hashable, Sendable {
         return bytes
     }
 
-    init(
+    package init(
         endsCommit: Bool, orderCodec: Codec, contentCodec: Codec, rowCount: Int, processCount: Int,
         orderRawCount: Int, contentRawCount: Int, orderByteCount: Int, contentByteCount: Int,
         commitByteCount: Int, previousDigest: [UInt8], orderChecksum: UInt32,
@@ -108,7 +108,8 @@ package struct FrameHeader: Hashable, Sendable {
             return value
         }
         rowCount = try size(Limits.frameRowsMax, "rows of a frame")
-        processCount = try size(rowCount, "processes of a frame")
+        processCount = try size(
+            min(rowCount, Limits.frameProcessesMax), "processes of a frame")
         orderRawCount = try size(Limits.frameExpandedBytesMax, "bytes of an order section")
         contentRawCount = try size(Limits.frameExpandedBytesMax, "bytes of a content section")
         orderByteCount = try size(Limits.frameExpandedBytesMax, "bytes of an order section")

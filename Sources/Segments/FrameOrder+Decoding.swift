@@ -100,7 +100,7 @@ extension DecodedOrder {
         _ reader: inout ByteReader, _ what: String, _ budget: inout Budget
     ) throws(FormatError) -> [String] {
         var names: [String] = []
-        for _ in 0..<(try reader.count(Limits.frameRowsMax, what)) {
+        for _ in 0..<(try reader.count(Limits.frameProcessesMax, what)) {
             let name = try reader.name(what)
             try budget.charge(32 + name.utf8.count, reader, what)
             names.append(name)
@@ -298,10 +298,16 @@ extension DecodedOrder {
         _ reader: inout ByteReader, _ rowCount: Int, _ budget: inout Budget
     ) throws(FormatError) {
         changeStarts.reserveCapacity(rowCount + 1)
+        let entriesMax = min(references.count, Causality.Limits.clockEntriesMax)
         for _ in 0..<rowCount {
-            let count = try reader.count(references.count, "clock changes")
+            let count = try reader.count(entriesMax, "clock changes")
             try budget.charge(EventCost.change * count, reader, "clock changes")
             changeStarts.append(changeStarts.last! + count)
+        }
+        guard changeStarts.last! <= Limits.frameChangesMax else {
+            throw reader.malformed(
+                "clock changes: expected at most \(Limits.frameChangesMax), found \(changeStarts.last!)"
+            )
         }
         changes.reserveCapacity(changeStarts.last!)
         for row in 0..<rowCount {
@@ -342,6 +348,11 @@ extension DecodedOrder {
         for _ in 0..<count {
             rows.append((rows.last ?? 0) + (try reader.count(rowCount, what)))
             guard rows.last! < rowCount else { throw reader.malformed("\(what): no such row") }
+            let first = rows.count - 1 - Causality.Limits.causesMax
+            guard first < 0 || rows[first] < rows.last! else {
+                throw reader.malformed(
+                    "\(what): expected at most \(Causality.Limits.causesMax) of an event")
+            }
         }
         let numbers = try reader.numbers(count, references.count - 1, what)
         var named: [RowCause] = []

@@ -10,6 +10,11 @@ package enum Limits {
     package static let frameExpandedBytesMax = 32 << 20
     /// Processes that the clocks and causes of one frame refer to besides its own: a whole clock of each of two events.
     package static let frameReferencesMax = 2 * Causality.Limits.clockEntriesMax
+    /// Processes whose events one frame has: a writer's, each with an event at least, fill it.
+    package static let frameProcessesMax = frameCostMax / (EventCost.row + EventCost.process) + 1
+    /// Entries of the clocks of one frame or block: a writer's fill it, and it has a whole clock of each of two events.
+    package static let frameChangesMax =
+        frameCostMax / EventCost.change + 2 * Causality.Limits.clockEntriesMax
     /// Bytes after which a segment is sealed.
     package static let segmentBytesMax = 64 << 20
     /// Seconds after which a segment is sealed that holds `segmentBytesMin`.

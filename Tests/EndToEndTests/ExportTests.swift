@@ -495,6 +495,67 @@ import Testing
         }
     }
 
+    /// The same of what answers say, of a folder and of a collector, for people and as JSON, and of what files are shown to hold.
+    @Test func noAnswerHarmsATerminal() throws {
+        let folder = try TemporaryFolder()
+        let text = try String(
+            decoding: JSONEncoder().encode("x\(Self.harmful)y"), as: UTF8.self)
+        var lines = ""
+        for number in [1, 2, 5] {
+            lines +=
+                #"{"process":\#(text),"seq":\#(number),"kind":"send","text":\#(text),"name":\#(text),\#(text):\#(text)}"#
+                + "\n"
+        }
+        lines += #"{"process":"b","seq":1,"kind":"receive","cause":{"process":\#(text),"seq":2}}"#
+        lines += "\n" + #"{"process":"b","seq":2,"kind":"receive","clock":{\#(text):9}}"#
+        lines += "\nno event \(Self.harmful)\n"
+        let log = try folder.write("a\(Self.harmful).jsonl", lines)
+        let imported = try Program.lightcone([
+            "import", "--into", folder.path + "/data", "--format", "jsonl", "--execution",
+            "e\(Self.harmful)", "--host", "h\(Self.harmful)", log,
+        ])
+        #expect(imported.status == 0, "\(imported.errors)")
+        expectHarmless(imported.output + imported.errors, "import")
+        let collector = try RunningCollector(folder)
+        for source in [collector.data, collector.url] {
+            let names = try Program.lightcone("processes", "--source", source, "--json").objects
+                .compactMap { $0["process"] as? String }
+            let hostile = try #require(names.first { $0.contains("x") })
+            let (one, other) = ("\(hostile):1", "b:2")
+            let shown = try Program.lightcone("show", one, "--source", source)
+            #expect(shown.output.contains("\\u{202e}"), "\(shown)")
+            let questions = [
+                ["executions"], ["processes"], ["gaps"], ["defects"], ["timeline"],
+                ["order", one, other], ["past", other], ["future", one], ["concurrent", one],
+                ["cut", other], ["show", one], ["show", other], ["path", one, other],
+                ["view", hostile], ["order", "\(hostile):3", other], ["show", "\(hostile):4"],
+            ]
+            for question in questions {
+                for more in [[], ["--json"]] {
+                    let answer = try Program.lightcone(question + more + ["--source", source])
+                    #expect(answer.status < 3, "\(question): \(answer.errors)")
+                    expectHarmless(answer.output + answer.errors, "\(question + more)")
+                }
+            }
+        }
+        #expect(collector.program.stop() == 0)
+        expectHarmless(collector.program.text, "the log")
+        let files = try #require(FileManager.default.enumerator(atPath: collector.data))
+            .compactMap { $0 as? String }
+        var seen: Set<String> = []
+        for file in files {
+            let kinds = ["lcpart": "part", "lcseg": "segment", "lcorder": "part"]
+            guard let kind = kinds[URL(fileURLWithPath: file).pathExtension] else { continue }
+            for verb in ["inspect", "verify"] {
+                let shown = try Program.lightcone(kind, verb, "\(collector.data)/\(file)")
+                #expect(shown.status == 0, "\(kind) \(verb): \(shown.errors)")
+                expectHarmless(shown.output + shown.errors, "\(kind) \(verb)")
+                seen.insert(kind)
+            }
+        }
+        #expect(seen.contains("part"), "\(files)")
+    }
+
     @Test func noErrorHarmsATerminal() throws {
         let folder = try TemporaryFolder()
         let hostile = folder.path + "/x\(Self.harmful)y"

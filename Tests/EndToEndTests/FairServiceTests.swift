@@ -168,6 +168,11 @@ import Testing
             upload.send(head + "1000000\r\n\r\nx")
             return upload
         }
+        let heads = try (0..<20).map { _ in
+            let head = try RawConnection(collector.port, from: "127.0.0.3")
+            head.send("GET /healthz HTTP/1.1\r\nX: ")
+            return head
+        }
         // Another's upload is looked at, though it is nothing that could be stored.
         let other = try RawConnection(collector.port, from: "127.0.0.2")
         other.send(head + "5\r\n\r\nhello")
@@ -175,7 +180,12 @@ import Testing
         #expect(slow[39].answer().contains(" 429 "), "beyond the share of its address")
         try waitUntil("the slow ones are cut", seconds: 40) {
             for upload in slow { upload.send("x") }
+            for head in heads { head.send("x") }
             return slow[..<8].allSatisfy { $0.read(seconds: 1).isClosed }
+        }
+        try waitUntil("so are those that never end a header", seconds: 40) {
+            for head in heads { head.send("x") }
+            return heads.allSatisfy { $0.read(seconds: 1).isClosed }
         }
     }
 

@@ -88,8 +88,8 @@ import Testing
         let spool = folder.path + "/spool"
         _ = try Self.probe("hold", "good", spool)
         let journals = spool + "/journals"
-        func journal(_ letter: String) throws -> String {
-            let path = journals + "/" + String(repeating: letter, count: 32)
+        func journal(_ text: String, times: Int = 32) throws -> String {
+            let path = journals + "/" + String(repeating: text, count: times)
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
             return path
         }
@@ -107,11 +107,41 @@ import Testing
                 atPath: journal(letter) + "/" + name, withDestinationPath: target)
         }
         try Data().write(to: URL(fileURLWithPath: journal("f") + "/lock"))
+        try FileManager.default.createSymbolicLink(
+            atPath: journals + "/" + String(repeating: "0", count: 31) + "a",
+            withDestinationPath: "/etc")
+        // A thousand journals of nothing, and some that look like one and have a terabyte of holes, more chunks than there can be,
+        // or numbers that are none; one of their programs seems to live.
+        for number in 0..<1_000 {
+            _ = try journal(String(format: "%032x", 0x1000 + number), times: 1)
+        }
+        for (number, size) in [10, 5_000, 1 << 40].enumerated() {
+            let path = try journal(String(format: "%032x", 0x2000 + number), times: 1)
+            for name in ["1.chunk", "18446744073709551615.chunk", "99999999999999999999.chunk"] {
+                let junk = Data("lightcone".utf8) + Data((0..<200).map { UInt8($0) })
+                try junk.write(to: URL(fileURLWithPath: "\(path)/\(name)"))
+                truncate("\(path)/\(name)", size)
+            }
+        }
+        let many = try journal(String(format: "%032x", 0x3000), times: 1)
+        for number in 0..<5_000 {
+            _ = FileManager.default.createFile(atPath: "\(many)/\(number).chunk", contents: nil)
+        }
+        let held = try journal(String(format: "%032x", 0x4000), times: 1)
+        let lock = open(held + "/lock", O_CREAT | O_RDWR, 0o600)
+        defer { close(lock) }
+        #expect(flock(lock, LOCK_EX) == 0)
         let agent = try Self.agent(folder, collector.url, spool: spool)
         try waitUntil("the good one arrived") { try collector.eventCount() == 1 }
         _ = try Self.probe("hold", "later", spool)
         try waitUntil("the later one arrived") { try collector.eventCount() == 2 }
         #expect(agent.isRunning)
+        let status = try String(
+            contentsOfFile: "/proc/\(agent.identifier)/status", encoding: .utf8)
+        let peak = status.split(separator: "VmHWM:").last.flatMap {
+            Int($0.drop { !$0.isNumber }.prefix { $0.isNumber })
+        }
+        #expect(try #require(peak) < 128 << 10, "kB")
         #expect(try String(contentsOfFile: victim, encoding: .utf8) == "precious")
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/created"))
         #expect(agent.stop() == 0, "\(agent.text)")

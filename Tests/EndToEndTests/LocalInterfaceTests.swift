@@ -250,6 +250,40 @@ import Testing
         #expect(refused.errors.contains("listen: expected HOST:PORT of this machine only"))
     }
 
+    /// A page in somebody's browser may post to this machine's ports: what it says is nobody's history.
+    @Test func aPageOfAStrangerRecordsNothing() throws {
+        let host = try Host(["--listen", "127.0.0.1:0"])
+        try waitUntil("the port is known") { host.agent.text.contains("listen=http://127") }
+        let port = try #require(
+            host.agent.text.split(separator: "listen=http://127.0.0.1:").last.flatMap {
+                Int($0.prefix { $0.isNumber })
+            })
+        func post(_ headers: String, _ event: String) throws -> String {
+            let connection = try RawConnection(port)
+            connection.send(
+                "POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n\(headers)"
+                    + "Content-Length: \(event.utf8.count)\r\n\r\n\(event)")
+            return connection.answer()
+        }
+        for origin in ["http://evil.example", "null", "http://127.0.0.1:\(port)"] {
+            let answer = try post("Origin: \(origin)\r\n", #"{"process":"evil"}"#)
+            #expect(answer.hasPrefix("HTTP/1.1 403 ") && answer.contains("a page of"), "\(answer)")
+        }
+        #expect(try post("", #"{"process":"good"}"#).contains("web-1/good:1"))
+        try host.waitForEvents(1)
+        // Before it sends a body, a client may ask whether to.
+        let asking = try RawConnection(port)
+        let event = #"{"process":"good"}"#
+        asking.send(
+            "POST /v1/events HTTP/1.1\r\nHost: h\r\nContent-Length: \(event.utf8.count)\r\nExpect: 100-continue\r\n\r\n"
+        )
+        let go = asking.read(seconds: 10) { $0.hasSuffix("\r\n\r\n") }.text
+        #expect(go == "HTTP/1.1 100 Continue\r\n\r\n")
+        asking.send(event)
+        #expect(asking.answer().contains("web-1/good:2"))
+        #expect(host.agent.stop() == 0)
+    }
+
     @Test func shellScripts() throws {
         let host = try Host()
         func record(_ arguments: String...) throws -> Program.Result {

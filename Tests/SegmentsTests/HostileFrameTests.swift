@@ -1,122 +1,9 @@
 import Causality
+import HostileInputs
 import SimulatedHistories
 import Testing
 
 @testable import Segments
-
-/// A frame of sections that nobody encoded, with right checksums: what a hostile agent could send. As it is made it holds one
-/// event of one process; tests put other parts in.
-private struct RawFrame {
-    var rows = 1
-    var processes = 1
-    // The parts of the order section.
-    var unit: [UInt8] = [0]
-    var executions = bytes { $0.texts(["main"]) }
-    var hosts = bytes { $0.texts(["h"]) }
-    var keys = bytes { writer in
-        writer.numbers(1, 0, 0, 0, 1)
-        writer.string("p")
-    }
-    var further: [UInt8] = [0]
-    var claimed: [UInt8] = [0]
-    var counts: [UInt8] = [1]
-    var predecessors: [UInt8] = [0]
-    var sequences: [UInt8] = [2, 1]
-    var wholes: [UInt8] = [0]
-    var kinds: [UInt8] = [0]
-    var losses: [UInt8] = []
-    var times: [UInt8] = []
-    var changes: [UInt8] = [0]
-    var causes: [UInt8] = [0]
-    var rulings: [UInt8] = [0]
-    var orderRest: [UInt8] = []
-    // The parts of the content section.
-    var names: [UInt8] = [1, 0]
-    var attributeKeys: [UInt8] = [0]
-    var shapes: [UInt8] = [1, 0]
-    /// None: each row has its own.
-    var formCount: [UInt8] = [0]
-    var nameOf: [UInt8] = [0]
-    var levels: [UInt8] = [0]
-    var shapeOf: [UInt8] = [0]
-    var textOf: [UInt8] = [0]
-    var formOf: [UInt8] = []
-    var texts: [UInt8] = [0, 0]
-    var columns: [UInt8] = []
-    var contentRest: [UInt8] = []
-
-    static func bytes(_ body: (inout ByteWriter) -> Void) -> [UInt8] {
-        var writer = ByteWriter()
-        body(&writer)
-        return writer.bytes
-    }
-
-    /// Of `count` rows, all of the one process, with nothing in them.
-    static func ofRows(_ count: Int) -> RawFrame {
-        var frame = RawFrame()
-        let zeros = [UInt8](repeating: 0, count: count)
-        frame.rows = count
-        frame.counts = bytes { $0.varint(count) }
-        frame.sequences = bytes {
-            $0.zigzag(1)
-            $0.varint(count)
-        }
-        (frame.kinds, frame.changes) = (zeros, zeros)
-        (frame.nameOf, frame.levels, frame.shapeOf, frame.textOf) = (zeros, zeros, zeros, zeros)
-        return frame
-    }
-
-    var order: [UInt8] {
-        [
-            unit, executions, hosts, keys, further, claimed, counts, predecessors, sequences,
-            wholes, kinds, losses, times, changes, causes, rulings, orderRest,
-        ].flatMap { $0 }
-    }
-
-    var content: [UInt8] {
-        [
-            names, attributeKeys, shapes, formCount, nameOf, levels, shapeOf, textOf, formOf, texts,
-            columns, contentRest,
-        ].flatMap { $0 }
-    }
-
-    var stored: StoredFrame {
-        get throws {
-            try StoredFrame(
-                raw: order, content, rows: rows, processes: processes)
-        }
-    }
-}
-
-extension ByteWriter {
-    fileprivate mutating func numbers(_ numbers: Int...) {
-        for number in numbers { varint(number) }
-    }
-
-    fileprivate mutating func texts(_ texts: [String]) {
-        varint(texts.count)
-        for text in texts { string(text) }
-    }
-}
-
-extension StoredFrame {
-    /// A frame of these sections, whatever they say.
-    fileprivate init(
-        raw order: [UInt8], _ content: [UInt8], rows: Int, processes: Int, orderClaim: Int? = nil,
-        contentClaim: Int? = nil
-    ) throws {
-        let (orderCodec, packedOrder) = Codec.pack(order)
-        let (contentCodec, packedContent) = Codec.pack(content)
-        let header = FrameHeader(
-            endsCommit: false, orderCodec: orderCodec, contentCodec: contentCodec, rowCount: rows,
-            processCount: processes, orderRawCount: orderClaim ?? order.count,
-            contentRawCount: contentClaim ?? content.count, orderByteCount: packedOrder.count,
-            contentByteCount: packedContent.count, commitByteCount: 0,
-            previousDigest: [UInt8](repeating: 0, count: 16), orderChecksum: checksum(packedOrder),
-            contentChecksum: checksum(packedContent), commitChecksum: checksum([]))
-        try self.init(decoding: header.encoded() + packedOrder + packedContent, at: 56)
-    }
-}
 
 @Suite struct HostileFrameTests {
     /// What the reader says of the frame.
@@ -172,8 +59,8 @@ extension StoredFrame {
         var raw = RawFrame()
         raw.rows = Limits.frameRowsMax
         #expect(try Self.complaint(raw) == "expected 65536 rows, found 1")
-        raw.processes = Limits.frameRowsMax
-        #expect(try Self.complaint(raw).contains("expected 65536"))
+        raw.processes = Limits.frameProcessesMax
+        #expect(try Self.complaint(raw).contains("expected \(Limits.frameProcessesMax)"))
         #expect(throws: FormatError.self) {
             var raw = RawFrame()
             raw.rows = Limits.frameRowsMax + 1
@@ -241,18 +128,19 @@ extension StoredFrame {
         #expect(try Self.complaint(raw) == "values of an attribute: the frame \(Self.tooMuch)")
     }
 
-    /// 2,000 rows, each of which says that 100,000 entries changed.
+    /// 4,000 rows, each of which says that all entries of a clock changed.
     @Test func clocksOfTwoHundredMillionEntries() throws {
-        var raw = RawFrame.ofRows(2_000)
+        let width = Causality.Limits.clockEntriesMax
+        var raw = RawFrame.ofRows(4_000)
         raw.further = RawFrame.bytes { writer in
-            writer.varint(100_000)
-            for _ in 0..<100_000 {
+            writer.varint(width)
+            for _ in 0..<width {
                 writer.byte(0)
                 writer.fixed64(5)
             }
         }
         raw.changes = RawFrame.bytes { writer in
-            for _ in 0..<2_000 { writer.varint(100_000) }
+            for _ in 0..<4_000 { writer.varint(width) }
         }
         #expect(try raw.stored.bytes.count < 20_000)
         #expect(try Self.complaint(raw) == "clock changes: the frame \(Self.tooMuch)")
