@@ -1,12 +1,13 @@
 import Foundation
 import Testing
 
-/// `Tests/FAULTS.md` says what is promised at each fault, and what shows it.
+/// The article on faults says what is promised at each fault, and what shows it.
 @Suite struct FaultsTests {
     @Test func eachTestThatItNamesIsThere() throws {
         let tests = Program.root.appendingPathComponent("Tests")
-        let page = try String(
-            contentsOf: tests.appendingPathComponent("FAULTS.md"), encoding: .utf8)
+        let article = Program.root.appendingPathComponent(
+            "Sources/lightcone/Documentation.docc/Faults.md")
+        let page = try String(contentsOf: article, encoding: .utf8)
         let names = page.matches(of: /`(\w+Tests)\.(\w+)`/)
         #expect(names.count > 40)
         var sources: [String: String] = [:]
