@@ -53,7 +53,7 @@ struct SegmentLog: ~Copyable {
         let identity = try SegmentLog.identity(path + "/agent-id", identities, disk, warn)
         var found: [Recovered] = []
         for name in try disk.names(folder) where name.hasSuffix(".lcseg") {
-            if let recovered = try Recovered("\(folder)/\(name)", disk, warn) {
+            if let recovered = try SegmentLog.recovered("\(folder)/\(name)", path, disk, warn) {
                 found.append(recovered)
             }
         }
@@ -76,6 +76,19 @@ struct SegmentLog: ~Copyable {
         sourceNumberMax = checkpoints.keys.max() ?? 0
         lastCreated = found.last?.created ?? WallTime(nanoseconds: 0)
         keepReserve()
+    }
+
+    /// A segment of an earlier run; nil where it holds nothing. Where the disk is full the reserve of the data folder has room for
+    /// its footer.
+    private static func recovered(
+        _ segment: String, _ path: String, _ disk: any Disk, _ warn: (String) -> Void
+    ) throws -> Recovered? {
+        do {
+            return try Recovered(segment, disk, warn)
+        } catch let error as DiskError {
+            guard error.isDiskFull, giveUpReserve(of: path, disk) else { throw error }
+            return try Recovered(segment, disk, warn)
+        }
     }
 
     /// Who the agent is to the collector. A file that holds no identity is replaced: what was written under the lost one keeps it.
@@ -236,7 +249,9 @@ struct SegmentLog: ~Copyable {
     }
 
     /// True where there was a reserve, which is free room now.
-    private func giveUpReserve() -> Bool {
+    private func giveUpReserve() -> Bool { SegmentLog.giveUpReserve(of: path, disk) }
+
+    private static func giveUpReserve(of path: String, _ disk: any Disk) -> Bool {
         let place = path + "/reserve"
         guard let status = try? disk.status(place), status.byteCount > 0 else { return false }
         return (try? disk.remove(file: place)) != nil

@@ -47,6 +47,19 @@ package actor SourceRecorder {
 
     var disk: any Disk { configuration.disk }
 
+    /// Where the disk is full, programs are not told: room comes only when the agent ships what it has.
+    private static func leaveHostName(
+        _ configuration: AgentConfiguration, _ logger: Logger
+    ) throws(DiskError) {
+        do throws(DiskError) {
+            try configuration.spool.leave(hostName: configuration.host)
+        } catch {
+            guard error.isDiskFull else { throw error }
+            logger.warning(
+                "programs are not told what this host is called", metadata: ["why": "\(error)"])
+        }
+    }
+
     /// - Parameter executor: Where it runs; nil: on a thread of its own.
     package init(
         _ configuration: AgentConfiguration, logger: Logger,
@@ -56,7 +69,7 @@ package actor SourceRecorder {
         self.configuration = configuration
         self.logger = logger
         try configuration.spool.own()
-        try configuration.spool.leave(hostName: configuration.host)
+        try SourceRecorder.leaveHostName(configuration, logger)
         lock = try configuration.disk.open(configuration.spool.path + "/agent.lock", .write)
         guard try lock.lock() else {
             throw AgentError("\(configuration.spool.path) is in use by another agent")

@@ -9,8 +9,8 @@ struct DiskImage: Sendable {
     /// By the number of the call.
     var faults: [Int: Int32] = [:]
     var faultFrom: (call: Int, code: Int32)?
-    /// Of the next sync of a file.
-    var syncFault: Int32?
+    /// Of the next sync of a file, and whether of all calls after it, too.
+    var syncFault: (code: Int32, isLasting: Bool)?
     var namesGiven = 0
     var observer: (@Sendable (Int, String, String) -> Void)?
     private let device: UInt64
@@ -369,7 +369,8 @@ extension DiskImage {
         let changes = nodes[node]!.changes
         // Where it fails the pages are clean all the same: no later sync comes back to them.
         nodes[node]!.changes = []
-        let failure = failure ?? syncFault
+        let failure = failure ?? syncFault?.code
+        if let syncFault, syncFault.isLasting { faultFrom = (counts.calls, syncFault.code) }
         syncFault = nil
         if let failure { throw DiskError(call: "fsync", path: path, code: failure) }
         for change in changes { change.apply(to: &nodes[node]!.durableBytes) }

@@ -77,7 +77,11 @@ package final class SimulatedDisk: Disk {
     }
 
     /// Lets the next sync of a file fail, whichever call that is.
-    package func failNextSync(with code: Int32) { image.withLock { $0.syncFault = code } }
+    ///
+    /// - Parameter isLasting: All calls after it fail, too: the device is gone.
+    package func failNextSync(with code: Int32, isLasting: Bool = false) {
+        image.withLock { $0.syncFault = (code, isLasting) }
+    }
 
     /// Undoes `fail`, for what has not failed yet.
     package func stopFailing() {

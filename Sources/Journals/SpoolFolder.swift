@@ -92,26 +92,32 @@ package struct SpoolFolder: Sendable {
     /// What the agent of this machine calls it, as it left it here; nil where none ever did, or another user's did.
     package var hostName: String? {
         for folder in [path] + durableFolders {
-            guard let file = try? disk.open(folder + "/host", .readUntrusted),
-                let status = try? file.status(),
-                [0, geteuid(), (try? disk.status(folder))??.owner].contains(status.owner),
-                let bytes = try? file.read(at: 0, count: Causality.Limits.nameBytesMax + 1)
-            else { continue }
-            let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-            if let name = try? Name(text) { return name.text }
+            if let name = name(in: folder) { return name }
         }
         return nil
     }
 
-    /// Leaves the name of this machine for the programs that record here, also for those that start before the agent.
+    /// Leaves the name of this machine for the programs that record here, also for those that start before the agent. Writes
+    /// nothing where it stands there already.
     package func leave(hostName name: String) throws(DiskError) {
         var folders = [path]
         let durable = try makeDurable()
         if durable != path { folders.append(durable) }
-        for folder in folders {
+        for folder in folders where self.name(in: folder) != name {
             try disk.replace(
                 "\(folder)/host", with: Array("\(name)\n".utf8), permissions: 0o644)
         }
+    }
+
+    /// What a folder says that this machine is called; nil where it says nothing, or a stranger does.
+    private func name(in folder: String) -> String? {
+        guard let file = try? disk.open(folder + "/host", .readUntrusted),
+            let status = try? file.status(),
+            [0, geteuid(), (try? disk.status(folder))??.owner].contains(status.owner),
+            let bytes = try? file.read(at: 0, count: Causality.Limits.nameBytesMax + 1)
+        else { return nil }
+        let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        return (try? Name(text))?.text
     }
 
     /// The system's name for this machine.

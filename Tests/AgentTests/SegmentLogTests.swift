@@ -2,6 +2,7 @@ import Causality
 import Disks
 import Foundation
 import Glibc
+import Journals
 import Segments
 import Testing
 
@@ -314,6 +315,27 @@ extension SourceCheckpoint {
         try log.commit(
             EventBatch([Self.event(1)], of: Self.key), [Self.checkpoint(1)],
             now: WallTime(nanoseconds: 1))
+    }
+
+    /// An agent that starts on a full disk: only if it ships what it has, there will be room.
+    @Test func anAgentStartsOnAFullDisk() throws {
+        let disk = SimulatedDisk()
+        try disk.make(folder: "/data")
+        do {
+            var log = try SegmentLog.opened("/data", disk: disk) { Issue.record("\($0)") }
+            try log.commit(
+                EventBatch([Self.event(1)], of: Self.key), [Self.checkpoint(1)],
+                now: WallTime(nanoseconds: 1))
+        }
+        let spool = SpoolFolder("/spool", disk: disk)
+        try spool.own()
+        try spool.leave(hostName: "h")
+        disk.capacity = disk.usedBytes
+        try spool.own()
+        try spool.leave(hostName: "h")
+        let log = try SegmentLog.opened("/data", disk: disk) { Issue.record("\($0)") }
+        #expect(log.index.all.map(\.isSealed) == [true])
+        #expect(try log.index.all.flatMap { try Self.events($0.path, on: disk) } == [1])
     }
 
     /// A disk that is full: what was committed is shipped and deleted, and the agent goes on.

@@ -11,7 +11,7 @@ struct Fault: Hashable, CustomStringConvertible {
         case powerFails
         /// A call of a machine's disk fails once.
         case diskFails
-        /// A sync of a machine's disk fails, and before its agent can ship what it believes it has, so does the power.
+        /// A sync of a machine's disk fails, and the agent may die of it; before anything is shipped, the power fails, too.
         case syncFails
         /// A machine's disk is full for a while.
         case diskFull

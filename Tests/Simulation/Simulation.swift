@@ -377,8 +377,15 @@ final class Simulation: @unchecked Sendable {
                 with: Bool.random(using: &dice) ? EIO : ENOSPC)
             mayFail.insert(machine.name)
         case .syncFails:
-            machine.disk.failNextSync(with: EIO)
+            let isDeadly = Bool.random(using: &dice)
+            machine.disk.failNextSync(with: EIO, isLasting: isDeadly)
             mayFail.insert(machine.name)
+            if isDeadly {
+                await world.tick(machine)
+                await world.loseAgent(machine)
+                machine.disk.stopFailing()
+                try world.startAgent(on: machine)
+            }
             cut(machine, for: min(steps, 8)) { [world] in try await world.restart(machine) }
         case .diskFull:
             machine.disk.capacity = machine.disk.usedBytes + calls * 200
