@@ -14,7 +14,7 @@ import Shipping
 ///                       → 200, a line {"id": …} for each, for sends {"id": …, "token": …}
 ///                       → 400 {"title", "status", "detail", "line", "field"}: nothing was recorded
 ///                         403 a browser's page asks (it sends an Origin): pages of strangers must not write what others believe
-///                         413 too large · 503 too many processes, or stopping: come again after Retry-After
+///                         413 too large · 503 too many processes, no room, or stopping: come again after Retry-After
 ///     GET /healthz      → 200
 struct LocalInterface: Service {
     private let configuration: AgentConfiguration

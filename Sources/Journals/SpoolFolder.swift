@@ -103,7 +103,9 @@ package struct SpoolFolder: Sendable {
         var folders = [path]
         let durable = try makeDurable()
         if durable != path { folders.append(durable) }
-        for folder in folders where self.name(in: folder) != name {
+        for folder in folders {
+            // Names that only look alike are two, as everywhere.
+            if let known = self.name(in: folder), ExactText.isSame(known, name) { continue }
             try disk.replace(
                 "\(folder)/host", with: Array("\(name)\n".utf8), permissions: 0o644)
         }

@@ -285,6 +285,15 @@ extension Recorder {
         #expect(event.attributes.last?.key == "lightcone.truncated")
     }
 
+    /// The same to an eye, and other bytes: another host.
+    @Test func aHostNameThatOnlyLooksAlikeIsLeftAnew() throws {
+        let spool = try TemporarySpool()
+        for name in ["caf\u{e9}", "cafe\u{301}"] {
+            try spool.folder.leave(hostName: name)
+            #expect(spool.folder.hostName.map { Array($0.utf8) } == Array(name.utf8))
+        }
+    }
+
     @Test func theHostIsWhatTheAgentLeftElseTheEnvironmentElseTheSystem() throws {
         let spool = try TemporarySpool()
         func name(_ environment: [String: String]) throws -> String {
