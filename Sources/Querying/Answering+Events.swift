@@ -35,7 +35,7 @@ extension Answering {
     }
 
     /// What of a slice was not dropped.
-    private func kept(_ slice: Slice, _ index: some CausalIndex) throws -> Slice {
+    func kept(_ slice: Slice, _ index: some CausalIndex) throws -> Slice {
         var ranges = slice.ranges
         var lacks = slice.lacks
         for (process, range) in slice.ranges.enumerated() where !range.isEmpty {

@@ -111,6 +111,7 @@ package struct Answering<Store: HistoryStore> {
             return .path(try path(index.event(a), index.event(b), execution))
         case .cutAt(let time): return .cut(try cut(at: time, execution))
         case .view(let name, let at): return .view(try view(name, at, execution))
+        case .query(let query): return try answer(query, from: execution)
         case .executions, .processes, .order, .cut:
             preconditionFailure("an index answers what needs no event")
         }

@@ -16,6 +16,7 @@ package enum Question: Sendable {
     case cut(of: EventText)
     case cutAt(WallTime)
     case view(String, at: EventText?)
+    case query(Query)
 
     package enum SliceKind: String, Sendable {
         case past, future, concurrent
@@ -50,7 +51,7 @@ package enum Question: Sendable {
     /// True where the JSON answer is an object a line.
     package var isList: Bool {
         switch self {
-        case .executions, .processes, .gaps, .defects, .timeline: true
+        case .executions, .processes, .gaps, .defects, .timeline, .query: true
         case .slice(_, of: _, _, let countOnly): !countOnly
         case .show, .order, .path, .cut, .cutAt, .view: false
         }
@@ -59,7 +60,7 @@ package enum Question: Sendable {
     /// The verbs, which are also the paths below `/v1/`.
     package static let verbs = [
         "executions", "processes", "gaps", "defects", "timeline", "show", "order", "past", "future",
-        "concurrent", "path", "cut", "view",
+        "concurrent", "path", "cut", "view", "query",
     ]
 }
 
@@ -112,6 +113,8 @@ package struct QuestionError: Error, CustomStringConvertible {
 /// Named parameters of a question: repeated ones in order.
 package struct QuestionParameters: Sendable {
     private var values: [String: [String]]
+    /// When it is asked; nil where nobody says.
+    private(set) var now: WallTime?
 
     package init(_ values: [String: [String]] = [:]) { self.values = values }
 
@@ -161,7 +164,7 @@ package struct QuestionParameters: Sendable {
         var selection = Selection.everything
         if let text = try one("where") {
             do {
-                selection = try Selection(text)
+                selection = try Selection(text, now: now)
             } catch {
                 throw QuestionError(.misuse, "\(error)")
             }
@@ -175,6 +178,7 @@ package struct QuestionParameters: Sendable {
     /// The same with times such as `-15m`, that long before now, in `since` and `until` as times of the day.
     package func resolved(now: WallTime) -> QuestionParameters {
         var resolved = self
+        resolved.now = now
         for name in Self.timesAgo {
             resolved[name] = self[name].map { text in
                 guard text.hasPrefix("-"), let seconds = Self.seconds(String(text.dropFirst())),
@@ -296,6 +300,14 @@ extension Question {
             try parameters.expect(only: common + ["of", "at"])
             let at = try parameters.one("at") == nil ? nil : try parameters.event("at")
             self = .view(try parameters.required("of"), at: at)
+        case "query":
+            try parameters.expect(only: common + ["q"])
+            let text = try parameters.required("q")
+            do throws(QuerySyntaxError) {
+                self = .query(try Query(text, now: parameters.now))
+            } catch {
+                throw QuestionError(.misuse, "\(error)")
+            }
         default:
             throw QuestionError(
                 .misuse,

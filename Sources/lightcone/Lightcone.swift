@@ -33,7 +33,7 @@ struct Lightcone: AsyncParsableCommand {
                     ExecutionsCommand.self, ProcessesCommand.self, GapsCommand.self,
                     DefectsCommand.self,
                     RuleOutCommand.self,
-                    TimelineCommand.self, ShowCommand.self, OrderCommand.self, PastCommand.self,
+                    TimelineCommand.self, QueryCommand.self, ShowCommand.self, OrderCommand.self, PastCommand.self,
                     FutureCommand.self,
                     ConcurrentCommand.self, PathCommand.self, CutCommand.self, ViewCommand.self,
                     ExportCommand.self,

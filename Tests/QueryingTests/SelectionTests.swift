@@ -66,19 +66,19 @@ import Testing
         ("ünit = 1 && seq == ", 20),
     ])
     func errorsPointAtTheColumn(text: String, column: Int) throws {
-        let error = try #require(throws: SelectionError.self) { try Selection(text) }
+        let error = try #require(throws: QuerySyntaxError.self) { try Selection(text) }
         #expect(error.column == column, "\(error)")
     }
 
     @Test func hostileSelections() {
-        #expect(throws: SelectionError.self) { try Selection(String(repeating: "(", count: 5000)) }
-        #expect(throws: SelectionError.self) {
+        #expect(throws: QuerySyntaxError.self) { try Selection(String(repeating: "(", count: 5000)) }
+        #expect(throws: QuerySyntaxError.self) {
             try Selection(String(repeating: "!", count: 5000) + "seq = 1")
         }
-        #expect(throws: SelectionError.self) {
+        #expect(throws: QuerySyntaxError.self) {
             try Selection(String(repeating: "x", count: 20_000))
         }
-        #expect(throws: SelectionError.self) { try Selection("text =~ '(a+)+(?=b)'") }
+        #expect(throws: QuerySyntaxError.self) { try Selection("text =~ '(a+)+(?=b)'") }
     }
 
     @Test func wholeProcessesAreSkipped() throws {
@@ -126,6 +126,8 @@ struct MemoryStore: HistoryStore {
     var segments: [Int: Int] = [:]
     /// Of the execution.
     var name = "main"
+    /// By process, where it is not h.
+    var hosts: [String: String] = [:]
 
     func executions() throws -> [String] { [name] }
     func frames(of execution: String) throws -> [FrameSummary] {
@@ -144,7 +146,8 @@ struct MemoryStore: HistoryStore {
         events.indices.map { (key(of: $0), events[$0].last!.id.sequence) }
     }
     private func key(of frame: Int) -> ProcessKey {
-        ProcessKey(execution: name, host: "h", process: events[frame][0].id.process)
+        let process = events[frame][0].id.process
+        return ProcessKey(execution: name, host: hosts[process.name] ?? "h", process: process)
     }
     func sourceDefects(of execution: String) throws -> [Defect] { [] }
     var read: [String: WallTime] = [:]
