@@ -100,7 +100,9 @@ struct Aggregation {
     }
 
     /// The lines, those of the largest numbers first, then by their groups.
-    func table(_ completeness: Completeness) -> NumberTable {
+    ///
+    /// - Parameter leftOut: How many matches that may be none were left out before.
+    func table(_ completeness: Completeness, leftOut: Int) -> NumberTable {
         var lines = groups.values.map {
             NumberTable.Line(groups: $0.texts, number: number(of: $0))
         }
@@ -114,7 +116,7 @@ struct Aggregation {
         if let most = aggregate.most { lines = Array(lines.prefix(most)) }
         return NumberTable(
             completeness: completeness, groupTitles: aggregate.groupTitles, title: aggregate.title,
-            lines: lines, doubtful: doubtful)
+            lines: lines, doubtful: doubtful + leftOut)
     }
 
     private func number(of group: Group) -> NumberTable.Number {

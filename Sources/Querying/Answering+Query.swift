@@ -5,44 +5,48 @@ extension Answering {
     func answer(_ query: Query, from execution: some IndexedExecution) throws -> Answer {
         let index = execution.index
         let slice = try kept(index.whole(), index)
-        if query.terms.count == 1, query.stages.isEmpty {
-            let choice = EventChoice(query.terms[0].selection)
-            return .events(try listing(slice, choice, execution, namesCut: false))
-        }
-        var computed: Set<Selection.FieldReference> = []
-        for case .aggregate(let aggregate) in query.stages {
-            computed.formUnion(Aggregation.references(of: aggregate))
-        }
-        let matcher = try Matcher(
-            query, execution, store, options, computed: computed, slice)
-        let completeness = try completeness(matcher, slice)
-        guard case .aggregate(let aggregate) = query.stages.first else {
-            return .events(
-                Listing(completeness: completeness, events: MatchCursor(matcher, store)))
-        }
-        var aggregation = Aggregation(aggregate)
-        try matcher.forEachMatch(of: Set(computed.map { $0.term ?? 0 })) { chosen, count, isSure in
-            try aggregation.add(count, isSure: isSure) { term, field in
-                matcher.value(term ?? 0, field, chosen)
+        var run = try QueryRun(query, execution, store, options, slice)
+        for stage in query.stages {
+            guard case .aggregate(let aggregate) = stage else {
+                try run.go(through: stage)
+                continue
             }
+            let (aggregation, rest) = try run.table(aggregate)
+            let completeness = try completeness(rest, index, [], namesCut: false)
+            return .table(aggregation.table(completeness, leftOut: run.doubtfulMatches))
         }
-        return .table(aggregation.table(completeness))
+        let (events, rest) = try run.listing()
+        let completeness = try completeness(
+            rest, index, [], namesCut: query.links.last?.isAbsent == true)
+        return .events(Listing(completeness: completeness, events: events))
     }
 
+    /// What led to an event: the chains of messages that the query stage `why` follows.
+    func why(_ id: EventID, _ execution: some IndexedExecution) throws -> Answer {
+        let index = execution.index
+        try require(id, index)
+        guard let place = try index.position(of: id), try tombstone(of: id, index) == nil else {
+            throw QuestionError(.notFound, "\(id) is not here: what led to it is not known")
+        }
+        var run = try QueryRun(from: place, execution, store, options)
+        try run.go(through: .why)
+        let (events, rest) = try run.listing()
+        let completeness = try completeness(
+            rest, index, index.rulings(seenBy: [id]), namesCut: false)
+        return .events(Listing(completeness: completeness, events: events))
+    }
+}
+
+extension Matcher {
     /// For want of what there may be more matches.
-    private func completeness<Execution: IndexedExecution>(
-        _ matcher: Matcher<Execution>, _ slice: Slice
-    ) throws -> Completeness {
-        let index = matcher.index
-        let query = matcher.query
+    func lacks() throws -> [Lack] {
         var lacks: [Lack] = []
         var processes: Set<Int> = []
         for term in query.presentTerms {
-            processes.formUnion(
-                try Matcher<Execution>.processes(of: query.terms[term].selection, index))
-            lacks += matcher.candidates[term].unreadable.map { .unreadable($0) }
+            processes.formUnion(try Self.processes(of: query.terms[term].selection, index))
+            lacks += candidates[term].unreadable.map { .unreadable($0) }
             guard query.isOrdered(term) else { continue }
-            for element in matcher.candidates[term].firstUncertain {
+            for element in candidates[term].firstUncertain {
                 try options.cancellation.check()
                 lacks += try index.inexactness(of: index.id(element.place))
             }
@@ -51,8 +55,7 @@ extension Answering {
             lacks += try index.gaps(of: process).map { .events($0) }
             if let last = try index.lastDropped(of: process) { lacks.append(.dropped(last)) }
         }
-        let whole = Slice(ranges: [], lacks: lacks, upTo: slice.upTo)
-        return try self.completeness(whole, index, [], namesCut: query.links.last?.isAbsent == true)
+        return lacks
     }
 }
 

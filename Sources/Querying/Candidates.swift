@@ -10,7 +10,7 @@ struct Candidates: Sendable {
         var sequence: UInt64
         /// In nanoseconds; `EventBatch.noTime` where it has none.
         var time: Int64
-        /// Its place among the candidates in causal order.
+        /// Its place among the candidates as they were found: in causal order, where that matters.
         var rank: Int32
         /// Whether all that it knows is known.
         var isCertain = false
@@ -54,16 +54,33 @@ struct Candidates: Sendable {
     }
 
     mutating func append(_ listed: ListedEvent) {
-        let time = listed.batch.rows.times[listed.row]
-        elements.append(
-            Element(
-                process: Int32(listed.place.process), position: Int32(listed.place.position),
-                sequence: listed.sequence, time: time, rank: Int32(elements.count)))
+        append(listed.batch.rows, listed.row, at: listed.place)
         guard !values.isEmpty else { return }
         let event = listed.event
         for field in values.keys {
             values[field]!.append(field.value(event, host: listed.host, kind: listed.kind))
         }
+    }
+
+    /// One of which nobody asks what it did with messages.
+    mutating func append(
+        _ batch: EventBatch, _ row: Int, at place: EventPosition, _ process: ProcessEntry
+    ) {
+        append(batch, row, at: place)
+        guard !values.isEmpty else { return }
+        var event = batch.event(row)
+        event.id.process = process.id
+        for field in values.keys {
+            values[field]!.append(field.value(event, host: process.host, kind: event.kind))
+        }
+    }
+
+    private mutating func append(_ batch: EventBatch, _ row: Int, at place: EventPosition) {
+        elements.append(
+            Element(
+                process: Int32(place.process), position: Int32(place.position),
+                sequence: batch.sequences[row], time: batch.times[row],
+                rank: Int32(elements.count)))
     }
 
     mutating func append(unreadable event: EventID) { unreadable.append(event) }

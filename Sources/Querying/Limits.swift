@@ -6,6 +6,10 @@ package enum Limits {
     package static let selectionDepthMax = 100
     /// Terms of a pattern.
     static let queryTermsMax = 8
+    /// Stages behind a pattern.
+    static let queryStagesMax = 16
+    /// Events that `window` and `why` give: some 10 MB.
+    static let placesMax = 200_000
     /// Events that the terms of a pattern take together: some 100 MB with what is kept of them.
     static let candidatesMax = 2_000_000
     /// Frames of which is kept what their events say of order and time, of some 4,096 events each.

@@ -41,7 +41,8 @@ final class Matcher<Execution: IndexedExecution> {
 
     init(
         _ query: Query, _ execution: Execution, _ store: some HistoryStore,
-        _ options: Question.Options, computed: Set<Selection.FieldReference>, _ slice: Slice
+        _ options: Question.Options, computed: Set<Selection.FieldReference>, isOrdered: Bool,
+        _ slice: Slice
     ) throws {
         self.query = query
         self.execution = execution
@@ -57,7 +58,8 @@ final class Matcher<Execution: IndexedExecution> {
         for (number, term) in query.terms.enumerated() {
             let found = try Self.candidates(
                 of: term.selection, fields: Set(fields.filter { $0.term == number }.map(\.field)),
-                in: execution, store, options, slice, max: Limits.candidatesMax - total)
+                in: execution, store, options, slice, isOrdered: isOrdered,
+                max: Limits.candidatesMax - total)
             total += found.count
             candidates.append(found)
         }
@@ -85,26 +87,41 @@ final class Matcher<Execution: IndexedExecution> {
 
     private static func candidates(
         of selection: Selection, fields: Set<Selection.Field>, in execution: Execution,
-        _ store: some HistoryStore, _ options: Question.Options, _ slice: Slice, max: Int
+        _ store: some HistoryStore, _ options: Question.Options, _ slice: Slice, isOrdered: Bool,
+        max: Int
     ) throws -> Candidates {
         var options = options
         (options.limit, options.imposedLimit) = (nil, nil)
         options.hasClock = false
         options.hasMessages = fields.contains(.kind)
         var found = Candidates(fields: fields)
-        var cursor = try EventCursor(execution, slice, selection, .forwards, store, options)
-        while let step = try cursor.next() {
-            switch step {
-            case .passed, .match: break
-            case .event(let listed):
-                guard found.count < max else {
-                    throw QuestionError(
-                        .misuse,
-                        "the terms of the pattern take more than \(Limits.candidatesMax) events: narrow a selection"
-                    )
+        func check() throws {
+            guard found.count < max else {
+                throw QuestionError(
+                    .misuse,
+                    "the terms of the pattern take more than \(Limits.candidatesMax) events: narrow a selection"
+                )
+            }
+        }
+        if isOrdered || options.hasMessages {
+            var cursor = try EventCursor(execution, slice, selection, .forwards, store, options)
+            while let step = try cursor.next() {
+                switch step {
+                case .passed, .match: break
+                case .event(let listed):
+                    try check()
+                    found.append(listed)
+                case .unreadable(let id): found.append(unreadable: id)
                 }
-                found.append(listed)
-            case .unreadable(let id): found.append(unreadable: id)
+            }
+        } else {
+            let finder = try EventFinder(execution, selection, store, options)
+            try finder.forEach(of: slice, eventsMax: .max) { place, event in
+                guard let (batch, row) = event else {
+                    return found.append(unreadable: try finder.index.id(place))
+                }
+                try check()
+                found.append(batch, row, at: place, try finder.processes[place.process])
             }
         }
         try found.finish(execution.index)
@@ -332,6 +349,12 @@ final class Matcher<Execution: IndexedExecution> {
         candidates[term].values[field]![chosen[term]]
     }
 
+    /// Where the event of the last term happened.
+    func process(of row: MatchRow) -> Int {
+        let last = query.presentTerms.upperBound - 1
+        return Int(candidates[last].elements[row.chosen[last]].process)
+    }
+
     /// Whether all matches can be counted without looking at each.
     var areCountable: Bool {
         conditions.isEmpty
@@ -388,9 +411,8 @@ final class Matcher<Execution: IndexedExecution> {
             for process in absentProcesses {
                 if let last = try index.lastDropped(of: process) { return "\(Lack.dropped(last))" }
                 let seen = try seenUpTo(process, element)
-                if let gap = try index.gaps(of: process).first(where: { $0.first <= seen }),
-                    try !isBeyond(gap, element, link)
-                {
+                for gap in try index.gaps(of: process)
+                where try gap.first <= seen && !isBeyond(gap, element, link) {
                     return "\(Lack.events(gap))"
                 }
             }

@@ -76,11 +76,14 @@ struct MatchWalk<Execution: IndexedExecution> {
 struct MatchCursor<Execution: IndexedExecution>: EventSequence {
     private let matcher: Matcher<Execution>
     private var walk: MatchWalk<Execution>
+    /// Those that are meant; nil for all that are found on the walk.
+    private var rows: ArraySlice<MatchRow>?
     private var reader: EventReader
     private var taken = 0
 
-    init(_ matcher: Matcher<Execution>, _ store: some HistoryStore) {
+    init(_ matcher: Matcher<Execution>, _ rows: [MatchRow]?, _ store: some HistoryStore) {
         self.matcher = matcher
+        self.rows = rows?[...]
         walk = MatchWalk(matcher)
         reader = EventReader(store, bytesMax: matcher.options.bytesMax)
     }
@@ -88,15 +91,14 @@ struct MatchCursor<Execution: IndexedExecution>: EventSequence {
     mutating func next() throws -> EventStep? {
         do {
             if let limit = matcher.options.limit, taken == limit { return nil }
-            switch try walk.next() {
-            case nil: return nil
-            case .passed: return .passed
-            case .match(let doubt):
-                if let limit = matcher.options.imposedLimit, taken == limit {
-                    throw QuestionStopped(.events(max: limit))
-                }
-                taken += 1
-                return .match(Match(events: try events(), doubt: doubt))
+            if rows != nil {
+                guard let row = rows!.popFirst() else { return nil }
+                return try match(row.chosen, row.doubt)
+            }
+            return switch try walk.next() {
+            case nil: nil
+            case .passed: .passed
+            case .match(let doubt): try match(walk.chosen, doubt)
             }
         } catch var stopped as QuestionStopped {
             stopped.progress = .matched(taken)
@@ -109,11 +111,21 @@ struct MatchCursor<Execution: IndexedExecution>: EventSequence {
         matcher.finder.release()
     }
 
-    private mutating func events() throws -> [(name: String, event: Match.Event)] {
+    private mutating func match(_ chosen: [Int], _ doubt: String?) throws -> EventStep {
+        if let limit = matcher.options.imposedLimit, taken == limit {
+            throw QuestionStopped(.events(max: limit))
+        }
+        taken += 1
+        return .match(Match(events: try events(chosen), doubt: doubt))
+    }
+
+    private mutating func events(
+        _ chosen: [Int]
+    ) throws -> [(name: String, event: Match.Event)] {
         let terms = matcher.query.selected ?? Array(matcher.query.presentTerms)
         var events: [(name: String, event: Match.Event)] = []
         for term in terms {
-            let place = matcher.candidates[term].elements[walk.chosen[term]].place
+            let place = matcher.candidates[term].elements[chosen[term]].place
             events.append((matcher.query.terms[term].name, try event(at: place)))
         }
         return events

@@ -8,7 +8,9 @@ extension Query {
     ///     term      = "{" [or] "}" ["as" name]              `or` as in a selection
     ///     link      = "->" | "<-" | "||" | "~>" | "->" "1" | "." | "!->" | "!<-"
     ///     span      = duration | number "events"
-    ///     stage     = aggregate ["by" "(" operand ("," operand)* ")"] | "topk" "(" number "," aggregate ")" ["by" …]
+    ///     stage     = "past" | "future" | "concurrent" | "why" | "window" number | "{" or "}"
+    ///               | ("first" | "last") [number] ["per" "process"]
+    ///               | aggregate ["by" "(" operand ("," operand)* ")"] | "topk" "(" number "," aggregate ")" ["by" …]
     ///     aggregate = "count" "(" ")" | ("min" | "max" | "sum" | "avg" | "distinct") "(" sum ")"
     ///               | "quantile" "(" sum "," number ")"
     ///
@@ -54,10 +56,13 @@ extension QueryParser {
         if tokens.take(word: "select") { query.selected = try selected(present) }
         terms = present.count > 1 ? present : nil
         while tokens.take("|") {
-            guard query.stages.isEmpty else {
+            if case .aggregate = query.stages.last {
                 throw tokens.error("behind numbers there are no events: expected the end")
             }
-            query.stages.append(.aggregate(try aggregate()))
+            guard query.stages.count < Limits.queryStagesMax else {
+                throw tokens.error("more than \(Limits.queryStagesMax) stages")
+            }
+            query.stages.append(try stage())
         }
         guard tokens.current == .end else {
             let known = ["where", "select", "within", "as"]
@@ -73,16 +78,18 @@ extension QueryParser {
     }
 
     private mutating func term(_ number: Int) throws(QuerySyntaxError) -> Query.Term {
+        let selection = try braced()
+        let name = tokens.take(word: "as") ? try self.name() : String(number)
+        return Query.Term(selection: selection, name: name)
+    }
+
+    private mutating func braced() throws(QuerySyntaxError) -> Selection {
         let start = tokens.offset
-        guard tokens.take("{") else {
-            throw tokens.error("expected “{”, found \(tokens.current.text)")
-        }
+        try tokens.expect("{")
         var condition = Selection.Condition.always
         if tokens.current != .symbol("}") { condition = try or(depth: 0) }
         try tokens.expect("}")
-        let text = tokens.text(from: start)
-        let name = tokens.take(word: "as") ? try self.name() : String(number)
-        return Query.Term(selection: Selection(condition: condition, text: text), name: name)
+        return Selection(condition: condition, text: tokens.text(from: start))
     }
 
     private mutating func name() throws(QuerySyntaxError) -> String {
@@ -145,6 +152,41 @@ extension QueryParser {
 
     // MARK: Stages
 
+    private static let stages = [
+        "past", "future", "concurrent", "why", "window", "first", "last",
+    ]
+
+    private mutating func stage() throws(QuerySyntaxError) -> Query.Stage {
+        if tokens.current == .symbol("{") {
+            // Of single events: those of a pattern are related by it.
+            terms = nil
+            return .selection(try braced())
+        }
+        guard case .word(let word) = tokens.current, Self.stages.contains(word) else {
+            return .aggregate(try aggregate())
+        }
+        tokens.advance()
+        switch word {
+        case "first", "last":
+            let count = if case .word(let word) = tokens.current, Int(word) != nil { try count() } else { 1 }
+            let perProcess = tokens.take(word: "per")
+            if perProcess, !tokens.take(word: "process") {
+                throw tokens.error("expected “process”, found \(tokens.current.text)")
+            }
+            return word == "first"
+                ? .first(count, perProcess: perProcess) : .last(count, perProcess: perProcess)
+        case "window":
+            terms = nil
+            return .window(try count())
+        case "why":
+            terms = nil
+            return .why
+        default:
+            terms = nil
+            return .slice(Question.SliceKind(rawValue: word)!)
+        }
+    }
+
     private static let functions = [
         "count", "min", "max", "sum", "avg", "quantile", "distinct", "topk",
     ]
@@ -174,12 +216,13 @@ extension QueryParser {
         let start = tokens.offset
         guard case .word(let word) = tokens.current, Self.functions.contains(word), word != "topk"
         else {
+            let known = Self.stages + Self.functions
             var hint = ""
             if case .word(let word) = tokens.current {
-                hint = Suggestion.ending(for: word, among: Self.functions)
+                hint = Suggestion.ending(for: word, among: known)
             }
             throw tokens.error(
-                "expected one of \(Self.functions.joined(separator: ", ")), found \(tokens.current.text)\(hint)"
+                "expected one of \(known.joined(separator: ", ")), found \(tokens.current.text)\(hint)"
             )
         }
         tokens.advance()

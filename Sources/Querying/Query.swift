@@ -47,7 +47,17 @@ package struct Query: Sendable {
         case events(Int)
     }
 
+    /// What is made of the matches, or of the events that are left of them.
     package enum Stage: Sendable {
+        /// The events that happened before one of them, after one of them, or that are concurrent with the only one.
+        case slice(Question.SliceKind)
+        /// The last receives before the only event, the sends that they came from, and so on back to the first ones.
+        case why
+        /// So many events before and after each on its process.
+        case window(Int)
+        case selection(Selection)
+        case first(Int, perProcess: Bool)
+        case last(Int, perProcess: Bool)
         case aggregate(Aggregate)
     }
 

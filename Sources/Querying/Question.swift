@@ -17,6 +17,7 @@ package enum Question: Sendable {
     case cutAt(WallTime)
     case view(String, at: EventText?)
     case query(Query)
+    case why(EventText)
 
     package enum SliceKind: String, Sendable {
         case past, future, concurrent
@@ -51,7 +52,7 @@ package enum Question: Sendable {
     /// True where the JSON answer is an object a line.
     package var isList: Bool {
         switch self {
-        case .executions, .processes, .gaps, .defects, .timeline, .query: true
+        case .executions, .processes, .gaps, .defects, .timeline, .query, .why: true
         case .slice(_, of: _, _, let countOnly): !countOnly
         case .show, .order, .path, .cut, .cutAt, .view: false
         }
@@ -60,7 +61,7 @@ package enum Question: Sendable {
     /// The verbs, which are also the paths below `/v1/`.
     package static let verbs = [
         "executions", "processes", "gaps", "defects", "timeline", "show", "order", "past", "future",
-        "concurrent", "path", "cut", "view", "query",
+        "concurrent", "path", "cut", "view", "query", "why",
     ]
 }
 
@@ -300,6 +301,9 @@ extension Question {
             try parameters.expect(only: common + ["of", "at"])
             let at = try parameters.one("at") == nil ? nil : try parameters.event("at")
             self = .view(try parameters.required("of"), at: at)
+        case "why":
+            try parameters.expect(only: common + ["event"])
+            self = .why(try parameters.event("event"))
         case "query":
             try parameters.expect(only: common + ["q"])
             let text = try parameters.required("q")

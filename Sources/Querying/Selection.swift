@@ -58,6 +58,14 @@ package struct Selection: Sendable {
         return Selection(condition: condition, text: text)
     }
 
+    /// Those of them that another takes too.
+    func and(_ other: Selection) -> Selection {
+        if isEverything { return other }
+        if other.isEverything { return self }
+        return Selection(
+            condition: .and(condition, other.condition), text: "(\(text)) && (\(other.text))")
+    }
+
     package var isEverything: Bool {
         if case .always = condition { true } else { false }
     }

@@ -33,7 +33,7 @@ struct Lightcone: AsyncParsableCommand {
                     ExecutionsCommand.self, ProcessesCommand.self, GapsCommand.self,
                     DefectsCommand.self,
                     RuleOutCommand.self,
-                    TimelineCommand.self, QueryCommand.self, ShowCommand.self, OrderCommand.self, PastCommand.self,
+                    TimelineCommand.self, QueryCommand.self, WhyCommand.self, ShowCommand.self, OrderCommand.self, PastCommand.self,
                     FutureCommand.self,
                     ConcurrentCommand.self, PathCommand.self, CutCommand.self, ViewCommand.self,
                     ExportCommand.self,
@@ -77,7 +77,8 @@ enum Main {
         } catch let ended as Ended {
             exit(ended.exit.rawValue)
         } catch let error as QuestionError {
-            Terminal.complain("\(error)")
+            // The mark below what cannot be read stands on a line of its own.
+            Terminal.notes("lightcone: \(error)")
             exit((error.kind == .misuse ? Exit.misuse : Exit.no).rawValue)
         } catch {
             finish(error)

@@ -214,4 +214,178 @@ import Testing
             }
         }
     }
+
+    private static func table(_ query: String, _ store: MemoryStore) throws -> NumberTable {
+        let question = try Question("query", QuestionParameters(["q": [query]]))
+        guard case .table(let table) = try Answering(store, .init()).answer(question) else {
+            throw QuestionError(.misuse, "expected numbers")
+        }
+        return table
+    }
+
+    /// Matches are counted as they are listed, whether or not each is looked at.
+    @Test(arguments: 1...15 as ClosedRange<UInt64>)
+    func countsAreThoseOfTheMatches(seed: UInt64) throws {
+        let world = World(seed: seed, lossPercent: Int(seed % 3) * 5)
+        var random = SeededGenerator(seed: seed &* 17)
+        for _ in 0..<12 {
+            let pattern = Pattern(&random)
+            let (tuples, doubts, _) = try Self.found(pattern.text, world.store)
+            let sure = zip(tuples, doubts).filter { $0.1 == nil }.map(\.0)
+            let table = try Self.table("\(pattern.text) | count()", world.store)
+            let comment = "seed \(seed): \(pattern.text)"
+            #expect(table.lines.map(\.number) == [.count(sure.count)], "\(comment)")
+            #expect(table.doubtful == tuples.count - sure.count, "\(comment)")
+            let last = pattern.isAbsent ? pattern.texts.count - 2 : pattern.texts.count - 1
+            for term in [0, last] {
+                let name = pattern.isAbsent && pattern.texts.count == 2 ? "" : "t\(term)."
+                let groups = try Self.table(
+                    "\(pattern.text) | count() by (\(name)process)", world.store)
+                let expected = Dictionary(grouping: sure) { $0[term].process.description }
+                    .mapValues { NumberTable.Number.count($0.count) }
+                let found = Dictionary(
+                    uniqueKeysWithValues: groups.lines.map { ($0.groups[0], $0.number) })
+                #expect(found == expected, "\(comment)")
+            }
+            // What comes first and last of a listing does so by itself.
+            let (first, _, _) = try Self.found("\(pattern.text) | first 3", world.store)
+            #expect(first == Array(tuples.prefix(3)), "\(comment)")
+            let (few, _, _) = try Self.found("\(pattern.text) | last 2", world.store)
+            #expect(few == Array(tuples.suffix(2)), "\(comment)")
+        }
+    }
+
+    private static func events(
+        _ query: String, _ store: MemoryStore
+    ) throws -> (events: [EventID], isComplete: Bool) {
+        let question = try Question("query", QuestionParameters(["q": [query]]))
+        guard case .events(var listing) = try Answering(store, .init()).answer(question) else {
+            throw QuestionError(.misuse, "expected events")
+        }
+        var events: [EventID] = []
+        while let step = try listing.events.next() {
+            if case .event(let listed) = step { events.append(listed.id) }
+        }
+        return (events, listing.completeness.isComplete)
+    }
+
+    /// Sets of events against what their clocks say.
+    @Test(arguments: 1...15 as ClosedRange<UInt64>)
+    func stagesGiveTheEventsThatTheyMean(seed: UInt64) throws {
+        let world = World(seed: seed, lossPercent: 0)
+        let xs = world.here.filter { $0.text == "x" && $0.id.sequence % 7 == 0 }
+        func isBefore(_ a: Event, _ b: Event) -> Bool { a.id != b.id && b.clock.hasSeen(a.id) }
+        func expect(_ stages: String, _ isMeant: (Event) -> Bool) throws {
+            let some = "{ text = x && (\(xs.map { "seq = \($0.id.sequence)" }.joined(separator: " || "))) }"
+            let (events, isComplete) = try Self.events("\(some) \(stages)", world.store)
+            #expect(Set(events) == Set(world.here.filter(isMeant).map(\.id)), "seed \(seed): \(stages)")
+            #expect(Set(events).count == events.count && isComplete, "seed \(seed): \(stages)")
+            let clocks = Dictionary(uniqueKeysWithValues: world.here.map { ($0.id, $0.clock) })
+            for (index, event) in events.enumerated() {
+                #expect(
+                    !events[..<index].contains { $0 != event && clocks[$0]!.hasSeen(event) },
+                    "seed \(seed): \(stages): \(event) comes after what has seen it")
+            }
+        }
+        guard !xs.isEmpty else { return }
+        try expect("| past") { event in xs.contains { isBefore(event, $0) } }
+        try expect("| future") { event in xs.contains { isBefore($0, event) } }
+        try expect("| past | { text = y }") { event in
+            event.text == "y" && xs.contains { isBefore(event, $0) }
+        }
+        try expect("| window 3") { event in
+            xs.contains {
+                $0.id.process == event.id.process
+                    && max($0.id.sequence, event.id.sequence)
+                        - min($0.id.sequence, event.id.sequence) <= 3
+            }
+        }
+        try expect("| first per process") { event in
+            xs.filter { $0.id.process == event.id.process }.map(\.id.sequence).min()
+                == event.id.sequence && event.text == "x"
+        }
+        try expect("| last 2 per process") { event in
+            xs.filter { $0.id.process == event.id.process }.suffix(2).contains { $0.id == event.id }
+        }
+        let (first, _) = try Self.events(
+            "{ text = x } | first", world.store)
+        let one = world.here.first { $0.id == first[0] }!
+        let (concurrent, _) = try Self.events("{ text = x } | first | concurrent", world.store)
+        #expect(
+            Set(concurrent)
+                == Set(world.here.filter { !isBefore($0, one) && !isBefore(one, $0) && $0.id != one.id }.map(\.id)))
+    }
+
+    /// Why: the last receives, and where their messages came from; whoever passed one on is left out.
+    @Test func whyFollowsTheLastMessages() throws {
+        let event = AnsweringTests.event
+        let store = MemoryStore(events: [
+            [event("a", 1, "root", [:]), event("a", 2, "send", [:]), event("a", 3, "later", [:])],
+            [
+                event("b", 1, "own", [:]), event("b", 2, "get", ["a": 2]),
+                event("b", 3, "pass on", ["a": 2]), event("b", 4, "x", ["a": 2]),
+            ],
+            [
+                event("c", 1, "get", ["a": 2, "b": 3]), event("c", 2, "work", ["a": 2, "b": 3]),
+                event("c", 3, "fail", ["a": 2, "b": 3]),
+            ],
+        ])
+        let (events, isComplete) = try Self.events("{ text = fail } | why", store)
+        #expect(events.map(\.description) == ["a:2", "c:1", "c:3"] && isComplete)
+        #expect(throws: QuestionError.self) { try Self.events("{ process = c } | why", store) }
+        let question = try Question("why", QuestionParameters(["event": ["c:3"]]))
+        guard case .events(var listing) = try Answering(store, .init()).answer(question) else {
+            throw QuestionError(.misuse, "expected events")
+        }
+        var again: [EventID] = []
+        while let step = try listing.events.next() {
+            if case .event(let listed) = step { again.append(listed.id) }
+        }
+        #expect(again == events)
+    }
+
+    @Test(arguments: [
+        ("{a = 1} -> ", 12, "expected “{”"), ("{a = 1} => {}", 9, "expected ->"),
+        ("{} as a -> {} as a", 19, "two terms are called “a”"),
+        ("{} -> {} within 3", 17, "expected a duration"), ("{} || {} within 3 events", 17, "concurrent"),
+        ("{} !-> {} -> {}", 14, "nothing can be related"), ("{} where a.x = 1", 10, "in the braces"),
+        ("{} as a -> {} as b where c.x = a.x", 26, "expected a field of a, b"),
+        ("{} as a -> {} as b where a.x = b.x select c", 43, "expected one of a, b"),
+        ("{} | cuont()", 6, "perhaps “count”"), ("{} | count() | past", 16, "behind numbers"),
+        ("{} | quantile(x, 2)", 18, "from 0 to 1"), ("{} | first per", 15, "expected “process”"),
+        ("{} as 1", 7, "expected a name"), ("{} -> {} | count() by (process)", 24, "expected a field of 1, 2"),
+        ("{} wher x", 4, "perhaps “where”"), ("", 1, "expected “{”"),
+    ])
+    func errorsPointAtTheColumn(text: String, column: Int, what: String) throws {
+        let error = try #require(throws: QuerySyntaxError.self) { try Query(text) }
+        #expect(error.column == column && error.text.contains(what), "\(error)")
+    }
+
+    @Test func numbersOfGroups() throws {
+        var events: [Event] = []
+        for (number, (user, took)) in [("u", "1"), ("v", "2"), ("u", "3"), ("u", "300ms")].enumerated() {
+            var event = AnsweringTests.event("a", UInt64(number + 1))
+            event.attributes = [Attribute("user", .text(user)), Attribute("took", .text(took))]
+            events.append(event)
+        }
+        let store = MemoryStore(events: [events])
+        func lines(_ stage: String) throws -> [String] {
+            try Self.table("{ exists(took) } | \(stage)", store).lines.map {
+                "\($0.groups.joined()) \($0.number)"
+            }
+        }
+        #expect(try lines("count() by (user)") == ["u count(3)", "v count(1)"])
+        #expect(try lines("topk(1, count()) by (user)") == ["u count(3)"])
+        #expect(try lines("max(took)") == [" duration(3.0)"])
+        #expect(try lines("distinct(user)") == [" count(2)"])
+        let numbers = "{ took <= 3 } | "
+        func number(_ stage: String) throws -> NumberTable.Number {
+            try Self.table(numbers + stage, store).lines[0].number
+        }
+        #expect(try number("max(took)") == .number(3) && number("sum(took)") == .number(6))
+        #expect(try number("avg(took)") == .number(2) && number("min(took * 2)") == .number(2))
+        #expect(try number("quantile(took, .5)") == .number(2) && number("count()") == .count(3))
+        #expect(try Self.table("{ user = w } | count()", store).lines[0].number == .count(0))
+        #expect(try Self.table("{ user = w } | max(took)", store).lines[0].number == NumberTable.Number.none)
+    }
 }
