@@ -14,17 +14,16 @@ package protocol FiledRows: Sendable {
 }
 
 extension FiledRows {
-    /// The wall time of an event, in nanoseconds; `EventBatch.noTime` where it has none.
+    /// The wall time of an event, in nanoseconds; `EventBatch.noTime` where it has none, or it cannot be read any more.
     func time(at place: EventPosition, of file: OrderFile) throws -> Int64 {
-        guard let rows = try rows(at: place, of: file) else {
-            throw DamagedFrame("\(try file.id(place)) is not found")
-        }
-        let times = try causality(of: rows.frame).times
-        let row = rows.row + place.position - rows.positions.lowerBound
-        guard row < times.count else {
-            throw DamagedFrame("\(try file.id(place)) is not where it was")
-        }
-        return times[row]
+        repeat {
+            guard let rows = try rows(at: place, of: file) else { return EventBatch.noTime }
+            let times: [Int64]
+            do { times = try causality(of: rows.frame).times } catch is DamagedFrame { continue }
+            let row = rows.row + place.position - rows.positions.lowerBound
+            if row < times.count { return times[row] }
+        } while try looksAgain()
+        return EventBatch.noTime
     }
 }
 
@@ -38,8 +37,10 @@ package struct FiledExecution: IndexedExecution {
         index = OrderStack(files) { (file, place) throws(PartError) in
             do {
                 return try rows.time(at: place, of: file)
+            } catch let error as PartError {
+                throw error
             } catch {
-                throw .damaged(path: "", offset: 0, what: "\(error)")
+                throw .damaged(path: file.path, offset: 0, what: "\(error)")
             }
         }
         self.rows = rows

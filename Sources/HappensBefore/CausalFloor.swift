@@ -4,7 +4,8 @@ import Causality
 package protocol CausalFloor: CausalIndex {
     /// The kind that was recorded for the event at a place.
     func kind(at place: EventPosition) throws(Failure) -> EventKind
-    /// The wall time of the event at a place, in nanoseconds since 1970; `EventBatch.noTime` where it has none.
+    /// The wall time of the event at a place, in nanoseconds since 1970; `EventBatch.noTime` where it has none, or it cannot be
+    /// read any more.
     func time(at place: EventPosition) throws(Failure) -> Int64
     /// What to throw where it says what cannot be. Traps for a floor in memory, which never does.
     func contradiction(_ what: String) -> Failure

@@ -16,7 +16,8 @@ package struct OrderStack: CausalFloor {
 
     /// - Parameters:
     ///   - files: From the oldest slice on, one at least, each of which stands on those before it.
-    ///   - time: The wall time of an event in a file, in nanoseconds; `EventBatch.noTime` where it has none.
+    ///   - time: The wall time of an event in a file, in nanoseconds; `EventBatch.noTime` where it has none, or it cannot be
+    ///     read any more.
     package init(
         _ files: [OrderFile],
         time: @escaping @Sendable (OrderFile, EventPosition) throws(PartError) -> Int64

@@ -98,6 +98,42 @@ import Testing
         #expect(try MergingWorld.answers(store) == MergingWorld.answers(ArchiveStore(plain)))
     }
 
+    /// Segments rot below the last slice: the order that was written down holds, and goes on above it.
+    @Test func goesOnAboveWhatCannotBeReadAnyMore() throws {
+        let folder = ArchiveFolder()
+        let disk = ArchiveDisk()
+        try RealDisk().make(folder: folder.path)
+        try disk.make(folder: folder.path)
+        let archive = try Archive(folder.path, .readWrite, disk: disk)
+        let pieces = GrowingExecution(seed: 1).pieces
+        let (early, late) = (pieces[..<(pieces.count / 2)], pieces[(pieces.count / 2)...])
+        for piece in early { try archive.append(piece) }
+        try ArchiveStore(archive).keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
+        let before = try archive.orders(of: "main")
+        #expect(before.slices.last?.taken == before.taken)
+        for piece in late { try archive.append(piece) }
+        var ends: [Identity128: Int] = [:]
+        for piece in early {
+            let header = try SegmentHeader(
+                decoding: pieces.first { $0.id == piece.id }!.bytes)
+            let end = ends[piece.id, default: 0]
+            ends[piece.id] = end + piece.bytes.count
+            let path = "\(folder.path)/segments/\(header.agent)/\(piece.id).lcseg"
+            try disk.change(path) { $0[end + piece.bytes.count / 2] ^= 1 }
+        }
+        let store = ArchiveStore(archive)
+        try store.keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
+        let (slices, taken) = try archive.orders(of: "main")
+        #expect(slices.last?.taken == taken && taken > before.taken)
+        #expect(slices.contains { before.slices.contains($0) })
+        // Each is found by its order, and said to be unreadable by its content.
+        #expect(try store.filed("main", .never)?.eventCount == taken)
+        let timeline = try store.answering(.init(execution: "main")).written(
+            Question("timeline", QuestionParameters([:])), as: .text
+        ).text()
+        #expect(timeline.contains("cannot be read"), "\(timeline.prefix(2_000))")
+    }
+
     /// Logs of processes, one after the other and without times, are read side by side: what cites comes soon after what it
     /// cites, and no slice has to wait for the last log.
     @Test(arguments: [1, 2] as [UInt64]) func separateLogsAreSlicedAsOneLogIs(seed: UInt64)
