@@ -262,6 +262,9 @@ let package = Package(
             name: "BenchmarksTests", dependencies: ["Benchmarks", "LogFormats"],
             swiftSettings: strict),
         .testTarget(
+            name: "ExportingTests", dependencies: ["Causality", "Exporting"],
+            swiftSettings: strict),
+        .testTarget(
             name: "QueryingTests",
             dependencies: [
                 "Causality", "Exporting", "HappensBefore", "Matching", "Querying", "Segments",

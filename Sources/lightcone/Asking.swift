@@ -34,6 +34,9 @@ struct AskOptions: ParsableArguments {
             valueName: "time"))
     var timeout: String?
 
+    @Flag(help: "An answer that is longer than the screen is shown without a pager.")
+    var noPager = false
+
     private var timeoutSeconds: Int? { timeout.flatMap { QuestionParameters.seconds($0) } }
 
     mutating func validate() throws {
@@ -76,12 +79,21 @@ struct AskOptions: ParsableArguments {
     }
 
     /// Asks a question, writes the answer, and ends with the exit code that it means.
-    func ask(_ verb: String, _ parameters: QuestionParameters = QuestionParameters()) async throws {
-        let parameters = parameters.resolved(now: .now)
+    ///
+    /// - Parameter view: How a listing is shown to people.
+    func ask(
+        _ verb: String, _ parameters: QuestionParameters = QuestionParameters(),
+        _ view: ViewOptions? = nil
+    ) async throws {
+        var parameters = parameters.resolved(now: .now)
+        let picture = json ? nil : try view?.picture()
+        if picture != nil { parameters["clock"] = ["false"] }
         // A question that cannot be asked is told before anything is opened.
         let question = try Question(verb, parameters)
-        try await answer(verb, parameters) {
-            try $0.written(question, as: json ? .json : .text)
+        let isJSON = json || picture != nil
+        var output = AnswerOutput(isJSON: isJSON, picture)
+        try await answer(verb, parameters, isJSON: isJSON, &output) {
+            try $0.written(question, as: isJSON ? .json : .text)
         }
     }
 
@@ -90,8 +102,9 @@ struct AskOptions: ParsableArguments {
         let parameters = parameters.resolved(now: .now)
         let question = try ExportQuestion(parameters)
         if let output { try OutputFile.open(output) }
+        var text = AnswerOutput(isJSON: json, nil)
         do {
-            try await answer("export", parameters) { try $0.export(question) }
+            try await answer("export", parameters, isJSON: json, &text) { try $0.export(question) }
             try OutputFile.keep()
         } catch let ended as Ended {
             // An answer without events is whole.
@@ -142,14 +155,16 @@ struct AskOptions: ParsableArguments {
     }
 
     private func answer(
-        _ verb: String, _ parameters: QuestionParameters,
-        _ local: (Answering<ArchiveStore>) throws -> WrittenAnswer
+        _ verb: String, _ parameters: QuestionParameters, isJSON: Bool,
+        _ output: inout AnswerOutput, _ local: (Answering<ArchiveStore>) throws -> WrittenAnswer
     ) async throws {
         let source = try place()
+        Pager.expect(isWanted: !noPager)
         if AskOptions.isURL(source) {
             var parameters = common(parameters)
             if let limit { parameters["limit"] = [String(limit)] }
-            return try await RemoteSource(url: source).ask(verb, parameters, isJSON: json)
+            return try await RemoteSource(url: source).ask(
+                verb, parameters, isJSON: isJSON, &output)
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
         var options = Question.Options(execution: execution, limit: limit)
@@ -157,14 +172,10 @@ struct AskOptions: ParsableArguments {
         options.workers = Self.workers
         var answer = try local(store.answering(options))
         for note in answer.notes { Terminal.note(note) }
-        var isEmpty = true
-        while let text = try answer.next() {
-            isEmpty = isEmpty && text.isEmpty
-            Terminal.write(text)
-        }
-        Terminal.flush()
+        while let text = try answer.next() { output.write(text) }
+        try output.finish()
         if answer.stopped != nil { throw Ended(exit: .failure) }
-        if !(answer.isYes ?? !isEmpty) { throw Ended(exit: .no) }
+        if !(answer.isYes ?? !output.isEmpty) { throw Ended(exit: .no) }
     }
 }
 
@@ -194,33 +205,31 @@ struct RemoteSource {
         return response
     }
 
-    func ask(_ verb: String, _ parameters: QuestionParameters, isJSON: Bool) async throws {
+    func ask(
+        _ verb: String, _ parameters: QuestionParameters, isJSON: Bool,
+        _ output: inout AnswerOutput
+    ) async throws {
         let response = try await open(verb, parameters, isJSON: isJSON)
         for note in response.headers["Lightcone-Note"] {
             Terminal.note(PercentEscaping.unescape(note[...]))
         }
-        var isEmpty = true
         var text = TextPieces()
-        var end = StoppedLine(isJSON: isJSON)
         do {
             for try await piece in response.body {
-                isEmpty = isEmpty && piece.readableBytes == 0
-                let piece = text.next(piece.readableBytesView)
-                end.look(at: piece)
-                Terminal.write(piece)
+                output.write(text.next(piece.readableBytesView))
             }
-            Terminal.write(text.rest)
+            output.write(text.rest)
         } catch {
             throw CommandFailure(
                 "\(url): the answer breaks off: \(HTTPTransport.reason(error)) (where it took too long: give it more time with "
                     + "--timeout, or ask for less)")
         }
-        Terminal.flush()
-        if end.isThere { throw Ended(exit: .failure) }
+        try output.finish()
+        if output.isStopped { throw Ended(exit: .failure) }
         switch response.headers.first(name: "Lightcone-Answer") {
         case "yes": break
         case "no": throw Ended(exit: .no)
-        default: if isEmpty { throw Ended(exit: .no) }
+        default: if output.isEmpty { throw Ended(exit: .no) }
         }
     }
 

@@ -14,6 +14,10 @@ struct SliceArguments: ParsableArguments {
 
     @OptionGroup var times: TimeArguments
     @OptionGroup var listing: ListingArguments
+    @OptionGroup var viewOptions: ViewOptions
+
+    /// How the listing is shown; nil where none is asked for.
+    var view: ViewOptions? { count ? nil : viewOptions }
 
     var parameters: QuestionParameters {
         var parameters = QuestionParameters()

@@ -24,6 +24,7 @@ struct TimelineCommand: AsyncParsableCommand {
 
     @OptionGroup var times: TimeArguments
     @OptionGroup var listing: ListingArguments
+    @OptionGroup var view: ViewOptions
     @OptionGroup var options: AskOptions
 
     func run() async throws {
@@ -33,6 +34,6 @@ struct TimelineCommand: AsyncParsableCommand {
         if let selection { parameters["where"] = [selection] }
         parameters["process"] = process
         parameters["host"] = host
-        try await options.ask("timeline", parameters)
+        try await options.ask("timeline", parameters, view)
     }
 }
