@@ -262,7 +262,8 @@ let package = Package(
             name: "BenchmarksTests", dependencies: ["Benchmarks", "LogFormats"],
             swiftSettings: strict),
         .testTarget(
-            name: "ExportingTests", dependencies: ["Causality", "Exporting"],
+            name: "ExportingTests",
+            dependencies: ["Causality", "Exporting", "Querying", "SimulatedHistories"],
             swiftSettings: strict),
         .testTarget(
             name: "QueryingTests",

@@ -1,4 +1,5 @@
 import Causality
+import Querying
 
 /// How a timeline is laid out for people.
 package struct TimelineForm: Sendable {
@@ -24,8 +25,8 @@ package struct TimelineForm: Sendable {
 package protocol ListingPicture {
     /// The text that is ready with this row: lines, perhaps none yet.
     mutating func add(_ row: ListingRow) -> String
-    /// The rest of it.
-    mutating func finish() -> String
+    /// The rest of it. Throws where what came cannot be shown so.
+    mutating func finish() throws(QuestionError) -> String
 }
 
 /// A timeline on a terminal: columns that are as wide as what is in them, times of the day under a line with the date.

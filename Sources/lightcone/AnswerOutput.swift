@@ -38,7 +38,7 @@ struct AnswerOutput {
     /// All has come.
     mutating func finish() throws {
         if !line.isEmpty { show() }
-        if let rest = picture?.finish() { Terminal.write(laidOut: rest) }
+        if let rest = try picture?.finish() { Terminal.write(laidOut: rest) }
         Terminal.flush()
         if !Pager.end() { throw Ended(exit: .failure) }
     }

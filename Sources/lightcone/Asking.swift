@@ -80,13 +80,13 @@ struct AskOptions: ParsableArguments {
 
     /// Asks a question, writes the answer, and ends with the exit code that it means.
     ///
-    /// - Parameter view: How a listing is shown to people.
+    /// - Parameter picture: What is shown of a listing in the place of its lines.
     func ask(
         _ verb: String, _ parameters: QuestionParameters = QuestionParameters(),
-        _ view: ViewOptions? = nil
+        as picture: (any ListingPicture)? = nil
     ) async throws {
         var parameters = parameters.resolved(now: .now)
-        let picture = json ? nil : try view?.picture()
+        let picture = json ? nil : picture
         if picture != nil { parameters["clock"] = ["false"] }
         // A question that cannot be asked is told before anything is opened.
         let question = try Question(verb, parameters)

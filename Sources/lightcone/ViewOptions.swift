@@ -26,10 +26,14 @@ struct ViewOptions: ParsableArguments {
             valueName: "list"))
     var columns: String?
 
-    func validate() throws {
+    private var chosen: [TimelineColumn]?
+
+    private enum CodingKeys: CodingKey { case color, wide, utc, columns }
+
+    mutating func validate() throws {
         guard let columns else { return }
         do {
-            _ = try TimelineColumn.list(columns)
+            chosen = try TimelineColumn.list(columns)
         } catch {
             throw ValidationError("--columns: \(error)")
         }
@@ -44,17 +48,21 @@ struct ViewOptions: ParsableArguments {
     /// Columns of the screen, where lines end.
     var width: Int? { wide || !Screen.isThere ? nil : Screen.size.columns }
 
+    /// How far the clock that times are shown by is ahead of UTC.
+    var zone: @Sendable (WallTime) -> Int {
+        let isUTC = utc
+        return { isUTC ? 0 : Screen.zone($0) }
+    }
+
     /// What is shown in the place of a listing's lines; nil for the lines themselves.
-    func picture() throws -> (any ListingPicture)? {
-        let columns = try self.columns.map { try TimelineColumn.list($0) }
+    var picture: (any ListingPicture)? {
         guard isForPeople else {
-            if let columns { return TimelineTable(columns) }
+            if let chosen { return TimelineTable(chosen) }
             return nil
         }
-        let isUTC = utc
         return TimelineText(
             TimelineForm(
-                columns: columns ?? TimelineColumn.usual, width: width, isColored: isColored,
-                zone: { isUTC ? 0 : Screen.zone($0) }))
+                columns: chosen ?? TimelineColumn.usual, width: width, isColored: isColored,
+                zone: zone))
     }
 }

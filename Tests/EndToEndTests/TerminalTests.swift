@@ -87,6 +87,33 @@ import Testing
         }
     }
 
+    @Test func aDiagramFitsTheScreenWhereverItComesFrom() throws {
+        let folder = try TemporaryFolder()
+        let source = try Self.archive(folder)
+        let ask = "\(Program.path) timeline --lanes --color never --source"
+        let shown = try Self.shown("\(ask) \(source) 2>/dev/null", columns: 50)
+        #expect(
+            shown == """
+                              web   db
+                ── 2026-11-23 UTC ──
+                10:20:30.500  ●────>●  web:1 → db:1  asked  POST …
+                ── 2026-11-24 UTC ──
+                10:20:30.500  ├╌╌╌╌>●  db:2 ← web:3 (missing)  fr…
+                              ┊        web:2–3 are missing
+
+                """)
+        let collector = try RunningCollector(folder)
+        #expect(try Self.shown("\(ask) \(collector.url) 2>/dev/null", columns: 50) == shown)
+        for wrong in ["--lanes --json", "--lanes --reverse", "--ascii", "--lanes --columns id"] {
+            let refused = try Self.shown(
+                "\(Program.path) timeline --source \(source) \(wrong); echo $?")
+            #expect(refused.hasSuffix("\n2\n"), "\(refused)")
+        }
+        let narrow = try Self.shown("\(ask) \(source); echo $?", columns: 20)
+        #expect(narrow.contains("2 processes do not fit side by side into 20 columns"))
+        #expect(narrow.hasSuffix("\n2\n"))
+    }
+
     @Test func anAnswerLongerThanTheScreenIsShownByAPager() throws {
         let folder = try TemporaryFolder()
         let ask = "\(Program.path) timeline --source \(try Self.archive(folder)) 2>/dev/null"
