@@ -40,7 +40,7 @@ struct AskOptions: ParsableArguments {
     private var timeoutSeconds: Int? { timeout.flatMap { QuestionParameters.seconds($0) } }
 
     mutating func validate() throws {
-        if let limit, limit < 1 {
+        if let limit, !(1..<Int.max).contains(limit) {
             throw ValidationError("--limit: expected a number from 1, found \(limit)")
         }
         if let timeout, (timeoutSeconds ?? 0) < 1 {
@@ -91,9 +91,20 @@ struct AskOptions: ParsableArguments {
         // A question that cannot be asked is told before anything is opened.
         let question = try Question(verb, parameters)
         let isJSON = json || picture != nil
-        var output = AnswerOutput(isJSON: isJSON, picture)
-        try await answer(verb, parameters, isJSON: isJSON, &output) {
-            try $0.written(question, as: isJSON ? .json : .text)
+        var output = AnswerOutput(isJSON: isJSON, picture, shownMax: limit)
+        var asker = self
+        // One more than is shown tells whether there is more.
+        if picture != nil { asker.limit = limit.map { $0 + 1 } }
+        do {
+            try await asker.answer(verb, parameters, isJSON: isJSON, &output) {
+                try $0.written(question, as: isJSON ? .json : .text)
+            }
+        } catch let ended as Ended {
+            if output.isEmpty { await explainSilence(verb, parameters) }
+            throw ended
+        }
+        if let limit, output.eventCount > limit {
+            await explainLimit(verb, parameters, shown: limit)
         }
     }
 
@@ -125,7 +136,7 @@ struct AskOptions: ParsableArguments {
             return String(buffer: try await response.body.collect(upTo: 16 << 20))
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
-        var options = Question.Options(execution: execution)
+        var options = Question.Options(execution: execution, limit: try parameters.limit())
         options.cancellation = cancellation
         options.workers = Self.workers
         let question = try Question(verb, parameters)

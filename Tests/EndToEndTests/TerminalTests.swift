@@ -114,6 +114,43 @@ import Testing
         #expect(narrow.hasSuffix("\n2\n"))
     }
 
+    /// What is said where there is nothing to show, and where there is more than is shown.
+    @Test(arguments: [
+        (
+            #"timeline '{ usr = x }'"#,
+            "0 of 3 events match; no event has an attribute usr (perhaps user)"
+        ),
+        (
+            #"timeline '{ levl = x }'"#,
+            "0 of 3 events match; no event has an attribute levl (perhaps level)"
+        ),
+        (#"timeline '{ user = x }'"#, "0 of 3 events match"),
+        ("timeline --until 2001-01-01", "0 of 3 events match"),
+        ("past web:1", "nothing here is before web:1"),
+        ("future db:2 '{ n = 3 }'", "no event after db:2 matches"),
+        ("gaps --source HALF", "no gaps"), ("defects --source HALF", "no defects"),
+        ("timeline --limit 1", "… 2 more (--limit)"),
+        ("past db:2 --limit 1", "… 1 more (--limit)"),
+        ("timeline '{ seq > 0 }' --limit 1", "… more (--limit)"),
+    ])
+    func silenceIsExplained(question: String, note: String) throws {
+        let folder = try TemporaryFolder()
+        let source = try Self.archive(folder)
+        let half = folder.path + "/half"
+        let lines = try folder.write("half.log", #"p {"p":1}"# + "\nsaid\n")
+        try Program.lightcone("import", "--into", half, "--format", "govector", lines)
+        let ask = "\(Program.path) \(question.replacing("HALF", with: half))"
+        let environment = ["LIGHTCONE_SOURCE": source]
+        let shown = try Self.shown("\(ask) >/dev/tty", environment: environment)
+        let last = shown.split(separator: "\n").filter { !$0.hasPrefix("all up to") }.last
+        #expect(last == note[...], "\(shown)")
+        // Not where nobody looks.
+        let quiet = try Self.shown("\(ask) 2>\(folder.path)/said", environment: environment)
+        #expect(!quiet.contains(note))
+        let said = try String(contentsOfFile: "\(folder.path)/said", encoding: .utf8)
+        #expect(!said.contains(note))
+    }
+
     @Test func anAnswerLongerThanTheScreenIsShownByAPager() throws {
         let folder = try TemporaryFolder()
         let ask = "\(Program.path) timeline --source \(try Self.archive(folder)) 2>/dev/null"
