@@ -262,6 +262,10 @@ let package = Package(
             name: "BenchmarksTests", dependencies: ["Benchmarks", "LogFormats"],
             swiftSettings: strict),
         .testTarget(
+            name: "ExportingTests",
+            dependencies: ["Causality", "Exporting", "Querying", "SimulatedHistories"],
+            swiftSettings: strict),
+        .testTarget(
             name: "QueryingTests",
             dependencies: [
                 "Causality", "Exporting", "HappensBefore", "Matching", "Querying", "Segments",

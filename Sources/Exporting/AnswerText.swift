@@ -294,11 +294,35 @@ extension ListedEvent {
             text.text("  ")
             text.bytes(said)
         }
+        for index in batch.rows.attributeIndexes(row) {
+            let attribute = batch.rows.attributes[index]
+            text.text(index == batch.rows.attributeIndexes(row).lowerBound ? "  " : " ")
+            text.attribute(
+                batch.rows.keys[Int(attribute.key)],
+                batch.rows.content[batch.rows.value(index, ofRow: row)], isJSON: attribute.isJSON)
+        }
         text.makePrintable(from: start)
     }
 }
 
 extension ByteWriter {
+    /// Appends `key=value`: as a JSON string what has a space, a quote or `=` in it, or nothing at all.
+    mutating func attribute(
+        _ key: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>, isJSON: Bool
+    ) {
+        attributePart(key)
+        byte(UInt8(ascii: "="))
+        if isJSON { bytes(value) } else { attributePart(value) }
+    }
+
+    private mutating func attributePart(_ part: ArraySlice<UInt8>) {
+        let isPlain = part.allSatisfy {
+            $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=")
+        }
+        guard part.isEmpty || !isPlain else { return bytes(part) }
+        part.withUnsafeBytes { quote($0) }
+    }
+
     /// Has what was written from a place on be as a person may be shown it.
     fileprivate mutating func makePrintable(from start: Int) {
         guard bytes.withUnsafeBytes({ $0.firstHarmful(from: start) }) != nil else { return }

@@ -60,12 +60,12 @@ struct EventJSON {
     private var heads = ProcessTexts()
     private var clocks = ClockJSON()
 
-    /// One whose clock was asked for.
+    /// With its clock, where that was asked for.
     mutating func write(_ listed: ListedEvent, to text: inout ByteWriter) {
-        JSONWriter.append(to: &text) { write(listed, listed.known, &$0) }
+        JSONWriter.append(to: &text) { write(listed, listed.clock, &$0) }
     }
 
-    mutating func write(_ listed: ListedEvent, _ clock: KnownClock, _ writer: inout JSONWriter) {
+    mutating func write(_ listed: ListedEvent, _ clock: KnownClock?, _ writer: inout JSONWriter) {
         let head = heads.range(of: listed.place.process) { head in
             JSONWriter.append(to: &head) {
                 $0.member("process", listed.processText)
@@ -92,13 +92,15 @@ struct EventJSON {
             writer.attributes(ofRow: row, batch.rows)
             writer.member("causes", listed.arriving.map(\.from.description))
             writer.member("evidence", listed.arriving.map { listed.evidence(of: $0).text })
-            clocks.member("clock", clock, &writer)
+            let ghosts = listed.arriving.filter { !$0.fromIsHere }
+            if !ghosts.isEmpty { writer.member("ghosts", ghosts.map(\.from.description)) }
+            if let clock { clocks.member("clock", clock, &writer) }
             writer.member("stamp", listed.stamp.text)
             if case .lossy(let loss) = listed.stamp {
                 writer.member("lossySince", EventID(listed.id.process, loss.since).description)
                 writer.member("lossyBecause", loss.reason.text)
             }
-            writer.member("exact", clock.isExact)
+            if let clock { writer.member("exact", clock.isExact) }
             if let rulesOut = listed.rulesOut { writer.member("rulesOut", rulesOut.description) }
         }
     }

@@ -9,4 +9,6 @@ enum Limits {
     static let cutShownMax = 8
     /// Positions of a process whose messages are asked for at once.
     static let rowsOfMessages = 4_096
+    /// Rows of a timeline that are held back on a terminal to see how wide its columns are: some screens full.
+    static let rowsHeldMax = 200
 }

@@ -99,7 +99,7 @@ extension Answering {
     /// The answer to a question, as text.
     package func written(_ question: Question, as form: AnswerForm) throws -> WrittenAnswer {
         var answering = self
-        answering.options.hasClock = form == .json
+        answering.options.hasClock = form == .json && question.hasClocks
         return WrittenAnswer(try answering.answer(question), as: form)
     }
 }

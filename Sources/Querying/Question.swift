@@ -58,6 +58,16 @@ package enum Question: Sendable {
         }
     }
 
+    /// Whether the JSON answer has clocks.
+    package var hasClocks: Bool {
+        switch self {
+        case .timeline(let choice, processes: _, hosts: _),
+            .slice(_, of: _, let choice, countOnly: _):
+            choice.hasClock
+        default: true
+        }
+    }
+
     /// The verbs, which are also the paths below `/v1/`.
     package static let verbs = [
         "executions", "processes", "gaps", "defects", "timeline", "show", "order", "past", "future",
@@ -72,14 +82,17 @@ package struct EventChoice: Sendable {
     package var isReversed = false
     /// Only so many, the last ones.
     package var last: Int?
+    /// Whether JSON has what each event had seen, which costs more than the rest of it.
+    package var hasClock = true
 
     package init(_ selection: Selection) { self.selection = selection }
 
-    static let parameters = ["where", "since", "until", "last", "reverse"]
+    static let parameters = ["where", "since", "until", "last", "reverse", "clock"]
 
     init(_ parameters: QuestionParameters) throws(QuestionError) {
         selection = try parameters.selection()
         isReversed = try parameters.flag("reverse")
+        hasClock = try parameters.flag("clock", unless: true)
         guard let text = try parameters.one("last") else { return }
         guard let last = Int(text), (1...Limits.lastEventsMax).contains(last) else {
             throw QuestionError(
@@ -150,9 +163,12 @@ package struct QuestionParameters: Sendable {
         return event
     }
 
-    package func flag(_ name: String) throws(QuestionError) -> Bool {
+    package func flag(
+        _ name: String, unless unsaid: Bool = false
+    ) throws(QuestionError) -> Bool {
         switch try one(name) {
-        case nil, "false": return false
+        case nil: return unsaid
+        case "false": return false
         case "true", "": return true
         case let text?:
             throw QuestionError(.misuse, "\(name): expected true or false, found “\(text)”")
@@ -246,7 +262,7 @@ package struct QuestionParameters: Sendable {
 }
 
 extension Question {
-    /// The question with this verb. Parameters: `where` (a selection), `since` and `until` (times), `last` and `reverse`;
+    /// The question with this verb. Parameters: `where` (a selection), `since` and `until` (times), `last`, `reverse` and `clock`;
     /// `process` and `host` (repeated), `event`, `a`, `b`, `at`, `of`, `count`, `ghosts`; and for all of them `execution`,
     /// `limit` and `timeout`.
     package init(_ verb: String, _ parameters: QuestionParameters) throws(QuestionError) {

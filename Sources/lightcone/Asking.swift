@@ -34,10 +34,13 @@ struct AskOptions: ParsableArguments {
             valueName: "time"))
     var timeout: String?
 
+    @Flag(help: "An answer that is longer than the screen is shown without a pager.")
+    var noPager = false
+
     private var timeoutSeconds: Int? { timeout.flatMap { QuestionParameters.seconds($0) } }
 
     mutating func validate() throws {
-        if let limit, limit < 1 {
+        if let limit, !(1..<Int.max).contains(limit) {
             throw ValidationError("--limit: expected a number from 1, found \(limit)")
         }
         if let timeout, (timeoutSeconds ?? 0) < 1 {
@@ -76,12 +79,32 @@ struct AskOptions: ParsableArguments {
     }
 
     /// Asks a question, writes the answer, and ends with the exit code that it means.
-    func ask(_ verb: String, _ parameters: QuestionParameters = QuestionParameters()) async throws {
-        let parameters = parameters.resolved(now: .now)
+    ///
+    /// - Parameter picture: What is shown of a listing in the place of its lines.
+    func ask(
+        _ verb: String, _ parameters: QuestionParameters = QuestionParameters(),
+        as picture: (any ListingPicture)? = nil
+    ) async throws {
+        var parameters = parameters.resolved(now: .now)
+        let picture = json ? nil : picture
+        if picture != nil { parameters["clock"] = ["false"] }
         // A question that cannot be asked is told before anything is opened.
         let question = try Question(verb, parameters)
-        try await answer(verb, parameters) {
-            try $0.written(question, as: json ? .json : .text)
+        let isJSON = json || picture != nil
+        var output = AnswerOutput(isJSON: isJSON, picture, shownMax: limit)
+        var asker = self
+        // One more than is shown tells whether there is more.
+        if picture != nil { asker.limit = limit.map { $0 + 1 } }
+        do {
+            try await asker.answer(verb, parameters, isJSON: isJSON, &output) {
+                try $0.written(question, as: isJSON ? .json : .text)
+            }
+        } catch let ended as Ended {
+            if output.isEmpty { await explainSilence(verb, parameters) }
+            throw ended
+        }
+        if let limit, output.eventCount > limit {
+            await explainLimit(verb, parameters, shown: limit)
         }
     }
 
@@ -90,8 +113,9 @@ struct AskOptions: ParsableArguments {
         let parameters = parameters.resolved(now: .now)
         let question = try ExportQuestion(parameters)
         if let output { try OutputFile.open(output) }
+        var text = AnswerOutput(isJSON: json, nil)
         do {
-            try await answer("export", parameters) { try $0.export(question) }
+            try await answer("export", parameters, isJSON: json, &text) { try $0.export(question) }
             try OutputFile.keep()
         } catch let ended as Ended {
             // An answer without events is whole.
@@ -112,7 +136,7 @@ struct AskOptions: ParsableArguments {
             return String(buffer: try await response.body.collect(upTo: 16 << 20))
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
-        var options = Question.Options(execution: execution)
+        var options = Question.Options(execution: execution, limit: try parameters.limit())
         options.cancellation = cancellation
         options.workers = Self.workers
         let question = try Question(verb, parameters)
@@ -142,14 +166,16 @@ struct AskOptions: ParsableArguments {
     }
 
     private func answer(
-        _ verb: String, _ parameters: QuestionParameters,
-        _ local: (Answering<ArchiveStore>) throws -> WrittenAnswer
+        _ verb: String, _ parameters: QuestionParameters, isJSON: Bool,
+        _ output: inout AnswerOutput, _ local: (Answering<ArchiveStore>) throws -> WrittenAnswer
     ) async throws {
         let source = try place()
+        Pager.expect(isWanted: !noPager)
         if AskOptions.isURL(source) {
             var parameters = common(parameters)
             if let limit { parameters["limit"] = [String(limit)] }
-            return try await RemoteSource(url: source).ask(verb, parameters, isJSON: json)
+            return try await RemoteSource(url: source).ask(
+                verb, parameters, isJSON: isJSON, &output)
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
         var options = Question.Options(execution: execution, limit: limit)
@@ -157,14 +183,10 @@ struct AskOptions: ParsableArguments {
         options.workers = Self.workers
         var answer = try local(store.answering(options))
         for note in answer.notes { Terminal.note(note) }
-        var isEmpty = true
-        while let text = try answer.next() {
-            isEmpty = isEmpty && text.isEmpty
-            Terminal.write(text)
-        }
-        Terminal.flush()
+        while let text = try answer.next() { output.write(text) }
+        try output.finish()
         if answer.stopped != nil { throw Ended(exit: .failure) }
-        if !(answer.isYes ?? !isEmpty) { throw Ended(exit: .no) }
+        if !(answer.isYes ?? !output.isEmpty) { throw Ended(exit: .no) }
     }
 }
 
@@ -194,33 +216,31 @@ struct RemoteSource {
         return response
     }
 
-    func ask(_ verb: String, _ parameters: QuestionParameters, isJSON: Bool) async throws {
+    func ask(
+        _ verb: String, _ parameters: QuestionParameters, isJSON: Bool,
+        _ output: inout AnswerOutput
+    ) async throws {
         let response = try await open(verb, parameters, isJSON: isJSON)
         for note in response.headers["Lightcone-Note"] {
             Terminal.note(PercentEscaping.unescape(note[...]))
         }
-        var isEmpty = true
         var text = TextPieces()
-        var end = StoppedLine(isJSON: isJSON)
         do {
             for try await piece in response.body {
-                isEmpty = isEmpty && piece.readableBytes == 0
-                let piece = text.next(piece.readableBytesView)
-                end.look(at: piece)
-                Terminal.write(piece)
+                output.write(text.next(piece.readableBytesView))
             }
-            Terminal.write(text.rest)
+            output.write(text.rest)
         } catch {
             throw CommandFailure(
                 "\(url): the answer breaks off: \(HTTPTransport.reason(error)) (where it took too long: give it more time with "
                     + "--timeout, or ask for less)")
         }
-        Terminal.flush()
-        if end.isThere { throw Ended(exit: .failure) }
+        try output.finish()
+        if output.isStopped { throw Ended(exit: .failure) }
         switch response.headers.first(name: "Lightcone-Answer") {
         case "yes": break
         case "no": throw Ended(exit: .no)
-        default: if isEmpty { throw Ended(exit: .no) }
+        default: if output.isEmpty { throw Ended(exit: .no) }
         }
     }
 

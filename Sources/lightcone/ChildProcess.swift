@@ -18,11 +18,7 @@ final class ChildProcess {
         defer { posix_spawn_file_actions_destroy(&actions) }
         var pipe: [Int32] = [-1, -1]
         if takesInput {
-            guard Glibc.pipe(&pipe) == 0 else {
-                throw CommandFailure("cannot make a pipe: \(String(cString: strerror(errno)))")
-            }
-            // No other child keeps our end open: where we end, however we do, this child's input ends.
-            for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+            pipe = try Self.pipe()
             posix_spawn_file_actions_adddup2(&actions, pipe[0], 0)
         } else {
             posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
@@ -36,7 +32,34 @@ final class ChildProcess {
             posix_spawn_file_actions_addopen(
                 &actions, 2, errors, O_WRONLY | O_CREAT | O_TRUNC, 0o640)
         }
-        // What we ignore or catch, it does not.
+        do {
+            pid = try Self.running.withLock { running in
+                let pid = try Self.spawn("/proc/self/exe", ["lightcone"] + arguments, &actions)
+                running.insert(pid)
+                return pid
+            }
+        } catch {
+            if pipe[1] >= 0 { close(pipe[1]) }
+            throw CommandFailure("cannot start lightcone: \(error)")
+        }
+        input = pipe[1]
+    }
+
+    /// A pipe, its end to read and its end to write. No other child keeps an end open: where we end, however we do, what is
+    /// read from it ends.
+    static func pipe() throws -> [Int32] {
+        var pipe: [Int32] = [-1, -1]
+        guard Glibc.pipe(&pipe) == 0 else {
+            throw CommandFailure("cannot make a pipe: \(String(cString: strerror(errno)))")
+        }
+        for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        return pipe
+    }
+
+    /// Starts a program. What we ignore or catch, it does not.
+    static func spawn(
+        _ path: String, _ words: [String], _ actions: inout posix_spawn_file_actions_t
+    ) throws -> pid_t {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -44,21 +67,12 @@ final class ChildProcess {
         sigfillset(&signals)
         posix_spawnattr_setsigdefault(&attributes, &signals)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
-        let words = (["lightcone"] + arguments).map { strdup($0) }
+        let words = words.map { strdup($0) }
         defer { for word in words { free(word) } }
         var pid: pid_t = 0
-        let result = Self.running.withLock { running in
-            let result = posix_spawn(
-                &pid, "/proc/self/exe", &actions, &attributes, words + [nil], environ)
-            if result == 0 { running.insert(pid) }
-            return result
-        }
-        guard result == 0 else {
-            if pipe[1] >= 0 { close(pipe[1]) }
-            throw CommandFailure("cannot start lightcone: \(String(cString: strerror(result)))")
-        }
-        self.pid = pid
-        input = pipe[1]
+        let result = posix_spawn(&pid, path, &actions, &attributes, words + [nil], environ)
+        guard result == 0 else { throw CommandFailure(String(cString: strerror(result))) }
+        return pid
     }
 
     deinit { endInput() }

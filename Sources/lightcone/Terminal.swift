@@ -10,14 +10,27 @@ enum Terminal {
 
     /// A piece of the answer. It may wait in a buffer until `flush`.
     static func write(_ text: String) {
-        let text = printable(text, keeping: .lineBreaksAndTabs)
+        write(laidOut: printable(text, keeping: .lineBreaksAndTabs))
+    }
+
+    /// The same of a text that has colours in it, and in which nothing else is from outside as it was.
+    static func write(laidOut text: String) {
         let full = pending.withLock { pending -> [UInt8]? in
             pending.append(contentsOf: text.utf8)
-            guard pending.count >= bufferBytes else { return nil }
+            let isShort = pending.count < bufferBytes
+            guard !isShort || isPaged(pending) else { return nil }
+            Pager.start()
+            guard !isShort else { return nil }
             defer { pending.removeAll(keepingCapacity: true) }
             return pending
         }
         if let full { put(full, 1) }
+    }
+
+    /// Whether a pager is expected, and what waits is longer than the screen.
+    private static func isPaged(_ pending: [UInt8]) -> Bool {
+        guard Pager.holdsBack(0) else { return false }
+        return !Pager.holdsBack(pending.count { $0 == 0x0a })
     }
 
     /// Returns when the answer is out.
@@ -61,7 +74,10 @@ enum Terminal {
     /// Ends the program where what it says cannot be written: without a word where a reader such as `head` has had enough.
     private static func stop(_ descriptor: Int32, _ code: Int32) -> Never {
         OutputFile.discard()
-        if code == EPIPE { exit((descriptor == 1 ? Exit.yes : Exit.failure).rawValue) }
+        if code == EPIPE {
+            let isRead = descriptor == 1 && Pager.end()
+            exit((isRead ? Exit.yes : Exit.failure).rawValue)
+        }
         // Nobody takes the answer, or the disk that it goes to is full.
         if descriptor == 1 {
             complain("cannot write the answer: \(String(cString: strerror(code)))")

@@ -1,0 +1,20 @@
+import Causality
+
+extension Selection {
+    /// The attributes that it compares, as it names them, each once. O(selection)
+    package var attributes: [String] {
+        var keys: [String] = []
+        _ = condition.holds { test in
+            if case .compare(.attribute(let key), _, _) = test,
+                !keys.contains(where: { ExactText.isSame($0, key) })
+            {
+                keys.append(key)
+            }
+            return nil
+        }
+        return keys
+    }
+
+    /// What is no attribute's name.
+    package static let fields = ["process", "host", "kind", "name", "text", "level", "time", "seq"]
+}

@@ -1,0 +1,53 @@
+import Exporting
+
+/// Where the text of an answer goes, piece by piece: to standard output as it is, or into a picture of the listing that it is.
+struct AnswerOutput {
+    private var picture: (any ListingPicture)?
+    /// The beginning of a line of the listing.
+    private var line: [UInt8] = []
+    private var end: StoppedLine
+    /// Whether nothing came.
+    private(set) var isEmpty = true
+    /// Whether the listing says that it ends early.
+    var isStopped: Bool { end.isThere }
+    /// How many events came.
+    private(set) var eventCount = 0
+    /// Events that are shown at the most: what comes beyond them is counted. Only of a picture.
+    private let shownMax: Int?
+
+    /// - Parameter picture: What is shown in the place of a listing in JSON.
+    init(isJSON: Bool, _ picture: (any ListingPicture)?, shownMax: Int? = nil) {
+        self.picture = picture
+        self.shownMax = shownMax
+        end = StoppedLine(isJSON: isJSON || picture != nil)
+    }
+
+    mutating func write(_ piece: String) {
+        isEmpty = isEmpty && piece.isEmpty
+        end.look(at: piece)
+        guard picture != nil else { return Terminal.write(piece) }
+        for byte in piece.utf8 {
+            guard byte == UInt8(ascii: "\n") else {
+                line.append(byte)
+                continue
+            }
+            show()
+        }
+    }
+
+    /// All has come.
+    mutating func finish() throws {
+        if !line.isEmpty { show() }
+        if let rest = try picture?.finish() { Terminal.write(laidOut: rest) }
+        Terminal.flush()
+        if !Pager.end() { throw Ended(exit: .failure) }
+    }
+
+    private mutating func show() {
+        defer { line.removeAll(keepingCapacity: true) }
+        guard let row = ListingRow(json: line) else { return }
+        if case .event = row { eventCount += 1 }
+        if let shownMax, eventCount > shownMax { return }
+        if let text = picture?.add(row) { Terminal.write(laidOut: text) }
+    }
+}
