@@ -246,9 +246,7 @@ extension NumberTable.Number {
     var text: String {
         switch self {
         case .count(let count): String(count)
-        case .number(let number):
-            number == number.rounded() && number.magnitude < 1e15
-                ? String(Int(number)) : "\(number)"
+        case .number(let number): Selection.numberText(number)
         case .duration(let seconds): Selection.durationText(seconds)
         case .none: "–"
         }

@@ -165,7 +165,7 @@ final class Distance<Execution: IndexedExecution> {
         return (count, lack.map { "\($0)" })
     }
 
-    private static func text(_ bounds: ClosedRange<Double>) -> String {
+    static func text(_ bounds: ClosedRange<Double>) -> String {
         func text(_ seconds: Double) -> String { Selection.durationText(seconds) }
         guard bounds.upperBound.isFinite else {
             return bounds.lowerBound.isFinite
@@ -176,6 +176,11 @@ final class Distance<Execution: IndexedExecution> {
 }
 
 extension Selection {
+    /// A number as a person reads it: without digits behind the point where it has none.
+    package static func numberText(_ number: Double) -> String {
+        number == number.rounded() && number.magnitude < 1e15 ? String(Int(number)) : "\(number)"
+    }
+
     /// A duration as a person reads it, to a thousandth of its unit.
     package static func durationText(_ seconds: Double) -> String {
         let units: [(unit: String, seconds: Double)] = [
@@ -183,7 +188,6 @@ extension Selection {
         ]
         let unit = units.first { seconds.magnitude >= $0.seconds } ?? ("ns", 1e-9)
         let thousandths = (seconds / unit.seconds * 1000).rounded() / 1000
-        let isWhole = thousandths == thousandths.rounded() && thousandths.magnitude < 1e15
-        return (isWhole ? "\(Int(thousandths))" : "\(thousandths)") + unit.unit
+        return numberText(thousandths) + unit.unit
     }
 }

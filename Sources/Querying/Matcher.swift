@@ -24,6 +24,16 @@ final class Matcher<Execution: IndexedExecution> {
     let options: Question.Options
     /// The processes on which events of the absent term may be.
     private var absentProcesses: [Int] = []
+    /// By link: what may not come between.
+    private var barriers: [Barrier?] = []
+
+    private struct Barrier {
+        /// How it is ordered to the events of the term behind the link.
+        var toLater: Related
+        /// By element of it: how many of the term before the link it knows.
+        var knowing: Related
+        var processes: [Int]
+    }
 
     private struct Join {
         /// Of the term that is asked from, by element; nil for what equals nothing.
@@ -72,6 +82,23 @@ final class Matcher<Execution: IndexedExecution> {
                     link.isAbsent ? link.relation.reversed : link.relation,
                     areSound: finder.areMessagesKnown, in: index, options.cancellation))
             joins.append(join(own, other, conjuncts))
+        }
+        for (number, link) in query.links.enumerated() {
+            barriers.append(
+                try link.until.map {
+                    let found = try Self.candidates(
+                        of: $0, fields: [], in: execution, store, options, slice, isOrdered: false,
+                        max: Limits.candidatesMax - total)
+                    total += found.count
+                    return Barrier(
+                        toLater: try Related(
+                            candidates[number + 1], to: found, .before,
+                            areSound: finder.areMessagesKnown, in: index, options.cancellation),
+                        knowing: try Related(
+                            found, to: candidates[number], .before,
+                            areSound: finder.areMessagesKnown, in: index, options.cancellation),
+                        processes: try Self.processes(of: $0, index))
+                })
         }
         conditions = conjuncts.filter { condition in
             query.links.indices.allSatisfy { !isJoin(condition, $0) }
@@ -235,6 +262,11 @@ final class Matcher<Execution: IndexedExecution> {
             for partner in range {
                 try options.cancellation.check()
                 var doubt = try doubt(link, partner, element)
+                switch try between(link, partner, element) {
+                case .no: break
+                case .yes: continue
+                case .unknown(let why): doubt = doubt ?? why
+                }
                 if let span = query.links[link].within {
                     switch try verdict(
                         candidates[other].elements[partner], candidates[own].elements[element],
@@ -326,6 +358,79 @@ final class Matcher<Execution: IndexedExecution> {
         return nil
     }
 
+    /// Whether what may not come between two events does.
+    private func between(_ link: Int, _ partner: Int, _ element: Int) throws -> Absence {
+        guard let barrier = barriers[link] else { return .no }
+        let (from, to) = (candidates[link].elements[partner], candidates[link + 1].elements[element])
+        for range in barrier.toLater.before(element) {
+            let last = range.upperBound - 1
+            // Of those of one process, the last one knows most.
+            if barrier.knowing.before(last).contains(where: { $0.contains(partner) }) {
+                return .yes
+            }
+            let event = barrier.toLater.others.elements[last]
+            guard !event.isCertain, event.process != from.process else { continue }
+            if case .unknown(.lacking(let lacks), let excluded) = try index.order(
+                index.id(from.place), index.id(event.place)), !excluded.contains(.before)
+            {
+                return .unknown(lacks.first.map { "\($0)" } ?? "")
+            }
+        }
+        if !to.isCertain, let lack = try index.inexactness(of: index.id(to.place)).first {
+            return .unknown("\(lack)")
+        }
+        for process in barrier.processes {
+            let seen = try seenUpTo(process, to)
+            guard try index.gaps(of: process).contains(where: { $0.first <= seen }) else {
+                continue
+            }
+            for gap in try index.gaps(thatMayFollow: index.id(from.place), in: [process])
+            where gap.first <= seen && (process != Int(from.process) || gap.last > from.sequence) {
+                return .unknown("\(Lack.events(gap))")
+            }
+        }
+        return .no
+    }
+
+    /// Whether the time between the events of a match is as the query says, as far as that is known now.
+    func elapsedHolds(_ chosen: [Int], from first: Int) throws -> Absence {
+        for elapsed in query.elapsed where min(elapsed.from, elapsed.to) == first {
+            let bounds = try self.elapsed(chosen, elapsed.from, elapsed.to)
+            let (least, most) = (
+                elapsed.comparison.holds(.duration(bounds.lowerBound), .duration(elapsed.seconds)),
+                elapsed.comparison.holds(.duration(bounds.upperBound), .duration(elapsed.seconds))
+            )
+            let isDecided: Bool
+            switch elapsed.comparison {
+            case .equal, .notEqual:
+                isDecided =
+                    bounds.lowerBound == bounds.upperBound || !bounds.contains(elapsed.seconds)
+            default: isDecided = least == most
+            }
+            guard isDecided else {
+                return .unknown(
+                    "\(query.terms[elapsed.from].name) and \(query.terms[elapsed.to].name) are "
+                        + "\(Distance<Execution>.text(bounds)) apart, as far as messages tell")
+            }
+            if !least { return .no }
+        }
+        return .yes
+    }
+
+    /// The seconds from the event of one term of a match to that of another.
+    func elapsed(_ chosen: [Int], _ from: Int, _ to: Int) throws -> ClosedRange<Double> {
+        let (a, b) = (
+            candidates[from].elements[chosen[from]], candidates[to].elements[chosen[to]]
+        )
+        switch try index.order(index.id(a.place), index.id(b.place)) {
+        case .known(.before): return try distance.elapsed(from: a, to: b, areOrdered: true)
+        case .known(.after):
+            let bounds = try distance.elapsed(from: b, to: a, areOrdered: true)
+            return -bounds.upperBound ... -bounds.lowerBound
+        default: return try distance.elapsed(from: a, to: b, areOrdered: false)
+        }
+    }
+
     // MARK: What holds between events
 
     /// Whether all holds that is between events of which the last one was chosen now.
@@ -357,9 +462,10 @@ final class Matcher<Execution: IndexedExecution> {
 
     /// Whether all matches can be counted without looking at each.
     var areCountable: Bool {
-        conditions.isEmpty
+        conditions.isEmpty && query.elapsed.isEmpty
             && query.links.allSatisfy {
-                $0.within == nil && $0.relation != .nearest && $0.relation != .message
+                $0.within == nil && $0.until == nil && $0.relation != .nearest
+                    && $0.relation != .message
             }
     }
 
@@ -509,6 +615,16 @@ extension Selection.Condition {
         case .always: []
         case .and(let a, let b): a.conjuncts + b.conjuncts
         default: [self]
+        }
+    }
+
+    /// Whether the time between events is part of it.
+    var hasElapsed: Bool {
+        switch self {
+        case .elapsed: true
+        case .not(let inner): inner.hasElapsed
+        case .and(let a, let b), .or(let a, let b): a.hasElapsed || b.hasElapsed
+        case .always, .compare, .relate, .words, .exists: false
         }
     }
 

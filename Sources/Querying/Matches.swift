@@ -58,6 +58,11 @@ struct MatchWalk<Execution: IndexedExecution> {
         chosen[term] = element
         doubts[term] = doubt
         guard matcher.holds(chosen, from: term) else { return .passed }
+        switch try matcher.elapsedHolds(chosen, from: term) {
+        case .yes: break
+        case .no: return .passed
+        case .unknown(let why): doubts[term] = doubt ?? why
+        }
         guard term == 0 else {
             partners.append(try matcher.partners(term - 1, of: element)[...])
             return .passed

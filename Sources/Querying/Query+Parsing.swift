@@ -4,15 +4,20 @@ extension Query {
     /// Reads a query.
     ///
     ///     query     = pattern ["where" or] ["select" name ("," name)*] ("|" stage)*
-    ///     pattern   = term (link term ["within" span])*
+    ///     pattern   = term (link term ["within" span] ["until" "{" or "}"])*
     ///     term      = "{" [or] "}" ["as" name]              `or` as in a selection
     ///     link      = "->" | "<-" | "||" | "~>" | "->" "1" | "." | "!->" | "!<-"
     ///     span      = duration | number "events"
     ///     stage     = "past" | "future" | "concurrent" | "why" | "window" number | "{" or "}"
     ///               | ("first" | "last") [number] ["per" "process"]
     ///               | aggregate ["by" "(" operand ("," operand)* ")"] | "topk" "(" number "," aggregate ")" ["by" …]
-    ///     aggregate = "count" "(" ")" | ("min" | "max" | "sum" | "avg" | "distinct") "(" sum ")"
-    ///               | "quantile" "(" sum "," number ")"
+    ///     aggregate = "count" "(" ")" | ("min" | "max" | "sum" | "avg" | "distinct" | "histogram") "(" of ")"
+    ///               | "quantile" "(" of "," number ")" | "rate" "(" duration ")"
+    ///     of        = sum | gap
+    ///     gap       = "gap" "(" name "," name ")"
+    ///
+    /// `where` takes conditions on the time between two events, too: gap ("=" | "!=" | ">" | ">=" | "<" | "<=") duration, alone or
+    /// joined to others by "&&".
     ///
     /// Behind the pattern, a field has the name of its term in front (`a.process`) where the pattern has several terms. A term
     /// without a name is called by its place: 1, 2, …
@@ -39,6 +44,13 @@ extension QueryParser {
             if tokens.take(word: "within") {
                 query.links[query.links.count - 1].within = try span(of: link)
             }
+            if tokens.current == .word("until") {
+                guard [.before, .nearest, .message].contains(link.relation), !link.isAbsent else {
+                    throw tokens.error("“until” stands behind ->, ->1 and ~> only")
+                }
+                tokens.advance()
+                query.links[query.links.count - 1].until = try braced()
+            }
         }
         let names = query.terms.map(\.name)
         if let name = names.first(where: { name in names.count { $0 == name } > 1 }) {
@@ -51,6 +63,7 @@ extension QueryParser {
                 throw tokens.error("“where” is between several events: expected it in the braces")
             }
             query.condition = try or(depth: 0)
+            try takeGaps(&query)
         }
         let present = Array(names[query.presentTerms])
         if tokens.take(word: "select") { query.selected = try selected(present) }
@@ -65,7 +78,7 @@ extension QueryParser {
             query.stages.append(try stage())
         }
         guard tokens.current == .end else {
-            let known = ["where", "select", "within", "as"]
+            let known = ["where", "select", "within", "until", "as"]
             var hint = ""
             if case .word(let word) = tokens.current {
                 hint = Suggestion.ending(for: word, among: known)
@@ -139,15 +152,53 @@ extension QueryParser {
     private mutating func selected(_ names: [String]) throws(QuerySyntaxError) -> [Int] {
         var selected: [Int] = []
         repeat {
-            guard case .word(let name) = tokens.current, let place = names.firstIndex(of: name)
-            else {
-                throw tokens.error(
-                    "expected one of \(names.joined(separator: ", ")), found \(tokens.current.text)")
-            }
-            tokens.advance()
+            let place = try place(names)
             if !selected.contains(place) { selected.append(place) }
         } while tokens.take(",")
         return selected
+    }
+
+    /// Conditions on the time between events are three-valued: each stands for itself.
+    private mutating func takeGaps(_ query: inout Query) throws(QuerySyntaxError) {
+        var rest = Selection.Condition.always
+        for conjunct in query.condition.conjuncts {
+            if case .elapsed(let elapsed) = conjunct {
+                guard query.presentTerms.contains(max(elapsed.from, elapsed.to)) else {
+                    throw tokens.error("no time lies between an event and one that is absent")
+                }
+                query.elapsed.append(elapsed)
+            } else if conjunct.hasElapsed {
+                throw tokens.error("gap(…) can be joined to other conditions by && only")
+            } else if case .always = rest {
+                rest = conjunct
+            } else {
+                rest = .and(rest, conjunct)
+            }
+        }
+        query.condition = rest
+    }
+
+    /// `gap(a, b)`, where it stands here.
+    mutating func gap() throws(QuerySyntaxError) -> (from: Int, to: Int)? {
+        guard let terms, tokens.current == .word("gap"), tokens.following == .symbol("(") else {
+            return nil
+        }
+        tokens.advance()
+        tokens.advance()
+        let from = try place(terms)
+        try tokens.expect(",")
+        let to = try place(terms)
+        try tokens.expect(")")
+        return (from, to)
+    }
+
+    private mutating func place(_ names: [String]) throws(QuerySyntaxError) -> Int {
+        guard case .word(let name) = tokens.current, let place = names.firstIndex(of: name) else {
+            throw tokens.error(
+                "expected one of \(names.joined(separator: ", ")), found \(tokens.current.text)")
+        }
+        tokens.advance()
+        return place
     }
 
     // MARK: Stages
@@ -188,7 +239,7 @@ extension QueryParser {
     }
 
     private static let functions = [
-        "count", "min", "max", "sum", "avg", "quantile", "distinct", "topk",
+        "count", "min", "max", "sum", "avg", "quantile", "distinct", "rate", "histogram", "topk",
     ]
 
     private mutating func aggregate() throws(QuerySyntaxError) -> Query.Aggregate {
@@ -228,9 +279,16 @@ extension QueryParser {
         tokens.advance()
         try tokens.expect("(")
         var aggregate = Query.Aggregate(function: .count, title: "")
-        if word != "count" { aggregate.field = try value() }
+        switch word {
+        case "count", "rate": break
+        default:
+            aggregate.gap = try gap()
+            if aggregate.gap == nil { aggregate.field = try value() }
+        }
         switch word {
         case "count": break
+        case "rate": aggregate.function = .rate(try stretch())
+        case "histogram": aggregate.function = .histogram
         case "min": aggregate.function = .min
         case "max": aggregate.function = .max
         case "sum": aggregate.function = .sum
@@ -251,6 +309,17 @@ extension QueryParser {
         }
         tokens.advance()
         return count
+    }
+
+    private mutating func stretch() throws(QuerySyntaxError) -> Double {
+        guard case .word(let word) = tokens.current, let seconds = Selection.seconds(word),
+            seconds >= 1e-3
+        else {
+            throw tokens.error(
+                "expected a duration of a millisecond or more, such as 1m, found \(tokens.current.text)")
+        }
+        tokens.advance()
+        return seconds
     }
 
     private mutating func share() throws(QuerySyntaxError) -> Double {

@@ -7,6 +7,7 @@ package struct Query: Sendable {
     package var links: [Link]
     /// What holds between the events of a match.
     var condition = Selection.Condition.always
+    var elapsed: [Elapsed] = []
     /// The terms that are shown, by their places; nil for all of them.
     package var selected: [Int]?
     package var stages: [Stage] = []
@@ -24,6 +25,16 @@ package struct Query: Sendable {
         /// No event of the term behind it is so related.
         package var isAbsent = false
         package var within: Span?
+        /// None of these happened after the one and before the other.
+        package var until: Selection?
+    }
+
+    /// How much time lies between the events of two terms: what is compared with a duration, in seconds.
+    struct Elapsed: Sendable {
+        var from: Int
+        var to: Int
+        var comparison: Selection.Comparison
+        var seconds: Double
     }
 
     /// How an event is ordered to the one of the term behind it.
@@ -75,10 +86,16 @@ package struct Query: Sendable {
             case quantile(Double)
             /// How many values there are.
             case distinct
+            /// How many there are in each stretch of so many seconds of wall time.
+            case rate(Double)
+            /// How many values there are between one power of two and the next.
+            case histogram
         }
         package var function: Function
-        /// Whose values it is of; nil for `count`.
+        /// Whose values it is of; nil for `count`, and for what is of the time between two events.
         var field: Selection.Expression?
+        /// The terms between whose events the time is meant.
+        package var gap: (from: Int, to: Int)?
         /// By whose values matches are grouped.
         var groups: [Selection.Expression] = []
         /// As they were written.

@@ -93,9 +93,11 @@ struct QueryRun<Execution: IndexedExecution> {
         var aggregation = Aggregation(aggregate)
         switch stream {
         case .matches(let matcher):
-            let terms = Set(Aggregation.references(of: aggregate).map { $0.term ?? 0 })
+            var terms = Set(Aggregation.references(of: aggregate).map { $0.term ?? 0 })
+            if let gap = aggregate.gap { terms.formUnion([gap.from, gap.to]) }
             try matcher.forEachMatch(of: terms) { chosen, count, isSure in
-                try aggregation.add(count, isSure: isSure) { term, field in
+                let gap = try aggregate.gap.map { try matcher.elapsed(chosen, $0.from, $0.to) }
+                try aggregation.add(count, isSure: isSure, gap: gap) { term, field in
                     matcher.value(term ?? 0, field, chosen)
                 }
             }
@@ -107,7 +109,8 @@ struct QueryRun<Execution: IndexedExecution> {
                     try listed(
                         matcher.candidates[term].elements[element].place, matcher.finder, &reader)
                 }
-                try aggregation.add(1, isSure: row.doubt == nil) { term, field in
+                let gap = try aggregate.gap.map { try matcher.elapsed(row.chosen, $0.from, $0.to) }
+                try aggregation.add(1, isSure: row.doubt == nil, gap: gap) { term, field in
                     events[term ?? 0].map { $0.value(of: field) } ?? .nothing
                 }
             }
@@ -134,7 +137,9 @@ struct QueryRun<Execution: IndexedExecution> {
     ) throws {
         let finder = try EventFinder(execution, selection, store, options)
         let fields = Set(Aggregation.references(of: aggregate).map(\.field))
-        if selection.isEverything, aggregate.field == nil, fields.isSubset(of: [.process, .host]) {
+        if selection.isEverything, aggregate.function == .count,
+            fields.isSubset(of: [.process, .host])
+        {
             for (process, range) in slice.ranges.enumerated() where !range.isEmpty {
                 let entry = try finder.processes[process]
                 try aggregation.add(range.count, isSure: true) { _, field in

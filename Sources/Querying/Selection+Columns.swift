@@ -59,7 +59,7 @@ extension Selection.Condition {
             guard let a = a.span, let b = b.span else { return a.span ?? b.span }
             // Of two that have nothing in common, each alone is right too.
             return a.overlaps(b) ? a.clamped(to: b) : a
-        case .always, .compare, .relate, .words, .exists, .not, .or: return nil
+        case .always, .compare, .relate, .words, .exists, .elapsed, .not, .or: return nil
         }
     }
 
@@ -67,7 +67,7 @@ extension Selection.Condition {
         switch self {
         case .words(let words): words.flatMap { Words.hashes(of: $0) }
         case .and(let a, let b): a.neededWords + b.neededWords
-        case .always, .compare, .relate, .exists, .not, .or: []
+        case .always, .compare, .relate, .exists, .elapsed, .not, .or: []
         }
     }
 }
@@ -96,7 +96,7 @@ private struct ColumnSearch {
         case .exists(.attribute(let key)) where !key.contains("."):
             // Of keys that look alike, each.
             return columns.keys.contains { $0 == key } ? meant : meant.map { _ in false }
-        case .relate, .exists: return meant
+        case .relate, .exists, .elapsed: return meant
         case .not(let inner):
             let sure = try surelyHold(inner, among: meant, check)
             return zip(meant, sure).map { $0 && !$1 }
@@ -119,7 +119,7 @@ private struct ColumnSearch {
         case .compare(let field, let comparison, let literal):
             return try rows(field, comparison, literal, meant, check) ?? none
         // Whether hashes are the same says not that words are.
-        case .words, .relate, .exists: return none
+        case .words, .relate, .exists, .elapsed: return none
         case .not(let inner):
             let possible = try mayHold(inner, among: meant, check)
             return zip(meant, possible).map { $0 && !$1 }

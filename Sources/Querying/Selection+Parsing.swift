@@ -89,6 +89,7 @@ struct QueryParser {
             return reference.term == nil ? .exists(reference.field) : .relate(some, .equal, some)
         }
         if let words = try words() { return .words(words) }
+        if let gap = try gap() { return try elapsed(gap) }
         let left = try sum(of: nil)
         if tokens.take(word: "in") { return try isOne(left) }
         guard case .symbol(let symbol) = tokens.current, let comparison = Self.comparisons[symbol]
@@ -106,6 +107,22 @@ struct QueryParser {
         "=": .equal, "==": .equal, "!=": .notEqual, ">": .greater, ">=": .greaterOrEqual,
         "<": .less, "<=": .lessOrEqual, "=~": .matches, "!~": .doesNotMatch,
     ]
+
+    private mutating func elapsed(
+        _ gap: (from: Int, to: Int)
+    ) throws(QuerySyntaxError) -> Selection.Condition {
+        guard case .symbol(let symbol) = tokens.current, let comparison = Self.comparisons[symbol],
+            comparison != .matches, comparison != .doesNotMatch
+        else { throw tokens.error("expected one of = != > >= < <=, found \(tokens.current.text)") }
+        tokens.advance()
+        guard case .word(let word) = tokens.current, let seconds = Selection.seconds(word) else {
+            throw tokens.error("expected a duration such as 30s, found \(tokens.current.text)")
+        }
+        tokens.advance()
+        return .elapsed(
+            Query.Elapsed(
+                from: gap.from, to: gap.to, comparison: comparison, seconds: seconds))
+    }
 
     /// A text that stands for itself: the words of it.
     private mutating func words() throws(QuerySyntaxError) -> [String]? {

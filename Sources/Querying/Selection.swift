@@ -16,6 +16,8 @@ package struct Selection: Sendable {
         /// All of some words are among those of its name, its text and its values.
         case words([String])
         case exists(Field)
+        /// Of a match, and three-valued: it is taken out of the condition before that is asked.
+        case elapsed(Query.Elapsed)
         case not(Condition)
         case and(Condition, Condition)
         case or(Condition, Condition)
@@ -164,6 +166,7 @@ extension Selection.Condition {
         case .relate(let a, let comparison, let b): return test(.relate(a, comparison, b))
         case .words(let words): return test(.words(words))
         case .exists(let field): return test(.exists(field))
+        case .elapsed: return nil
         case .not(let inner): return inner.holds(test).map { !$0 }
         case .and(let a, let b):
             let first = a.holds(test)
