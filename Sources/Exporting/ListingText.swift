@@ -64,18 +64,22 @@ private struct EventLines: EventWriter {
         text.byte(UInt8(ascii: "\n"))
     }
 
-    /// A line for each of its events, with the name of its term in front; matches are parted by empty lines.
+    /// A line for each of its events, with the name of its term in front, and an empty line behind them; where each match is one
+    /// event, a line a match.
     private func write(lines match: Match, to text: inout ByteWriter) {
+        let isOne = match.events.count == 1
         let width = match.events.reduce(0) { max($0, $1.name.count) }
         for (name, event) in match.events {
-            text.text(name + String(repeating: " ", count: width - name.count + 2))
+            if !isOne { text.text(name + String(repeating: " ", count: width - name.count + 2)) }
             switch event {
             case .event(let listed): listed.write(line: &text)
             case .unreadable(let id): text.text(printable("\(Lack.unreadable(id))"))
             }
-            text.byte(UInt8(ascii: "\n"))
+            if !isOne { text.byte(UInt8(ascii: "\n")) }
         }
-        if let doubt = match.doubt { text.text(printable("unknown, because \(doubt)\n", keeping: .lineBreaksAndTabs)) }
+        guard let doubt = match.doubt else { return }
+        let why = printable("unknown, because \(doubt)")
+        text.text(isOne ? "  (\(why))" : why + "\n")
     }
 
     private mutating func write(_ match: Match, to text: inout ByteWriter) {

@@ -176,7 +176,8 @@ struct KnownCandidates: Sendable {
         guard !overflow, entries <= Limits.knownCandidatesMax else {
             throw QuestionError(
                 .misuse,
-                "\(knowers.count) events to be compared with those of \(width) processes: narrow a selection")
+                "\(knowers.count) events to be compared with those of \(width) processes: narrow a selection"
+            )
         }
         counts = []
         counts.reserveCapacity(entries)
@@ -206,7 +207,9 @@ struct KnownCandidates: Sendable {
         var next = elements.lowerBound + Int(end)
         // Knowledge grows in small steps, most often.
         var step = 1
-        while next + step <= elements.upperBound, known.elements[next + step - 1].sequence <= sequence {
+        while next + step <= elements.upperBound,
+            known.elements[next + step - 1].sequence <= sequence
+        {
             next += step
             step *= 2
         }

@@ -159,7 +159,8 @@ final class Distance<Execution: IndexedExecution> {
             guard lack == nil, last > 0 else { continue }
             let before = start == 0 ? 0 : sequences[start - 1]
             lack = try index.gaps(of: process).first {
-                $0.first <= last && $0.last > max(before, process == Int(a.process) ? a.sequence : 0)
+                $0.first <= last
+                    && $0.last > max(before, process == Int(a.process) ? a.sequence : 0)
             }.map { .events($0) }
         }
         return (count, lack.map { "\($0)" })

@@ -15,6 +15,12 @@ package struct Match: Sendable {
     package var doubt: String?
 }
 
+/// A match, by the elements of its terms.
+struct MatchRow {
+    var chosen: [Int]
+    var doubt: String?
+}
+
 /// The elements of matches, one match after the other.
 struct MatchWalk<Execution: IndexedExecution> {
     private let matcher: Matcher<Execution>

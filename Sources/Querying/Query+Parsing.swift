@@ -219,7 +219,10 @@ extension QueryParser {
         tokens.advance()
         switch word {
         case "first", "last":
-            let count = if case .word(let word) = tokens.current, Int(word) != nil { try count() } else { 1 }
+            let count =
+                if case .word(let word) = tokens.current, Int(word) != nil { try count() } else {
+                    1
+                }
             let perProcess = tokens.take(word: "per")
             if perProcess, !tokens.take(word: "process") {
                 throw tokens.error("expected “process”, found \(tokens.current.text)")
@@ -316,7 +319,8 @@ extension QueryParser {
             seconds >= 1e-3
         else {
             throw tokens.error(
-                "expected a duration of a millisecond or more, such as 1m, found \(tokens.current.text)")
+                "expected a duration of a millisecond or more, such as 1m, found \(tokens.current.text)"
+            )
         }
         tokens.advance()
         return seconds

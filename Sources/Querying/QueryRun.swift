@@ -5,14 +5,14 @@ import HappensBefore
 struct QueryRun<Execution: IndexedExecution> {
     /// The terms whose events matches give to the next stage.
     private let selected: [Int]
-    private let execution: Execution
-    private let index: Execution.Index
-    private let store: any HistoryStore
-    private let options: Question.Options
+    let execution: Execution
+    let index: Execution.Index
+    let store: any HistoryStore
+    let options: Question.Options
     private var stream: Stream
     /// For want of what there may be more.
-    private var lacks: [Lack]
-    private var upTo: Cut?
+    var lacks: [Lack]
+    var upTo: Cut?
     /// How many matches that may be none were left out.
     private var doubtful = 0
 
@@ -215,8 +215,9 @@ struct QueryRun<Execution: IndexedExecution> {
                 ranges[process] =
                     ranges[process].isEmpty
                     ? range
-                    : min(ranges[process].lowerBound, range.lowerBound)..<max(
-                        ranges[process].upperBound, range.upperBound)
+                    : min(
+                        ranges[process].lowerBound, range.lowerBound)..<max(
+                            ranges[process].upperBound, range.upperBound)
             }
         }
         if kind == .past { upTo = nil }
@@ -289,83 +290,12 @@ struct QueryRun<Execution: IndexedExecution> {
         return try causally(Array(meant))
     }
 
-    private func checkPlaces(_ count: Int) throws {
+    func checkPlaces(_ count: Int) throws {
         try options.cancellation.check()
         guard count <= Limits.placesMax else {
             throw QuestionError(
                 .misuse, "more than \(Limits.placesMax) events: narrow a selection")
         }
-    }
-
-    /// The last receive of the process of an event, up to it, where its messages came from, and so on back to the first ones.
-    /// Whoever only passed on what it got is left out.
-    private mutating func why(of event: EventPosition?) throws -> [EventPosition] {
-        guard let event else { return [] }
-        lacks += try index.inexactness(of: index.id(event))
-        let messages = try execution.messages(options.cancellation)
-        var meant: Set<EventPosition> = [event]
-        var next = [event]
-        while let place = next.popLast() {
-            try options.cancellation.check()
-            let droppedCount = try index.droppedCount(of: place.process)
-            let sequences = try index.sequences(of: place.process)
-            let found = try lastReceive(before: place, messages)
-            // What is missing between the two may be a receive, too.
-            let since = found.map { sequences[$0] } ?? 0
-            for gap in try index.gaps(of: place.process)
-            where gap.last > since && gap.first < sequences[place.position] {
-                lacks.append(.events(gap))
-            }
-            guard let receive = found, receive >= droppedCount else {
-                if droppedCount > 0, let last = try index.lastDropped(of: place.process) {
-                    lacks.append(.dropped(last))
-                }
-                continue
-            }
-            let arrived = EventPosition(process: place.process, position: receive)
-            // A send right behind the receive of what it passes on: then this is of no interest.
-            let isForwarder = place != event && place.position == receive + 1
-            if isForwarder { meant.remove(place) } else { meant.insert(arrived) }
-            for arrival in try messages.arrivals(at: place.process, in: receive..<receive + 1) {
-                guard
-                    let position = try index.sequences(of: arrival.event.process).position(
-                        of: arrival.event.sequence)
-                else {
-                    let process = try index.id(of: arrival.event.process)
-                    lacks.append(
-                        .events(
-                            Gap(
-                                process: process, first: arrival.event.sequence,
-                                last: arrival.event.sequence)))
-                    continue
-                }
-                let send = EventPosition(process: arrival.event.process, position: position)
-                guard try position >= index.droppedCount(of: send.process) else {
-                    lacks.append(.dropped(try index.lastDropped(of: send.process)!))
-                    continue
-                }
-                if meant.insert(send).inserted { next.append(send) }
-            }
-            try checkPlaces(meant.count)
-        }
-        upTo = nil
-        return try causally(Array(meant))
-    }
-
-    /// The position of the last event of a process, up to one of it, at which a message arrived.
-    private func lastReceive(
-        before place: EventPosition, _ messages: Execution.Messages
-    ) throws -> Int? {
-        var (end, step) = (place.position + 1, Limits.rowsOfNews)
-        while end > 0 {
-            try options.cancellation.check()
-            let start = max(0, end - step)
-            if let last = try messages.arrivals(at: place.process, in: start..<end).last {
-                return last.position
-            }
-            (end, step) = (start, step * 2)
-        }
-        return nil
     }
 
     // MARK: Some of them
@@ -386,9 +316,11 @@ struct QueryRun<Execution: IndexedExecution> {
                 }
                 try checkPlaces(rows.count)
             }
-            stream = .rows(matcher, some(rows, count, perProcess, direction) { matcher.process(of: $0) })
+            stream = .rows(
+                matcher, some(rows, count, perProcess, direction) { matcher.process(of: $0) })
         case .rows(let matcher, let rows):
-            stream = .rows(matcher, some(rows, count, perProcess, direction) { matcher.process(of: $0) })
+            stream = .rows(
+                matcher, some(rows, count, perProcess, direction) { matcher.process(of: $0) })
         case .places(let places):
             stream = .places(some(places, count, perProcess, direction, \.process))
         case .events(let slice, let selection):
@@ -477,7 +409,7 @@ struct QueryRun<Execution: IndexedExecution> {
     var doubtfulMatches: Int { doubtful }
 
     /// The same, each behind all that happened before it. O(places · processes).
-    private func causally(_ places: [EventPosition]) throws -> [EventPosition] {
+    func causally(_ places: [EventPosition]) throws -> [EventPosition] {
         let ranks = try index.listingRanks()
         // What happened before an event knows less than it.
         let keyed = try places.map { place -> (sum: UInt64, rank: Int, place: EventPosition) in
@@ -488,78 +420,16 @@ struct QueryRun<Execution: IndexedExecution> {
             }
             return (sum, ranks[place.process], place)
         }
-        return keyed.sorted { ($0.sum, $0.rank, $0.place.position) < ($1.sum, $1.rank, $1.place.position) }
-            .map(\.place)
+        return keyed.sorted {
+            ($0.sum, $0.rank, $0.place.position) < ($1.sum, $1.rank, $1.place.position)
+        }
+        .map(\.place)
     }
-}
-
-/// A match, by the elements of its terms.
-struct MatchRow {
-    var chosen: [Int]
-    var doubt: String?
 }
 
 extension Cut {
     /// What lies in both.
     fileprivate func meeting(_ other: Cut) -> Cut {
         Cut(sequences: zip(sequences, other.sequences).map { min($0, $1) })
-    }
-}
-
-/// Events at some places, in their order.
-struct PlacesCursor<Execution: IndexedExecution>: EventSequence {
-    private var places: ArraySlice<EventPosition>
-    private let finder: EventFinder<Execution>
-    private let options: Question.Options
-    private var reader: EventReader
-    private var taken = 0
-    private var last: EventID?
-
-    init(
-        _ places: [EventPosition], _ execution: Execution, _ store: some HistoryStore,
-        _ options: Question.Options
-    ) throws {
-        self.places = places[...]
-        self.options = options
-        finder = try EventFinder(execution, .everything, store, options)
-        reader = EventReader(store, bytesMax: options.bytesMax)
-    }
-
-    mutating func next() throws -> EventStep? {
-        do {
-            try options.cancellation.check()
-            if let limit = options.limit, taken == limit { return nil }
-            guard let place = places.first else { return nil }
-            if let limit = options.imposedLimit, taken == limit {
-                throw QuestionStopped(.events(max: limit))
-            }
-            let id = try finder.index.id(place)
-            guard let (batch, row) = try reader.row(at: place, of: finder.execution) else {
-                places.removeFirst()
-                return .unreadable(id)
-            }
-            let listed = try ListedEvent(
-                batch, row, at: place, finder.processes,
-                senders: options.hasMessages ? finder.senders(at: place) : nil,
-                options.hasClock ? finder.processes.clock(at: place) : nil)
-            places.removeFirst()
-            taken += 1
-            last = id
-            return .event(listed)
-        } catch var stopped as QuestionStopped {
-            stopped.progress = .listed(taken, last: last)
-            throw stopped
-        }
-    }
-
-    mutating func release() {
-        reader.release()
-        finder.release()
-    }
-}
-
-extension ListedEvent {
-    func value(of field: Selection.Field) -> Selection.Field.Value {
-        field.value(event, host: host, kind: kind)
     }
 }

@@ -50,7 +50,8 @@ struct QueryTokens {
 
     /// Longer ones first.
     private static let symbols = [
-        "!->", "!<-", "->", "<-", "~>", "&&", "||", "!=", "!~", "=~", ">=", "<=", "==", "=", ">", "<",
+        "!->", "!<-", "->", "<-", "~>", "&&", "||", "!=", "!~", "=~", ">=", "<=", "==", "=", ">",
+        "<",
         "!", "(", ")", "{", "}", ",", "|",
     ]
     /// Where a word ends.
@@ -60,7 +61,8 @@ struct QueryTokens {
         self.source = source
         guard source.utf8.count <= Limits.selectionBytesMax else {
             throw QuerySyntaxError(
-                "\(source.utf8.count) bytes: expected at most \(Limits.selectionBytesMax)", column: 1,
+                "\(source.utf8.count) bytes: expected at most \(Limits.selectionBytesMax)",
+                column: 1,
                 in: "")
         }
         characters = Array(source)

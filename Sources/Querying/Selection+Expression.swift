@@ -96,7 +96,8 @@ extension Selection.Arithmetic {
         _ a: Selection.Field.Value, _ b: Selection.Field.Value
     ) -> Selection.Field.Value {
         switch (a.quantity, self, b.quantity) {
-        case (.number(let a)?, _, .number(let b)?): return number(a, b).map { .number($0) } ?? .nothing
+        case (.number(let a)?, _, .number(let b)?):
+            return number(a, b).map { .number($0) } ?? .nothing
         case (.duration(let a)?, .plus, .duration(let b)?): return .duration(a + b)
         case (.duration(let a)?, .minus, .duration(let b)?): return .duration(a - b)
         case (.duration(let a)?, .dividedBy, .duration(let b)?):

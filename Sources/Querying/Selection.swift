@@ -243,7 +243,11 @@ extension Selection.Field.Value {
     }
 
     fileprivate init(_ value: JSONValue) {
-        if case .array(let text) = value { self.init(array: text) } else { self = .text(value.text) }
+        if case .array(let text) = value {
+            self.init(array: text)
+        } else {
+            self = .text(value.text)
+        }
     }
 
     private init(array text: String) {

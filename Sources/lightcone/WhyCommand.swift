@@ -4,7 +4,8 @@ import Querying
 struct WhyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "why",
-        abstract: "Lists what led to an event: the last messages before it, those before their sends, and so on.",
+        abstract:
+            "Lists what led to an event: the last messages before it, those before their sends, and so on.",
         discussion: """
             Of each process only the last receive and the send that follow on one another are listed; whoever only passed a \
             message on is left out. "lightcone past" lists all that may have led to it.

@@ -30,7 +30,8 @@ import Testing
                 if Int.random(in: 0..<3, using: &random) == 0 { truth[index].attributes = [] }
                 truth[index].time = WallTime(
                     nanoseconds: Int64(index) * 1_000_000_000
-                        + (Int64(Self.hosts[truth[index].id.process.name]!.dropFirst())! * 100_000_000_000))
+                        + (Int64(Self.hosts[truth[index].id.process.name]!.dropFirst())!
+                            * 100_000_000_000))
             }
             let here = truth.filter { _ in
                 Int.random(in: 0..<100, using: &random) >= lossPercent
@@ -99,7 +100,9 @@ import Testing
             }
             var conditions = joined.sorted().map { "t\($0).k = t\($0 + 1).k" }
             conditions += differs.sorted().map { "t\($0).process != t\($0 + 1).process" }
-            if let gap { conditions.append("gap(t0, t1) \(gap.isMore ? ">" : "<=") \(gap.seconds)s") }
+            if let gap {
+                conditions.append("gap(t0, t1) \(gap.isMore ? ">" : "<=") \(gap.seconds)s")
+            }
             if !conditions.isEmpty { text += " where " + conditions.joined(separator: " && ") }
             return text
         }
@@ -300,9 +303,11 @@ import Testing
         let xs = world.here.filter { $0.text == "x" && $0.id.sequence % 7 == 0 }
         func isBefore(_ a: Event, _ b: Event) -> Bool { a.id != b.id && b.clock.hasSeen(a.id) }
         func expect(_ stages: String, _ isMeant: (Event) -> Bool) throws {
-            let some = "{ text = x && (\(xs.map { "seq = \($0.id.sequence)" }.joined(separator: " || "))) }"
+            let some =
+                "{ text = x && (\(xs.map { "seq = \($0.id.sequence)" }.joined(separator: " || "))) }"
             let (events, isComplete) = try Self.events("\(some) \(stages)", world.store)
-            #expect(Set(events) == Set(world.here.filter(isMeant).map(\.id)), "seed \(seed): \(stages)")
+            #expect(
+                Set(events) == Set(world.here.filter(isMeant).map(\.id)), "seed \(seed): \(stages)")
             #expect(Set(events).count == events.count && isComplete, "seed \(seed): \(stages)")
             let clocks = Dictionary(uniqueKeysWithValues: world.here.map { ($0.id, $0.clock) })
             for (index, event) in events.enumerated() {
@@ -337,7 +342,10 @@ import Testing
         let (concurrent, _) = try Self.events("{ text = x } | first | concurrent", world.store)
         #expect(
             Set(concurrent)
-                == Set(world.here.filter { !isBefore($0, one) && !isBefore(one, $0) && $0.id != one.id }.map(\.id)))
+                == Set(
+                    world.here.filter {
+                        !isBefore($0, one) && !isBefore(one, $0) && $0.id != one.id
+                    }.map(\.id)))
     }
 
     /// Why: the last receives, and where their messages came from; whoever passed one on is left out.
@@ -371,13 +379,16 @@ import Testing
     @Test(arguments: [
         ("{a = 1} -> ", 12, "expected “{”"), ("{a = 1} => {}", 9, "expected ->"),
         ("{} as a -> {} as a", 19, "two terms are called “a”"),
-        ("{} -> {} within 3", 17, "expected a duration"), ("{} || {} within 3 events", 17, "concurrent"),
-        ("{} !-> {} -> {}", 14, "nothing can be related"), ("{} where a.x = 1", 10, "in the braces"),
+        ("{} -> {} within 3", 17, "expected a duration"),
+        ("{} || {} within 3 events", 17, "concurrent"),
+        ("{} !-> {} -> {}", 14, "nothing can be related"),
+        ("{} where a.x = 1", 10, "in the braces"),
         ("{} as a -> {} as b where c.x = a.x", 26, "expected a field of a, b"),
         ("{} as a -> {} as b where a.x = b.x select c", 43, "expected one of a, b"),
         ("{} | cuont()", 6, "perhaps “count”"), ("{} | count() | past", 16, "behind numbers"),
         ("{} | quantile(x, 2)", 18, "from 0 to 1"), ("{} | first per", 15, "expected “process”"),
-        ("{} as 1", 7, "expected a name"), ("{} -> {} | count() by (process)", 24, "expected a field of 1, 2"),
+        ("{} as 1", 7, "expected a name"),
+        ("{} -> {} | count() by (process)", 24, "expected a field of 1, 2"),
         ("{} <- {} until {}", 10, "behind ->"), ("{} | rate(5)", 11, "a duration"),
         ("{} as a -> {} as b where gap(a, c) > 1s", 33, "expected one of a, b"),
         ("{} as a -> {} as b where !(gap(a, b) > 1s)", 43, "by && only"),
@@ -400,10 +411,15 @@ import Testing
         let store = MemoryStore(events: [events])
         let rate = try Self.table("{} | rate(1m)", store)
         #expect(rate.lines.map(\.number) == [.count(2), .count(1), .count(1)])
-        #expect(rate.lines.map { $0.groups[0] } == ["1970-01-01T00:00:00Z", "1970-01-01T00:01:00Z", "1970-01-01T00:03:00Z"])
+        #expect(
+            rate.lines.map { $0.groups[0] } == [
+                "1970-01-01T00:00:00Z", "1970-01-01T00:01:00Z", "1970-01-01T00:03:00Z",
+            ])
         let pairs = "{ text = x } as a -> { text = y } as b"
-        #expect(try Self.table("\(pairs) | max(gap(a, b))", store).lines[0].number == .duration(200))
-        #expect(try Self.table("\(pairs) | min(gap(b, a))", store).lines[0].number == .duration(-200))
+        #expect(
+            try Self.table("\(pairs) | max(gap(a, b))", store).lines[0].number == .duration(200))
+        #expect(
+            try Self.table("\(pairs) | min(gap(b, a))", store).lines[0].number == .duration(-200))
         #expect(
             try Self.table("\(pairs) where gap(a, b) < 100s | count()", store).lines[0].number
                 == .count(2))
@@ -411,7 +427,9 @@ import Testing
 
     @Test func numbersOfGroups() throws {
         var events: [Event] = []
-        for (number, (user, took)) in [("u", "1"), ("v", "2"), ("u", "3"), ("u", "300ms")].enumerated() {
+        for (number, (user, took)) in [("u", "1"), ("v", "2"), ("u", "3"), ("u", "300ms")]
+            .enumerated()
+        {
             var event = AnsweringTests.event("a", UInt64(number + 1))
             event.attributes = [Attribute("user", .text(user)), Attribute("took", .text(took))]
             events.append(event)
@@ -436,6 +454,8 @@ import Testing
         #expect(try number("avg(took)") == .number(2) && number("min(took * 2)") == .number(2))
         #expect(try number("quantile(took, .5)") == .number(2) && number("count()") == .count(3))
         #expect(try Self.table("{ user = w } | count()", store).lines[0].number == .count(0))
-        #expect(try Self.table("{ user = w } | max(took)", store).lines[0].number == NumberTable.Number.none)
+        #expect(
+            try Self.table("{ user = w } | max(took)", store).lines[0].number
+                == NumberTable.Number.none)
     }
 }

@@ -95,7 +95,9 @@ import Testing
     }
 
     @Test func hostileSelections() {
-        #expect(throws: QuerySyntaxError.self) { try Selection(String(repeating: "(", count: 5000)) }
+        #expect(throws: QuerySyntaxError.self) {
+            try Selection(String(repeating: "(", count: 5000))
+        }
         #expect(throws: QuerySyntaxError.self) {
             try Selection(String(repeating: "!", count: 5000) + "seq = 1")
         }
