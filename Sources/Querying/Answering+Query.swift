@@ -13,7 +13,9 @@ extension Answering {
             }
             let (aggregation, rest) = try run.table(aggregate)
             let completeness = try completeness(rest, index, [], namesCut: false)
-            return .table(aggregation.table(completeness, leftOut: run.doubtfulMatches))
+            var table = aggregation.table(completeness, leftOut: run.doubtfulMatches)
+            if let limit = options.limit { table.lines = Array(table.lines.prefix(limit)) }
+            return .table(table)
         }
         let (events, rest) = try run.listing()
         let completeness = try completeness(

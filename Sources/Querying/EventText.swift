@@ -1,20 +1,37 @@
 import Causality
 import HappensBefore
 
-/// An event as somebody asks for it: a process's name, or the end of one that only one process has, and a number.
+/// An event as somebody asks for it: a process's name, or the end of one that only one process has, and a number, or `first` or
+/// `last`.
 package struct EventText: Hashable, Sendable, CustomStringConvertible {
+    package enum Place: Hashable, Sendable {
+        case sequence(UInt64)
+        /// Of those that are here and were not dropped.
+        case first, last
+    }
+
     package let process: String
-    package let sequence: UInt64
+    package let place: Place
 
-    package var description: String { "\(process):\(sequence)" }
-
-    /// Reads `PROCESS:SEQ`; nil where there is no `:` followed by a number from 1 on.
-    package init?(_ text: String) {
-        guard let event = EventID(text: text), let colon = text.lastIndex(of: ":") else {
-            return nil
+    package var description: String {
+        switch place {
+        case .sequence(let sequence): "\(process):\(sequence)"
+        case .first: "\(process):first"
+        case .last: "\(process):last"
         }
+    }
+
+    /// Reads `PROCESS:SEQ`, `PROCESS:first` or `PROCESS:last`; nil where there is no `:` followed by one of these.
+    package init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), colon > text.startIndex else { return nil }
         process = String(text[..<colon])
-        sequence = event.sequence
+        switch text[text.index(after: colon)...] {
+        case "first": place = .first
+        case "last": place = .last
+        default:
+            guard let event = EventID(text: text) else { return nil }
+            place = .sequence(event.sequence)
+        }
     }
 }
 
@@ -69,6 +86,16 @@ extension CausalIndex {
 
     /// The event that a text names; throws where nobody can tell which process is meant.
     package func event(_ text: EventText) throws -> EventID {
-        EventID(try id(of: try process(named: text.process)), text.sequence)
+        let process = try process(named: text.process)
+        if case .sequence(let sequence) = text.place {
+            return EventID(try id(of: process), sequence)
+        }
+        let sequences = try sequences(of: process)
+        let dropped = try droppedCount(of: process)
+        guard sequences.count > dropped else {
+            throw QuestionError(.notFound, "no event of \(printable("\(try id(of: process))")) is here")
+        }
+        let position = text.place == .first ? dropped : sequences.count - 1
+        return EventID(try id(of: process), sequences[position])
     }
 }

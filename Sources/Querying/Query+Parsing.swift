@@ -19,8 +19,8 @@ extension Query {
     /// `where` takes conditions on the time between two events, too: gap ("=" | "!=" | ">" | ">=" | "<" | "<=") duration, alone or
     /// joined to others by "&&".
     ///
-    /// Behind the pattern, a field has the name of its term in front (`a.process`) where the pattern has several terms. A term
-    /// without a name is called by its place: 1, 2, …
+    /// Behind the pattern, a field has the name of its term in front (`a.process`); where matches are one event, it may be left
+    /// out. A term without a name is called by its place: 1, 2, …
     ///
     /// - Parameter now: What `now` means; nil where there is no such time.
     package init(_ text: String, now: WallTime? = nil) throws(QuerySyntaxError) {
@@ -68,6 +68,7 @@ extension QueryParser {
         let present = Array(names[query.presentTerms])
         if tokens.take(word: "select") { query.selected = try selected(present) }
         terms = present.count > 1 ? present : nil
+        onlyTerm = present.count > 1 ? nil : present[0]
         while tokens.take("|") {
             if case .aggregate = query.stages.last {
                 throw tokens.error("behind numbers there are no events: expected the end")
@@ -210,7 +211,7 @@ extension QueryParser {
     private mutating func stage() throws(QuerySyntaxError) -> Query.Stage {
         if tokens.current == .symbol("{") {
             // Of single events: those of a pattern are related by it.
-            terms = nil
+            (terms, onlyTerm) = (nil, nil)
             return .selection(try braced())
         }
         guard case .word(let word) = tokens.current, Self.stages.contains(word) else {
@@ -230,13 +231,13 @@ extension QueryParser {
             return word == "first"
                 ? .first(count, perProcess: perProcess) : .last(count, perProcess: perProcess)
         case "window":
-            terms = nil
+            (terms, onlyTerm) = (nil, nil)
             return .window(try count())
         case "why":
-            terms = nil
+            (terms, onlyTerm) = (nil, nil)
             return .why
         default:
-            terms = nil
+            (terms, onlyTerm) = (nil, nil)
             return .slice(Question.SliceKind(rawValue: word)!)
         }
     }

@@ -87,7 +87,7 @@ struct QueryRun<Execution: IndexedExecution> {
         return (events, completeness)
     }
 
-    func table(
+    mutating func table(
         _ aggregate: Query.Aggregate
     ) throws -> (aggregation: Aggregation, completeness: Slice) {
         var aggregation = Aggregation(aggregate)
@@ -121,17 +121,18 @@ struct QueryRun<Execution: IndexedExecution> {
             var reader = EventReader(store, bytesMax: options.bytesMax)
             for place in places {
                 try options.cancellation.check()
-                let event = try listed(place, finder, &reader)
-                try aggregation.add(1, isSure: true) { _, field in
-                    event.map { $0.value(of: field) } ?? .nothing
+                guard let event = try listed(place, finder, &reader) else {
+                    lacks.append(.unreadable(try index.id(place)))
+                    continue
                 }
+                try aggregation.add(1, isSure: true) { _, field in event.value(of: field) }
             }
         }
         return (aggregation, completeness)
     }
 
     /// The events of a slice; those of a process at once, where nothing else of them is asked for.
-    private func add(
+    private mutating func add(
         _ slice: Slice, _ selection: Selection, to aggregation: inout Aggregation,
         _ aggregate: Query.Aggregate
     ) throws {
@@ -148,8 +149,13 @@ struct QueryRun<Execution: IndexedExecution> {
             }
             return
         }
+        var unreadable: [EventID] = []
+        defer { lacks += unreadable.map { .unreadable($0) } }
         try finder.forEach(of: slice, eventsMax: .max) { place, found in
-            guard let (batch, row) = found else { return }
+            guard let (batch, row) = found else {
+                unreadable.append(try finder.index.id(place))
+                return
+            }
             let entry = try finder.processes[place.process]
             var event: Event?
             try aggregation.add(1, isSure: true) { _, field in
@@ -355,7 +361,7 @@ struct QueryRun<Execution: IndexedExecution> {
     }
 
     /// The first events of a slice that a selection takes, in a direction.
-    private func take(
+    private mutating func take(
         _ count: Int, of slice: Slice, _ selection: Selection, _ direction: Direction
     ) throws -> [EventPosition] {
         var options = options
@@ -365,7 +371,11 @@ struct QueryRun<Execution: IndexedExecution> {
         var cursor = try EventCursor(execution, slice, selection, direction, store, options)
         var found: [EventPosition] = []
         while let step = try cursor.next() {
-            if case .event(let listed) = step { found.append(listed.place) }
+            switch step {
+            case .event(let listed): found.append(listed.place)
+            case .unreadable(let id): lacks.append(.unreadable(id))
+            case .passed, .match: break
+            }
             try checkPlaces(found.count)
         }
         return found

@@ -34,6 +34,8 @@ struct QueryParser {
     let now: WallTime?
     /// Between the events of a match: the names of its terms. nil in a selection.
     var terms: [String]?
+    /// Where matches are one event: the name of its term, which fields may have in front.
+    var onlyTerm: String?
     /// What the patterns that were read compile to.
     private var instructions = 0
 
@@ -272,7 +274,9 @@ struct QueryParser {
 
     private func reference(_ word: String) throws(QuerySyntaxError) -> Selection.FieldReference {
         guard let terms else {
-            return Selection.FieldReference(term: nil, Self.field(word))
+            let prefix = onlyTerm.map { $0 + "." } ?? ""
+            let field = word.hasPrefix(prefix) ? word.dropFirst(prefix.count) : word[...]
+            return Selection.FieldReference(term: nil, Self.field(String(field)))
         }
         let name = word.prefix { $0 != "." }
         guard let term = terms.firstIndex(of: String(name)), name.endIndex < word.endIndex,

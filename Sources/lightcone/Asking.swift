@@ -71,11 +71,20 @@ struct AskOptions: ParsableArguments {
     }
 
     private func place() throws -> String {
-        if let source { return source }
-        if let source = ProcessInfo.processInfo.environment["LIGHTCONE_SOURCE"], !source.isEmpty {
-            return source
+        let variable = ProcessInfo.processInfo.environment["LIGHTCONE_SOURCE"] ?? ""
+        guard let source = source ?? (variable.isEmpty ? nil : variable) else {
+            throw QuestionError(
+                .misuse, "where to ask? give --source DIR|URL, or set LIGHTCONE_SOURCE")
         }
-        throw QuestionError(.misuse, "where to ask? give --source DIR|URL, or set LIGHTCONE_SOURCE")
+        // Without its scheme, a collector's address looks like a folder.
+        let parts = source.split(separator: ":", omittingEmptySubsequences: false)
+        if !source.contains("/"), parts.count == 2, UInt16(parts[1]) != nil,
+            !FileManager.default.fileExists(atPath: source)
+        {
+            throw QuestionError(
+                .misuse, "no folder “\(source)” is here: a collector is asked as http://\(source)")
+        }
+        return source
     }
 
     /// Asks a question, writes the answer, and ends with the exit code that it means.

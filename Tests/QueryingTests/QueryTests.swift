@@ -376,6 +376,26 @@ import Testing
         #expect(again == events)
     }
 
+    /// The first and the last event of a process need no number.
+    @Test func eventsAtTheEndsOfAProcess() throws {
+        let event = AnsweringTests.event
+        let store = MemoryStore(events: [
+            [event("web-1/api", 3, "one", [:]), event("web-1/api", 4, "two", [:])],
+            [event("db", 1, "three", ["web-1/api": 3])],
+        ])
+        func order(_ a: String, _ b: String) throws -> CausalOrder? {
+            let question = try Question("order", QuestionParameters(["a": [a], "b": [b]]))
+            guard case .order(let order) = try Answering(store, .init()).answer(question) else {
+                return nil
+            }
+            return order.order
+        }
+        #expect(try order("api:first", "db:last") == .before)
+        #expect(try order("web-1/api:last", "db:first") == .concurrent)
+        #expect(try order("api:first", "api:3") == .equal)
+        #expect(throws: QuestionError.self) { try order("api:middle", "db:1") }
+    }
+
     @Test(arguments: [
         ("{a = 1} -> ", 12, "expected “{”"), ("{a = 1} => {}", 9, "expected ->"),
         ("{} as a -> {} as a", 19, "two terms are called “a”"),
@@ -425,6 +445,20 @@ import Testing
                 == .count(2))
     }
 
+    @Test func aLimitIsWhereItSays() throws {
+        func terms(_ count: Int) -> String {
+            Array(repeating: "{}", count: count).joined(separator: " -> ")
+        }
+        #expect(throws: Never.self) { try Query(terms(Limits.queryTermsMax)) }
+        #expect(throws: QuerySyntaxError.self) { try Query(terms(Limits.queryTermsMax + 1)) }
+        func stages(_ count: Int) -> String { "{}" + String(repeating: " | past", count: count) }
+        #expect(throws: Never.self) { try Query(stages(Limits.queryStagesMax)) }
+        #expect(throws: QuerySyntaxError.self) { try Query(stages(Limits.queryStagesMax + 1)) }
+        func sum(_ count: Int) -> String { "{ a" + String(repeating: " + 1", count: count) + " > 0 }" }
+        #expect(throws: Never.self) { try Query(sum(Limits.selectionDepthMax - 1)) }
+        #expect(throws: QuerySyntaxError.self) { try Query(sum(Limits.selectionDepthMax)) }
+    }
+
     @Test func numbersOfGroups() throws {
         var events: [Event] = []
         for (number, (user, took)) in [("u", "1"), ("v", "2"), ("u", "3"), ("u", "300ms")]
@@ -442,6 +476,8 @@ import Testing
         }
         #expect(try lines("count() by (user)") == ["u count(3)", "v count(1)"])
         #expect(try lines("topk(1, count()) by (user)") == ["u count(3)"])
+        let named = try Self.table("{ exists(took) } as a | count() by (a.user)", store)
+        #expect(named.lines.map(\.groups) == [["u"], ["v"]] && named.groupTitles == ["a.user"])
         #expect(try lines("max(took)") == [" duration(3.0)"])
         #expect(
             try lines("histogram(took)") == ["250ms count(1)", "1 count(1)", "2 count(2)"])
