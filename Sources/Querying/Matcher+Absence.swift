@@ -59,6 +59,12 @@ extension Matcher {
             where try !isBeyond(gap, element, link) {
                 return "\(Lack.events(gap))"
             }
+            for process in absentProcesses {
+                guard let last = try index.lastDropped(of: process) else { continue }
+                let order = try index.order(id, last)
+                if order == .known(.concurrent) || order == .known(.after) { continue }
+                return "\(Lack.dropped(last))"
+            }
             if let lack = try undecided(after: element, id, chosen, link) { return lack }
         }
         for unreadable in candidates[link + 1].unreadable {

@@ -61,6 +61,10 @@ final class Matcher<Execution: IndexedExecution> {
         finder = try EventFinder(execution, .everything, store, options)
         rows = RowReader(finder.processes, store)
         distance = Distance(rows)
+        // Where clocks contradict themselves, two events may have seen each other: then neither is known to be before the other.
+        let areSound = try !execution.defects(options.cancellation).contains {
+            [.cycle, .receiveBeforeSend, .clockBackwards].contains($0.kind)
+        }
         let conjuncts = query.condition.conjuncts
         var fields = computed
         for conjunct in conjuncts { fields.formUnion(conjunct.references) }
@@ -80,7 +84,7 @@ final class Matcher<Execution: IndexedExecution> {
                 try Related(
                     candidates[own], to: candidates[other],
                     link.isAbsent ? link.relation.reversed : link.relation,
-                    areSound: finder.areMessagesKnown, in: index, options.cancellation))
+                    areSound: areSound, in: index, options.cancellation))
             joins.append(join(own, other, conjuncts))
         }
         for (number, link) in query.links.enumerated() {
@@ -93,10 +97,10 @@ final class Matcher<Execution: IndexedExecution> {
                     return Barrier(
                         toLater: try Related(
                             candidates[number + 1], to: found, .before,
-                            areSound: finder.areMessagesKnown, in: index, options.cancellation),
+                            areSound: areSound, in: index, options.cancellation),
                         knowing: try Related(
                             found, to: candidates[number], .before,
-                            areSound: finder.areMessagesKnown, in: index, options.cancellation),
+                            areSound: areSound, in: index, options.cancellation),
                         processes: try Self.processes(of: $0, index))
                 })
         }

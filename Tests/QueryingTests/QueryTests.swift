@@ -376,6 +376,26 @@ import Testing
         #expect(again == events)
     }
 
+    /// Of events that have seen each other, neither is said to be before the other.
+    @Test func contradictionsAreNoMatches() throws {
+        let event = AnsweringTests.event
+        let store = MemoryStore(events: [
+            [event("a", 1, "x", ["b": 1]), event("a", 2, "y", ["b": 1])],
+            [event("b", 1, "y", ["a": 1]), event("b", 2, "y", ["a": 1])],
+        ])
+        let (tuples, _, _) = try Self.found("{ text = x } -> { text = y }", store)
+        #expect(tuples.map { "\($0[1])" } == ["a:2", "b:2"], "\(tuples)")
+        #expect(
+            try Self.found("{ text = y } <- { text = x }", store).tuples.map { "\($0[0])" } == [
+                "a:2", "b:2",
+            ])
+        #expect(try Self.found("{ text = x } || { text = y }", store).tuples.isEmpty)
+        #expect(
+            try Self.found("{ text = x } ->1 { text = y }", store).tuples.map { "\($0[1])" } == [
+                "a:2"
+            ])
+    }
+
     /// The first and the last event of a process need no number.
     @Test func eventsAtTheEndsOfAProcess() throws {
         let event = AnsweringTests.event
@@ -454,7 +474,9 @@ import Testing
         func stages(_ count: Int) -> String { "{}" + String(repeating: " | past", count: count) }
         #expect(throws: Never.self) { try Query(stages(Limits.queryStagesMax)) }
         #expect(throws: QuerySyntaxError.self) { try Query(stages(Limits.queryStagesMax + 1)) }
-        func sum(_ count: Int) -> String { "{ a" + String(repeating: " + 1", count: count) + " > 0 }" }
+        func sum(_ count: Int) -> String {
+            "{ a" + String(repeating: " + 1", count: count) + " > 0 }"
+        }
         #expect(throws: Never.self) { try Query(sum(Limits.selectionDepthMax - 1)) }
         #expect(throws: QuerySyntaxError.self) { try Query(sum(Limits.selectionDepthMax)) }
     }
