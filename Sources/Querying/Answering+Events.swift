@@ -241,8 +241,8 @@ extension Answering {
         let finder = try EventFinder(execution, selection, store, options)
         var counted = 0
         var unreadable: [EventID] = []
-        try finder.forEach(of: slice, eventsMax: options.limit ?? .max) { place, event in
-            if event == nil {
+        try finder.forEach(of: slice, eventsMax: options.limit ?? .max) { place, _, row in
+            if row == nil {
                 unreadable.append(try finder.index.id(place))
             } else {
                 counted += 1

@@ -56,22 +56,16 @@ struct Candidates: Sendable {
     mutating func append(_ listed: ListedEvent) {
         append(listed.batch.rows, listed.row, at: listed.place)
         guard !values.isEmpty else { return }
-        let event = listed.event
-        for field in values.keys {
-            values[field]!.append(field.value(event, host: listed.host, kind: listed.kind))
-        }
+        for field in values.keys { values[field]!.append(listed.value(of: field)) }
     }
 
     /// One of which nobody asks what it did with messages.
     mutating func append(
-        _ batch: EventBatch, _ row: Int, at place: EventPosition, _ process: ProcessEntry
+        _ batch: HeldBatch, _ row: Int, at place: EventPosition, _ process: ProcessEntry
     ) {
-        append(batch, row, at: place)
-        guard !values.isEmpty else { return }
-        var event = batch.event(row)
-        event.id.process = process.id
+        append(batch.rows, row, at: place)
         for field in values.keys {
-            values[field]!.append(field.value(event, host: process.host, kind: event.kind))
+            values[field]!.append(field.value(ofRow: row, of: batch, process))
         }
     }
 

@@ -217,11 +217,11 @@ final class EventFinder<Execution: IndexedExecution> {
         return selection.holds(for: event, host: entry.host, kind: kind)
     }
 
-    /// Calls `body` with all events of a slice that are taken, each process's in their order: nil for one that cannot be read.
+    /// Calls `body` with all events of a slice that are taken, each process's in their order: no row for one that cannot be read.
     /// Each frame is opened once. Ends when at least so many were found.
     func forEach(
         of slice: Slice, eventsMax: Int,
-        _ body: (EventPosition, (batch: EventBatch, row: Int)?) throws -> Void
+        _ body: (EventPosition, HeldBatch, _ row: Int?) throws -> Void
     ) throws {
         var count = 0
         do {
@@ -235,10 +235,10 @@ final class EventFinder<Execution: IndexedExecution> {
                 let rows = next[process]..<min(end, next[process] + Limits.rowsLookedAt)
                 let (found, after) = try find(
                     in: process, rows, eventsMax: eventsMax - count, ahead: rows.upperBound..<end)
+                let batch = HeldBatch(found.batch)
                 for event in found.events {
                     try body(
-                        EventPosition(process: process, position: event.position),
-                        event.row.map { (found.batch, $0) })
+                        EventPosition(process: process, position: event.position), batch, event.row)
                     count += event.row == nil ? 0 : 1
                 }
                 next[process] = after

@@ -105,6 +105,36 @@ package final class ListedEvent: Sendable {
     }
 }
 
+extension ListedEvent {
+    /// What it has in a field. O(1), but for attributes: O(its content).
+    func value(of field: Selection.Field) -> Selection.Field.Value {
+        field == .kind ? .text(kind.text) : field.value(ofRow: row, of: batch, process)
+    }
+}
+
+extension Selection.Field {
+    /// What a row of a process has in a field: in that of its kind, what its source says. O(1), but for attributes: O(its
+    /// content).
+    func value(ofRow row: Int, of batch: HeldBatch, _ process: ProcessEntry) -> Value {
+        let rows = batch.rows
+        switch self {
+        case .process: return .process(process.id)
+        case .host: return .text(process.host)
+        case .kind: return .text(rows.kinds[row].text)
+        case .name:
+            return .text(String(decoding: rows.names[Int(rows.nameNumbers[row])], as: UTF8.self))
+        case .text: return .text(String(decoding: rows.content[rows.text(row)], as: UTF8.self))
+        case .level: return Level(rawValue: rows.levels[row]).map { .level($0) } ?? .nothing
+        case .time:
+            let time = rows.times[row]
+            return time == EventBatch.noTime ? .nothing : .time(WallTime(nanoseconds: time))
+        case .seq: return .sequence(rows.sequences[row])
+        case .attribute:
+            return value(rows.event(row), host: process.host, kind: rows.kinds[row])
+        }
+    }
+}
+
 /// What an event had seen, as far as it is known: its clock, and what follows from it.
 package struct KnownClock: Sendable {
     /// True where that is all.

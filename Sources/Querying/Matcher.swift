@@ -147,8 +147,8 @@ final class Matcher<Execution: IndexedExecution> {
             }
         } else {
             let finder = try EventFinder(execution, selection, store, options)
-            try finder.forEach(of: slice, eventsMax: .max) { place, event in
-                guard let (batch, row) = event else {
+            try finder.forEach(of: slice, eventsMax: .max) { place, batch, row in
+                guard let row else {
                     return found.append(unreadable: try finder.index.id(place))
                 }
                 try check()

@@ -52,9 +52,3 @@ struct PlacesCursor<Execution: IndexedExecution>: EventSequence {
         finder.release()
     }
 }
-
-extension ListedEvent {
-    func value(of field: Selection.Field) -> Selection.Field.Value {
-        field.value(event, host: host, kind: kind)
-    }
-}

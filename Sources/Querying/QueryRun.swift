@@ -151,26 +151,14 @@ struct QueryRun<Execution: IndexedExecution> {
         }
         var unreadable: [EventID] = []
         defer { lacks += unreadable.map { .unreadable($0) } }
-        try finder.forEach(of: slice, eventsMax: .max) { place, found in
-            guard let (batch, row) = found else {
+        try finder.forEach(of: slice, eventsMax: .max) { place, batch, row in
+            guard let row else {
                 unreadable.append(try finder.index.id(place))
                 return
             }
             let entry = try finder.processes[place.process]
-            var event: Event?
             try aggregation.add(1, isSure: true) { _, field in
-                switch field {
-                case .process: return .process(entry.id)
-                case .host: return .text(entry.host)
-                case .level:
-                    return Level(rawValue: batch.levels[row]).map { .level($0) } ?? .nothing
-                default: break
-                }
-                if event == nil {
-                    event = batch.event(row)
-                    event!.id.process = entry.id
-                }
-                return field.value(event!, host: entry.host, kind: event!.kind)
+                field.value(ofRow: row, of: batch, entry)
             }
         }
     }

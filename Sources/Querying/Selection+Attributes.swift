@@ -5,9 +5,8 @@ extension Selection {
     package var attributes: [String] {
         var keys: [String] = []
         _ = condition.holds { test in
-            if case .compare(.attribute(let key), _, _) = test,
-                !keys.contains(where: { ExactText.isSame($0, key) })
-            {
+            for case .attribute(let key) in test.fields.map(\.field)
+            where !keys.contains(where: { ExactText.isSame($0, key) }) {
                 keys.append(key)
             }
             return nil
