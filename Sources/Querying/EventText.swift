@@ -93,7 +93,8 @@ extension CausalIndex {
         let sequences = try sequences(of: process)
         let dropped = try droppedCount(of: process)
         guard sequences.count > dropped else {
-            throw QuestionError(.notFound, "no event of \(printable("\(try id(of: process))")) is here")
+            throw QuestionError(
+                .notFound, "no event of \(printable("\(try id(of: process))")) is here")
         }
         let position = text.place == .first ? dropped : sequences.count - 1
         return EventID(try id(of: process), sequences[position])

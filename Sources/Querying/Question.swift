@@ -158,7 +158,9 @@ package struct QuestionParameters: Sendable {
         let text = try required(name)
         guard let event = EventText(text) else {
             throw QuestionError(
-                .misuse, "\(name): expected an event such as web-1/api:1047 or web-1/api:last, found “\(text)”")
+                .misuse,
+                "\(name): expected an event such as web-1/api:1047 or web-1/api:last, found “\(text)”"
+            )
         }
         return event
     }
