@@ -137,6 +137,7 @@ struct AskOptions: ParsableArguments {
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
         var options = Question.Options(execution: execution, limit: try parameters.limit())
+        options.now = .now
         options.cancellation = cancellation
         options.workers = Self.workers
         let question = try Question(verb, parameters)
@@ -179,6 +180,7 @@ struct AskOptions: ParsableArguments {
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
         var options = Question.Options(execution: execution, limit: limit)
+        options.now = .now
         options.cancellation = cancellation
         options.workers = Self.workers
         var answer = try local(store.answering(options))

@@ -151,6 +151,25 @@ import Testing
         #expect(!said.contains(note))
     }
 
+    @Test func statusSaysWhatNeedsAPerson() throws {
+        let folder = try TemporaryFolder()
+        let source = try Self.archive(folder)
+        let collector = try RunningCollector(folder)
+        for source in [source, collector.url] {
+            let status = try Program.lightcone("status", "--source", source)
+            #expect(status.status == 1)
+            #expect(status.output.contains("waits for web 2–3, which 1 event has seen"))
+            #expect(status.output.hasSuffix("  main: 2 events are missing (lightcone gaps)\n"))
+            let json = try Program.lightcone("status", "--source", source, "--json").object
+            #expect((json["problems"] as? [String])?.count == 1)
+            #expect(((json["disk"] as? [String: Any])?["bytes"] as? Int ?? 0) > 100)
+        }
+        let whole = try folder.write("whole.log", #"p {"p":1}"# + "\nsaid\n")
+        try Program.lightcone(
+            "import", "--into", folder.path + "/whole", "--format", "govector", whole)
+        #expect(try Program.lightcone("status", "--source", folder.path + "/whole").status == 0)
+    }
+
     @Test func anAnswerLongerThanTheScreenIsShownByAPager() throws {
         let folder = try TemporaryFolder()
         let ask = "\(Program.path) timeline --source \(try Self.archive(folder)) 2>/dev/null"
