@@ -205,7 +205,7 @@ struct AskOptions: ParsableArguments {
         options.workers = Self.workers
         var answer = try local(store.answering(options))
         for note in answer.notes { Terminal.note(note) }
-        while let text = try answer.next() { output.write(text) }
+        while let text = try answer.next() { try output.write(text) }
         try output.finish()
         if answer.stopped != nil { throw Ended(exit: .failure) }
         if !(answer.isYes ?? !output.isEmpty) { throw Ended(exit: .no) }
@@ -249,9 +249,11 @@ struct RemoteSource {
         var text = TextPieces()
         do {
             for try await piece in response.body {
-                output.write(text.next(piece.readableBytesView))
+                try output.write(text.next(piece.readableBytesView))
             }
-            output.write(text.rest)
+            try output.write(text.rest)
+        } catch let failure as CommandFailure {
+            throw CommandFailure("\(url): \(failure)")
         } catch {
             throw CommandFailure(
                 "\(url): the answer breaks off: \(HTTPTransport.reason(error)) (where it took too long: give it more time with "

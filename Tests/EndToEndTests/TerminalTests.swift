@@ -105,7 +105,8 @@ import Testing
         let collector = try RunningCollector(folder)
         #expect(try Self.shown("\(ask) \(collector.url) 2>/dev/null", columns: 50) == shown)
         let past = try Self.shown(
-            "\(Program.path) past db:2 --lanes --color never --source \(source) 2>/dev/null; echo $?")
+            "\(Program.path) past db:2 --lanes --color never --source \(source) 2>/dev/null; echo $?"
+        )
         #expect(past.contains("●") && past.contains("web:1 → db:1") && past.hasSuffix("\n0\n"))
         let count = try Self.shown(
             "\(Program.path) past db:2 --count --lanes --source \(source) 2>/dev/null")
