@@ -104,14 +104,11 @@ struct ShippingQueue: Sendable {
         _ random: inout some RandomNumberGenerator
     ) -> SegmentIndex.Entry? {
         switch error {
-        case .wrongOffset(let expected):
-            guard var entry else { return nil }
-            guard expected <= entry.durableByteCount else {
-                mustRenew = true
-                return entry
-            }
-            succeed()
-            entry.acknowledged = expected
+        case .wrongOffset:
+            // How far the collector is does not tell whose bytes it has: what it says when it is asked does.
+            wait(now, nil, &random)
+            var entry = entry
+            entry?.acknowledged = nil
             return entry
         case .notContinuation:
             mustRenew = true

@@ -412,11 +412,7 @@ package final class ArchiveStore: HistoryStore {
         if here == slices, slices.last?.taken == taken { return }
         let processCount = try archive.processes(of: execution).count
         forgetOrders { (_, file) in file.isDamaged }
-        func slice(on readable: [OrderSlice]) throws -> Bool {
-            let files = open(readable, of: execution) ?? []
-            let below =
-                files.count == readable.count
-                ? Slicing.kept(readable, files, taken, sliceEventsMax) : readable
+        func run(on below: [OrderSlice]) throws -> Bool {
             guard
                 !below.isEmpty || patience != nil
                     || taken > Slicing.firstEventsMax(sliceEventsMax, processes: processCount)
@@ -424,6 +420,14 @@ package final class ArchiveStore: HistoryStore {
             var slicing = try Slicing(
                 execution, on: below, in: self, revision, eventsMax: sliceEventsMax, patience)
             return try slicing.run(cancellation)
+        }
+        func slice(on readable: [OrderSlice]) throws -> Bool {
+            let files = open(readable, of: execution) ?? []
+            guard files.count == readable.count else { return try run(on: readable) }
+            let kept = Slicing.kept(readable, files, taken, sliceEventsMax)
+            if try run(on: kept) { return true }
+            // What a small slice tells of may not be readable any more: then it stays.
+            return try kept.count < readable.count && run(on: readable)
         }
         /// On as many of them as hold: where one does not, on half as many, and so on.
         func derive(on readable: [OrderSlice]) throws -> Bool {

@@ -15,7 +15,7 @@ struct Retention {
     /// A slice that is cut has no more events than this, about.
     private let sliceEventsMax: Int
     /// Whether what follows from the events was found out anew.
-    private var isFoundAnew = false
+    fileprivate var isFoundAnew = false
     /// What the execution took before it was dropped from.
     private var lastByteCount = Int.max
 
@@ -148,7 +148,7 @@ struct Retention {
     }
 
     /// Has what follows from the events found out anew, once: what there is does not hold, or cannot be read.
-    private mutating func findAnew() throws -> Outcome {
+    fileprivate mutating func findAnew() throws -> Outcome {
         if isFoundAnew {
             return .cannot("what follows from its events has to be found out first")
         }
@@ -283,10 +283,18 @@ extension ArchiveStore {
         var retention = Retention(
             execution, in: self, now: now, sliceEventsMax: sliceEventsMax, cancellation)
         var retained = Retained()
+        /// What follows from the events may turn out to be damaged where it is read: then it is found out anew, once.
+        func mending(_ step: () throws -> Retention.Outcome) throws -> Retention.Outcome {
+            do {
+                return try step()
+            } catch PartError.damaged where !retention.isFoundAnew {
+                return try retention.findAnew()
+            }
+        }
         func all(_ step: () throws -> Retention.Outcome) throws {
             for _ in 0..<Limits.dropsAtOnceMax {
                 try cancellation.check()
-                switch try step() {
+                switch try mending(step) {
                 case .nothing(let time):
                     retained.restsFor = time
                     return

@@ -30,6 +30,32 @@ extension WrittenAnswer {
                 text: [
                     ReadyText(String(head.dropLast()) + "["), EventArrayText(view.listing.events),
                 ])
+        case .table(let table):
+            return WrittenAnswer(
+                notes: table.notes, isYes: nil, table.lines.map { object($0, table) })
+        }
+    }
+
+    private static func object(_ line: NumberTable.Line, _ table: NumberTable) -> String {
+        JSONWriter.object {
+            $0.key("by")
+            $0.object { writer in
+                for (title, group) in zip(table.groupTitles, line.groups) {
+                    writer.key(text: title)
+                    writer.value(group)
+                }
+            }
+            $0.key(text: table.title)
+            switch line.number {
+            case .count(let count): $0.value(count)
+            case .number(let number), .duration(let number): $0.raw("\(number)")
+            case .none: $0.null()
+            }
+            $0.member("complete", table.completeness.isComplete && table.doubtful == 0)
+            if !table.completeness.isComplete {
+                $0.member("because", table.completeness.lacks.map(\.description))
+            }
+            if table.doubtful > 0 { $0.member("unknown", table.doubtful) }
         }
     }
 

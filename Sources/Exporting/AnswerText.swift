@@ -41,6 +41,22 @@ extension WrittenAnswer {
         case .path(let path): return text(path)
         case .cut(let cut): return text(cut)
         case .view(let view): return text(view)
+        case .table(let table): return WrittenAnswer(notes: table.notes, lines(table))
+        }
+    }
+
+    /// Columns, under their titles where there is more than the number.
+    private static func lines(_ table: NumberTable) -> [String] {
+        var rows = table.lines.map { $0.groups.map { printable($0) } + [$0.number.text] }
+        guard !table.groupTitles.isEmpty else { return rows.map { $0.joined() } }
+        rows.insert((table.groupTitles + [table.title]).map { printable($0) }, at: 0)
+        let widths = (0..<rows[0].count - 1).map { column in
+            rows.map { $0[column].count }.max() ?? 0
+        }
+        return rows.map { row in
+            zip(row, widths).map { text, width in
+                text + String(repeating: " ", count: width - text.count + 2)
+            }.joined() + row[row.count - 1]
         }
     }
 
@@ -212,6 +228,30 @@ extension Completeness {
         }
         let shown = first.map { printable("\($0.key) \($0.value)") }.joined(separator: ", ")
         return cut.count > first.count ? "\(shown), … (\(cut.count) processes)" : shown
+    }
+}
+
+extension NumberTable {
+    /// What a person must know.
+    var notes: [String] {
+        var notes = completeness.notes
+        if doubtful > 0 {
+            notes.append(
+                "\(count(doubtful, "more match is", "more matches are")) unknown, and not in the numbers: ask for the matches to see why"
+            )
+        }
+        return notes
+    }
+}
+
+extension NumberTable.Number {
+    var text: String {
+        switch self {
+        case .count(let count): String(count)
+        case .number(let number): Selection.numberText(number)
+        case .duration(let seconds): Selection.durationText(seconds)
+        case .none: "–"
+        }
     }
 }
 

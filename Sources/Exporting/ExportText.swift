@@ -152,7 +152,8 @@ private struct ExportedEvents<Index: CausalIndex>: EventWriter {
 
     mutating func write(_ step: EventStep, to text: inout ByteWriter) throws {
         switch step {
-        case .passed: break
+        // A selection takes single events.
+        case .passed, .match: break
         case .unreadable(let id): throw ExportError(text: "\(Lack.unreadable(id))")
         case .event(let listed):
             var arriving: [MessageEdge] = []

@@ -138,6 +138,28 @@ extension CausalIndex {
         return Slice(ranges: ranges, lacks: lacks, upTo: Cut(sequences: ends))
     }
 
+    /// The gaps of some processes in which there may be events that have seen an event, which is here. O(processes · log n) for
+    /// each gap.
+    package func gaps(
+        thatMayFollow event: EventID, in processes: [Int]
+    ) throws(Failure) -> [Gap] {
+        guard let key = try key(event) else { return [] }
+        var found: [Gap] = []
+        for process in processes {
+            for gap in try gaps(of: process) {
+                let last = EventKey(process: process, sequence: gap.last)
+                if try !isNo(knows(last, key)) { found.append(gap) }
+            }
+        }
+        return found
+    }
+
+    /// Whether more is known of an event than what it is said to know: nothing may stand for its process, or go on from it.
+    /// O(processes that are cited and not here).
+    package func isPlain(_ process: Int) throws(Failure) -> Bool {
+        try !mayBeMeantOtherwise(EventKey(process: process, sequence: 1))
+    }
+
     /// What certainly neither influenced an event nor was influenced by it: on each process the events between
     /// what the event knows and what knows the event. O(processes · log n), with uncertain clocks squared.
     package func concurrent(with event: EventID) throws(Failure) -> Slice? {

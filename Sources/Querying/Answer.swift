@@ -17,6 +17,7 @@ package enum Answer {
     case path(PathAnswer)
     case cut(CutAnswer)
     case view(ViewAnswer)
+    case table(NumberTable)
 }
 
 extension Answer {
@@ -80,7 +81,7 @@ package struct Completeness: Sendable {
     package var isComplete: Bool { lacks.isEmpty }
 }
 
-/// Events in causal order, to be taken one by one.
+/// Events in causal order, or matches of a pattern, to be taken one by one.
 package struct Listing {
     package var completeness: Completeness
     package var events: any EventSequence

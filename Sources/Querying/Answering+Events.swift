@@ -35,7 +35,7 @@ extension Answering {
     }
 
     /// What of a slice was not dropped.
-    private func kept(_ slice: Slice, _ index: some CausalIndex) throws -> Slice {
+    func kept(_ slice: Slice, _ index: some CausalIndex) throws -> Slice {
         var ranges = slice.ranges
         var lacks = slice.lacks
         for (process, range) in slice.ranges.enumerated() where !range.isEmpty {
@@ -241,29 +241,12 @@ extension Answering {
         let finder = try EventFinder(execution, selection, store, options)
         var counted = 0
         var unreadable: [EventID] = []
-        do {
-            var next = slice.ranges.map(\.lowerBound)
-            for (process, range) in slice.ranges.enumerated() where !range.isEmpty {
-                let facts = try finder.index.facts(of: process)
-                guard selection.mayHold(process: facts.id, host: facts.host) else { continue }
-                try finder.seek(process, from: range.lowerBound)
+        try finder.forEach(of: slice, eventsMax: options.limit ?? .max) { place, event in
+            if event == nil {
+                unreadable.append(try finder.index.id(place))
+            } else {
+                counted += 1
             }
-            while counted < options.limit ?? .max, let process = finder.nextSought() {
-                let end = slice.ranges[process].upperBound
-                let rows = next[process]..<min(end, next[process] + Limits.rowsLookedAt)
-                let (found, after) = try finder.find(
-                    in: process, rows, eventsMax: (options.limit ?? .max) - counted,
-                    ahead: rows.upperBound..<end)
-                counted += found.events.count { $0.row != nil }
-                unreadable += try found.events.filter { $0.row == nil }.map {
-                    try finder.index.id(EventPosition(process: process, position: $0.position))
-                }
-                next[process] = after
-                if after < end { try finder.seek(process, from: after) }
-            }
-        } catch var stopped as QuestionStopped {
-            stopped.progress = .looked(finder.looked, of: slice.count)
-            throw stopped
         }
         return (counted, unreadable)
     }

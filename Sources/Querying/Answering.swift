@@ -118,6 +118,8 @@ package struct Answering<Store: HistoryStore> {
             return .path(try path(index.event(a), index.event(b), execution))
         case .cutAt(let time): return .cut(try cut(at: time, execution))
         case .view(let name, let at): return .view(try view(name, at, execution))
+        case .query(let query): return try answer(query, from: execution)
+        case .why(let event): return try why(index.event(event), execution)
         case .status, .executions, .processes, .order, .cut:
             preconditionFailure("an index answers what needs no event")
         }

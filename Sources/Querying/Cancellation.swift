@@ -37,6 +37,8 @@ package struct QuestionStopped: Error, Hashable, CustomStringConvertible {
     package enum Progress: Hashable, Sendable {
         /// Events that were given, and the last one.
         case listed(Int, last: EventID?)
+        /// Matches that were given.
+        case matched(Int)
         /// Events that were looked at, of so many.
         case looked(Int, of: Int)
         /// Frames that were loaded, of so many.
@@ -92,6 +94,7 @@ extension QuestionStopped.Progress: CustomStringConvertible {
         case .listed(let events, let last):
             "after \(count(events, "event", "events"))"
                 + (last.map { ", the last \(printable("\($0)"))" } ?? "")
+        case .matched(let matches): "after \(count(matches, "match", "matches"))"
         case .looked(let events, let all): "when \(events) of \(all) events had been looked at"
         case .loaded(let frames, let all): "when \(frames) of \(all) frames had been loaded"
         case .joining: "while messages were joined"

@@ -1,9 +1,9 @@
 import Causality
 import HappensBefore
 
-/// Events one by one, in causal order: a place in a listing that can be held without working.
+/// Events one by one, in causal order, or matches of a pattern: a place in a listing that can be held without working.
 package protocol EventSequence {
-    /// Looks at the next event; nil where there is none, or the asker's limit is reached. Throws `QuestionStopped` where the
+    /// Looks at the next one; nil where there is none, or the asker's limit is reached. Throws `QuestionStopped` where the
     /// answer is to end here though there are more.
     mutating func next() throws -> EventStep?
     /// Lets go of what can be read again.
@@ -14,6 +14,7 @@ package enum EventStep: Sendable {
     case event(ListedEvent)
     /// It is there and cannot be read.
     case unreadable(EventID)
+    case match(Match)
     /// A step of the work brought none.
     case passed
 }

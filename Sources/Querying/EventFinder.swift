@@ -217,6 +217,39 @@ final class EventFinder<Execution: IndexedExecution> {
         return selection.holds(for: event, host: entry.host, kind: kind)
     }
 
+    /// Calls `body` with all events of a slice that are taken, each process's in their order: nil for one that cannot be read.
+    /// Each frame is opened once. Ends when at least so many were found.
+    func forEach(
+        of slice: Slice, eventsMax: Int,
+        _ body: (EventPosition, (batch: EventBatch, row: Int)?) throws -> Void
+    ) throws {
+        var count = 0
+        do {
+            let ranges = try ranges(of: slice)
+            var next = ranges.map(\.lowerBound)
+            for (process, range) in ranges.enumerated() where !range.isEmpty {
+                try seek(process, from: range.lowerBound)
+            }
+            while count < eventsMax, let process = nextSought() {
+                let end = ranges[process].upperBound
+                let rows = next[process]..<min(end, next[process] + Limits.rowsLookedAt)
+                let (found, after) = try find(
+                    in: process, rows, eventsMax: eventsMax - count, ahead: rows.upperBound..<end)
+                for event in found.events {
+                    try body(
+                        EventPosition(process: process, position: event.position),
+                        event.row.map { (found.batch, $0) })
+                    count += event.row == nil ? 0 : 1
+                }
+                next[process] = after
+                if after < end { try seek(process, from: after) }
+            }
+        } catch var stopped as QuestionStopped {
+            stopped.progress = .looked(looked, of: slice.count)
+            throw stopped
+        }
+    }
+
     /// Has a process be looked through from a position on, when its frame comes.
     func seek(_ process: Int, from position: Int) throws {
         let place = EventPosition(process: process, position: position)

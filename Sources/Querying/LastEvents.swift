@@ -42,7 +42,7 @@ struct LastEvents: EventSequence {
             }
             steps.append(step)
         case .unreadable: steps.append(step)
-        case .passed: break
+        case .passed, .match: break
         }
         return .passed
     }

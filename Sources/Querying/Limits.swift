@@ -4,6 +4,22 @@ package enum Limits {
     package static let selectionBytesMax = 16 * 1024
     /// Parentheses and negations inside each other in a selection: bounds the parser's stack.
     package static let selectionDepthMax = 100
+    /// Terms of a pattern.
+    static let queryTermsMax = 8
+    /// Stages behind a pattern.
+    static let queryStagesMax = 16
+    /// Events that `window` and `why` give: some 10 MB.
+    static let placesMax = 200_000
+    /// Events that the terms of a pattern take together: some 100 MB with what is kept of them.
+    static let candidatesMax = 2_000_000
+    /// Frames of which is kept what their events say of order and time, of some 4,096 events each.
+    static let timedFramesMax = 64
+    /// Groups of matches of which numbers are asked: some 30 MB.
+    static let groupsMax = 100_000
+    /// Values of matches that are kept for a quantile or to tell distinct ones: 64 MB.
+    static let valuesKeptMax = 2_000_000
+    /// Of the candidates of a term: how many of each process those of another know. 100 MB.
+    static let knownCandidatesMax = 26_000_000
     /// What the frames take that an answer keeps decoded, by `EventCost`, and what it has found in others: about what lies side
     /// by side in causal order.
     package static let openFramesCostMax = 32 << 20

@@ -17,6 +17,8 @@ package enum Question: Sendable {
     case cut(of: EventText)
     case cutAt(WallTime)
     case view(String, at: EventText?)
+    case query(Query)
+    case why(EventText)
 
     package enum SliceKind: String, Sendable {
         case past, future, concurrent
@@ -53,7 +55,7 @@ package enum Question: Sendable {
     /// True where the JSON answer is an object a line.
     package var isList: Bool {
         switch self {
-        case .executions, .processes, .gaps, .defects, .timeline: true
+        case .executions, .processes, .gaps, .defects, .timeline, .query, .why: true
         case .slice(_, of: _, _, let countOnly): !countOnly
         case .status, .show, .order, .path, .cut, .cutAt, .view: false
         }
@@ -72,8 +74,7 @@ package enum Question: Sendable {
     /// The verbs, which are also the paths below `/v1/`.
     package static let verbs = [
         "status", "executions", "processes", "gaps", "defects", "timeline", "show", "order", "past",
-        "future",
-        "concurrent", "path", "cut", "view",
+        "future", "concurrent", "path", "cut", "view", "query", "why",
     ]
 }
 
@@ -129,6 +130,8 @@ package struct QuestionError: Error, CustomStringConvertible {
 /// Named parameters of a question: repeated ones in order.
 package struct QuestionParameters: Sendable {
     private var values: [String: [String]]
+    /// When it is asked; nil where nobody says.
+    private(set) var now: WallTime?
 
     package init(_ values: [String: [String]] = [:]) { self.values = values }
 
@@ -181,7 +184,7 @@ package struct QuestionParameters: Sendable {
         var selection = Selection.everything
         if let text = try one("where") {
             do {
-                selection = try Selection(text)
+                selection = try Selection(text, now: now)
             } catch {
                 throw QuestionError(.misuse, "\(error)")
             }
@@ -195,6 +198,7 @@ package struct QuestionParameters: Sendable {
     /// The same with times such as `-15m`, that long before now, in `since` and `until` as times of the day.
     package func resolved(now: WallTime) -> QuestionParameters {
         var resolved = self
+        resolved.now = now
         for name in Self.timesAgo {
             resolved[name] = self[name].map { text in
                 guard text.hasPrefix("-"), let seconds = Self.seconds(String(text.dropFirst())),
@@ -319,6 +323,17 @@ extension Question {
             try parameters.expect(only: common + ["of", "at"])
             let at = try parameters.one("at") == nil ? nil : try parameters.event("at")
             self = .view(try parameters.required("of"), at: at)
+        case "why":
+            try parameters.expect(only: common + ["event"])
+            self = .why(try parameters.event("event"))
+        case "query":
+            try parameters.expect(only: common + ["q"])
+            let text = try parameters.required("q")
+            do throws(QuerySyntaxError) {
+                self = .query(try Query(text, now: parameters.now))
+            } catch {
+                throw QuestionError(.misuse, "\(error)")
+            }
         default:
             throw QuestionError(
                 .misuse,

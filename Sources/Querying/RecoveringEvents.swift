@@ -40,8 +40,11 @@ struct RecoveringEvents: EventSequence {
         }
         given += 1
         if case .event(let listed) = step { last = listed.id }
-        // Of what cannot be read nothing is known that would have it come at the same place.
-        if case .unreadable = step { canRecover = false }
+        switch step {
+        // Of what cannot be read nothing is known that would have it come at the same place; matches have no names.
+        case .unreadable, .match: canRecover = false
+        case .event, .passed: break
+        }
         return step
     }
 

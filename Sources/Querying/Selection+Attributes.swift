@@ -1,13 +1,12 @@
 import Causality
 
 extension Selection {
-    /// The attributes that it compares, as it names them, each once. O(selection)
+    /// The attributes that it asks for, as it names them, each once. O(selection)
     package var attributes: [String] {
         var keys: [String] = []
         _ = condition.holds { test in
-            if case .compare(.attribute(let key), _, _) = test,
-                !keys.contains(where: { ExactText.isSame($0, key) })
-            {
+            for case .attribute(let key) in test.fields.map(\.field)
+            where !keys.contains(where: { ExactText.isSame($0, key) }) {
                 keys.append(key)
             }
             return nil

@@ -10,10 +10,8 @@ extension Selection {
         var asks = false
         _ = condition.holds { test in
             switch test {
-            case .compare(.name, _, _), .compare(.text, _, _), .compare(.level, _, _),
-                .compare(.attribute, _, _), .words:
-                asks = true
-            default: break
+            case .words: asks = true
+            default: asks = asks || test.fields.contains { $0.field.isContent }
             }
             return nil
         }
@@ -37,6 +35,16 @@ extension Selection {
     }
 }
 
+extension Selection.Field {
+    /// Whether it lies in what an event says.
+    fileprivate var isContent: Bool {
+        switch self {
+        case .name, .text, .level, .attribute: true
+        case .process, .host, .kind, .time, .seq: false
+        }
+    }
+}
+
 extension Selection.Condition {
     fileprivate var span: ClosedRange<Int64>? {
         switch self {
@@ -51,7 +59,7 @@ extension Selection.Condition {
             guard let a = a.span, let b = b.span else { return a.span ?? b.span }
             // Of two that have nothing in common, each alone is right too.
             return a.overlaps(b) ? a.clamped(to: b) : a
-        case .always, .compare, .words, .not, .or: return nil
+        case .always, .compare, .relate, .words, .exists, .elapsed, .not, .or: return nil
         }
     }
 
@@ -59,7 +67,7 @@ extension Selection.Condition {
         switch self {
         case .words(let words): words.flatMap { Words.hashes(of: $0) }
         case .and(let a, let b): a.neededWords + b.neededWords
-        case .always, .compare, .not, .or: []
+        case .always, .compare, .relate, .exists, .elapsed, .not, .or: []
         }
     }
 }
@@ -85,6 +93,10 @@ private struct ColumnSearch {
         case .compare(let field, let comparison, let literal):
             return try rows(field, comparison, literal, meant, check) ?? meant
         case .words(let words): return try rows(words, meant, check)
+        case .exists(.attribute(let key)) where !key.contains("."):
+            // Of keys that look alike, each.
+            return columns.keys.contains { $0 == key } ? meant : meant.map { _ in false }
+        case .relate, .exists, .elapsed: return meant
         case .not(let inner):
             let sure = try surelyHold(inner, among: meant, check)
             return zip(meant, sure).map { $0 && !$1 }
@@ -107,7 +119,7 @@ private struct ColumnSearch {
         case .compare(let field, let comparison, let literal):
             return try rows(field, comparison, literal, meant, check) ?? none
         // Whether hashes are the same says not that words are.
-        case .words: return none
+        case .words, .relate, .exists, .elapsed: return none
         case .not(let inner):
             let possible = try mayHold(inner, among: meant, check)
             return zip(meant, possible).map { $0 && !$1 }
@@ -237,8 +249,8 @@ private struct ColumnSearch {
         guard isKey.contains(true) else { return meant.map { $0 && withoutIt } }
         func holds(_ bytes: some Collection<UInt8>, isJSON: Bool) -> Bool {
             let text = String(decoding: bytes, as: UTF8.self)
-            let value: AttributeValue = isJSON ? .json(text) : .text(text)
-            return comparison.holds(.text(value.text), literal)
+            return comparison.holds(
+                Selection.Field.Value(isJSON ? .json(text) : .text(text)), literal)
         }
         // By column of the key: of each distinct value whether it holds, or else the values.
         var verdicts: [Int: [Bool]] = [:]

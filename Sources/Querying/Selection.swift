@@ -11,8 +11,13 @@ package struct Selection: Sendable {
     indirect enum Condition: Sendable {
         case always
         case compare(Field, Comparison, Literal)
+        /// What a field is compared with where that is no literal, or what is computed is compared.
+        case relate(Expression, Comparison, Expression)
         /// All of some words are among those of its name, its text and its values.
         case words([String])
+        case exists(Field)
+        /// Of a match, and three-valued: it is taken out of the condition before that is asked.
+        case elapsed(Query.Elapsed)
         case not(Condition)
         case and(Condition, Condition)
         case or(Condition, Condition)
@@ -31,6 +36,8 @@ package struct Selection: Sendable {
     enum Literal: Sendable {
         case text(String)
         case number(Double, String)
+        /// Of so many seconds, and as it was written.
+        case duration(Double, String)
         case level(Level)
         case time(WallTime)
         case pattern(Pattern)
@@ -53,6 +60,14 @@ package struct Selection: Sendable {
         return Selection(condition: condition, text: text)
     }
 
+    /// Those of them that another takes too.
+    func and(_ other: Selection) -> Selection {
+        if isEverything { return other }
+        if other.isEverything { return self }
+        return Selection(
+            condition: .and(condition, other.condition), text: "(\(text)) && (\(other.text))")
+    }
+
     package var isEverything: Bool {
         if case .always = condition { true } else { false }
     }
@@ -60,10 +75,8 @@ package struct Selection: Sendable {
     /// True where the selection holds for an event; `kind` as the graph shows it. O(selection · text).
     package func holds(for event: Event, host: String, kind: EventKind) -> Bool {
         condition.holds { test in
-            switch test {
-            case .compare(let field, let comparison, let literal):
-                comparison.holds(field.value(event, host: host, kind: kind), literal)
-            case .words(let words): event.has(words)
+            test.holds(words: event.has) { _, field in
+                field.value(event, host: host, kind: kind)
             }
         }!
     }
@@ -72,20 +85,22 @@ package struct Selection: Sendable {
     var asksForKind: Bool {
         var asks = false
         _ = condition.holds { test in
-            if case .compare(.kind, _, _) = test { asks = true }
+            asks = asks || test.fields.contains { $0.field == .kind }
             return nil
         }
         return asks
     }
 
     /// False where no event of a process can satisfy the selection.
-    package func mayHold(process: ProcessID, host: String) -> Bool {
+    ///
+    /// - Parameter host: nil where it is not known.
+    package func mayHold(process: ProcessID, host: String?) -> Bool {
         condition.holds { test in
             switch test {
             case .compare(.process, let comparison, let literal):
                 comparison.holds(.process(process), literal)
             case .compare(.host, let comparison, let literal):
-                comparison.holds(.text(host), literal)
+                host.map { comparison.holds(.text($0), literal) }
             default: nil
             }
         } ?? true
@@ -95,7 +110,39 @@ package struct Selection: Sendable {
 /// What is asked of an event at one place of a selection.
 enum SelectionTest {
     case compare(Selection.Field, Selection.Comparison, Selection.Literal)
+    case relate(Selection.Expression, Selection.Comparison, Selection.Expression)
     case words([String])
+    case exists(Selection.Field)
+
+    /// The fields that it looks at.
+    var fields: [Selection.FieldReference] {
+        switch self {
+        case .compare(let field, _, _), .exists(let field): [.init(term: nil, field)]
+        case .relate(let a, _, let b): a.fields + b.fields
+        case .words: []
+        }
+    }
+
+    /// - Parameters:
+    ///   - hasWords: Whether some words are all there.
+    ///   - value: Of a field, of one of several events where these have names.
+    func holds(
+        words hasWords: ([String]) -> Bool,
+        _ value: (_ term: Int?, Selection.Field) -> Selection.Field.Value
+    ) -> Bool {
+        switch self {
+        case .compare(let field, let comparison, let literal):
+            return comparison.holds(value(nil, field), literal)
+        case .relate(.field(let reference), let comparison, .literal(let literal)):
+            return comparison.holds(value(reference.term, reference.field), literal)
+        case .relate(let a, let comparison, let b):
+            return comparison.holds(a.value(value), b.value(value))
+        case .words(let words): return hasWords(words)
+        case .exists(let field):
+            if case .nothing = value(nil, field) { return false }
+            return true
+        }
+    }
 }
 
 extension Event {
@@ -116,7 +163,10 @@ extension Selection.Condition {
         case .always: return true
         case .compare(let field, let comparison, let literal):
             return test(.compare(field, comparison, literal))
+        case .relate(let a, let comparison, let b): return test(.relate(a, comparison, b))
         case .words(let words): return test(.words(words))
+        case .exists(let field): return test(.exists(field))
+        case .elapsed: return nil
         case .not(let inner): return inner.holds(test).map { !$0 }
         case .and(let a, let b):
             let first = a.holds(test)
@@ -138,11 +188,17 @@ extension Selection.Field {
     enum Value {
         case nothing
         case text(String)
+        /// The elements of an attribute that is a list, and that as text.
+        case list([String], String)
         /// As it is written, the name alone, or its end behind a `/`.
         case process(ProcessID)
         case sequence(UInt64)
         case level(Level)
         case time(WallTime)
+        /// What was computed.
+        case number(Double)
+        /// In seconds.
+        case duration(Double)
     }
 
     func value(_ event: Event, host: String, kind: EventKind) -> Value {
@@ -156,16 +212,16 @@ extension Selection.Field {
         case .time: event.time.map { .time($0) } ?? .nothing
         case .seq: .sequence(event.id.sequence)
         case .attribute(let key):
-            attribute(key, of: event).map { .text($0) } ?? .nothing
+            attribute(key, of: event)
         }
     }
 
     /// The attribute of this key, or what its path leads to in an attribute that is an object.
-    private func attribute(_ key: String, of event: Event) -> String? {
+    private func attribute(_ key: String, of event: Event) -> Value {
         if let attribute = event.attributes.last(where: { $0.key == key }) {
-            return attribute.value.text
+            return Value(attribute.value)
         }
-        guard key.contains(".") else { return nil }
+        guard key.contains(".") else { return .nothing }
         let objects = event.attributes.compactMap { attribute in
             if case .json(let text) = attribute.value, text.hasPrefix("{") {
                 JSONMember(key: attribute.key, value: .object(text))
@@ -173,7 +229,31 @@ extension Selection.Field {
                 nil as JSONMember?
             }
         }
-        return JSONScanner.value(at: key, of: objects)?.text
+        return JSONScanner.value(at: key, of: objects).map { Value($0) } ?? .nothing
+    }
+}
+
+extension Selection.Field.Value {
+    init(_ attribute: AttributeValue) {
+        if case .json(let text) = attribute, text.hasPrefix("[") {
+            self.init(array: text)
+        } else {
+            self = .text(attribute.text)
+        }
+    }
+
+    fileprivate init(_ value: JSONValue) {
+        if case .array(let text) = value {
+            self.init(array: text)
+        } else {
+            self = .text(value.text)
+        }
+    }
+
+    private init(array text: String) {
+        let bytes = Array(text.utf8)
+        let spans = JSONScanner.array(bytes, bytes.indices) ?? []
+        self = .list(spans.map { JSONScanner.text(bytes, $0) }, text)
     }
 }
 
@@ -183,10 +263,17 @@ extension Selection.Comparison {
         switch self {
         case .notEqual: return !Selection.Comparison.equal.holds(value, literal)
         case .doesNotMatch: return !Selection.Comparison.matches.holds(value, literal)
+        default: break
+        }
+        // A list is whatever one of its elements is.
+        if case .list(let elements, let text) = value {
+            return (elements + [text]).contains { holds(.text($0), literal) }
+        }
+        switch self {
         case .matches:
             guard case .pattern(let pattern) = literal else { return false }
             switch value {
-            case .nothing: return false
+            case .nothing, .list, .number, .duration: return false
             case .text(let text): return pattern.matches(text)
             case .process(let process):
                 return pattern.matches(process.description) || pattern.matches(process.name)
@@ -204,8 +291,14 @@ extension Selection.Comparison {
                         || process.description.hasSuffix("/\(other)"))
         case (.text(let text), .text(let other)): return holds(text, other)
         case (.text(let text), .number(let number, let spelled)):
-            if let parsed = Double(text) { return holds(parsed, number) }
-            return self == .equal && text == spelled
+            if self == .equal, ExactText.isSame(text, spelled) { return true }
+            guard let parsed = Double(text) else { return false }
+            // Of numbers that a Double has not exactly, other ones may look the same.
+            if self == .equal, parsed.magnitude >= Selection.exactNumbersEnd { return false }
+            return holds(parsed, number)
+        case (.text(let text), .duration(let seconds, let spelled)):
+            if self == .equal, ExactText.isSame(text, spelled) { return true }
+            return Selection.seconds(text).map { holds($0, seconds) } ?? false
         case (.sequence(let sequence), .number(let number, _)):
             return holds(Double(sequence), number)
         case (.level(let level), .level(let other)): return holds(level.rawValue, other.rawValue)
@@ -214,7 +307,7 @@ extension Selection.Comparison {
         }
     }
 
-    private func holds<T: Comparable>(_ a: T, _ b: T) -> Bool {
+    func holds<T: Comparable>(_ a: T, _ b: T) -> Bool {
         switch self {
         case .equal: a == b
         case .greater: a > b

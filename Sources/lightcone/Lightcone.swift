@@ -34,7 +34,8 @@ struct Lightcone: AsyncParsableCommand {
                     GapsCommand.self,
                     DefectsCommand.self,
                     RuleOutCommand.self,
-                    TimelineCommand.self, ShowCommand.self, OrderCommand.self, PastCommand.self,
+                    TimelineCommand.self, QueryCommand.self, WhyCommand.self, ShowCommand.self,
+                    OrderCommand.self, PastCommand.self,
                     FutureCommand.self,
                     ConcurrentCommand.self, PathCommand.self, CutCommand.self, ViewCommand.self,
                     ExportCommand.self,
@@ -78,7 +79,8 @@ enum Main {
         } catch let ended as Ended {
             exit(ended.exit.rawValue)
         } catch let error as QuestionError {
-            Terminal.complain("\(error)")
+            // The mark below what cannot be read stands on a line of its own.
+            Terminal.notes("lightcone: \(error)")
             exit((error.kind == .misuse ? Exit.misuse : Exit.no).rawValue)
         } catch {
             finish(error)

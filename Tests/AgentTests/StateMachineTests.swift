@@ -255,6 +255,25 @@ import Testing
         #expect(queue.next(entries, now: 605) == .send(entries[0].id, from: 0, to: 100))
     }
 
+    /// A copy of the machine may have brought it there, with other bytes of as many.
+    @Test func howFarTheCollectorIsDoesNotTellWhoseBytesItHas() {
+        var random = SeededGenerator(seed: 1)
+        var queue = ShippingQueue()
+        var entries = [Self.entry(1, acknowledged: 50)]
+        #expect(queue.next(entries, now: 0) == .send(entries[0].id, from: 50, to: 100))
+        entries[0] = queue.handle(
+            .failed(.wrongOffset(expected: 100)), of: entries[0], now: 0, using: &random)!
+        #expect(!entries[0].isShipped)
+        guard case .wait(let until) = queue.next(entries, now: 0) else {
+            Issue.record("tried again at once")
+            return
+        }
+        #expect(queue.next(entries, now: until) == .ask(entries[0].id))
+        _ = queue.handle(
+            .has(bytes: 100, isOurs: false), of: entries[0], now: until, using: &random)
+        #expect(queue.next(entries, now: until) == .renewIdentity)
+    }
+
     @Test func whenAskedToStopItShipsWhatItCanAndStops() {
         var random = SeededGenerator(seed: 1)
         var queue = ShippingQueue()

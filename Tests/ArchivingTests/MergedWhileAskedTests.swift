@@ -60,7 +60,7 @@ import Testing
                 switch step {
                 case .event(let listed): events.append(listed.id)
                 case .unreadable(let id): Issue.record("\(id) is not found")
-                case .passed: break
+                case .passed, .match: break
                 }
                 guard merging, events.count == 10 else { continue }
                 let segments = try archive.sources(of: "main").segments.map(\.header.segment)

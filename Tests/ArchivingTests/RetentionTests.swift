@@ -306,6 +306,23 @@ import Testing
         #expect(try archive.byteCount(of: "main") < byteCount)
     }
 
+    /// A file that is derived keeps nothing from being dropped, wherever it is damaged.
+    @Test(arguments: [30, 123, 157, 400, 900]) func whatIsOldIsDroppedThoughItsOrderRotted(
+        byte: Int
+    ) throws {
+        let disk = ArchiveDisk()
+        let archive = try grown(
+            GrowingExecution(seed: 6, crashPerMille: 20, isSealed: true).pieces, on: disk)
+        try ArchiveStore(archive).keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
+        let slices = try archive.orders(of: "main").slices
+        #expect(slices.count > 1)
+        for slice in slices {
+            disk.simulated.rot(archive.orderPath(slice), at: byte, mask: 4)
+        }
+        #expect(try drop(before: 200, in: ArchiveStore(archive)) == (true, nil))
+        #expect(try archive.tombstone(of: "main") != nil)
+    }
+
     /// Where no cut is consistent, what is old is dropped all the same: it counts as missing.
     @Test func whatContradictsItselfIsDroppedToo() throws {
         let disk = ArchiveDisk()

@@ -117,8 +117,9 @@ final class RunningProgram {
     private let process = Process()
     let log: String
 
-    init(_ arguments: [String], log: String) throws {
+    init(_ arguments: [String], log: String, environment: [String: String] = [:]) throws {
         self.log = log
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.executableURL = URL(fileURLWithPath: Program.path)
         process.arguments = arguments
         if !FileManager.default.fileExists(atPath: log) {
@@ -163,11 +164,16 @@ final class RunningCollector {
     /// Of its folder.
     private let name: String
     private let more: [String]
+    private let environment: [String: String]
 
-    init(_ folder: TemporaryFolder, data name: String = "data", _ more: String...) throws {
+    init(
+        _ folder: TemporaryFolder, data name: String = "data", _ more: String...,
+        environment: [String: String] = [:]
+    ) throws {
         self.folder = folder
         self.name = name
         self.more = more
+        self.environment = environment
         port = 0
         program = try RunningProgram([], log: "/dev/null")
         try start()
@@ -182,7 +188,8 @@ final class RunningCollector {
             "\(folder.path)/collector\(name == "data" ? "" : "-\(name.replacing("/", with: "-"))").log"
         try? FileManager.default.removeItem(atPath: log)
         program = try RunningProgram(
-            ["collector", "--data", data, "--listen", "127.0.0.1:\(port)"] + more, log: log)
+            ["collector", "--data", data, "--listen", "127.0.0.1:\(port)"] + more, log: log,
+            environment: environment)
         try waitUntil("the collector listens", seconds: 30) {
             guard program.isRunning else { throw Ended(said: program.text) }
             guard let range = program.text.range(of: "listen=http://127.0.0.1:") else {

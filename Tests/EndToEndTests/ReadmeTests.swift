@@ -8,8 +8,14 @@ import Testing
         return (try? String(contentsOf: url, encoding: .utf8)) ?? ""
     }()
 
+    static let asking: String = {
+        let url = Program.root.appendingPathComponent(
+            "Sources/lightcone/Documentation.docc/Asking.md")
+        return (try? String(contentsOf: url, encoding: .utf8)) ?? ""
+    }()
+
     /// The fenced blocks of a language, in order.
-    static func blocks(_ language: String) -> [[String]] {
+    static func blocks(_ language: String, of text: String = text) -> [[String]] {
         var blocks: [[String]] = []
         var isInside = false
         for line in text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
@@ -24,27 +30,41 @@ import Testing
     }
 
     @Test func theShopsSessionIsAsShown() throws {
-        let folder = try TemporaryFolder()
         // The two logs, as the README makes them; then every command, with what it prints below.
         let making = try #require(
             Self.blocks("bash").first { $0.contains { $0.contains("cat > web.log") } })
-        var script = making.joined(separator: "\n") + "\n"
         let sessions = Self.blocks("console")
         #expect(sessions.count == 2)
+        try expectShown(making, sessions, in: "/tmp/shop")
+    }
+
+    @Test func theArticleOnAskingIsAsShown() throws {
+        let making = try #require(Self.blocks("bash", of: Self.asking).first)
+        let sessions = Self.blocks("console", of: Self.asking)
+        #expect(sessions.count == 11)
+        try expectShown(making, sessions, in: "/tmp/asking")
+    }
+
+    /// Every command prints what is shown below it.
+    private func expectShown(
+        _ making: [String], _ sessions: [[String]], in shownFolder: String
+    ) throws {
+        let folder = try TemporaryFolder()
+        var script = making.joined(separator: "\n") + "\n"
         for line in sessions.joined() where line.hasPrefix("$ ") {
             let command = line.dropFirst(2)
             script += "echo '\(line.replacing("'", with: "'\\''"))'\n\(command)\n"
         }
-        script = script.replacing("/tmp/shop", with: "\(folder.path)/shop")
+        script = script.replacing(shownFolder, with: "\(folder.path)/shown")
         let binary = URL(fileURLWithPath: Program.path).deletingLastPathComponent().path
         let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
         let run = try Program.run(
             "/bin/bash", ["-c", "cd '\(folder.path)'\n\(script)"],
             environment: ["PATH": "\(binary):\(path)", "LIGHTCONE_SOURCE": ""])
-        let printed = run.output.replacing("\(folder.path)/shop", with: "/tmp/shop")
+        let printed = run.output.replacing("\(folder.path)/shown", with: shownFolder)
             .split(separator: "\n").map(String.init)
         let shown = sessions.joined().filter { !$0.isEmpty }
-        // `cd -` prints where it goes.
+        // `cd -` and what makes the logs print something, too.
         #expect(printed.drop { !$0.hasPrefix("$ ") } == shown[...], "\(run.errors)")
     }
 

@@ -131,6 +131,10 @@ import Testing
             #"timeline '{ levl = x }'"#,
             "0 of 3 events match; no event has an attribute levl (perhaps level)"
         ),
+        (
+            #"timeline '{ exists(usr) }'"#,
+            "0 of 3 events match; no event has an attribute usr (perhaps user)"
+        ),
         (#"timeline '{ user = x }'"#, "0 of 3 events match"),
         ("timeline --until 2001-01-01", "0 of 3 events match"),
         ("past web:1", "nothing here is before web:1"),

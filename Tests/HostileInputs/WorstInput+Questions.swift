@@ -30,7 +30,7 @@ extension WorstInput {
         WorstInput(name: name, unit: unit, most: most, refusal: refusal) { count in
             Array(make(count).utf8)
         } take: { bytes in
-            do throws(SelectionError) {
+            do throws(QuerySyntaxError) {
                 _ = try Selection(String(decoding: bytes, as: UTF8.self))
                 return nil
             } catch {

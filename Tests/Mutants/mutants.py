@@ -92,7 +92,7 @@ MUTANTS = [
      "Sources/Archiving/Archive+Rebuild.swift",
      "        for drop in drops { memory.apply(drop) }\n        drops = try catalogue.write { database in\n"
      "            for drop in drops { try Catalogue.note(drop, database) }\n",
-     "        drops = try catalogue.write { database in\n"),
+     "        for drop in drops.prefix(0) { memory.apply(drop) }\n        drops = try catalogue.write { database in\n"),
     ("replaced-before-listed", "the files that a part replaces are removed before the catalogue lists it",
      "Sources/Archiving/Archive+Merging.swift",
      "        try replace()\n        try noteOutdated(name)\n",
@@ -102,7 +102,7 @@ MUTANTS = [
      "            breach = .late(processes[process].id)\n", "            return\n"),
     ("citation-forgotten", "an order file stays though an event arrived that was cited below its cut",
      "Sources/HappensBefore/Footing.swift",
-     "                breach = .late(settled.id)\n", "                continue\n"),
+     "                breach = .late(settled.id)\n                return\n", "                continue\n"),
     ("order-file-stale", "an order file counts for all though more was taken",
      "Sources/Archiving/Archive+Order.swift",
      "                try !isLast || Catalogue.taken(of: execution, database) == taken\n",

@@ -163,8 +163,8 @@ import Testing
         #expect(holds("", "order 19425: 18 pieces"))
         #expect(holds("ORDER", "", "<19425>"))
         #expect(!holds("", "orders 19425") && !holds("", "order 194250") && !holds("", "order"))
-        #expect(throws: SelectionError.self) { try Selection("{ \"--\" }") }
-        #expect(throws: SelectionError.self) { try Selection("{ order }") }
+        #expect(throws: QuerySyntaxError.self) { try Selection("{ \"--\" }") }
+        #expect(throws: QuerySyntaxError.self) { try Selection("{ order }") }
         // Beside a comparison a quoted name is an attribute's.
         #expect(
             try !Selection("{ \"order\" = 1 }").holds(

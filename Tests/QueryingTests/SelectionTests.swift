@@ -30,10 +30,32 @@ import Testing
         ("nothing < 1 || nothing >= 1", false), ("!(seq = 7)", false), ("!seq = 8", true),
         ("seq = 1 || seq = 7 && level = error", false),
         ("(seq = 1 || seq = 7) && level = warn", true),
-        ("\"attempt\" = 4", true),
+        ("\"attempt\" = 4", true), ("exists(attempt)", true), ("exists(nothing)", false),
+        ("!exists(nothing)", true), ("exists(level)", true), ("attempt in (1, 4)", true),
+        ("attempt in (1, 5)", false), ("process in (\"db\", api)", true), ("name in (x)", false),
+        ("attempt * 2 = 8", true), ("attempt + 1 > 2 * 2", true), ("attempt - 1 < 3", false),
+        ("attempt / 0 = 1", false), ("8 / attempt = 2", true), ("3 < attr.attempt", true),
+        ("nothing + 1 = 1", false), ("user + 1 = 1", false),
+        ("attempt = attr.attempt", true), ("attempt < attr.other", false),
+        ("took > 300ms", true), ("took > 1.6s", false), ("took = 1500ms", true),
+        ("took = 1.5s", true), ("took * 2 >= 3s", true), ("attempt > 3s", false),
+        ("time > now - 15m", true), ("time < now - 15m", false), ("time > now + 1h", false),
+        ("time - now < 0s", true), ("time > 2026-11-23T10:00Z + 20m", true),
+        ("tags = b", true), ("tags = c", false), ("tags != c", true), ("tags =~ \"^b$\"", true),
+        ("tags in (x, a)", true), ("tags = \"[\\\"a\\\",\\\"b\\\"]\"", true), ("sizes > 5", true),
+        ("attr.\"an odd key\" = 1", true), ("\"an odd key\" < 2", true),
+        ("big = 9007199254740993", true), ("big = 9007199254740992", false),
     ])
     func holds(text: String, expected: Bool) throws {
-        #expect(try Selection(text).holds(for: Self.event, host: "h1", kind: .send) == expected)
+        let now = WallTime(text: "2026-11-23T10:30:00Z")
+        var event = Self.event
+        event.attributes += [
+            Attribute("took", .text("1.5s")), Attribute("tags", .json(#"["a","b"]"#)),
+            Attribute("sizes", .json("[1,7]")), Attribute("an odd key", .json("1")),
+            Attribute("big", .json("9007199254740993")),
+        ]
+        #expect(
+            try Selection(text, now: now).holds(for: event, host: "h1", kind: .send) == expected)
     }
 
     /// `attr.` reaches an attribute that is called as a field is, and a path what is nested.
@@ -63,22 +85,26 @@ import Testing
         ("time > soon", 8), ("seq = 1 seq = 2", 9), ("(seq = 1", 9), ("seq = 1)", 8),
         ("{ seq = 1", 10),
         ("text =~ \"(\"", 9), ("&& seq = 1", 1), ("seq = 1 & level = info", 9),
-        ("ünit = 1 && seq == ", 20),
+        ("ünit = 1 && seq == ", 20), ("exists(", 8), ("attempt in 4", 12), ("attempt in (4", 14),
+        ("attempt + 1 =~ x", 16), ("attempt + 1 = x", 15), ("time > 5", 8), ("time > now", 8),
+        ("attempt <-5", 9), ("3 < attempt", 5),
     ])
     func errorsPointAtTheColumn(text: String, column: Int) throws {
-        let error = try #require(throws: SelectionError.self) { try Selection(text) }
+        let error = try #require(throws: QuerySyntaxError.self) { try Selection(text) }
         #expect(error.column == column, "\(error)")
     }
 
     @Test func hostileSelections() {
-        #expect(throws: SelectionError.self) { try Selection(String(repeating: "(", count: 5000)) }
-        #expect(throws: SelectionError.self) {
+        #expect(throws: QuerySyntaxError.self) {
+            try Selection(String(repeating: "(", count: 5000))
+        }
+        #expect(throws: QuerySyntaxError.self) {
             try Selection(String(repeating: "!", count: 5000) + "seq = 1")
         }
-        #expect(throws: SelectionError.self) {
+        #expect(throws: QuerySyntaxError.self) {
             try Selection(String(repeating: "x", count: 20_000))
         }
-        #expect(throws: SelectionError.self) { try Selection("text =~ '(a+)+(?=b)'") }
+        #expect(throws: QuerySyntaxError.self) { try Selection("text =~ '(a+)+(?=b)'") }
     }
 
     @Test func wholeProcessesAreSkipped() throws {
@@ -126,6 +152,8 @@ struct MemoryStore: HistoryStore {
     var segments: [Int: Int] = [:]
     /// Of the execution.
     var name = "main"
+    /// By process, where it is not h.
+    var hosts: [String: String] = [:]
 
     func executions() throws -> [String] { [name] }
     func frames(of execution: String) throws -> [FrameSummary] {
@@ -144,7 +172,8 @@ struct MemoryStore: HistoryStore {
         events.indices.map { (key(of: $0), events[$0].last!.id.sequence) }
     }
     private func key(of frame: Int) -> ProcessKey {
-        ProcessKey(execution: name, host: "h", process: events[frame][0].id.process)
+        let process = events[frame][0].id.process
+        return ProcessKey(execution: name, host: hosts[process.name] ?? "h", process: process)
     }
     func sourceDefects(of execution: String) throws -> [Defect] { [] }
     var read: [String: WallTime] = [:]

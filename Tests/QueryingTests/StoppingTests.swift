@@ -200,10 +200,10 @@ private final class Countdown: Sendable {
     @Test func manyPatternsCountTogether() throws {
         let one = "text =~ '.{0,100}x'"
         #expect(throws: Never.self) { try Selection(one) }
-        let error = try #require(throws: SelectionError.self) {
+        let error = try #require(throws: QuerySyntaxError.self) {
             try Selection(Array(repeating: one, count: 4).joined(separator: " || "))
         }
-        #expect("\(error)".contains("in one selection"), "\(error)")
+        #expect("\(error)".contains("in one query"), "\(error)")
     }
 
     @Test func matchingWithoutGroupsIsTheSame() throws {

@@ -35,8 +35,8 @@ struct Fault: Hashable, CustomStringConvertible {
         case dropped
         /// What is old is dropped.
         case retained
-        /// A bit of a file of the collector flips at rest.
-        case rots
+        /// A bit of a file of the collector flips at rest; or a file is cut or removed while no collector runs.
+        case damaged
     }
 
     var step: Int
@@ -92,7 +92,7 @@ struct Script: Hashable {
         // A copy shows only where everything else is here.
         if kinds.contains(.cloned) {
             faults.removeAll {
-                [.powerFails, .syncFails, .restored, .rots, .retained].contains($0.kind)
+                [.powerFails, .syncFails, .restored, .damaged, .retained].contains($0.kind)
             }
         }
         faults.sort { $0.step < $1.step }
@@ -123,14 +123,14 @@ extension Fault.Kind {
         case .powerFails, .diskFails, .collectorDiskFails, .networkIsCut: 25
         case .syncFails, .diskFull, .collectorDiskFull, .clockJumps, .rebuilt: 15
         case .restored, .dropped, .retained: 12
-        case .cloned, .rots: 6
+        case .cloned, .damaged: 8
         }
     }
 
     fileprivate var timesMax: Int {
         switch self {
         case .cloned, .dropped: 1
-        case .restored, .rots, .retained: 3
+        case .restored, .damaged, .retained: 3
         default: 6
         }
     }

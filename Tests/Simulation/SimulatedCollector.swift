@@ -39,6 +39,10 @@ final class SimulatedCollector {
     private(set) var acknowledged: [Identity128: Int] = [:]
     /// By segment: the longest that was ever sent.
     private var sent: [Identity128: [UInt8]] = [:]
+    /// The texts of events that were dropped with their execution.
+    private(set) var droppedTexts: Set<String> = []
+    /// By execution and run: up to which number events were dropped since they were old.
+    private(set) var droppedNumbers: [String: [Identity128: UInt64]] = [:]
     /// What broke a promise.
     private(set) var violations: [String] = []
     /// The call at which it is to die, and how.
@@ -169,6 +173,17 @@ final class SimulatedCollector {
         }
     }
 
+    /// Somebody cuts a file, or removes it, while no collector runs.
+    func lose(_ file: String, from offset: Int) {
+        if isRunning { die(.killed) }
+        untroubled {
+            guard offset > 0 else { return disk.remove(tree: file) }
+            guard let file = try? disk.open(file, .writeUntrusted) else { return }
+            try? file.truncate(to: offset)
+            try? file.sync()
+        }
+    }
+
     // MARK: What comes
 
     func answer(_ request: SimulatedNetwork.Request) -> SimulatedNetwork.Answer? {
@@ -193,6 +208,7 @@ final class SimulatedCollector {
     ) -> SimulatedNetwork.Answer? {
         guard let archive else { return nil }
         let known = arrived[id] ?? []
+        let before = sent[id]
         // Of what was damaged an agent sends the rest again.
         if offset == known.count || isDamaged && offset < known.count {
             sent[id] = known.prefix(offset) + bytes
@@ -206,6 +222,7 @@ final class SimulatedCollector {
                 return nil
             }
         }
+        if case .wrongOffset = refusal { sent[id] = before }
         guard isRunning else { return nil }
         if let end = end ?? nil {
             if offset == known.count {
@@ -269,12 +286,49 @@ final class SimulatedCollector {
 
     func retain(_ execution: String, _ rule: RetentionRule, now: WallTime) {
         guard let store else { return }
-        _ = perform(.retain) { try store.retain(execution, rule, now: now, sliceEventsMax: 40) }
+        let retained = perform(.retain) {
+            try store.retain(execution, rule, now: now, sliceEventsMax: 40)
+        }
+        guard retained != nil, isRunning else { return }
+        untroubled {
+            for (process, last) in (try? store.dropped(of: execution)) ?? [] {
+                droppedNumbers[execution, default: [:]][process.identity] = last
+            }
+        }
     }
 
     func drop(_ execution: String) {
         guard let archive else { return }
-        _ = perform(.drop) { try archive.drop(execution) }
+        // What is recorded from now on is another execution of that name.
+        droppedNumbers[execution] = nil
+        var texts: [String] = []
+        untroubled { texts = listed(execution).map(\.text) }
+        let dropped = perform(.drop) { try archive.drop(execution) }
+        guard dropped != nil else { return }
+        droppedTexts.formUnion(texts)
+    }
+
+    /// All events of an execution that can be read.
+    func listed(
+        _ execution: String
+    ) -> [(process: ProcessKey, sequence: UInt64, text: String)] {
+        var listed: [(process: ProcessKey, sequence: UInt64, text: String)] = []
+        guard let store, let history = try? store.graph(of: execution).history else { return [] }
+        for (process, line) in history.processes.enumerated() {
+            guard let key = line.key else { continue }
+            var position = 0
+            while position < line.count {
+                let place = EventPosition(process: process, position: position)
+                let rows = history.rows(at: place)
+                position = rows.positions.upperBound
+                guard let batch = try? store.events(of: rows.frame) else { continue }
+                for row in rows.row..<rows.row + rows.positions.count {
+                    let event = batch.event(row)
+                    listed.append((key, event.id.sequence, event.text))
+                }
+            }
+        }
+        return listed
     }
 
     /// An operator has the catalogue made anew, while no collector runs.

@@ -34,6 +34,7 @@ extension Simulation {
             }
             for execution in evidence.executions() {
                 try check(execution, evidence, when, isAllHere)
+                if hasDropped { checkDropped(execution, when) }
             }
         } catch {
             violate("\(when): \(error)")
@@ -67,6 +68,20 @@ extension Simulation {
             try checkSound(execution, events, laws, when)
         }
         note("\(when): \(events) of \(execution)")
+    }
+
+    /// What was dropped does not come back: neither by what is repaired or made anew, nor by what is sent again.
+    private func checkDropped(_ execution: String, _ when: String) {
+        let numbers = collector.droppedNumbers[execution] ?? [:]
+        // A machine that was set back may send what it has as something new.
+        let isSentAnew = script.contains(.cloned) || script.contains(.restored)
+        for (process, sequence, text) in collector.listed(execution) {
+            if sequence <= numbers[process.identity] ?? 0
+                || !isSentAnew && collector.droppedTexts.contains(text)
+            {
+                return violate("\(when): \(process.process):\(sequence) was dropped, and is there")
+            }
+        }
     }
 
     /// Where something was dropped or damaged, a definite order is right all the same.

@@ -353,7 +353,11 @@ final class Simulation: @unchecked Sendable {
                     chance(70)
                         ? Patience(
                             now: WallTime(nanoseconds: world.seconds * 1_000_000_000),
-                            readUpTo: readUpTo, eventsMin: max(2, size / 2)) : nil)
+                            readUpTo: readUpTo, eventsMin: max(2, size / 2),
+                            // A world is over before anybody loses patience: with a full tail nothing is waited for.
+                            tail: chance(50)
+                                ? Patience.Tail(eventsMax: size, learnedMax: .max)
+                                : Patience.Tail()) : nil)
             }
             note("derived")
         }
@@ -455,7 +459,7 @@ final class Simulation: @unchecked Sendable {
                 age: "\(Int.random(in: 1...60, using: &dice))s", bytes: nil)
             collector.retain(
                 "main", rule, now: WallTime(nanoseconds: world.seconds * 1_000_000_000))
-        case .rots: rot(&dice)
+        case .damaged: damage(&dice)
         }
     }
 
@@ -501,7 +505,8 @@ final class Simulation: @unchecked Sendable {
             ))
     }
 
-    private func rot(_ dice: inout SeededGenerator) {
+    /// What the collector has of some file is not what it wrote.
+    private func damage(_ dice: inout SeededGenerator) {
         let folders = ["segments", "parts", "order"].map { "\(collector.path)/\($0)" }
         let files = folders.flatMap { collector.disk.files(under: $0) }.sorted()
         guard let file = files.randomElement(using: &dice),
@@ -509,10 +514,14 @@ final class Simulation: @unchecked Sendable {
         else { return }
         collector.isDamaged = true
         hasDropped = true
-        collector.disk.rot(
-            file, at: Int.random(in: 0..<size, using: &dice),
-            mask: 1 << UInt8.random(in: 0..<8, using: &dice))
-        note("\(file) rots")
+        let offset = Int.random(in: 0..<size, using: &dice)
+        switch Int.random(in: 0..<6, using: &dice) {
+        case 0..<3:
+            collector.disk.rot(file, at: offset, mask: 1 << UInt8.random(in: 0..<8, using: &dice))
+            note("\(file) rots")
+        case 3..<5: collector.lose(file, from: offset)
+        default: collector.lose(file, from: 0)
+        }
     }
 
     // MARK: The end

@@ -350,6 +350,11 @@ final class World {
         await machine.agent?.drain(now, wall: wall(of: machine)) { now }
     }
 
+    /// All that was recorded is on the disk; mostly in a segment that the agent goes on writing.
+    private func commitAll(_ machine: Machine) async {
+        if chance(30) { await drain(machine) } else { await tick(machine) }
+    }
+
     /// The agent is gone, and with it the processes that it kept.
     func loseAgent(_ machine: Machine) async {
         story.append("agent ends on \(machine.name)")
@@ -401,7 +406,7 @@ final class World {
     func clone(_ machine: Machine) async throws {
         let running = programs.filter { $0.machine === machine && $0.recorder != nil }
         guard machine.agent != nil, !running.isEmpty else { return }
-        await drain(machine)
+        await commitAll(machine)
         let copy = try Machine("copy", host: machine.host, machine.disk.copied(), machine.skew)
         copy.loseSpool()
         copy.runs = machine.runs
@@ -436,7 +441,7 @@ final class World {
         story.append("image or restore of \(machine.name)")
         guard let image = machine.image else {
             guard machine.agent != nil else { return }
-            await drain(machine)
+            await commitAll(machine)
             var runs = machine.runs
             for (key, run) in runs {
                 if run.isKeptByName { runs[key]!.end = machine.kept[key]?.last ?? run.end }

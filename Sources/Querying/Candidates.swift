@@ -1,0 +1,225 @@
+import Causality
+import HappensBefore
+
+/// The events that the selection of one term takes, as elements: process by process, each ascending.
+struct Candidates: Sendable {
+    /// What is kept of an event.
+    struct Element: Sendable {
+        var process: Int32
+        var position: Int32
+        var sequence: UInt64
+        /// In nanoseconds; `EventBatch.noTime` where it has none.
+        var time: Int64
+        /// Its place among the candidates as they were found: in causal order, where that matters.
+        var rank: Int32
+        /// Whether all that it knows is known.
+        var isCertain = false
+
+        var place: EventPosition { EventPosition(process: Int(process), position: Int(position)) }
+        var key: EventKey { EventKey(process: Int(process), sequence: sequence) }
+    }
+
+    private(set) var elements: [Element] = []
+    /// The processes that have some, ascending, and which elements are theirs.
+    private(set) var processes: [(process: Int, elements: Range<Int>)] = []
+    /// By process: its place in `processes`.
+    private var places: [Int: Int] = [:]
+    /// How many elements before each are not certain.
+    private var uncertainBefore: [Int32] = [0]
+    /// Of the fields that are joined, by element: what they are.
+    private(set) var values: [Selection.Field: [Selection.Field.Value]] = [:]
+    /// Those that are there and cannot be read.
+    private(set) var unreadable: [EventID] = []
+
+    /// - Parameter fields: Those that are joined, of what an event says.
+    init(fields: Set<Selection.Field>) {
+        for field in fields { values[field] = [] }
+    }
+
+    var count: Int { elements.count }
+
+    /// The place of a process in `processes`; nil where it has none.
+    func place(of process: Int) -> Int? { places[process] }
+
+    /// The elements of a process.
+    func elements(of process: Int) -> Range<Int> {
+        places[process].map { processes[$0].elements } ?? 0..<0
+    }
+
+    /// The elements in causal order. O(elements).
+    var ranked: [Int] {
+        var ranked = [Int](repeating: 0, count: count)
+        for (index, element) in elements.enumerated() { ranked[Int(element.rank)] = index }
+        return ranked
+    }
+
+    mutating func append(_ listed: ListedEvent) {
+        append(listed.batch.rows, listed.row, at: listed.place)
+        guard !values.isEmpty else { return }
+        let event = listed.event
+        for field in values.keys {
+            values[field]!.append(field.value(event, host: listed.host, kind: listed.kind))
+        }
+    }
+
+    /// One of which nobody asks what it did with messages.
+    mutating func append(
+        _ batch: EventBatch, _ row: Int, at place: EventPosition, _ process: ProcessEntry
+    ) {
+        append(batch, row, at: place)
+        guard !values.isEmpty else { return }
+        var event = batch.event(row)
+        event.id.process = process.id
+        for field in values.keys {
+            values[field]!.append(field.value(event, host: process.host, kind: event.kind))
+        }
+    }
+
+    private mutating func append(_ batch: EventBatch, _ row: Int, at place: EventPosition) {
+        elements.append(
+            Element(
+                process: Int32(place.process), position: Int32(place.position),
+                sequence: batch.sequences[row], time: batch.times[row],
+                rank: Int32(elements.count)))
+    }
+
+    mutating func append(unreadable event: EventID) { unreadable.append(event) }
+
+    /// Brings what was appended in causal order into order. O(elements · log elements).
+    mutating func finish(_ index: some CausalIndex) throws {
+        let order = elements.indices.sorted {
+            let (a, b) = (elements[$0], elements[$1])
+            return (a.process, a.position) < (b.process, b.position)
+        }
+        elements = order.map { elements[$0] }
+        values = values.mapValues { values in order.map { values[$0] } }
+        var start = 0
+        while start < elements.count {
+            let process = elements[start].process
+            var end = start
+            while end < elements.count, elements[end].process == process { end += 1 }
+            places[Int(process)] = processes.count
+            processes.append((Int(process), start..<end))
+            try findCertain(start..<end, index)
+            start = end
+        }
+    }
+
+    private mutating func findCertain(_ range: Range<Int>, _ index: some CausalIndex) throws {
+        var end = 0
+        for element in range {
+            if elements[element].position >= end {
+                end = try index.certainEnd(from: elements[element].place)
+            }
+            elements[element].isCertain = elements[element].position < end
+            uncertainBefore.append(
+                uncertainBefore[element] + (elements[element].isCertain ? 0 : 1))
+        }
+    }
+
+    /// Whether what each of some elements knows is all known.
+    func areCertain(_ range: Range<Int>) -> Bool {
+        uncertainBefore[range.lowerBound] == uncertainBefore[range.upperBound]
+    }
+
+    /// The first element of each process of which not all is known that it knows.
+    var firstUncertain: [Element] {
+        processes.compactMap { _, range in
+            areCertain(range) ? nil : elements[range].first { !$0.isCertain }
+        }
+    }
+}
+
+/// What is known at the events of one process, as one goes along it.
+struct KnowledgeWalk<Index: CausalIndex> {
+    private let index: Index
+    private let process: Int
+    private var last: Int?
+
+    init(_ process: Int, in index: Index) {
+        self.process = process
+        self.index = index
+    }
+
+    /// Goes to a later position; calls `learn` with what was learned since the last one, or with all that is known.
+    /// O(log n + what was learned).
+    mutating func advance(
+        to position: Int, _ learn: (EventKey) throws -> Void
+    ) throws {
+        if let last, position - last <= Limits.rowsOfNews {
+            for arrival in try index.learned(by: process, in: last + 1..<position + 1) {
+                try learn(arrival.event)
+            }
+        } else {
+            for key in try index.known(at: EventPosition(process: process, position: position)) {
+                try learn(key)
+            }
+            if last == nil { for key in try index.implied(by: process) { try learn(key) } }
+        }
+        last = position
+    }
+}
+
+/// How many candidates of one term the candidates of another know, process by process.
+struct KnownCandidates: Sendable {
+    private let width: Int
+    private var counts: [Int32]
+
+    /// Of which process elements have uncertain knowledge, from which on: what is known of them is at least that.
+    /// O(elements of `knowers` · processes of `known`, and what they learn).
+    init(
+        _ known: Candidates, by knowers: Candidates, in index: some CausalIndex,
+        _ cancellation: Cancellation
+    ) throws {
+        width = known.processes.count
+        let (entries, overflow) = width.multipliedReportingOverflow(by: knowers.count)
+        guard !overflow, entries <= Limits.knownCandidatesMax else {
+            throw QuestionError(
+                .misuse,
+                "\(knowers.count) events to be compared with those of \(width) processes: narrow a selection"
+            )
+        }
+        counts = []
+        counts.reserveCapacity(entries)
+        for (process, elements) in knowers.processes {
+            var walk = KnowledgeWalk(process, in: index)
+            var ends = [Int32](repeating: 0, count: width)
+            let own = known.place(of: process)
+            for element in elements {
+                try cancellation.check()
+                try walk.advance(to: Int(knowers.elements[element].position)) { key in
+                    guard let place = known.place(of: key.process), place != own else { return }
+                    Self.advance(&ends[place], known, place, upTo: key.sequence)
+                }
+                if let own {
+                    Self.advance(
+                        &ends[own], known, own, upTo: knowers.elements[element].sequence - 1)
+                }
+                counts.append(contentsOf: ends)
+            }
+        }
+    }
+
+    private static func advance(
+        _ end: inout Int32, _ known: Candidates, _ place: Int, upTo sequence: UInt64
+    ) {
+        let elements = known.processes[place].elements
+        var next = elements.lowerBound + Int(end)
+        // Knowledge grows in small steps, most often.
+        var step = 1
+        while next + step <= elements.upperBound,
+            known.elements[next + step - 1].sequence <= sequence
+        {
+            next += step
+            step *= 2
+        }
+        let limit = min(elements.upperBound, next + step)
+        next += partitionPoint(count: limit - next) {
+            known.elements[next + $0].sequence <= sequence
+        }
+        end = Int32(next - elements.lowerBound)
+    }
+
+    /// How many candidates of a process, by its place, an element knows: the first ones.
+    func count(_ element: Int, _ place: Int) -> Int { Int(counts[element * width + place]) }
+}

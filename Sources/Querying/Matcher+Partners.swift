@@ -1,0 +1,226 @@
+import Causality
+import HappensBefore
+
+// Which events are related to which, as links say.
+extension Matcher {
+    /// The elements of the term before a link that are surely related to one of the term behind it; where the term behind is
+    /// absent, the other way round.
+    func ranges(_ link: Int, of element: Int) throws -> [Range<Int>] {
+        let related = self.related[link]
+        let relation = query.links[link].relation
+        let ranges =
+            switch query.links[link].isAbsent ? relation.reversed : relation {
+            case .before: related.before(element)
+            case .after: related.after(element)
+            case .concurrent: try related.concurrent(element, in: index)
+            case .nearest: related.nearest(element)
+            case .sameProcess: related.ofSameProcess(element)
+            case .message: try messages(link, to: element)
+            }
+        return joined(ranges, link, element)
+    }
+
+    /// The elements whose message arrived at another.
+    private func messages(_ link: Int, to element: Int) throws -> [Range<Int>] {
+        let receive = candidates[link + 1].elements[element]
+        var ranges: [Range<Int>] = []
+        for sender in try finder.senders(at: receive.place)
+        where try index.isMessage(from: sender.process, to: Int(receive.process)) {
+            let all = candidates[link].elements(of: sender.process)
+            let place =
+                all.lowerBound
+                + partitionPoint(count: all.count) {
+                    candidates[link].elements[all.lowerBound + $0].sequence < sender.sequence
+                }
+            guard place < all.upperBound,
+                candidates[link].elements[place].sequence == sender.sequence
+            else { continue }
+            ranges.append(place..<place + 1)
+        }
+        return ranges
+    }
+
+    /// The same one by one, those that are near enough, in causal order.
+    func partners(_ link: Int, of element: Int) throws -> [Partner] {
+        let (own, other) =
+            query.links[link].isAbsent ? (link, link + 1) : (link + 1, link)
+        var partners: [Partner] = []
+        for range in try ranges(link, of: element) {
+            for partner in range {
+                try options.cancellation.check()
+                var doubt = try doubt(link, partner, element)
+                switch try between(link, partner, element) {
+                case .no: break
+                case .yes: continue
+                case .unknown(let why): doubt = doubt ?? why
+                }
+                if let span = query.links[link].within {
+                    switch try verdict(
+                        candidates[other].elements[partner], candidates[own].elements[element],
+                        span, query.links[link])
+                    {
+                    case .within: break
+                    case .beyond: continue
+                    case .unknown(let why): doubt = doubt ?? why
+                    }
+                }
+                partners.append(Partner(element: partner, doubt: doubt))
+            }
+        }
+        return partners.sorted {
+            candidates[other].elements[$0.element].rank
+                < candidates[other].elements[$1.element].rank
+        }
+    }
+
+    private func verdict(
+        _ partner: Candidates.Element, _ own: Candidates.Element, _ span: Query.Span,
+        _ link: Query.Link
+    ) throws -> Distance<Execution>.Verdict {
+        let relation = link.isAbsent ? link.relation.reversed : link.relation
+        switch relation {
+        case .before, .nearest, .message:
+            return try distance.verdict(partner, own, span, areOrdered: true)
+        case .after: return try distance.verdict(own, partner, span, areOrdered: true)
+        case .concurrent: return try distance.verdict(partner, own, span, areOrdered: false)
+        case .sameProcess:
+            return partner.position < own.position
+                ? try distance.verdict(partner, own, span, areOrdered: true)
+                : try distance.verdict(own, partner, span, areOrdered: true)
+        }
+    }
+
+    /// Why events that look so may not be so related.
+    private func doubt(_ link: Int, _ partner: Int, _ element: Int) throws -> String? {
+        switch query.links[link].relation {
+        case .nearest: try doubtOfNearest(link, partner, element)
+        case .message: try doubtOfMessage(link, partner, element)
+        case .before, .after, .concurrent, .sameProcess: nil
+        }
+    }
+
+    /// The message may have arrived before, at an event that is missing: of what came there the next event that is here has seen.
+    private func doubtOfMessage(_ link: Int, _ partner: Int, _ element: Int) throws -> String? {
+        let (from, to) = (
+            candidates[link].elements[partner], candidates[link + 1].elements[element]
+        )
+        let process = Int(to.process)
+        guard to.sequence > 1, try !rows.isCause(index.id(from.place), of: to.place) else {
+            return nil
+        }
+        let before = EventPosition(process: process, position: Int(to.position) - 1)
+        let isHere = try finder.processes[process].sequences.position(of: to.sequence - 1) != nil
+        if isHere, try index.uncertainty(at: before) == nil { return nil }
+        let previous = EventID(try index.id(of: process), to.sequence - 1)
+        return try index.inexactness(of: previous).first.map { "\($0)" }
+    }
+
+    /// One that is missing, or of which is not known what it had seen, may be nearer.
+    private func doubtOfNearest(_ link: Int, _ partner: Int, _ element: Int) throws -> String? {
+        let (from, to) = (
+            candidates[link].elements[partner], candidates[link + 1].elements[element]
+        )
+        let process = Int(to.process)
+        let sequences = try finder.processes[process].sequences
+        // Up to which number it is certain that the process had not seen it.
+        var unaware: UInt64 = from.process == to.process ? from.sequence : 0
+        if from.process != to.process {
+            let first =
+                try index.firstPosition(knowing: from.key, in: process) ?? Int(to.position)
+            if first > 0 {
+                let last = EventPosition(process: process, position: first - 1)
+                let order = try index.order(index.id(from.place), index.id(last))
+                if order == .known(.concurrent) || order == .known(.after) {
+                    unaware = sequences[first - 1]
+                }
+            }
+        }
+        for gap in try index.gaps(of: process)
+        where gap.last > unaware && gap.first < to.sequence {
+            return "\(Lack.events(gap))"
+        }
+        let range = candidates[link + 1].elements(of: process)
+        for other in range where other < element {
+            let other = candidates[link + 1].elements[other]
+            if other.sequence > unaware, !other.isCertain {
+                return try index.inexactness(of: index.id(other.place)).first.map { "\($0)" }
+            }
+        }
+        return nil
+    }
+
+    /// Whether what may not come between two events does.
+    private func between(_ link: Int, _ partner: Int, _ element: Int) throws -> Absence {
+        guard let barrier = barriers[link] else { return .no }
+        let (from, to) = (
+            candidates[link].elements[partner], candidates[link + 1].elements[element]
+        )
+        for range in barrier.toLater.before(element) {
+            let last = range.upperBound - 1
+            // Of those of one process, the last one knows most.
+            if barrier.knowing.before(last).contains(where: { $0.contains(partner) }) {
+                return .yes
+            }
+            let event = barrier.toLater.others.elements[last]
+            guard !event.isCertain, event.process != from.process else { continue }
+            if case .unknown(.lacking(let lacks), let excluded) = try index.order(
+                index.id(from.place), index.id(event.place)), !excluded.contains(.before)
+            {
+                return .unknown(lacks.first.map { "\($0)" } ?? "")
+            }
+        }
+        if !to.isCertain, let lack = try index.inexactness(of: index.id(to.place)).first {
+            return .unknown("\(lack)")
+        }
+        for process in barrier.processes {
+            let seen = try seenUpTo(process, to)
+            guard try index.gaps(of: process).contains(where: { $0.first <= seen }) else {
+                continue
+            }
+            for gap in try index.gaps(thatMayFollow: index.id(from.place), in: [process])
+            where gap.first <= seen && (process != Int(from.process) || gap.last > from.sequence) {
+                return .unknown("\(Lack.events(gap))")
+            }
+        }
+        return .no
+    }
+
+    /// Whether the time between the events of a match is as the query says, as far as that is known now.
+    func elapsedHolds(_ chosen: [Int], from first: Int) throws -> Absence {
+        for elapsed in query.elapsed where min(elapsed.from, elapsed.to) == first {
+            let bounds = try self.elapsed(chosen, elapsed.from, elapsed.to)
+            let (least, most) = (
+                elapsed.comparison.holds(.duration(bounds.lowerBound), .duration(elapsed.seconds)),
+                elapsed.comparison.holds(.duration(bounds.upperBound), .duration(elapsed.seconds))
+            )
+            let isDecided: Bool
+            switch elapsed.comparison {
+            case .equal, .notEqual:
+                isDecided =
+                    bounds.lowerBound == bounds.upperBound || !bounds.contains(elapsed.seconds)
+            default: isDecided = least == most
+            }
+            guard isDecided else {
+                return .unknown(
+                    "\(query.terms[elapsed.from].name) and \(query.terms[elapsed.to].name) are "
+                        + "\(Distance<Execution>.text(bounds)) apart, as far as messages tell")
+            }
+            if !least { return .no }
+        }
+        return .yes
+    }
+
+    /// The seconds from the event of one term of a match to that of another.
+    func elapsed(_ chosen: [Int], _ from: Int, _ to: Int) throws -> ClosedRange<Double> {
+        let (a, b) = (
+            candidates[from].elements[chosen[from]], candidates[to].elements[chosen[to]]
+        )
+        switch try index.order(index.id(a.place), index.id(b.place)) {
+        case .known(.before): return try distance.elapsed(from: a, to: b, areOrdered: true)
+        case .known(.after):
+            let bounds = try distance.elapsed(from: b, to: a, areOrdered: true)
+            return -bounds.upperBound ... -bounds.lowerBound
+        default: return try distance.elapsed(from: a, to: b, areOrdered: false)
+        }
+    }
+}

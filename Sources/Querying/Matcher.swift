@@ -1,0 +1,307 @@
+import Causality
+import HappensBefore
+
+/// Finds the matches of a pattern. For one answer, and so for one thread at a time.
+///
+/// Each term's events are found first (`Candidates`). What is related to an event is then, of each process, one range of these:
+/// along a process knowledge only grows. So no pairs are compared.
+final class Matcher<Execution: IndexedExecution> {
+    let query: Query
+    let execution: Execution
+    let index: Execution.Index
+    let finder: EventFinder<Execution>
+    /// By term.
+    private(set) var candidates: [Candidates] = []
+    /// By link: how the events of the term behind it are ordered to those of the term before it. Of an absent term the other
+    /// way round.
+    private(set) var related: [Related] = []
+    /// By link: the fields whose values are equal in both terms, and what is looked up by them.
+    private(set) var joins: [Join?] = []
+    /// What holds between the events of a match, but for what `joins` are enough for; and whose events each is about.
+    private(set) var conditions: [(condition: Selection.Condition, terms: Set<Int>)] = []
+    let rows: RowReader<Execution>
+    let distance: Distance<Execution>
+    let options: Question.Options
+    /// The processes on which events of the absent term may be.
+    private(set) var absentProcesses: [Int] = []
+    /// By link: what may not come between.
+    private(set) var barriers: [Barrier?] = []
+
+    struct Barrier {
+        /// How it is ordered to the events of the term behind the link.
+        var toLater: Related
+        /// By element of it: how many of the term before the link it knows.
+        var knowing: Related
+        var processes: [Int]
+    }
+
+    struct Join {
+        /// Of the term that is asked from, by element; nil for what equals nothing.
+        var keys: [JoinKey?]
+        /// Of the other term: the elements of a key, ascending.
+        var elements: [JoinKey: [Int]]
+    }
+
+    /// An event that is related to others.
+    struct Partner {
+        var element: Int
+        /// Why it may not be.
+        var doubt: String?
+    }
+
+    init(
+        _ query: Query, _ execution: Execution, _ store: some HistoryStore,
+        _ options: Question.Options, computed: Set<Selection.FieldReference>, isOrdered: Bool,
+        _ slice: Slice
+    ) throws {
+        self.query = query
+        self.execution = execution
+        self.options = options
+        index = execution.index
+        finder = try EventFinder(execution, .everything, store, options)
+        rows = RowReader(finder.processes, store)
+        distance = Distance(rows)
+        let conjuncts = query.condition.conjuncts
+        var fields = computed
+        for conjunct in conjuncts { fields.formUnion(conjunct.references) }
+        var total = 0
+        for (number, term) in query.terms.enumerated() {
+            let found = try Self.candidates(
+                of: term.selection, fields: Set(fields.filter { $0.term == number }.map(\.field)),
+                in: execution, store, options, slice, isOrdered: isOrdered,
+                max: Limits.candidatesMax - total)
+            total += found.count
+            candidates.append(found)
+        }
+        for (number, link) in query.links.enumerated() {
+            let (own, other) =
+                link.isAbsent ? (number, number + 1) : (number + 1, number)
+            related.append(
+                try Related(
+                    candidates[own], to: candidates[other],
+                    link.isAbsent ? link.relation.reversed : link.relation,
+                    areSound: finder.areMessagesKnown, in: index, options.cancellation))
+            joins.append(join(own, other, conjuncts))
+        }
+        for (number, link) in query.links.enumerated() {
+            barriers.append(
+                try link.until.map {
+                    let found = try Self.candidates(
+                        of: $0, fields: [], in: execution, store, options, slice, isOrdered: false,
+                        max: Limits.candidatesMax - total)
+                    total += found.count
+                    return Barrier(
+                        toLater: try Related(
+                            candidates[number + 1], to: found, .before,
+                            areSound: finder.areMessagesKnown, in: index, options.cancellation),
+                        knowing: try Related(
+                            found, to: candidates[number], .before,
+                            areSound: finder.areMessagesKnown, in: index, options.cancellation),
+                        processes: try Self.processes(of: $0, index))
+                })
+        }
+        conditions = conjuncts.filter { condition in
+            query.links.indices.allSatisfy { !isJoin(condition, $0) }
+        }.map { condition in
+            let terms = Set(condition.references.compactMap(\.term))
+            // What is about no event at all is looked at with the first one.
+            return (condition, terms.isEmpty ? [0] : terms)
+        }
+        if query.links.last?.isAbsent == true {
+            absentProcesses = try Self.processes(of: query.terms.last!.selection, index)
+        }
+    }
+
+    private static func candidates(
+        of selection: Selection, fields: Set<Selection.Field>, in execution: Execution,
+        _ store: some HistoryStore, _ options: Question.Options, _ slice: Slice, isOrdered: Bool,
+        max: Int
+    ) throws -> Candidates {
+        var options = options
+        (options.limit, options.imposedLimit) = (nil, nil)
+        options.hasClock = false
+        options.hasMessages = fields.contains(.kind)
+        var found = Candidates(fields: fields)
+        func check() throws {
+            guard found.count < max else {
+                throw QuestionError(
+                    .misuse,
+                    "the terms of the pattern take more than \(Limits.candidatesMax) events: narrow a selection"
+                )
+            }
+        }
+        if isOrdered || options.hasMessages {
+            var cursor = try EventCursor(execution, slice, selection, .forwards, store, options)
+            while let step = try cursor.next() {
+                switch step {
+                case .passed, .match: break
+                case .event(let listed):
+                    try check()
+                    found.append(listed)
+                case .unreadable(let id): found.append(unreadable: id)
+                }
+            }
+        } else {
+            let finder = try EventFinder(execution, selection, store, options)
+            try finder.forEach(of: slice, eventsMax: .max) { place, event in
+                guard let (batch, row) = event else {
+                    return found.append(unreadable: try finder.index.id(place))
+                }
+                try check()
+                found.append(batch, row, at: place, try finder.processes[place.process])
+            }
+        }
+        try found.finish(execution.index)
+        return found
+    }
+
+    /// The processes on which a selection may take events, whether or not any are here.
+    static func processes(
+        of selection: Selection, _ index: some CausalIndex
+    ) throws -> [Int] {
+        try (0..<index.processCount).filter { process in
+            let facts = try index.facts(of: process)
+            guard facts.standIn == nil else { return false }
+            return selection.mayHold(
+                process: facts.id, host: facts.key == nil ? nil : facts.host)
+        }
+    }
+
+    // MARK: Joins
+
+    private func isJoin(_ condition: Selection.Condition, _ link: Int) -> Bool {
+        condition.equality(between: link, link + 1) != nil
+    }
+
+    private func join(
+        _ own: Int, _ other: Int, _ conjuncts: [Selection.Condition]
+    ) -> Join? {
+        let pairs = conjuncts.compactMap { $0.equality(between: own, other) }
+        guard !pairs.isEmpty else { return nil }
+        func keys(_ term: Int, _ fields: [Selection.Field]) -> [JoinKey?] {
+            candidates[term].elements.indices.map { element in
+                var parts: [JoinKey] = []
+                for field in fields {
+                    guard let key = candidates[term].values[field]![element].joinKey else {
+                        return nil
+                    }
+                    parts.append(key)
+                }
+                return parts.count == 1 ? parts[0] : .several(parts)
+            }
+        }
+        var elements: [JoinKey: [Int]] = [:]
+        for (element, key) in keys(other, pairs.map(\.other)).enumerated() {
+            if let key { elements[key, default: []].append(element) }
+        }
+        return Join(keys: keys(own, pairs.map(\.own)), elements: elements)
+    }
+
+    /// Of some ranges of elements, those that a join leaves: all of them where nothing is joined.
+    func joined(
+        _ ranges: [Range<Int>], _ link: Int, _ element: Int
+    ) -> [Range<Int>] {
+        guard let join = joins[link] else { return ranges }
+        guard let key = join.keys[element], let elements = join.elements[key] else { return [] }
+        var left: [Range<Int>] = []
+        for range in ranges {
+            var next = partitionPoint(count: elements.count) { elements[$0] < range.lowerBound }
+            while next < elements.count, elements[next] < range.upperBound {
+                left.append(elements[next]..<elements[next] + 1)
+                next += 1
+            }
+        }
+        return left
+    }
+
+    // MARK: What holds between events
+
+    /// Whether all holds that is between events of which the last one was chosen now.
+    ///
+    /// - Parameter chosen: By term, its element, from `first` on.
+    func holds(_ chosen: [Int], from first: Int) -> Bool {
+        conditions.allSatisfy { condition, terms in
+            guard terms.contains(first), terms.min() == first, terms.max()! < chosen.count else {
+                return true
+            }
+            return condition.holds { test in
+                test.holds(words: { _ in false }) { term, field in
+                    self.value(term ?? 0, field, chosen)
+                }
+            }!
+        }
+    }
+
+    /// A field of an event of a match.
+    func value(_ term: Int, _ field: Selection.Field, _ chosen: [Int]) -> Selection.Field.Value {
+        candidates[term].values[field]![chosen[term]]
+    }
+
+    /// Where the event of the last term happened.
+    func process(of row: MatchRow) -> Int {
+        let last = query.presentTerms.upperBound - 1
+        return Int(candidates[last].elements[row.chosen[last]].process)
+    }
+
+    /// Whether all matches can be counted without looking at each.
+    var areCountable: Bool {
+        conditions.isEmpty && query.elapsed.isEmpty
+            && query.links.allSatisfy {
+                $0.within == nil && $0.until == nil && $0.relation != .nearest
+                    && $0.relation != .message
+            }
+    }
+
+}
+
+extension Query.Relation {
+    /// The same, asked from the other event.
+    var reversed: Query.Relation {
+        switch self {
+        case .before: .after
+        case .after: .before
+        case .concurrent, .message, .nearest, .sameProcess: self
+        }
+    }
+}
+
+extension Selection.Condition {
+    /// What holds where all of these do.
+    var conjuncts: [Selection.Condition] {
+        switch self {
+        case .always: []
+        case .and(let a, let b): a.conjuncts + b.conjuncts
+        default: [self]
+        }
+    }
+
+    /// Whether the time between events is part of it.
+    var hasElapsed: Bool {
+        switch self {
+        case .elapsed: true
+        case .not(let inner): inner.hasElapsed
+        case .and(let a, let b), .or(let a, let b): a.hasElapsed || b.hasElapsed
+        case .always, .compare, .relate, .words, .exists: false
+        }
+    }
+
+    /// The fields that it looks at.
+    var references: Set<Selection.FieldReference> {
+        var references: Set<Selection.FieldReference> = []
+        _ = holds { test in
+            references.formUnion(test.fields)
+            return nil
+        }
+        return references
+    }
+
+    /// Where it says that a field of one term is equal to one of another: these.
+    fileprivate func equality(
+        between own: Int, _ other: Int
+    ) -> (own: Selection.Field, other: Selection.Field)? {
+        guard case .relate(.field(let a), .equal, .field(let b)) = self else { return nil }
+        if a.term == own, b.term == other { return (a.field, b.field) }
+        if a.term == other, b.term == own { return (b.field, a.field) }
+        return nil
+    }
+}

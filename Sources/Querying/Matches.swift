@@ -1,0 +1,229 @@
+import Causality
+import HappensBefore
+
+/// Events that are related as a pattern says.
+package struct Match: Sendable {
+    package enum Event: Sendable {
+        case event(ListedEvent)
+        /// It is there and cannot be read.
+        case unreadable(EventID)
+    }
+
+    /// By the names of their terms.
+    package var events: [(name: String, event: Event)]
+    /// Why it may be none; nil where it surely is one.
+    package var doubt: String?
+}
+
+/// A match, by the elements of its terms.
+struct MatchRow {
+    var chosen: [Int]
+    var doubt: String?
+}
+
+/// The elements of matches, one match after the other.
+struct MatchWalk<Execution: IndexedExecution> {
+    private let matcher: Matcher<Execution>
+    /// The elements of the last term, in causal order.
+    private var roots: ArraySlice<Int>
+    /// Of the terms before it, from the last one on: what is left to be tried.
+    private var partners: [ArraySlice<Matcher<Execution>.Partner>] = []
+    /// By term.
+    private(set) var chosen: [Int]
+    private var doubts: [String?]
+
+    enum Step {
+        case match(doubt: String?)
+        case passed
+    }
+
+    init(_ matcher: Matcher<Execution>) {
+        self.matcher = matcher
+        let count = matcher.query.presentTerms.count
+        roots = matcher.candidates[count - 1].ranked[...]
+        chosen = [Int](repeating: 0, count: count)
+        doubts = [String?](repeating: nil, count: count)
+    }
+
+    mutating func next() throws -> Step? {
+        try matcher.options.cancellation.check()
+        guard !partners.isEmpty else {
+            guard let root = roots.popFirst() else { return nil }
+            return try choose(root, nil, chosen.count - 1)
+        }
+        guard let partner = partners[partners.count - 1].popFirst() else {
+            partners.removeLast()
+            return .passed
+        }
+        return try choose(partner.element, partner.doubt, chosen.count - 1 - partners.count)
+    }
+
+    private mutating func choose(
+        _ element: Int, _ doubt: String?, _ term: Int
+    ) throws -> Step {
+        chosen[term] = element
+        doubts[term] = doubt
+        guard matcher.holds(chosen, from: term) else { return .passed }
+        switch try matcher.elapsedHolds(chosen, from: term) {
+        case .yes: break
+        case .no: return .passed
+        case .unknown(let why): doubts[term] = doubt ?? why
+        }
+        guard term == 0 else {
+            partners.append(try matcher.partners(term - 1, of: element)[...])
+            return .passed
+        }
+        let doubt = doubts.lazy.compactMap { $0 }.first
+        switch try matcher.absence(chosen) {
+        case .no: return .passed
+        case .yes: return .match(doubt: doubt)
+        case .unknown(let why): return .match(doubt: doubt ?? why)
+        }
+    }
+}
+
+/// The matches of a pattern, with their events: in the causal order of the events of the last term, those of one such event in
+/// that of the term before it, and so on.
+struct MatchCursor<Execution: IndexedExecution>: EventSequence {
+    private let matcher: Matcher<Execution>
+    private var walk: MatchWalk<Execution>
+    /// Those that are meant; nil for all that are found on the walk.
+    private var rows: ArraySlice<MatchRow>?
+    private var reader: EventReader
+    private var taken = 0
+
+    init(_ matcher: Matcher<Execution>, _ rows: [MatchRow]?, _ store: some HistoryStore) {
+        self.matcher = matcher
+        self.rows = rows?[...]
+        walk = MatchWalk(matcher)
+        reader = EventReader(store, bytesMax: matcher.options.bytesMax)
+    }
+
+    mutating func next() throws -> EventStep? {
+        do {
+            if let limit = matcher.options.limit, taken == limit { return nil }
+            if rows != nil {
+                guard let row = rows!.popFirst() else { return nil }
+                return try match(row.chosen, row.doubt)
+            }
+            return switch try walk.next() {
+            case nil: nil
+            case .passed: .passed
+            case .match(let doubt): try match(walk.chosen, doubt)
+            }
+        } catch var stopped as QuestionStopped {
+            stopped.progress = .matched(taken)
+            throw stopped
+        }
+    }
+
+    mutating func release() {
+        reader.release()
+        matcher.finder.release()
+    }
+
+    private mutating func match(_ chosen: [Int], _ doubt: String?) throws -> EventStep {
+        if let limit = matcher.options.imposedLimit, taken == limit {
+            throw QuestionStopped(.events(max: limit))
+        }
+        taken += 1
+        return .match(Match(events: try events(chosen), doubt: doubt))
+    }
+
+    private mutating func events(
+        _ chosen: [Int]
+    ) throws -> [(name: String, event: Match.Event)] {
+        let terms = matcher.query.selected ?? Array(matcher.query.presentTerms)
+        var events: [(name: String, event: Match.Event)] = []
+        for term in terms {
+            let place = matcher.candidates[term].elements[chosen[term]].place
+            events.append((matcher.query.terms[term].name, try event(at: place)))
+        }
+        return events
+    }
+
+    private mutating func event(at place: EventPosition) throws -> Match.Event {
+        let finder = matcher.finder
+        guard let (batch, row) = try reader.row(at: place, of: matcher.execution) else {
+            return .unreadable(try matcher.index.id(place))
+        }
+        let options = matcher.options
+        return .event(
+            try ListedEvent(
+                batch, row, at: place, finder.processes,
+                senders: options.hasMessages ? finder.senders(at: place) : nil,
+                options.hasClock ? finder.processes.clock(at: place) : nil))
+    }
+}
+
+// MARK: Counting
+
+extension Matcher {
+    /// How many matches there are by the element of the last term, where `areCountable`; without looking at each.
+    /// O(elements · processes).
+    private func counts() throws -> [Int] {
+        let last = query.presentTerms.upperBound - 1
+        var counts = [Int](repeating: 1, count: candidates[0].count)
+        for term in 0..<last {
+            // Up to each element.
+            var sums = [0]
+            sums.reserveCapacity(counts.count + 1)
+            for count in counts { sums.append(try Self.sum(sums[sums.count - 1], count)) }
+            var next: [Int] = []
+            next.reserveCapacity(candidates[term + 1].count)
+            for element in candidates[term + 1].elements.indices {
+                try options.cancellation.check()
+                var count = 0
+                for range in try ranges(term, of: element) {
+                    count = try Self.sum(count, sums[range.upperBound] - sums[range.lowerBound])
+                }
+                next.append(count)
+            }
+            counts = next
+        }
+        return counts
+    }
+
+    private static func sum(_ a: Int, _ b: Int) throws -> Int {
+        let (sum, isTooLarge) = a.addingReportingOverflow(b)
+        guard !isTooLarge else {
+            throw QuestionError(.misuse, "more than \(Int.max) matches: narrow a selection")
+        }
+        return sum
+    }
+
+    /// Calls `body` with the matches: with one of some that have the same event of the last term, and how many these are, where
+    /// nothing else is asked for.
+    ///
+    /// - Parameter terms: Whose events are looked at.
+    func forEachMatch(
+        of terms: Set<Int>, _ body: (_ chosen: [Int], _ count: Int, _ isSure: Bool) throws -> Void
+    ) throws {
+        let last = query.presentTerms.upperBound - 1
+        guard areCountable, terms.isSubset(of: [last]) else {
+            var walk = MatchWalk(self)
+            var counted = 0
+            do {
+                while let step = try walk.next() {
+                    guard case .match(let doubt) = step else { continue }
+                    counted += 1
+                    try body(walk.chosen, 1, doubt == nil)
+                }
+            } catch var stopped as QuestionStopped {
+                stopped.progress = .matched(counted)
+                throw stopped
+            }
+            return
+        }
+        var chosen = [Int](repeating: 0, count: last + 1)
+        for (element, count) in try counts().enumerated() where count > 0 {
+            try options.cancellation.check()
+            chosen[last] = element
+            switch try absence(chosen) {
+            case .no: break
+            case .yes: try body(chosen, count, true)
+            case .unknown: try body(chosen, count, false)
+            }
+        }
+    }
+}

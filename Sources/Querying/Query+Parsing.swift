@@ -1,0 +1,338 @@
+import Causality
+
+extension Query {
+    /// Reads a query.
+    ///
+    ///     query     = pattern ["where" or] ["select" name ("," name)*] ("|" stage)*
+    ///     pattern   = term (link term ["within" span] ["until" "{" or "}"])*
+    ///     term      = "{" [or] "}" ["as" name]              `or` as in a selection
+    ///     link      = "->" | "<-" | "||" | "~>" | "->" "1" | "." | "!->" | "!<-"
+    ///     span      = duration | number "events"
+    ///     stage     = "past" | "future" | "concurrent" | "why" | "window" number | "{" or "}"
+    ///               | ("first" | "last") [number] ["per" "process"]
+    ///               | aggregate ["by" "(" operand ("," operand)* ")"] | "topk" "(" number "," aggregate ")" ["by" …]
+    ///     aggregate = "count" "(" ")" | ("min" | "max" | "sum" | "avg" | "distinct" | "histogram") "(" of ")"
+    ///               | "quantile" "(" of "," number ")" | "rate" "(" duration ")"
+    ///     of        = sum | gap
+    ///     gap       = "gap" "(" name "," name ")"
+    ///
+    /// `where` takes conditions on the time between two events, too: gap ("=" | "!=" | ">" | ">=" | "<" | "<=") duration, alone or
+    /// joined to others by "&&".
+    ///
+    /// Behind the pattern, a field has the name of its term in front (`a.process`) where the pattern has several terms. A term
+    /// without a name is called by its place: 1, 2, …
+    ///
+    /// - Parameter now: What `now` means; nil where there is no such time.
+    package init(_ text: String, now: WallTime? = nil) throws(QuerySyntaxError) {
+        var parser = QueryParser(try QueryTokens(text), now: now)
+        self = try parser.query(text)
+    }
+}
+
+extension QueryParser {
+    fileprivate mutating func query(_ text: String) throws(QuerySyntaxError) -> Query {
+        var query = Query(terms: [try term(1)], links: [], text: text)
+        while let link = try link() {
+            guard query.links.last?.isAbsent != true else {
+                throw tokens.error("nothing can be related to an event that is absent")
+            }
+            guard query.terms.count < Limits.queryTermsMax else {
+                throw tokens.error("more than \(Limits.queryTermsMax) terms")
+            }
+            query.terms.append(try term(query.terms.count + 1))
+            query.links.append(link)
+            if tokens.take(word: "within") {
+                query.links[query.links.count - 1].within = try span(of: link)
+            }
+            if tokens.current == .word("until") {
+                guard [.before, .nearest, .message].contains(link.relation), !link.isAbsent else {
+                    throw tokens.error("“until” stands behind ->, ->1 and ~> only")
+                }
+                tokens.advance()
+                query.links[query.links.count - 1].until = try braced()
+            }
+        }
+        let names = query.terms.map(\.name)
+        if let name = names.first(where: { name in names.count { $0 == name } > 1 }) {
+            throw tokens.error("two terms are called “\(name)”")
+        }
+        // Of an event that is absent nothing is shown or computed, but it may be joined.
+        terms = names
+        if tokens.take(word: "where") {
+            guard names.count > 1 else {
+                throw tokens.error("“where” is between several events: expected it in the braces")
+            }
+            query.condition = try or(depth: 0)
+            try takeGaps(&query)
+        }
+        let present = Array(names[query.presentTerms])
+        if tokens.take(word: "select") { query.selected = try selected(present) }
+        terms = present.count > 1 ? present : nil
+        while tokens.take("|") {
+            if case .aggregate = query.stages.last {
+                throw tokens.error("behind numbers there are no events: expected the end")
+            }
+            guard query.stages.count < Limits.queryStagesMax else {
+                throw tokens.error("more than \(Limits.queryStagesMax) stages")
+            }
+            query.stages.append(try stage())
+        }
+        guard tokens.current == .end else {
+            let known = ["where", "select", "within", "until", "as"]
+            var hint = ""
+            if case .word(let word) = tokens.current {
+                hint = Suggestion.ending(for: word, among: known)
+            }
+            throw tokens.error(
+                "expected ->, <-, ||, ~>, ., where, select, | or the end, found \(tokens.current.text)\(hint)"
+            )
+        }
+        return query
+    }
+
+    private mutating func term(_ number: Int) throws(QuerySyntaxError) -> Query.Term {
+        let selection = try braced()
+        let name = tokens.take(word: "as") ? try self.name() : String(number)
+        return Query.Term(selection: selection, name: name)
+    }
+
+    private mutating func braced() throws(QuerySyntaxError) -> Selection {
+        let start = tokens.offset
+        try tokens.expect("{")
+        var condition = Selection.Condition.always
+        if tokens.current != .symbol("}") { condition = try or(depth: 0) }
+        try tokens.expect("}")
+        return Selection(condition: condition, text: tokens.text(from: start))
+    }
+
+    private mutating func name() throws(QuerySyntaxError) -> String {
+        guard case .word(let name) = tokens.current, name.first?.isLetter == true,
+            name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "_" })
+        else {
+            throw tokens.error(
+                "expected a name of letters, digits and _, found \(tokens.current.text)")
+        }
+        tokens.advance()
+        return name
+    }
+
+    private mutating func link() throws(QuerySyntaxError) -> Query.Link? {
+        if tokens.take("->") {
+            return Query.Link(relation: tokens.take(word: "1") ? .nearest : .before)
+        }
+        if tokens.take("<-") { return Query.Link(relation: .after) }
+        if tokens.take("||") { return Query.Link(relation: .concurrent) }
+        if tokens.take("~>") { return Query.Link(relation: .message) }
+        if tokens.take(word: ".") { return Query.Link(relation: .sameProcess) }
+        if tokens.take("!->") { return Query.Link(relation: .before, isAbsent: true) }
+        if tokens.take("!<-") { return Query.Link(relation: .after, isAbsent: true) }
+        return nil
+    }
+
+    private mutating func span(of link: Query.Link) throws(QuerySyntaxError) -> Query.Span {
+        guard case .word(let word) = tokens.current else {
+            throw tokens.error(
+                "expected a duration such as 30s, or 20 events, found \(tokens.current.text)")
+        }
+        if let count = Int(word), count > 0, tokens.following == .word("events") {
+            guard link.relation != .concurrent else {
+                throw tokens.error("no events come between concurrent ones: expected a duration")
+            }
+            tokens.advance()
+            tokens.advance()
+            return .events(count)
+        }
+        guard let seconds = Selection.seconds(word), seconds >= 0 else {
+            throw tokens.error("expected a duration such as 30s, or 20 events, found “\(word)”")
+        }
+        tokens.advance()
+        return .time(seconds)
+    }
+
+    private mutating func selected(_ names: [String]) throws(QuerySyntaxError) -> [Int] {
+        var selected: [Int] = []
+        repeat {
+            let place = try place(names)
+            if !selected.contains(place) { selected.append(place) }
+        } while tokens.take(",")
+        return selected
+    }
+
+    /// Conditions on the time between events are three-valued: each stands for itself.
+    private mutating func takeGaps(_ query: inout Query) throws(QuerySyntaxError) {
+        var rest = Selection.Condition.always
+        for conjunct in query.condition.conjuncts {
+            if case .elapsed(let elapsed) = conjunct {
+                guard query.presentTerms.contains(max(elapsed.from, elapsed.to)) else {
+                    throw tokens.error("no time lies between an event and one that is absent")
+                }
+                query.elapsed.append(elapsed)
+            } else if conjunct.hasElapsed {
+                throw tokens.error("gap(…) can be joined to other conditions by && only")
+            } else if case .always = rest {
+                rest = conjunct
+            } else {
+                rest = .and(rest, conjunct)
+            }
+        }
+        query.condition = rest
+    }
+
+    /// `gap(a, b)`, where it stands here.
+    mutating func gap() throws(QuerySyntaxError) -> (from: Int, to: Int)? {
+        guard let terms, tokens.current == .word("gap"), tokens.following == .symbol("(") else {
+            return nil
+        }
+        tokens.advance()
+        tokens.advance()
+        let from = try place(terms)
+        try tokens.expect(",")
+        let to = try place(terms)
+        try tokens.expect(")")
+        return (from, to)
+    }
+
+    private mutating func place(_ names: [String]) throws(QuerySyntaxError) -> Int {
+        guard case .word(let name) = tokens.current, let place = names.firstIndex(of: name) else {
+            throw tokens.error(
+                "expected one of \(names.joined(separator: ", ")), found \(tokens.current.text)")
+        }
+        tokens.advance()
+        return place
+    }
+
+    // MARK: Stages
+
+    private static let stages = [
+        "past", "future", "concurrent", "why", "window", "first", "last",
+    ]
+
+    private mutating func stage() throws(QuerySyntaxError) -> Query.Stage {
+        if tokens.current == .symbol("{") {
+            // Of single events: those of a pattern are related by it.
+            terms = nil
+            return .selection(try braced())
+        }
+        guard case .word(let word) = tokens.current, Self.stages.contains(word) else {
+            return .aggregate(try aggregate())
+        }
+        tokens.advance()
+        switch word {
+        case "first", "last":
+            let count =
+                if case .word(let word) = tokens.current, Int(word) != nil { try count() } else {
+                    1
+                }
+            let perProcess = tokens.take(word: "per")
+            if perProcess, !tokens.take(word: "process") {
+                throw tokens.error("expected “process”, found \(tokens.current.text)")
+            }
+            return word == "first"
+                ? .first(count, perProcess: perProcess) : .last(count, perProcess: perProcess)
+        case "window":
+            terms = nil
+            return .window(try count())
+        case "why":
+            terms = nil
+            return .why
+        default:
+            terms = nil
+            return .slice(Question.SliceKind(rawValue: word)!)
+        }
+    }
+
+    private static let functions = [
+        "count", "min", "max", "sum", "avg", "quantile", "distinct", "rate", "histogram", "topk",
+    ]
+
+    private mutating func aggregate() throws(QuerySyntaxError) -> Query.Aggregate {
+        var most: Int?
+        if tokens.take(word: "topk") {
+            try tokens.expect("(")
+            most = try count()
+            try tokens.expect(",")
+        }
+        var aggregate = try plainAggregate()
+        aggregate.most = most
+        if most != nil { try tokens.expect(")") }
+        guard tokens.take(word: "by") else { return aggregate }
+        try tokens.expect("(")
+        repeat {
+            let start = tokens.offset
+            aggregate.groups.append(try field())
+            aggregate.groupTitles.append(tokens.text(from: start))
+        } while tokens.take(",")
+        try tokens.expect(")")
+        return aggregate
+    }
+
+    private mutating func plainAggregate() throws(QuerySyntaxError) -> Query.Aggregate {
+        let start = tokens.offset
+        guard case .word(let word) = tokens.current, Self.functions.contains(word), word != "topk"
+        else {
+            let known = Self.stages + Self.functions
+            var hint = ""
+            if case .word(let word) = tokens.current {
+                hint = Suggestion.ending(for: word, among: known)
+            }
+            throw tokens.error(
+                "expected one of \(known.joined(separator: ", ")), found \(tokens.current.text)\(hint)"
+            )
+        }
+        tokens.advance()
+        try tokens.expect("(")
+        var aggregate = Query.Aggregate(function: .count, title: "")
+        switch word {
+        case "count", "rate": break
+        default:
+            aggregate.gap = try gap()
+            if aggregate.gap == nil { aggregate.field = try value() }
+        }
+        switch word {
+        case "count": break
+        case "rate": aggregate.function = .rate(try stretch())
+        case "histogram": aggregate.function = .histogram
+        case "min": aggregate.function = .min
+        case "max": aggregate.function = .max
+        case "sum": aggregate.function = .sum
+        case "avg": aggregate.function = .avg
+        case "distinct": aggregate.function = .distinct
+        default:
+            try tokens.expect(",")
+            aggregate.function = .quantile(try share())
+        }
+        try tokens.expect(")")
+        aggregate.title = tokens.text(from: start)
+        return aggregate
+    }
+
+    private mutating func count() throws(QuerySyntaxError) -> Int {
+        guard case .word(let word) = tokens.current, let count = Int(word), count > 0 else {
+            throw tokens.error("expected a number from 1, found \(tokens.current.text)")
+        }
+        tokens.advance()
+        return count
+    }
+
+    private mutating func stretch() throws(QuerySyntaxError) -> Double {
+        guard case .word(let word) = tokens.current, let seconds = Selection.seconds(word),
+            seconds >= 1e-3
+        else {
+            throw tokens.error(
+                "expected a duration of a millisecond or more, such as 1m, found \(tokens.current.text)"
+            )
+        }
+        tokens.advance()
+        return seconds
+    }
+
+    private mutating func share() throws(QuerySyntaxError) -> Double {
+        guard case .word(let word) = tokens.current, let share = Double(word),
+            (0...1).contains(share)
+        else {
+            throw tokens.error("expected a number from 0 to 1, found \(tokens.current.text)")
+        }
+        tokens.advance()
+        return share
+    }
+}

@@ -1,0 +1,107 @@
+import Causality
+
+/// What is asked of an execution: a pattern of events by their order, which of its matches are meant, and what is made of them.
+package struct Query: Sendable {
+    package var terms: [Term]
+    /// Between each term and the next one.
+    package var links: [Link]
+    /// What holds between the events of a match.
+    var condition = Selection.Condition.always
+    var elapsed: [Elapsed] = []
+    /// The terms that are shown, by their places; nil for all of them.
+    package var selected: [Int]?
+    package var stages: [Stage] = []
+    /// As it was written.
+    package let text: String
+
+    /// One event of a match.
+    package struct Term: Sendable {
+        package var selection: Selection
+        package var name: String
+    }
+
+    package struct Link: Sendable {
+        package var relation: Relation
+        /// No event of the term behind it is so related.
+        package var isAbsent = false
+        package var within: Span?
+        /// None of these happened after the one and before the other.
+        package var until: Selection?
+    }
+
+    /// How much time lies between the events of two terms: what is compared with a duration, in seconds.
+    struct Elapsed: Sendable {
+        var from: Int
+        var to: Int
+        var comparison: Selection.Comparison
+        var seconds: Double
+    }
+
+    /// How an event is ordered to the one of the term behind it.
+    package enum Relation: String, Sendable, CaseIterable {
+        case before = "->"
+        case after = "<-"
+        case concurrent = "||"
+        /// By one message.
+        case message = "~>"
+        /// Of each process the first one of the term that comes after it.
+        case nearest = "->1"
+        /// Another event of the same process.
+        case sameProcess = "."
+    }
+
+    /// How far two events may be apart.
+    package enum Span: Hashable, Sendable {
+        /// In seconds of wall time.
+        case time(Double)
+        /// How many events may come after the one and not after the other, the latter among them.
+        case events(Int)
+    }
+
+    /// What is made of the matches, or of the events that are left of them.
+    package enum Stage: Sendable {
+        /// The events that happened before one of them, after one of them, or that are concurrent with the only one.
+        case slice(Question.SliceKind)
+        /// The last receives before the only event, the sends that they came from, and so on back to the first ones.
+        case why
+        /// So many events before and after each on its process.
+        case window(Int)
+        case selection(Selection)
+        case first(Int, perProcess: Bool)
+        case last(Int, perProcess: Bool)
+        case aggregate(Aggregate)
+    }
+
+    /// The terms that have an event in each match.
+    package var presentTerms: Range<Int> {
+        0..<(links.last?.isAbsent == true ? terms.count - 1 : terms.count)
+    }
+
+    /// Numbers of groups of matches.
+    package struct Aggregate: Sendable {
+        package enum Function: Hashable, Sendable {
+            case count
+            case min, max, sum, avg
+            /// From 0 to 1.
+            case quantile(Double)
+            /// How many values there are.
+            case distinct
+            /// How many there are in each stretch of so many seconds of wall time.
+            case rate(Double)
+            /// How many values there are between one power of two and the next.
+            case histogram
+        }
+        package var function: Function
+        /// Whose values it is of; nil for `count`, and for what is of the time between two events.
+        var field: Selection.Expression?
+        /// The terms between whose events the time is meant.
+        package var gap: (from: Int, to: Int)?
+        /// By whose values matches are grouped.
+        var groups: [Selection.Expression] = []
+        /// As they were written.
+        package var title: String
+        package var groupTitles: [String] = []
+        /// Only so many groups, those of the largest values.
+        package var most: Int?
+    }
+}

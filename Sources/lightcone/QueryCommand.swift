@@ -1,0 +1,28 @@
+import ArgumentParser
+import Querying
+
+struct QueryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "query",
+        abstract: "Finds events by their order: patterns, joins and numbers of their matches.",
+        discussion: """
+            A term in braces is a selection, as in timeline. Between two terms: -> before, <- after, || concurrent, ~> by one \
+            message, ->1 nearest, . on the same process, !-> and !<- none such.
+
+            Example:
+              lightcone query --source shop '{ level >= error } as cause -> { name = "restart" } as effect within 30s'
+              lightcone query --source shop '{ name = "request" } as a !-> { name = "reply" } as b where a.id = b.id'
+              lightcone query --source shop '{ level >= warn } | count() by (process)'
+            """)
+
+    @Argument(help: ArgumentHelp("What is looked for.", valueName: "query"))
+    var query: String
+
+    @OptionGroup var options: AskOptions
+
+    func run() async throws {
+        var parameters = QuestionParameters()
+        parameters["q"] = [query]
+        try await options.ask("query", parameters)
+    }
+}
