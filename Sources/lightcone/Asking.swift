@@ -97,8 +97,10 @@ struct AskOptions: ParsableArguments {
             picture = view.picture
         }
         if picture != nil {
-            parameters["clock"] = ["false"]
-            question = try Question(verb, parameters)
+            // Clocks are not shown, and are left out where that can be asked for.
+            var brief = parameters
+            brief["clock"] = ["false"]
+            if let asked = try? Question(verb, brief) { (question, parameters) = (asked, brief) }
             // One more than is shown tells whether there is more.
             if let limit { asker.limit = limit + 1 }
         }

@@ -78,7 +78,8 @@ import Testing
         let collector = try RunningCollector(folder)
         for question in [
             "timeline", "timeline --columns time,from,attr.user --utc", "past db:2", "future web:1",
-            "concurrent web:1", "past db:2 --count", "timeline --last 1", "processes", "gaps",
+            "concurrent web:1", "past db:2 --count", "why db:2", "timeline --last 1", "processes",
+            "gaps",
         ] {
             let local = try Self.shown("\(Program.path) \(question) --source \(source)")
             #expect(!local.isEmpty)
