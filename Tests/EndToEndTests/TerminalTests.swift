@@ -57,6 +57,8 @@ import Testing
             try Self.shown("\(ask) --color never --columns id,attr.n")
                 == "web:1  3\ndb:1\ndb:2\n")
 
+        #expect(
+            try Self.shown("\(ask) --color never --columns id --limit 1") == "web:1\n")
         let piped = try Program.lightcone("timeline", "--source", source)
         #expect(
             piped.output == """

@@ -162,6 +162,25 @@ import Testing
         #expect(colored.replacing(#/\u{1b}\[[0-9;]*m/#, with: "") == plain)
     }
 
+    /// A send of which one message arrives at once and another late stands in a row by itself: the late one's line would begin
+    /// at the wrong end of the arrow.
+    @Test func aSendWithALateMessageIsNoPair() throws {
+        var story = Story()
+        let send = story.add("a", "send")
+        story.add("b", "at once", from: [send])
+        story.add("a", "goes on", level: .warning)
+        story.add("c", "late", from: [send])
+        let items = LaneItems(story.rows, [], isWhole: true)
+        #expect(items.rows.map(\.count) == [1, 1, 1, 1])
+        #expect(
+            try Self.drawn(story.rows, width: nil, isASCII: true).split(separator: "\n").dropFirst(
+                2
+            )
+            .map { $0.dropFirst(14).prefix(13) } == [
+                "*---------.  ", "+---->*   |  ", "o         |  ", "          '>*",
+            ])
+    }
+
     /// Whatever names and texts hold, a terminal has nothing to obey.
     @Test func nothingInADiagramHarmsATerminal() throws {
         var story = Story()
