@@ -66,6 +66,19 @@ import Testing
         }
     }
 
+    /// Lines that wait for the end of their event are counted once it is there.
+    @Test func linesThatWaitAreNotCounted() throws {
+        var reader = try LogReader(.text(multiline: "^x"), LogReader.Options())
+        var sink = LogSink()
+        let bytes = Array("x 1\n a\nx 2\n b\n".utf8)
+        #expect(reader.read(Array(bytes[..<7]), isFinal: false, into: &sink) == 0)
+        #expect(reader.lineCount == 0)
+        #expect(reader.read(bytes, isFinal: false, into: &sink) == 7 && reader.lineCount == 2)
+        #expect(
+            reader.read(Array(bytes[7...]), isFinal: true, into: &sink) == 7
+                && reader.lineCount == 4)
+    }
+
     /// An event is never larger than one may be: what is more begins another.
     @Test func anEventOfManyLinesIsCutAtALine() throws {
         let line = String(repeating: "x", count: 1_023) + "\n"
