@@ -144,8 +144,9 @@ let package = Package(
         .executableTarget(
             name: "lightcone",
             dependencies: [
-                "Agent", "Archiving", "CMalloc", "Causality", "Collector", "DemoStore", "Disks",
-                "Exporting", "HappensBefore", "Journals", "LogFormats", "Matching", "Parts",
+                "Agent", "Archiving", "CMalloc", "CZlib", "Causality", "Collector", "DemoStore",
+                "Disks", "Exporting", "HappensBefore", "Journals", "LogFormats", "Matching",
+                "Parts",
                 "Querying", "Recording", "Segments", "Shipping",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),

@@ -32,6 +32,7 @@ extension AgentConfiguration {
     ///       access: {format: regex, pattern: '…', delimiter: '…', execution: …}
     ///       events: {format: jsonl, fields: 'process=host,clock=vc,text=msg'}
     ///       jobs: {format: jsonl, clocks: complete}   # its lines tell of every message
+    ///       app: {format: text, multiline: '^\d{4}-'}  # an event begins at a line that matches
     ///     commitMilliseconds: 100
     ///     localIdleSeconds: 600
     ///     segmentBytesMax: 67108864
@@ -47,7 +48,7 @@ extension AgentConfiguration {
         "dataBytesMax",
     ]
     private static let formatKeys = [
-        "format", "pattern", "delimiter", "fields", "clocks", "execution",
+        "format", "pattern", "delimiter", "fields", "clocks", "multiline", "execution",
     ]
 
     /// Reads a configuration: flags, then the environment (`LIGHTCONE_HOST` and so on), then the file, then defaults.
@@ -133,20 +134,20 @@ extension AgentConfiguration {
         return Follow(
             format: try format(
                 kind, setting("pattern"), setting("delimiter"), setting("fields"),
-                clocks: setting("clocks"), known: []),
+                clocks: setting("clocks"), multiline: setting("multiline"), known: []),
             path: path, execution: setting("execution") ?? execution)
     }
 
     /// A format by its name and settings.
     package static func format(
         _ name: String, _ pattern: String?, _ delimiter: String?, _ fields: String?,
-        clocks: String? = nil, known: [String]
+        clocks: String? = nil, multiline: String? = nil, known: [String]
     ) throws(AgentError) -> LogFormat {
         let format: LogFormat
         switch name {
         case "govector": format = .govector
         case "shiviz": format = .shiviz
-        case "text": format = .text
+        case "text": format = .text(multiline: multiline)
         case "jsonl":
             guard clocks == nil || clocks == "complete" else {
                 throw AgentError(
@@ -169,6 +170,9 @@ extension AgentConfiguration {
         }
         if name != "jsonl", fields != nil || clocks != nil {
             throw AgentError("fields and clocks belong to the format jsonl, not to \(name)")
+        }
+        if name != "text", multiline != nil {
+            throw AgentError("multiline belongs to the format text, not to \(name)")
         }
         return format
     }

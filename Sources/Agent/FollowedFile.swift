@@ -111,10 +111,10 @@ final class FollowedFile {
 
     /// A record that lacks only its successor to be whole counts as whole after a time without growth.
     func settle(nowSeconds: Double, into sink: inout LogSink) {
-        guard reader.needsSuccessor, !pending.isEmpty,
+        guard let linesMin = reader.openRecordLinesMin, !pending.isEmpty,
             nowSeconds - grewSeconds >= Limits.recordSecondsMax,
             let newline = pending.lastIndex(of: UInt8(ascii: "\n")),
-            pending.count(where: { $0 == UInt8(ascii: "\n") }) >= 2
+            pending.count(where: { $0 == UInt8(ascii: "\n") }) >= linesMin
         else { return }
         consume(newline + 1, isFinal: true, &sink)
     }

@@ -142,6 +142,18 @@ extension Archive {
         }
     }
 
+    /// What its segments and parts take, in bytes, by the catalogue. O(segments)
+    package func byteCount() throws(ArchiveError) -> Int {
+        try catalogue.read { database in
+            try Int.fetchOne(
+                database,
+                sql: """
+                    SELECT (SELECT ifnull(sum(bytes), 0) FROM segment WHERE isRemoved = 0 AND part IS NULL)
+                    + (SELECT ifnull(sum(bytes), 0) FROM part)
+                    """) ?? 0
+        }
+    }
+
     /// The lines of an execution's sources that were no events.
     package func unmatchedLines(of execution: String) throws(ArchiveError) -> [(
         path: String, line: UnmatchedLine

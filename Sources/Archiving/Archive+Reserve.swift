@@ -47,6 +47,12 @@ extension Archive {
         }
     }
 
+    /// What is free on its disk; nil where that is not known.
+    package var freeByteCount: Int? { disk.freeBytes(in: path) }
+
+    /// Whether there is no room but what is kept for dropping executions.
+    package var isFull: Bool { freeByteCount.map { $0 < 2 * Limits.reserveBytes } ?? false }
+
     private static func hasRoom(in path: String, _ disk: any Disk) -> Bool {
         disk.freeBytes(in: path).map { $0 >= 2 * Limits.reserveBytes } ?? false
     }

@@ -230,6 +230,12 @@ package final class ArchiveStore: HistoryStore {
 
     package func readUpTo() throws -> [String: WallTime] { try archive.readUpTo() }
 
+    package func storage() throws -> StorageStatus? {
+        StorageStatus(
+            byteCount: try archive.byteCount(), freeByteCount: archive.freeByteCount,
+            isFull: archive.isFull)
+    }
+
     /// The graph of an execution as it is now; what was loaded for an earlier question is not read again.
     package func graph(
         of execution: String, _ cancellation: Cancellation = .never

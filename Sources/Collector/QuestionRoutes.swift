@@ -107,6 +107,7 @@ struct QuestionRoutes: Sendable {
             execution: try parameters.one("execution"), limit: try parameters.limit())
         let form: AnswerForm =
             request.headers[.accept]?.contains("text/plain") == true ? .text : .json
+        options.now = now
         options.bytesMax = Limits.answerBytesReadMax
         options.cancellation = run.cancellation
         let open = OpenAnswer(run) { [options] in try answer(parameters, options, form) }

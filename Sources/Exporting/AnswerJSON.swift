@@ -6,6 +6,8 @@ import Querying
 extension WrittenAnswer {
     static func json(_ answer: Answer) -> WrittenAnswer {
         switch answer {
+        case .status(let status):
+            return WrittenAnswer(isYes: status.problems.isEmpty, [status.json])
         case .executions(let executions): return WrittenAnswer(isYes: nil, executions.map(object))
         case .processes(let processes, _): return WrittenAnswer(isYes: nil, processes.map(object))
         case .gaps(let gaps, let execution):

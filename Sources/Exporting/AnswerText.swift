@@ -6,6 +6,8 @@ import Querying
 extension WrittenAnswer {
     static func text(_ answer: Answer) -> WrittenAnswer {
         switch answer {
+        case .status(let status):
+            return WrittenAnswer(isYes: status.problems.isEmpty, status.lines)
         case .executions(let executions):
             return WrittenAnswer(isYes: nil, executions.map(line))
         case .processes(let processes, let hidden):

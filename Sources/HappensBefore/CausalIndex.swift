@@ -172,7 +172,7 @@ extension CausalIndex {
     }
 
     /// The position of the first event of `process` that is `event` or has seen it. O(log n).
-    func firstKnower(of event: EventKey, in process: Int) throws(Failure) -> Int? {
+    package func firstKnower(of event: EventKey, in process: Int) throws(Failure) -> Int? {
         guard process == event.process else {
             return try firstPosition(knowing: event, in: process)
         }

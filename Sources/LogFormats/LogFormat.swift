@@ -16,8 +16,9 @@ package enum LogFormat: Sendable, Hashable {
     /// those of the DistributedClocks tracing library.
     /// With `declaresMessages` the lines tell of every message, also those without a clock, a kind or a cause.
     case jsonl(fields: [String: String]?, declaresMessages: Bool = false)
-    /// Plain lines, without clocks.
-    case text
+    /// Plain lines, without clocks. With `multiline`, a pattern, an event begins at each line that matches it, and has the lines
+    /// up to the next such line: a stack trace is one event.
+    case text(multiline: String? = nil)
 }
 
 /// What was read: events, and lines that are none and no part of one.

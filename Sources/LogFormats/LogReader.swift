@@ -47,6 +47,8 @@ package struct LogReader: Sendable {
     /// How many of the bytes to come were seen before and hold nothing that can be consumed. Not
     /// part of the stored state: it only saves work.
     var waitingBytes = 0
+    /// What the first line of an event matches, where plain lines make events of several.
+    var firstLine: Pattern?
     /// What the members of a line are read into, again and again.
     var members: [JSONSpan] = []
     /// The process of plain lines, once there was one.
@@ -77,6 +79,12 @@ package struct LogReader: Sendable {
         case .regex(let pattern, let delimiter):
             regex = try RegexReading(pattern, delimiter: delimiter)
         case .jsonl(let fields?, _): self.fields = try FieldMap(fields)
+        case .text(let pattern?):
+            do {
+                firstLine = try Pattern(pattern)
+            } catch {
+                throw LogFormatError("multiline: \(error)")
+            }
         case .govector, .shiviz, .jsonl, .text: break
         }
     }
@@ -186,6 +194,7 @@ package struct LogReader: Sendable {
         case .govector: return readGoVector(bytes, range, isFinal: isFinal, &sink)
         case .regex: return readRegex(bytes, range, isFinal: isFinal, &sink)
         case .shiviz: return readShiViz(bytes, range, isFinal: isFinal, &sink)
+        case .text(multiline: .some): return readTextRecords(bytes, range, isFinal: isFinal, &sink)
         case .jsonl, .text:
             // Checked at once: nearly always all of it is UTF-8.
             let isUTF8 = Bytes.isUTF8(bytes, range)

@@ -3,6 +3,7 @@ import HappensBefore
 
 /// The answer to a question, as values: text, JSON and other formats are made of it in Exporting.
 package enum Answer {
+    case status(StatusAnswer)
     case executions([ExecutionSummary])
     /// `hidden` processes are cited and not here.
     case processes([ProcessSummary], hidden: Int)

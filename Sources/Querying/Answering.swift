@@ -49,6 +49,7 @@ package struct Answering<Store: HistoryStore> {
     }
 
     package func answer(_ question: Question) throws -> Answer {
+        if case .status = question { return .status(try status()) }
         if case .executions = question { return .executions(try executions()) }
         let name = try execution()
         // How many events the files tell of.
@@ -73,8 +74,14 @@ package struct Answering<Store: HistoryStore> {
     package func asking<Value>(
         _ ask: (any IndexedExecution) throws -> Value
     ) throws -> Value {
-        let name = try execution()
-        return try askingFiles(of: name) { $0.findsEvents ? try ask($0) : nil }
+        try asking(of: execution(), ask)
+    }
+
+    /// The same of an execution by its name.
+    func asking<Value>(
+        of name: String, _ ask: (any IndexedExecution) throws -> Value
+    ) throws -> Value {
+        try askingFiles(of: name) { $0.findsEvents ? try ask($0) : nil }
             ?? ask(loadGraph(name))
     }
 
@@ -113,7 +120,7 @@ package struct Answering<Store: HistoryStore> {
         case .view(let name, let at): return .view(try view(name, at, execution))
         case .query(let query): return try answer(query, from: execution)
         case .why(let event): return try why(index.event(event), execution)
-        case .executions, .processes, .order, .cut:
+        case .status, .executions, .processes, .order, .cut:
             preconditionFailure("an index answers what needs no event")
         }
     }
@@ -180,7 +187,7 @@ package struct Answering<Store: HistoryStore> {
         }
     }
 
-    private func summary(_ index: some CausalIndex) throws -> ExecutionSummary {
+    func summary(_ index: some CausalIndex) throws -> ExecutionSummary {
         var summary = ExecutionSummary(
             name: index.execution, processes: 0, events: 0,
             dropped: try store.tombstone(of: index.execution))

@@ -33,9 +33,13 @@ package protocol HistoryStore: Sendable {
     func sourceDefects(of execution: String) throws -> [Defect]
     /// By host, how far in time its agent has read what is recorded there. A host without an agent is not in it.
     func readUpTo() throws -> [String: WallTime]
+    /// What it takes on its disk; nil where it is on none.
+    func storage() throws -> StorageStatus?
 }
 
 extension HistoryStore {
+    package func storage() throws -> StorageStatus? { nil }
+
     package func tombstone(of execution: String) throws -> Tombstone? { nil }
 
     package func dropped(

@@ -48,4 +48,8 @@ package enum Limits {
     /// Causes and effects of an event that are shown with their names and texts: each may have to be read from a block of
     /// its own.
     package static let eventsNamedMax = 100
+    /// Seconds without anything from an agent after which it counts as silent: what a collector waits for it.
+    package static let agentSilentSeconds = 30
+    /// Gaps of an execution of which it is found out which events have seen them: a search in each process each.
+    static let gapsWeighedMax = 1_000
 }

@@ -4,6 +4,7 @@ import HappensBefore
 /// A question to a store of histories. The command line and the HTTP API both build it from a verb and
 /// named parameters, so they cannot differ.
 package enum Question: Sendable {
+    case status
     case executions
     case processes(ghosts: Bool)
     case gaps
@@ -33,6 +34,8 @@ package enum Question: Sendable {
         package var imposedLimit: Int?
         /// Bytes of events that are read for the answer at the most.
         package var bytesMax: Int?
+        /// What time it is where it is answered; nil where the answer does not depend on it.
+        package var now: WallTime?
         /// Whether the question is to go on.
         package var cancellation = Cancellation.never
         /// Whether events that are listed come with what they had seen, which costs more than the rest of them.
@@ -54,7 +57,7 @@ package enum Question: Sendable {
         switch self {
         case .executions, .processes, .gaps, .defects, .timeline, .query, .why: true
         case .slice(_, of: _, _, let countOnly): !countOnly
-        case .show, .order, .path, .cut, .cutAt, .view: false
+        case .status, .show, .order, .path, .cut, .cutAt, .view: false
         }
     }
 
@@ -70,8 +73,8 @@ package enum Question: Sendable {
 
     /// The verbs, which are also the paths below `/v1/`.
     package static let verbs = [
-        "executions", "processes", "gaps", "defects", "timeline", "show", "order", "past", "future",
-        "concurrent", "path", "cut", "view", "query", "why",
+        "status", "executions", "processes", "gaps", "defects", "timeline", "show", "order", "past",
+        "future", "concurrent", "path", "cut", "view", "query", "why",
     ]
 }
 
@@ -270,6 +273,9 @@ extension Question {
     package init(_ verb: String, _ parameters: QuestionParameters) throws(QuestionError) {
         let common = ["execution", "limit", "timeout"]
         switch verb {
+        case "status":
+            try parameters.expect(only: common)
+            self = .status
         case "executions":
             try parameters.expect(only: common)
             self = .executions

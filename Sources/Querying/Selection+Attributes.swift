@@ -1,7 +1,7 @@
 import Causality
 
 extension Selection {
-    /// The attributes that it compares, as it names them, each once. O(selection)
+    /// The attributes that it asks for, as it names them, each once. O(selection)
     package var attributes: [String] {
         var keys: [String] = []
         _ = condition.holds { test in

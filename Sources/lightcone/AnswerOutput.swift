@@ -15,6 +15,9 @@ struct AnswerOutput {
     /// Events that are shown at the most: what comes beyond them is counted. Only of a picture.
     private let shownMax: Int?
 
+    /// Bytes of an event's line in JSON: eight times what one may have, since each may be escaped.
+    private static let lineBytesMax = 8 << 20
+
     /// - Parameter picture: What is shown in the place of a listing in JSON.
     init(isJSON: Bool, _ picture: (any ListingPicture)?, shownMax: Int? = nil) {
         self.picture = picture
@@ -22,30 +25,37 @@ struct AnswerOutput {
         end = StoppedLine(isJSON: isJSON || picture != nil)
     }
 
-    mutating func write(_ piece: String) {
+    mutating func write(_ piece: String) throws {
         isEmpty = isEmpty && piece.isEmpty
         end.look(at: piece)
         guard picture != nil else { return Terminal.write(piece) }
-        for byte in piece.utf8 {
-            guard byte == UInt8(ascii: "\n") else {
-                line.append(byte)
-                continue
+        for part in piece.utf8.split(
+            separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false
+        )
+        .enumerated() {
+            if part.offset > 0 { try show() }
+            line.append(contentsOf: part.element)
+            guard line.count <= Self.lineBytesMax else {
+                throw CommandFailure(
+                    "a line of more than \(Self.lineBytesMax) bytes: expected an event")
             }
-            show()
         }
     }
 
     /// All has come.
     mutating func finish() throws {
-        if !line.isEmpty { show() }
+        if !line.isEmpty { try show() }
         if let rest = try picture?.finish() { Terminal.write(laidOut: rest) }
         Terminal.flush()
         if !Pager.end() { throw Ended(exit: .failure) }
     }
 
-    private mutating func show() {
+    private mutating func show() throws {
         defer { line.removeAll(keepingCapacity: true) }
-        guard let row = ListingRow(json: line) else { return }
+        guard let row = ListingRow(json: line) else {
+            let said = String(decoding: line.prefix(80), as: UTF8.self)
+            throw CommandFailure("expected an event in JSON, found “\(said)”")
+        }
         if case .event = row { eventCount += 1 }
         if let shownMax, eventCount > shownMax { return }
         if let text = picture?.add(row) { Terminal.write(laidOut: text) }

@@ -89,21 +89,32 @@ struct AskOptions: ParsableArguments {
 
     /// Asks a question, writes the answer, and ends with the exit code that it means.
     ///
-    /// - Parameter picture: What is shown of a listing in the place of its lines.
+    /// - Parameter view: How a listing of events is shown to people.
     func ask(
         _ verb: String, _ parameters: QuestionParameters = QuestionParameters(),
-        as picture: (any ListingPicture)? = nil
+        as view: ViewOptions? = nil
     ) async throws {
         var parameters = parameters.resolved(now: .now)
-        let picture = json ? nil : picture
-        if picture != nil { parameters["clock"] = ["false"] }
         // A question that cannot be asked is told before anything is opened.
-        let question = try Question(verb, parameters)
+        var question = try Question(verb, parameters)
+        var asker = self
+        var picture: (any ListingPicture)?
+        if let view, question.isList, view.lanes {
+            picture = view.diagram(try await gapsForDiagram(parameters))
+            if parameters["last"].isEmpty { asker.limit = LanesText.eventsMax + 1 }
+        } else if let view, question.isList, !json {
+            picture = view.picture
+        }
+        if picture != nil {
+            // Clocks are not shown, and are left out where that can be asked for.
+            var brief = parameters
+            brief["clock"] = ["false"]
+            if let asked = try? Question(verb, brief) { (question, parameters) = (asked, brief) }
+            // One more than is shown tells whether there is more.
+            if let limit { asker.limit = limit + 1 }
+        }
         let isJSON = json || picture != nil
         var output = AnswerOutput(isJSON: isJSON, picture, shownMax: limit)
-        var asker = self
-        // One more than is shown tells whether there is more.
-        if picture != nil { asker.limit = limit.map { $0 + 1 } }
         do {
             try await asker.answer(verb, parameters, isJSON: isJSON, &output) {
                 try $0.written(question, as: isJSON ? .json : .text)
@@ -114,6 +125,17 @@ struct AskOptions: ParsableArguments {
         }
         if let limit, output.eventCount > limit {
             await explainLimit(verb, parameters, shown: limit)
+        }
+    }
+
+    /// The gaps of the execution. Throws where a diagram is no form of what is asked for.
+    private func gapsForDiagram(_ parameters: QuestionParameters) async throws -> [ShownGap] {
+        for (isGiven, name) in [(json, "--json"), (!parameters["reverse"].isEmpty, "--reverse")]
+        where isGiven {
+            throw QuestionError(.misuse, "--lanes and \(name): expected one of them, found both")
+        }
+        return try await text("gaps", QuestionParameters()).split(separator: "\n").compactMap {
+            ShownGap(json: Array($0.utf8))
         }
     }
 
@@ -146,6 +168,7 @@ struct AskOptions: ParsableArguments {
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
         var options = Question.Options(execution: execution, limit: try parameters.limit())
+        options.now = .now
         options.cancellation = cancellation
         options.workers = Self.workers
         let question = try Question(verb, parameters)
@@ -188,11 +211,12 @@ struct AskOptions: ParsableArguments {
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
         var options = Question.Options(execution: execution, limit: limit)
+        options.now = .now
         options.cancellation = cancellation
         options.workers = Self.workers
         var answer = try local(store.answering(options))
         for note in answer.notes { Terminal.note(note) }
-        while let text = try answer.next() { output.write(text) }
+        while let text = try answer.next() { try output.write(text) }
         try output.finish()
         if answer.stopped != nil { throw Ended(exit: .failure) }
         if !(answer.isYes ?? !output.isEmpty) { throw Ended(exit: .no) }
@@ -236,9 +260,11 @@ struct RemoteSource {
         var text = TextPieces()
         do {
             for try await piece in response.body {
-                output.write(text.next(piece.readableBytesView))
+                try output.write(text.next(piece.readableBytesView))
             }
-            output.write(text.rest)
+            try output.write(text.rest)
+        } catch let failure as CommandFailure {
+            throw CommandFailure("\(url): \(failure)")
         } catch {
             throw CommandFailure(
                 "\(url): the answer breaks off: \(HTTPTransport.reason(error)) (where it took too long: give it more time with "

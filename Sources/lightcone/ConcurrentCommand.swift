@@ -16,6 +16,6 @@ struct ConcurrentCommand: AsyncParsableCommand {
     @OptionGroup var options: AskOptions
 
     func run() async throws {
-        try await options.ask("concurrent", arguments.parameters, as: arguments.picture)
+        try await options.ask("concurrent", arguments.parameters, as: arguments.view)
     }
 }

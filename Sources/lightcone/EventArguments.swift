@@ -1,5 +1,4 @@
 import ArgumentParser
-import Exporting
 import Querying
 
 /// An event and which of its relatives are meant: for past, future and concurrent.
@@ -15,10 +14,7 @@ struct SliceArguments: ParsableArguments {
 
     @OptionGroup var times: TimeArguments
     @OptionGroup var listing: ListingArguments
-    @OptionGroup var viewOptions: ViewOptions
-
-    /// How the listing is shown; nil where it is as it is, or none is asked for.
-    var picture: (any ListingPicture)? { count ? nil : viewOptions.picture }
+    @OptionGroup var view: ViewOptions
 
     var parameters: QuestionParameters {
         var parameters = QuestionParameters()

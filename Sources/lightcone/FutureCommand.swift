@@ -13,6 +13,6 @@ struct FutureCommand: AsyncParsableCommand {
     @OptionGroup var options: AskOptions
 
     func run() async throws {
-        try await options.ask("future", arguments.parameters, as: arguments.picture)
+        try await options.ask("future", arguments.parameters, as: arguments.view)
     }
 }

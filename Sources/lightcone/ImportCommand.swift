@@ -17,7 +17,7 @@ struct ImportCommand: ParsableCommand {
         discussion: """
             The folder is made where there is none. The same file imported twice adds nothing. Lines that are no events are \
             counted and shown, and stay listed under `lightcone defects`. A field's name may be a path into nested objects; a \
-            name of your own makes an attribute. Exit codes: 0 imported, 1 a file holds no event, 2 misuse, 3 failure.
+            name of your own makes an attribute. A file may be compressed with gzip; - is standard input. Exit codes: 0 imported, 1 a file holds no event, 2 misuse, 3 failure.
 
             Example:
               lightcone import --into shop --format govector web.log api.log db.log
@@ -25,6 +25,7 @@ struct ImportCommand: ParsableCommand {
                 --pattern '(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)' merged.log
               lightcone import --into ring --format jsonl \\
                 --fields process=node,clock=pkt.vc,term=state.term ring.ndjson
+              zstdcat app.log.zst | lightcone import --into app --format text --multiline '^\\d{4}-' -
             """)
 
     @Option(help: ArgumentHelp("The folder.", valueName: "dir"), completion: .directory)
@@ -57,6 +58,12 @@ struct ImportCommand: ParsableCommand {
             valueName: "complete"))
     var clocks: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "text: an event begins at a line that matches, and has the lines up to the next such line.",
+            valueName: "rx"))
+    var multiline: String?
+
     @Option(help: "The execution of logs that name none.")
     var execution = ProcessKey.executionDefault
 
@@ -66,38 +73,40 @@ struct ImportCommand: ParsableCommand {
     @Flag(help: "One JSON object.")
     var json = false
 
-    @Argument(help: "Log files.", completion: .file())
+    @Argument(help: "Log files; - is standard input.", completion: .file())
     var files: [String]
 
     func run() throws {
         let format: LogFormat
         do {
             format = try AgentConfiguration.format(
-                self.format, pattern, delimiter, fields, clocks: clocks, known: [])
+                self.format, pattern, delimiter, fields, clocks: clocks, multiline: multiline,
+                known: [])
             _ = try LogReader(format, LogReader.Options(execution: execution, host: host))
         } catch {
             throw QuestionError(.misuse, "\(error)")
         }
-        for file in files {
-            guard let status = try RealDisk().status(file) else {
-                throw CommandFailure("no file \(file)")
-            }
-            guard status.isRegular else { throw CommandFailure("\(file) is no regular file") }
+        guard files.count(where: { $0 == "-" }) < 2 else {
+            throw QuestionError(.misuse, "- is given twice: standard input is read once")
         }
-        let settings = [
+        let sources = try files.map { try LogSource($0) }
+        var settings = [
             self.format, pattern ?? "", delimiter ?? "", fields ?? "", clocks ?? "",
             execution, host ?? "",
         ]
-        if let complaint = try LogImport.missingField(files, format) {
+        // What was imported before there was this is known by the others.
+        if let multiline { settings.append(multiline) }
+        if let complaint = try LogImport.missingField(sources, format) {
             throw QuestionError(.misuse, complaint)
         }
         let archive = try Archive(into, .readWrite)
         for warning in try archive.recover() { Terminal.note(warning) }
         var results: [LogImport.Result] = []
-        for file in files {
+        for source in sources {
             results.append(
                 try LogImport(
-                    archive: archive, path: file, format: format, execution: execution, host: host,
+                    archive: archive, source: source, format: format, execution: execution,
+                    host: host,
                     settings: settings
                 ).run())
         }

@@ -30,7 +30,8 @@ struct Lightcone: AsyncParsableCommand {
             CommandGroup(
                 name: "Asking",
                 subcommands: [
-                    ExecutionsCommand.self, ProcessesCommand.self, GapsCommand.self,
+                    StatusCommand.self, ExecutionsCommand.self, ProcessesCommand.self,
+                    GapsCommand.self,
                     DefectsCommand.self,
                     RuleOutCommand.self,
                     TimelineCommand.self, QueryCommand.self, WhyCommand.self, ShowCommand.self,

@@ -12,7 +12,7 @@ import Segments
 /// that is there whole adds nothing, one that was cut short by a crash goes on where it ended.
 struct LogImport {
     private let archive: Archive
-    private let path: String
+    private let source: LogSource
     private let disk: any Disk
     private let segment: Identity128
     private var reader: LogReader
@@ -48,19 +48,19 @@ struct LogImport {
     private static let shownMax = 10
 
     init(
-        archive: Archive, path: String, format: LogFormat, execution: String, host: String?,
+        archive: Archive, source: LogSource, format: LogFormat, execution: String, host: String?,
         settings: [String], disk: any Disk = RealDisk()
     ) throws {
         self.archive = archive
         self.disk = disk
-        self.path = path
-        let name = path.split(separator: "/").last.map(String.init) ?? path
+        self.source = source
+        let name = source.processName
         reader = try LogReader(
             format,
             LogReader.Options(
                 execution: execution, host: host, textProcess: host.map { "\($0)/\(name)" } ?? name)
         )
-        let file = try disk.open(path, .read)
+        let file = try disk.open(source.place, .read)
         var hash = ContentHash()
         var offset = 0
         while true {
@@ -70,7 +70,7 @@ struct LogImport {
             offset += bytes.count
         }
         // The name of a log of plain lines is the name of its process.
-        for setting in settings + (format == .text ? [name] : []) {
+        for setting in settings + (format.isText ? [name] : []) {
             hash.update(Array("\u{0}\(setting.utf8.count) \(setting)".utf8))
         }
         segment = hash.identity
@@ -82,7 +82,7 @@ struct LogImport {
         writer = SegmentWriter(header)
         skipCount = state?.byteCount ?? 0
         outgoing = header.encoded()
-        result = Result(path: path)
+        result = Result(path: source.name)
         result.isKnown = state?.isSealed ?? false
     }
 
@@ -92,7 +92,7 @@ struct LogImport {
 
     /// Imports the file.
     consuming func run() throws -> Result {
-        let file = try RealDisk().open(path, .read)
+        let file = try disk.open(source.place, .read)
         var pending: [UInt8] = []
         var offset = 0
         while true {
@@ -113,12 +113,12 @@ struct LogImport {
     /// What is wrong with a key that a field map names and no line of any file has, or nil. Reads until all were seen, and
     /// before anything is imported: what is once in an archive stays.
     static func missingField(
-        _ paths: [String], _ format: LogFormat, disk: any Disk = RealDisk()
+        _ sources: [LogSource], _ format: LogFormat, disk: any Disk = RealDisk()
     ) throws -> String? {
         var reader = try LogReader(format, LogReader.Options())
         reader.searchFields()
-        for path in paths {
-            let file = try disk.open(path, .read)
+        for source in sources {
+            let file = try disk.open(source.place, .read)
             var pending: [UInt8] = []
             var offset = 0
             var sink = LogSink()
@@ -155,7 +155,7 @@ struct LogImport {
                     Commit(checkpoints: [
                         SourceCheckpoint(
                             number: 1,
-                            .imported(ImportProgress(path: path, offset: UInt64(offset))),
+                            .imported(ImportProgress(path: source.name, offset: UInt64(offset))),
                             isFinished: isLast && isWhole,
                             unmatchedCount: isWhole
                                 ? count - UInt64(start) : UInt64(shown.count), unmatched: shown)
@@ -180,4 +180,8 @@ struct LogImport {
         shipped += outgoing.count
         outgoing = []
     }
+}
+
+extension LogFormat {
+    fileprivate var isText: Bool { if case .text = self { true } else { false } }
 }

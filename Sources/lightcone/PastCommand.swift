@@ -13,6 +13,6 @@ struct PastCommand: AsyncParsableCommand {
     @OptionGroup var options: AskOptions
 
     func run() async throws {
-        try await options.ask("past", arguments.parameters, as: arguments.picture)
+        try await options.ask("past", arguments.parameters, as: arguments.view)
     }
 }

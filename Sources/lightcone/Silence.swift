@@ -1,4 +1,5 @@
 import Causality
+import Exporting
 import Querying
 
 // What a person is told, on a terminal's standard error, where an answer is empty or ends at a limit.
@@ -135,14 +136,4 @@ extension AskOptions {
     private static func number(_ key: String, _ object: [JSONMember]) -> Int? {
         JSONScanner.value(at: key, of: object).flatMap { Int($0.text) }
     }
-}
-
-/// A number as people read it: `5,137`.
-func grouped(_ number: Int) -> String {
-    var text = ""
-    for (index, digit) in String(number.magnitude).reversed().enumerated() {
-        if index > 0, index % 3 == 0 { text.append(",") }
-        text.append(digit)
-    }
-    return (number < 0 ? "-" : "") + String(text.reversed())
 }

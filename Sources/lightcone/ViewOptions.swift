@@ -26,12 +26,24 @@ struct ViewOptions: ParsableArguments {
             valueName: "list"))
     var columns: String?
 
+    @Flag(help: "A space-time diagram: a lane for each process, an arrow for each message.")
+    var lanes = false
+
+    @Flag(help: "The diagram in plain ASCII.")
+    var ascii = false
+
     private var chosen: [TimelineColumn]?
 
-    private enum CodingKeys: CodingKey { case color, wide, utc, columns }
+    private enum CodingKeys: CodingKey { case color, wide, utc, columns, lanes, ascii }
 
     mutating func validate() throws {
+        if ascii, !lanes {
+            throw ValidationError("--ascii: expected --lanes, whose diagram it draws")
+        }
         guard let columns else { return }
+        guard !lanes else {
+            throw ValidationError("--lanes and --columns: expected one of them, found both")
+        }
         do {
             chosen = try TimelineColumn.list(columns)
         } catch {
@@ -64,5 +76,11 @@ struct ViewOptions: ParsableArguments {
             TimelineForm(
                 columns: chosen ?? TimelineColumn.usual, width: width, isColored: isColored,
                 zone: zone))
+    }
+
+    /// A space-time diagram in the place of a listing's lines.
+    func diagram(_ gaps: [ShownGap]) -> LanesText {
+        LanesText(
+            LanesForm(width: width, isColored: isColored, isASCII: ascii, zone: zone), gaps: gaps)
     }
 }

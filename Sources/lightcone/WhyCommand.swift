@@ -17,11 +17,12 @@ struct WhyCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"))
     var event: String
 
+    @OptionGroup var view: ViewOptions
     @OptionGroup var options: AskOptions
 
     func run() async throws {
         var parameters = QuestionParameters()
         parameters["event"] = [event]
-        try await options.ask("why", parameters)
+        try await options.ask("why", parameters, as: view)
     }
 }

@@ -27,7 +27,7 @@ import Testing
         }
         var configuration = AgentConfiguration(
             collector: "http://127.0.0.1:1", host: "h", spool: "/spool",
-            follow: [.init(format: .text, path: "/logs/a.log", execution: "main")], disk: disk)
+            follow: [.init(format: .text(), path: "/logs/a.log", execution: "main")], disk: disk)
         configuration.data = "/data"
         // Nothing is committed: all that was read is in the sink.
         configuration.commitMilliseconds = 60_000
@@ -53,5 +53,37 @@ import Testing
         #expect(events.map(\.text) == texts.flatMap { ["\($0) 1", "\($0) 2"] })
         #expect(events.map(\.id.sequence) == Array(1...10))
         #expect(Set(events.map(\.id.process)).count == 1)
+    }
+
+    /// A stack trace that grows is one event, once nothing was added for a while or the next event begins.
+    @Test func aStackTraceThatGrowsIsOneEvent() async throws {
+        let disk = SimulatedDisk(seconds: { 1_000 })
+        try disk.make(folder: "/logs")
+        let file = try disk.open("/logs/a.log", .create)
+        var size = 0
+        func append(_ text: String) throws {
+            try file.write(Array(text.utf8), at: size)
+            size += text.utf8.count
+        }
+        var configuration = AgentConfiguration(
+            collector: "http://127.0.0.1:1", host: "h", spool: "/spool",
+            follow: [
+                .init(format: .text(multiline: "^[0-9]"), path: "/logs/a.log", execution: "main")
+            ], disk: disk)
+        configuration.data = "/data"
+        configuration.commitMilliseconds = 60_000
+        let agent = try SourceRecorder(configuration, logger: Logger(label: "test"))
+        func texts(_ now: Double) async -> [String] {
+            _ = await agent.tick(now, wall: WallTime(nanoseconds: 1))
+            return await agent.sink.batch.events().map(\.event.text)
+        }
+        try append("1 fails\n at f\n")
+        #expect(await texts(0).isEmpty)
+        try append(" at g\n2 goes on\n")
+        #expect(await texts(0.2) == ["1 fails\n at f\n at g"])
+        // One line may be all of it.
+        #expect(await texts(2) == ["1 fails\n at f\n at g", "2 goes on"])
+        try append("3 ends")
+        #expect(await texts(9).count == 2)
     }
 }

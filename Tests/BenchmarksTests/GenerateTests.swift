@@ -66,7 +66,7 @@ import Testing
     @Test(arguments: ["text", "jsonl", "jsonl-clocks"])
     func everyLineIsAnEvent(_ kind: String) throws {
         let bytes = try Self.generate(kind, processes: 16, seed: 1)
-        let format = kind == "text" ? LogFormat.text : .jsonl(fields: nil)
+        let format = kind == "text" ? LogFormat.text() : .jsonl(fields: nil)
         #expect(try Self.eventCount(bytes, format) == Self.events)
     }
 

@@ -198,6 +198,66 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
         #expect(result.status == 2 && result.errors.contains(complaint), "\(result.errors)")
     }
 
+    /// A log is the same whether it is a file, compressed, or comes on standard input.
+    @Test func compressedLogsAndStandardInput() throws {
+        let folder = try TemporaryFolder()
+        let text = "2026-11-23 10:20:30 ERROR it failed\n\tat f\n\tat g\n2026-11-23 10:20:31 done\n"
+        let log = try folder.write("app.log", text)
+        let shell = """
+            set -e; cd \(folder.path)
+            gzip -k app.log; (cat app.log.gz; printf 'trailing 1\\n' | gzip) > two.gz
+            head -c 30 app.log.gz > cut.gz
+            printf '\\050\\265\\057\\375rest' > app.zst
+            """
+        try #require(Program.run("/bin/sh", ["-c", shell]).status == 0)
+        let rule = "--format text --multiline '^[0-9]{4}-' --json"
+        func imported(_ into: String, _ command: String) throws -> Program.Result {
+            let binary = "\(Program.path) import --into \(folder.path)/\(into) \(rule)"
+            return try Program.run(
+                "/bin/sh",
+                ["-c", "cd \(folder.path); \(command.replacing("IMPORT", with: binary))"])
+        }
+        func files(_ result: Program.Result) -> [[String: Any]] {
+            result.object["files"] as? [[String: Any]] ?? []
+        }
+        let plain = try imported("plain", "IMPORT app.log")
+        #expect(files(plain).first?["events"] as? Int == 2)
+        // The same content is the same import.
+        let zipped = try imported("plain", "IMPORT app.log.gz")
+        #expect(files(zipped).first?["added"] as? Bool == false)
+        let shown = try Program.lightcone(
+            "timeline", "--source", "\(folder.path)/plain", "--json",
+            "{ text =~ 'at g' }"
+                .replacing("'", with: "\""))
+        #expect(shown.objects.count == 1)
+        #expect(shown.objects[0]["process"] as? String == "app.log")
+        #expect((shown.objects[0]["text"] as? String)?.hasSuffix("failed\n\tat f\n\tat g") == true)
+        #expect(shown.objects[0]["level"] as? String == "error")
+
+        for (place, command) in ["cat app.log | IMPORT -", "cat app.log.gz | IMPORT -"].enumerated()
+        {
+            let piped = try imported("piped-\(place)", command)
+            #expect(piped.status == 0 && files(piped).first?["events"] as? Int == 2)
+            #expect(files(piped).first?["path"] as? String == "standard input")
+        }
+        #expect(files(try imported("two", "IMPORT two.gz")).first?["events"] as? Int == 3 - 1)
+
+        for (command, said, status) in [
+            ("IMPORT app.zst", "zstdcat app.zst | lightcone import", 2),
+            ("IMPORT - < app.zst", "zstdcat FILE | lightcone import", 2),
+            ("IMPORT cut.gz", "ends in the middle", 3), ("IMPORT - -", "given twice", 2),
+            ("IMPORT /dev/null", "no regular file (- reads", 3), ("IMPORT none", "no file", 3),
+        ] as [(String, String, Int32)] {
+            let refused = try imported("none", command)
+            #expect(refused.status == status && refused.errors.contains(said), "\(refused.errors)")
+        }
+        let misuse = try Program.lightcone(
+            "import", "--into", "\(folder.path)/none", "--format", "jsonl", "--multiline", "^x", log
+        )
+        #expect(misuse.status == 2)
+        #expect(misuse.errors.contains("multiline belongs to the format text"))
+    }
+
     @Test func misspeltFormats() throws {
         for more in [[], ["--fields", "process=p"], ["--pattern", "x"]] {
             let result = try Program.lightcone(

@@ -292,6 +292,36 @@ import Testing
                 == noise.map { String($0.split(separator: "\n")[1]) })
     }
 
+    @Test func aStackTraceThatIsFollowedIsOneEvent() throws {
+        let folder = try TemporaryFolder()
+        let collector = try RunningCollector(folder)
+        func config(_ format: String) throws -> String {
+            try folder.write(
+                "agent.yaml",
+                """
+                collector: \(collector.url)
+                host: h
+                spool: \(folder.path)/spool-h
+                follow: ["app:\(folder.path)/app.log"]
+                formats:
+                  app: {format: \(format), multiline: '^\\d{4}-'}
+                """)
+        }
+        let wrong = try Program.lightcone("agent", "--config", config("jsonl"), "--check")
+        #expect(wrong.status == 2)
+        #expect(wrong.errors.contains("multiline belongs to the format text"), "\(wrong.errors)")
+        _ = try folder.write(
+            "app.log", "2026-11-23 ERROR it failed\n\tat f\n\tat g\n2026-11-24 it goes on\n")
+        let agent = try RunningProgram(
+            ["agent", "--config", config("text")], log: folder.path + "/agent.log")
+        try waitUntil("both events arrived") { try collector.eventCount() == 2 }
+        #expect(agent.stop() == 0, "\(agent.text)")
+        let events = try Program.lightcone("timeline", "--source", collector.url, "--json").objects
+        #expect(
+            events.map { $0["text"] as? String }
+                == ["2026-11-23 ERROR it failed\n\tat f\n\tat g", "2026-11-24 it goes on"])
+    }
+
     @Test func configurationErrorsNameTheLine() throws {
         let folder = try TemporaryFolder()
         let config = try folder.write(

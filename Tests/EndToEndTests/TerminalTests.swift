@@ -57,6 +57,8 @@ import Testing
             try Self.shown("\(ask) --color never --columns id,attr.n")
                 == "web:1  3\ndb:1\ndb:2\n")
 
+        #expect(
+            try Self.shown("\(ask) --color never --columns id --limit 1") == "web:1\n")
         let piped = try Program.lightcone("timeline", "--source", source)
         #expect(
             piped.output == """
@@ -78,7 +80,8 @@ import Testing
         let collector = try RunningCollector(folder)
         for question in [
             "timeline", "timeline --columns time,from,attr.user --utc", "past db:2", "future web:1",
-            "concurrent web:1", "past db:2 --count", "timeline --last 1", "processes", "gaps",
+            "concurrent web:1", "past db:2 --count", "why db:2", "timeline --last 1", "processes",
+            "gaps",
         ] {
             let local = try Self.shown("\(Program.path) \(question) --source \(source)")
             #expect(!local.isEmpty)
@@ -104,6 +107,13 @@ import Testing
                 """)
         let collector = try RunningCollector(folder)
         #expect(try Self.shown("\(ask) \(collector.url) 2>/dev/null", columns: 50) == shown)
+        let past = try Self.shown(
+            "\(Program.path) past db:2 --lanes --color never --source \(source) 2>/dev/null; echo $?"
+        )
+        #expect(past.contains("●") && past.contains("web:1 → db:1") && past.hasSuffix("\n0\n"))
+        let count = try Self.shown(
+            "\(Program.path) past db:2 --count --lanes --source \(source) 2>/dev/null")
+        #expect(count == "2\n")
         for wrong in ["--lanes --json", "--lanes --reverse", "--ascii", "--lanes --columns id"] {
             let refused = try Self.shown(
                 "\(Program.path) timeline --source \(source) \(wrong); echo $?")
@@ -123,6 +133,10 @@ import Testing
         (
             #"timeline '{ levl = x }'"#,
             "0 of 3 events match; no event has an attribute levl (perhaps level)"
+        ),
+        (
+            #"timeline '{ exists(usr) }'"#,
+            "0 of 3 events match; no event has an attribute usr (perhaps user)"
         ),
         (#"timeline '{ user = x }'"#, "0 of 3 events match"),
         ("timeline --until 2001-01-01", "0 of 3 events match"),
@@ -149,6 +163,25 @@ import Testing
         #expect(!quiet.contains(note))
         let said = try String(contentsOfFile: "\(folder.path)/said", encoding: .utf8)
         #expect(!said.contains(note))
+    }
+
+    @Test func statusSaysWhatNeedsAPerson() throws {
+        let folder = try TemporaryFolder()
+        let source = try Self.archive(folder)
+        let collector = try RunningCollector(folder)
+        for source in [source, collector.url] {
+            let status = try Program.lightcone("status", "--source", source)
+            #expect(status.status == 1)
+            #expect(status.output.contains("waits for web 2–3, which 1 event has seen"))
+            #expect(status.output.hasSuffix("  main: 2 events are missing (lightcone gaps)\n"))
+            let json = try Program.lightcone("status", "--source", source, "--json").object
+            #expect((json["problems"] as? [String])?.count == 1)
+            #expect(((json["disk"] as? [String: Any])?["bytes"] as? Int ?? 0) > 100)
+        }
+        let whole = try folder.write("whole.log", #"p {"p":1}"# + "\nsaid\n")
+        try Program.lightcone(
+            "import", "--into", folder.path + "/whole", "--format", "govector", whole)
+        #expect(try Program.lightcone("status", "--source", folder.path + "/whole").status == 0)
     }
 
     @Test func anAnswerLongerThanTheScreenIsShownByAPager() throws {

@@ -162,6 +162,43 @@ import Testing
         #expect(colored.replacing(#/\u{1b}\[[0-9;]*m/#, with: "") == plain)
     }
 
+    /// A send of which one message arrives at once and another late stands in a row by itself: the late one's line would begin
+    /// at the wrong end of the arrow.
+    @Test func aSendWithALateMessageIsNoPair() throws {
+        var story = Story()
+        let send = story.add("a", "send")
+        story.add("b", "at once", from: [send])
+        story.add("a", "goes on", level: .warning)
+        story.add("c", "late", from: [send])
+        let items = LaneItems(story.rows, [], isWhole: true)
+        #expect(items.rows.map(\.count) == [1, 1, 1, 1])
+        #expect(
+            try Self.drawn(story.rows, width: nil, isASCII: true).split(separator: "\n").dropFirst(
+                2
+            )
+            .map { $0.dropFirst(14).prefix(13) } == [
+                "*---------.  ", "+---->*   |  ", "o         |  ", "          '>*",
+            ])
+    }
+
+    /// Whatever names and texts hold, a terminal has nothing to obey.
+    @Test func nothingInADiagramHarmsATerminal() throws {
+        var story = Story()
+        let bad = "x\u{1b}[2J\u{202e}\n\u{7}"
+        let first = story.add(bad, bad)
+        story.add("y\(bad)", bad, from: [first], ghosts: ["z\(bad):1"], level: .error)
+        for text in [bad, bad, bad] { story.add(bad, text) }
+        story.add(bad, bad, skipping: 2)
+        let gaps = [ShownGap(process: bad, first: 5, last: 6)]
+        var lanes = LanesText(LanesForm(width: 100, isColored: false, isASCII: true), gaps: gaps)
+        for row in story.rows { _ = lanes.add(.event(row)) }
+        _ = lanes.add(.unreadable(id: bad, text: bad))
+        _ = lanes.add(.stopped(bad))
+        let text = try lanes.finish()
+        #expect(text == printable(text, keeping: .lineBreaks))
+        #expect(text.contains("3 events") && text.contains(":5-6") && text.contains("stopped: x"))
+    }
+
     private func expectGolden(_ text: String, _ file: String) throws {
         let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("Golden/\(file)")

@@ -48,7 +48,11 @@ extension FuzzTarget {
             "=== one ===\nx\na {\"a\":1}\n=== two ===\nx\na {\"a\":1}\ny\nb {\"a\":1,\"b\":1}\n",
         ])
     static let plainText = log(
-        "log-text", [.text], ["2026-11-23T10:20:30Z one\n\n<14>two ü\r\n[warn] three"])
+        "log-text", [.text(), .text(multiline: "^\\d{4}-")],
+        [
+            "2026-11-23T10:20:30Z one\n\n<14>two ü\r\n[warn] three",
+            "  at the end of\n2026-11-23 ERROR x\n\tat f\n\n\tat g\n2026-11-24 y\n\n",
+        ])
 
     /// Whether it comes at once, in pieces, or in pieces with restarts between, what is read is the same; and it can be stored.
     private static func log(
@@ -153,7 +157,7 @@ extension FuzzTarget {
 
     private static let stateFormats: [LogFormat] = [
         .govector, .regex(pattern: "(?<host>\\S*) (?<clock>{.*}) (?<event>.*)", delimiter: "=="),
-        .shiviz, .jsonl(fields: nil), .text,
+        .shiviz, .jsonl(fields: nil), .text(),
     ]
 
     /// A line that a program sends to the agent.

@@ -7,7 +7,7 @@ import Testing
     static let formats: [LogFormat] = [
         .govector, .regex(pattern: RegexTests.twoLines, delimiter: "^=== (?<trace>.*) ===$"),
         .shiviz,
-        .jsonl(fields: nil), .text,
+        .jsonl(fields: nil), .text(),
     ]
 
     @Test(arguments: [
@@ -36,7 +36,7 @@ import Testing
                     repeating: "a line of more than 1048576 bytes: expected at most that", count: 2)
         )
         #expect(whole.unmatched.allSatisfy { $0.text.utf8.count == 256 })
-        #expect(whole.events.count == (format == .text ? 4 : 2))
+        #expect(whole.events.count == (format == .text() ? 4 : 2))
         #expect(try items(bytes, format, restarts: true) { 300_000 } == whole)
         #expect(try items(bytes, format, restarts: false) { 70_000 } == whole)
     }
@@ -117,7 +117,7 @@ import Testing
                     } catch { continue }
                 }
             }
-            var other = try reader(format == .text ? .govector : .text)
+            var other = try reader(format == .text() ? .govector : .text())
             #expect(throws: LogFormatError.self) { try other.restore(state) }
         }
     }

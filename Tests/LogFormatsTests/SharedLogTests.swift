@@ -48,7 +48,7 @@ import Testing
         _ log: SharedLog, seed: UInt64
     ) throws {
         var generator = SeededGenerator(state: seed)
-        let formats: [LogFormat] = [log.logFormat, .govector, .text]
+        let formats: [LogFormat] = [log.logFormat, .govector, .text()]
         let bytes = try log.bytes
         for format in formats {
             let whole = try items(bytes, format)
