@@ -72,6 +72,19 @@ package struct Query: Sendable {
         case aggregate(Aggregate)
     }
 
+    /// True where single events are listed; false for matches and numbers.
+    package var listsEvents: Bool {
+        var listsEvents = terms.count == 1
+        for stage in stages {
+            switch stage {
+            case .slice, .why, .window, .selection: listsEvents = true
+            case .aggregate: return false
+            case .first, .last: break
+            }
+        }
+        return listsEvents
+    }
+
     /// The terms that have an event in each match.
     package var presentTerms: Range<Int> {
         0..<(links.last?.isAbsent == true ? terms.count - 1 : terms.count)

@@ -71,6 +71,18 @@ package enum Question: Sendable {
         }
     }
 
+    /// True where it lists events, which can be shown in columns and diagrams.
+    package var listsEvents: Bool {
+        switch self {
+        case .timeline, .why: true
+        case .slice(_, of: _, _, let countOnly): !countOnly
+        case .query(let query): query.listsEvents
+        case .status, .executions, .processes, .gaps, .defects, .show, .order, .path, .cut,
+            .cutAt, .view:
+            false
+        }
+    }
+
     /// The verbs, which are also the paths below `/v1/`.
     package static let verbs = [
         "status", "executions", "processes", "gaps", "defects", "timeline", "show", "order", "past",

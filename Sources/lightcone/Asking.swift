@@ -99,10 +99,14 @@ struct AskOptions: ParsableArguments {
         var question = try Question(verb, parameters)
         var asker = self
         var picture: (any ListingPicture)?
-        if let view, question.isList, view.lanes {
+        if let view, view.lanes, !question.listsEvents {
+            throw QuestionError(
+                .misuse, "--lanes draws events: the answer to this question is something else")
+        }
+        if let view, view.lanes {
             picture = view.diagram(try await gapsForDiagram(parameters))
             if parameters["last"].isEmpty { asker.limit = LanesText.eventsMax + 1 }
-        } else if let view, question.isList, !json {
+        } else if let view, question.listsEvents, !json {
             picture = view.picture
         }
         if picture != nil {

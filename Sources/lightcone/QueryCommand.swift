@@ -18,11 +18,12 @@ struct QueryCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("What is looked for.", valueName: "query"))
     var query: String
 
+    @OptionGroup var view: ViewOptions
     @OptionGroup var options: AskOptions
 
     func run() async throws {
         var parameters = QuestionParameters()
         parameters["q"] = [query]
-        try await options.ask("query", parameters)
+        try await options.ask("query", parameters, as: view)
     }
 }
