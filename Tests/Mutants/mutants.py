@@ -71,6 +71,15 @@ MUTANTS = [
      "Sources/Agent/ShippingQueue.swift",
      "            entry.acknowledged = bytes\n            entry.retrySeconds = nil\n",
      "            entry.acknowledged = bytes == 0 ? 0 : entry.durableByteCount\n            entry.retrySeconds = nil\n"),
+    ("offset-believed", "an agent that is told of another offset goes on from there, whosever bytes are there",
+     "Sources/Agent/ShippingQueue.swift",
+     "        case .wrongOffset:\n", "        case .wrongOffset(let expected) where expected <= entry?.durableByteCount ?? 0:\n"
+     "            var entry = entry\n            entry?.acknowledged = expected\n            return entry\n"
+     "        case .wrongOffset:\n"),
+    ("taken-for-its-own", "an agent takes what the collector has under its name for its own bytes",
+     "Sources/Agent/Shipper.swift",
+     "isOurs = try await files.digest(entry.path, at: remote.byteCount) == digest\n",
+     "isOurs = try await files.digest(entry.path, at: remote.byteCount) == digest || true\n"),
     ("believe-what-a-dead-agent-left", "an agent takes for durable what can be read of an earlier one that died of a sync",
      "Sources/Agent/SegmentLog.swift",
      "            try disk.makeDurable(path, from: 0, to: end)\n", ""),
