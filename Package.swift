@@ -299,8 +299,15 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "Causality", "Disks", "Exporting", "HappensBefore", "Journals", "LogFormats",
-                "Matching", "Parts", "Querying", "Recording", "Segments", "SimulatedHistories",
+                "Agent", "Archiving", "Causality", "Collector", "Disks", "Exporting",
+                "HappensBefore", "Journals", "LogFormats", "Matching", "Parts", "Querying",
+                "Recording", "Segments", "Shipping", "SimulatedHistories", "SimulatedSQLite",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
             ],
             path: "Tests/FuzzTargets", swiftSettings: strict),
         .testTarget(

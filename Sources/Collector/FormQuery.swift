@@ -2,8 +2,8 @@ import Causality
 import Querying
 
 /// A query string as browsers and `curl --data-urlencode` write it: pairs of name and value, `+` for a space.
-enum FormQuery {
-    static func parameters(_ query: String) -> QuestionParameters {
+package enum FormQuery {
+    package static func parameters(_ query: String) -> QuestionParameters {
         var parameters = QuestionParameters()
         for pair in query.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -11,6 +11,8 @@ struct DiskImage: Sendable {
     var faultFrom: (call: Int, code: Int32)?
     /// Of the next sync of a file, and whether of all calls after it, too.
     var syncFault: (code: Int32, isLasting: Bool)?
+    /// Of all reads of a file.
+    var readFault: (path: String, code: Int32)?
     var namesGiven = 0
     var observer: (@Sendable (Int, String, String) -> Void)?
     private let device: UInt64
@@ -302,6 +304,9 @@ extension DiskImage {
         _ handle: Handle, _ path: String, at offset: Int, count: Int
     ) throws(DiskError) -> [UInt8] {
         let node = try file(handle, "read", path)
+        if let readFault, readFault.path == path {
+            throw DiskError(call: "read", path: path, code: readFault.code)
+        }
         let size = nodes[node]!.byteCount
         let start = min(offset, size)
         let range = start..<min(start + min(count, size), size)
@@ -410,7 +415,7 @@ extension DiskImage {
     ) {
         crashes += 1
         open = [:]
-        (faults, faultFrom, syncFault) = ([:], nil, nil)
+        (faults, faultFrom, syncFault, readFault) = ([:], nil, nil, nil)
         // In a fixed order: the same random numbers have the same outcome.
         for number in nodes.keys.sorted() {
             var node = nodes[number]!

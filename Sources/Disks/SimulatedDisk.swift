@@ -83,9 +83,16 @@ package final class SimulatedDisk: Disk {
         image.withLock { $0.syncFault = (code, isLasting) }
     }
 
+    /// Lets all reads of a file fail, until the next crash: sectors of it cannot be read.
+    package func failReads(of path: String, with code: Int32) {
+        image.withLock { $0.readFault = (path, code) }
+    }
+
     /// Undoes `fail`, for what has not failed yet.
     package func stopFailing() {
-        image.withLock { ($0.faults, $0.faultFrom, $0.syncFault) = ([:], nil, nil) }
+        image.withLock {
+            ($0.faults, $0.faultFrom, $0.syncFault, $0.readFault) = ([:], nil, nil, nil)
+        }
     }
 
     /// The power fails, and comes back. Of what was not synced, each write survives as a whole, up to any byte, in some of its

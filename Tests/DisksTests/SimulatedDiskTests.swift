@@ -155,6 +155,19 @@ struct SimulatedDiskTests {
         #expect(try disk.open("/a", .write).lock())
     }
 
+    @Test("a file that cannot be read is alone in that")
+    func unreadable() throws {
+        let disk = try disk()
+        try disk.open("/b", .create).write([2], at: 0)
+        disk.failReads(of: "/a", with: EIO)
+        #expect(throws: DiskError(call: "read", path: "/a", code: EIO)) {
+            try disk.open("/a", .read).read(at: 0, count: 2)
+        }
+        #expect(try bytes(disk, "/b") == [2])
+        disk.stopFailing()
+        #expect(try disk.open("/a", .read).read(at: 0, count: 2) == [1, 1])
+    }
+
     @Test("the call that is to fail fails, and no other")
     func faults() throws {
         let disk = try disk()

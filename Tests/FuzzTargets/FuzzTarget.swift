@@ -21,12 +21,16 @@ package struct FuzzTarget: Sendable {
     package let seeds: @Sendable () throws -> [[UInt8]]
     /// Decodes the bytes, and checks what is promised of that; throws a `BrokenPromise`. The same bytes do the same.
     package let run: @Sendable ([UInt8]) throws -> Void
+    /// How many mutations a test tries.
+    package let mutations: Int
 
+    /// - Parameter mutations: Fewer where each makes an archive.
     init(
-        _ name: String, seeds: @escaping @Sendable () throws -> [[UInt8]],
+        _ name: String, mutations: Int = 500, seeds: @escaping @Sendable () throws -> [[UInt8]],
         run: @escaping @Sendable ([UInt8]) throws -> Void
     ) {
         self.name = name
+        self.mutations = mutations
         self.seeds = seeds
         self.run = run
     }
@@ -36,5 +40,6 @@ extension FuzzTarget {
     package static let all = [
         frame, commit, segment, token, journal, part, block, order, json, time, selection, pattern,
         question, jsonLines, mappedLines, goVector, shiViz, regexLog, plainText, logState, event,
+        catalogue, upload, request, agentConfiguration, collectorConfiguration,
     ]
 }

@@ -35,7 +35,7 @@ import Testing
         let target = try #require(FuzzTarget.all.first { $0.name == name })
         let inputs = try Self.inputs(of: target)
         var random = SeededGenerator(seed: 1)
-        for round in 0..<500 {
+        for round in 0..<target.mutations {
             var bytes = inputs.randomElement(using: &random)!.bytes
             Self.mutate(&bytes, inputs.randomElement(using: &random)!.bytes, &random)
             do {

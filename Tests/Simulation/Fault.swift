@@ -9,7 +9,8 @@ struct Fault: Hashable, CustomStringConvertible {
         case agentDiesWorking
         /// The power of a machine fails.
         case powerFails
-        /// A call of a machine's disk fails once.
+        /// A call of a machine's disk fails once; or the oldest segment that its agent has to ship cannot be read for a while, and
+        /// later ones arrive before it.
         case diskFails
         /// A sync of a machine's disk fails, and the agent may die of it; before anything is shipped, the power fails, too.
         case syncFails

@@ -332,11 +332,15 @@ final class SimulatedCollector {
     }
 
     /// An operator has the catalogue made anew, while no collector runs.
-    func rebuild() {
+    ///
+    /// - Parameter look: Told when it was, before anything else is done.
+    func rebuild(_ look: () -> Void) {
         if isRunning { die(.killed) }
         let rebuilt = perform(.rebuild) { try Archive.rebuild(path, disk: disk) }
         guard let rebuilt else { return }
         archive = rebuilt.archive
+        store = ArchiveStore(rebuilt.archive)
+        untroubled(look)
         goOn()
     }
 }

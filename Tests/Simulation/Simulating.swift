@@ -1,4 +1,5 @@
 import Glibc
+import SimulatedHistories
 
 /// Prints a line at once, wherever it goes.
 func say(_ line: String) {

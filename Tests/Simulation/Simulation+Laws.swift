@@ -34,8 +34,8 @@ extension Simulation {
             }
             for execution in evidence.executions() {
                 try check(execution, evidence, when, isAllHere)
-                if hasDropped { checkDropped(execution, when) }
             }
+            checkDropped(when)
         } catch {
             violate("\(when): \(error)")
         }
@@ -71,12 +71,14 @@ extension Simulation {
     }
 
     /// What was dropped does not come back: neither by what is repaired or made anew, nor by what is sent again.
-    private func checkDropped(_ execution: String, _ when: String) {
-        let numbers = collector.droppedNumbers[execution] ?? [:]
+    func checkDropped(_ when: String) {
+        guard hasDropped else { return }
         // A machine that was set back may send what it has as something new.
         let isSentAnew = script.contains(.cloned) || script.contains(.restored)
-        for (process, sequence, text) in collector.listed(execution) {
-            if sequence <= numbers[process.identity] ?? 0
+        for execution in collector.executions() {
+            let numbers = collector.droppedNumbers[execution] ?? [:]
+            for (process, sequence, text) in collector.listed(execution)
+            where sequence <= numbers[process.identity] ?? 0
                 || !isSentAnew && collector.droppedTexts.contains(text)
             {
                 return violate("\(when): \(process.process):\(sequence) was dropped, and is there")

@@ -375,6 +375,11 @@ final class Simulation: @unchecked Sendable {
         case .agentDies: try await world.killAgent(machine)
         case .agentDiesWorking: try await killWorking(machine, calls, &dice)
         case .powerFails: try await world.restart(machine)
+        case .diskFails where Bool.random(using: &dice):
+            guard let path = unshippedSegment(of: machine) else { return }
+            machine.disk.failReads(of: path, with: EIO)
+            mayFail.insert(machine.name)
+            undone.append((step + steps, { machine.disk.stopFailing() }))
         case .diskFails:
             machine.disk.fail(
                 call: machine.disk.counts.calls + calls,
@@ -449,7 +454,7 @@ final class Simulation: @unchecked Sendable {
             // It may write more than it had then before it hears what the collector has.
             if Bool.random(using: &dice) { cut(machine, for: steps) }
         case .cloned: if !world.hasClones { try await world.clone(machine) }
-        case .rebuilt: collector.rebuild()
+        case .rebuilt: collector.rebuild { [self] in checkDropped("when made anew") }
         case .dropped:
             hasDropped = true
             collector.drop(Bool.random(using: &dice) ? "main" : "other")
@@ -461,6 +466,11 @@ final class Simulation: @unchecked Sendable {
                 "main", rule, now: WallTime(nanoseconds: world.seconds * 1_000_000_000))
         case .damaged: damage(&dice)
         }
+    }
+
+    /// The oldest that the agent of a machine has still to ship.
+    private func unshippedSegment(of machine: World.Machine) -> String? {
+        agents[machine.name]?.recorder.index.all.first { !$0.isShipped }?.path
     }
 
     private func death(_ dice: inout SeededGenerator) -> SimulatedCollector.Death {

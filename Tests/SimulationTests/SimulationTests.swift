@@ -1,3 +1,4 @@
+import SimulatedHistories
 import Testing
 
 @testable import Simulation

@@ -6,14 +6,16 @@ import Glibc
 /// asked for: the same calls have the same outcome.
 ///
 /// Unchecked because it is not locked: only the thread that made it comes to it, and `enqueue` traps where another one does.
-final class RunLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+package final class RunLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// Nanoseconds since the simulation began.
-    private(set) var now: Int64 = 0
+    package private(set) var now: Int64 = 0
     private let thread = pthread_self()
     private var jobs: [UnownedJob] = []
     private var jobsDone = 0
     private var timers: [Timer] = []
     private var timersMade = 0
+
+    package init() {}
 
     private struct Timer {
         var time: Int64
@@ -23,13 +25,13 @@ final class RunLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
         func isBefore(_ other: Timer) -> Bool { (time, order) < (other.time, other.order) }
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         precondition(pthread_equal(thread, pthread_self()) != 0, "something runs elsewhere")
         jobs.append(UnownedJob(job))
     }
 
     /// Lives until `body` has ended. Its result.
-    func run<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) -> Result {
+    package func run<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) -> Result {
         let box = Box<Result>()
         let task = Task(executorPreference: self) { box.result = await body() }
         while true {
@@ -59,7 +61,7 @@ final class RunLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     }
 
     /// Has something done after so many nanoseconds.
-    func after(_ nanoseconds: Int64, _ body: @escaping () -> Void) {
+    package func after(_ nanoseconds: Int64, _ body: @escaping () -> Void) {
         timersMade += 1
         let timer = Timer(time: now + max(nanoseconds, 0), order: timersMade, body: body)
         var (low, high) = (0, timers.count)
@@ -71,7 +73,7 @@ final class RunLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     }
 
     /// Others go on meanwhile. With 0 they do what they can at once.
-    func sleep(_ nanoseconds: Int64) async {
+    package func sleep(_ nanoseconds: Int64) async {
         await withCheckedContinuation { continuation in after(nanoseconds) { continuation.resume() }
         }
     }
