@@ -123,10 +123,13 @@ extension CausalIndex {
     }
 
     /// From which number on a stand-in that was seen may mean that `x` was. Any event of a fork's branch may have seen any
-    /// of another branch, which a message between the two told it.
+    /// of another branch, which a message between the two told it; and any event of a process knows what that goes on from.
     private func leastSeen(of standIn: Int, for x: EventKey) throws(Failure) -> UInt64 {
         switch try facts(of: standIn).standIn {
         case .fork: return 1
+        case .name(let name):
+            let key = try facts(of: x.process).key
+            return key?.process == name ? x.sequence : 1
         // A claim on what goes on from the process of `x`.
         case .claim(let process):
             let isOfAnother = try process != id(of: x.process)

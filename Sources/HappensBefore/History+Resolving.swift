@@ -191,6 +191,70 @@ extension History {
             }
             processes[index].implied = implied
         }
+        linkStandIns()
+    }
+
+    /// What knowing a stand-in implies: what all that it may stand for go on from, each up to the least number. What only some of
+    /// them go on from is doubtful for whoever knows it, so it stands for that, too.
+    private mutating func linkStandIns() {
+        var candidates: [Int: [Int]] = [:]
+        for (candidate, list) in standIns {
+            for standIn in list { candidates[standIn, default: []].append(candidate) }
+        }
+        guard !candidates.isEmpty else { return }
+        // What one goes on from may be a stand-in itself.
+        var hasChanged = true
+        while hasChanged {
+            hasChanged = false
+            for (standIn, meant) in candidates {
+                var common = lasts(ofImplied: meant[0])
+                for candidate in meant.dropFirst() {
+                    let others = lasts(ofImplied: candidate)
+                    common = common.filter { others[$0.key] != nil }
+                    common.merge(others.filter { common[$0.key] != nil }) { min($0, $1) }
+                }
+                let implied = common.map { EventKey(process: $0.key, sequence: $0.value) }
+                    .sorted { $0.process < $1.process }
+                if implied != processes[standIn].implied {
+                    processes[standIn].implied = implied
+                    hasChanged = true
+                }
+            }
+            for index in 0..<lineCount {
+                for key in processes[index].implied where candidates[key.process] != nil {
+                    for origin in processes[key.process].implied where origin.process != index {
+                        hasChanged = imply(origin, by: index) || hasChanged
+                    }
+                }
+            }
+        }
+        for (standIn, meant) in candidates.sorted(by: { $0.key < $1.key }) {
+            let common = Set(processes[standIn].implied)
+            let origins = Set(meant.flatMap { processes[$0].implied }).subtracting(common)
+            for origin in Set(origins.map(\.process))
+            where origin != standIn && standIns[origin]?.contains(standIn) != true {
+                standIns[origin, default: []].append(standIn)
+            }
+        }
+    }
+
+    /// Whether that is news.
+    private mutating func imply(_ origin: EventKey, by index: Int) -> Bool {
+        let place = processes[index].implied.firstIndex { $0.process == origin.process }
+        if let place {
+            guard processes[index].implied[place].sequence < origin.sequence else { return false }
+            processes[index].implied[place] = origin
+        } else {
+            processes[index].implied.append(origin)
+        }
+        note(cited: origin)
+        return true
+    }
+
+    /// By process: up to which number one goes on from it.
+    private func lasts(ofImplied index: Int) -> [Int: UInt64] {
+        Dictionary(
+            processes[index].implied.map { ($0.process, $0.sequence) }, uniquingKeysWith: max)
     }
 
     private mutating func note(cited key: EventKey) {
@@ -206,19 +270,8 @@ extension History {
                 return base.map { [EventKey(process: $0, sequence: sequence)] } ?? []
             }
             var keys = [EventKey(process: standIn, sequence: sequence)]
-            // Where the branches have no event in common, they still have what their run goes on from.
-            if let base, first > 1 || hasOneOrigin(base) {
-                keys.append(EventKey(process: base, sequence: first - 1))
-            }
+            if let base, first > 1 { keys.append(EventKey(process: base, sequence: first - 1)) }
             return keys
-        }
-    }
-
-    /// Whether all branches of a run say that it goes on from the same event.
-    private func hasOneOrigin(_ base: Int) -> Bool {
-        let (run, origin) = (processes[base].identity!.run, processes[base].key!.origin)
-        return processes[..<lineCount].allSatisfy {
-            $0.identity!.run != run || $0.key!.origin == origin
         }
     }
 

@@ -185,6 +185,38 @@ extension EventOrder {
         #expect(history.defects(edges).contains { $0.kind == .notASend })
     }
 
+    /// Two copies of a restart, with no event in common: whoever knows one of them knows what both go on from, and may know what
+    /// only one goes on from.
+    @Test(arguments: [true, false]) func copiesOfARestartImplyWhatBothGoOnFrom(isOne: Bool) throws {
+        var story = Story()
+        story.add("x", "x", [(1, .send, [:]), (2, .local, [:])])
+        story.add("y", "y", [(1, .send, [:])])
+        let (x, y) = (
+            Origin.event(RunKey(Story.run("x")), 1), Origin.event(RunKey(Story.run("y")), 1)
+        )
+        story.add("r", "api", incarnation: 2, origin: x, [(1, .send, [:])])
+        story.add("r", "api", incarnation: 2, origin: isOne ? x : y, [(1, .local, [:])])
+        story.add("c", "c", [(1, .receive, ["r": 1])], from: [1: [("r", 1)]])
+        var history = History(execution: "main")
+        for frame in story.frames where frame.id < 2 || frame.id > 3 {
+            #expect(history.append(frame).isEmpty)
+        }
+        history.rebuild(
+            Story.run("r"), from: story.frames.filter { (2...3).contains($0.id) },
+            fork: Fork(sequence: 1, isOfOneSource: false),
+            branches: [
+                BranchPlace(frame: 2, slot: 0): Identity128(high: 0, low: 1),
+                BranchPlace(frame: 3, slot: 0): Identity128(high: 0, low: 2),
+            ])
+        history.finish()
+        let order = history.order(id("x:1"), id("c:1"))
+        guard isOne else {
+            #expect(!order.lacks.isEmpty, "\(order)")
+            return
+        }
+        #expect(order == .known(.before))
+    }
+
     /// One run that goes on in two ways: what both have is one, and what cites the rest cannot be told.
     @Test func aCloneIsShownApartAndWhatCitesItIsUnknown() throws {
         var story = Story()
