@@ -426,8 +426,10 @@ package final class ArchiveStore: HistoryStore {
             guard files.count == readable.count else { return try run(on: readable) }
             let kept = Slicing.kept(readable, files, taken, sliceEventsMax)
             if try run(on: kept) { return true }
-            // What a small slice tells of may not be readable any more: then it stays.
-            return try kept.count < readable.count && run(on: readable)
+            // What a small slice tells of may not be readable any more: then it stays, if it was not replaced.
+            return try kept.count < readable.count
+                && archive.orders(of: execution).slices.starts(with: readable)
+                && run(on: readable)
         }
         /// On as many of them as hold: where one does not, on half as many, and so on.
         func derive(on readable: [OrderSlice]) throws -> Bool {
