@@ -21,7 +21,7 @@ package enum Limits {
     /// Bytes that are written at once.
     static let writtenBytesMin = 1 << 20
     /// What events take, by `EventCost`, that are sorted in memory at once.
-    package static let sortedCostMax = 32 << 20
+    package static let sortedCostMax = 24 << 20
     /// Stretches of rows that one is compared with to find events that are there twice: those of as many frames.
     static let comparedStretchesMax = 64
     /// Lines that were no events which are kept of one segment.

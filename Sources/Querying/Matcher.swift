@@ -166,6 +166,8 @@ final class Matcher<Execution: IndexedExecution> {
         try (0..<index.processCount).filter { process in
             let facts = try index.facts(of: process)
             guard facts.standIn == nil else { return false }
+            // What it is called is not known yet.
+            if facts.key == nil, facts.id.name.hasPrefix("?") { return true }
             return selection.mayHold(
                 process: facts.id, host: facts.key == nil ? nil : facts.host)
         }

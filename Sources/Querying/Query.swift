@@ -72,6 +72,13 @@ package struct Query: Sendable {
         case aggregate(Aggregate)
     }
 
+    /// The conditions on single events.
+    package var selections: [Selection] {
+        var selections = terms.map(\.selection) + links.compactMap(\.until)
+        for case .selection(let selection) in stages { selections.append(selection) }
+        return selections
+    }
+
     /// True where single events are listed; false for matches and numbers.
     package var listsEvents: Bool {
         var listsEvents = terms.count == 1

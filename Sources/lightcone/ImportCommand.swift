@@ -25,7 +25,8 @@ struct ImportCommand: ParsableCommand {
                 --pattern '(?<host>\\S*) (?<clock>{.*})\\n(?<event>.*)' merged.log
               lightcone import --into ring --format jsonl \\
                 --fields process=node,clock=pkt.vc,term=state.term ring.ndjson
-              zstdcat app.log.zst | lightcone import --into app --format text --multiline '^\\d{4}-' -
+              zstdcat app.log.zst | \\
+                lightcone import --into app --format text --multiline '^\\d{4}-' -
             """)
 
     @Option(help: ArgumentHelp("The folder.", valueName: "dir"), completion: .directory)

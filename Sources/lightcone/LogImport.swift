@@ -44,7 +44,7 @@ struct LogImport {
 
     private static let readBytes = 1 << 20
     /// What events cost (`EventCost`) after which they become frames: a few full ones, and what is left makes a small one.
-    private static let commitCost = 16 << 20
+    private static let commitCost = 12 << 20
     private static let shownMax = 10
 
     init(

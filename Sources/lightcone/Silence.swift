@@ -13,9 +13,14 @@ extension AskOptions {
         case "gaps": Terminal.note("no gaps")
         case "defects": Terminal.note("no defects")
         case "timeline", "past", "future", "concurrent":
-            var note = await nothing(verb, parameters)
-            for complaint in await misnamed(parameters) { note += "; \(complaint)" }
-            Terminal.note(note)
+            let selection = try? parameters.selection()
+            let complaints = await misnamed(selection.map { [$0] } ?? [])
+            Terminal.note(([await nothing(verb, parameters)] + complaints).joined(separator: "; "))
+        case "query":
+            guard let query = try? Query(parameters["q"].first ?? "", now: .now) else { return }
+            let nothing = query.listsEvents ? "no event matches" : "no matches"
+            let complaints = await misnamed(query.selections)
+            Terminal.note(([nothing] + complaints).joined(separator: "; "))
         default: break
         }
     }
@@ -62,11 +67,15 @@ extension AskOptions {
         }
     }
 
-    /// For each attribute that a selection names and no event has: that, and what was perhaps meant.
-    private func misnamed(_ parameters: QuestionParameters) async -> [String] {
-        guard let selection = try? parameters.selection() else { return [] }
+    /// For each attribute that selections name and no event has: that, and what was perhaps meant.
+    private func misnamed(_ selections: [Selection]) async -> [String] {
         var complaints: [String] = []
-        for key in selection.attributes where await hasNone(key) {
+        var keys: [String] = []
+        for key in selections.flatMap(\.attributes)
+        where !keys.contains(where: { ExactText.isSame($0, key) }) {
+            keys.append(key)
+        }
+        for key in keys where await hasNone(key) {
             let known = Selection.fields + (await attributesSeen())
             let nearest = Suggestion.nearest(to: key, among: known)
             complaints.append(

@@ -141,18 +141,23 @@ import Testing
     @Test func readersThatTakeNothingOccupyNobody() throws {
         let folder = try TemporaryFolder()
         let collector = try busyCollector(folder)
+        // One after the other: of one address only so many questions may begin at the same time.
+        var heads: [String] = []
         let readers = try (0..<24).map { _ in
             let reader = try RawConnection(collector.port, receiveBuffer: 4096)
             reader.get("/v1/export?format=json")
+            heads.append(reader.read(seconds: 30) { !$0.isEmpty }.text)
             return reader
         }
+        #expect(heads.allSatisfy { $0.hasPrefix("HTTP/1.1 200 ") })
         RunLoop.current.run(until: Date().addingTimeInterval(2))
         for _ in 0..<3 { try expectAnOrder(collector) }
         // What such a reader gets in the end is whole.
         let whole = try Program.lightcone(
             "export", "--source", collector.data, "--format", "json"
         ).output
-        let text = readers[0].read(seconds: 60) { $0.hasSuffix("\r\n0\r\n\r\n") }.text
+        let rest = readers[0].read(seconds: 60) { $0.hasSuffix("\r\n0\r\n\r\n") }
+        let text = heads[0] + rest.text
         #expect(text.utf8.count > whole.utf8.count)
         #expect(text.contains(String(whole.suffix(40).prefix(30))))
     }

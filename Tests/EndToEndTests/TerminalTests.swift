@@ -112,8 +112,8 @@ import Testing
         )
         #expect(past.contains("●") && past.contains("web:1 → db:1") && past.hasSuffix("\n0\n"))
         let count = try Self.shown(
-            "\(Program.path) past db:2 --count --lanes --source \(source) 2>/dev/null")
-        #expect(count == "2\n")
+            "\(Program.path) past db:2 --count --lanes --source \(source) 2>/dev/null; echo $?")
+        #expect(count == "2\n", "a number is no diagram")
         for wrong in ["--lanes --json", "--lanes --reverse", "--ascii", "--lanes --columns id"] {
             let refused = try Self.shown(
                 "\(Program.path) timeline --source \(source) \(wrong); echo $?")
@@ -140,6 +140,11 @@ import Testing
         ),
         (#"timeline '{ user = x }'"#, "0 of 3 events match"),
         ("timeline --until 2001-01-01", "0 of 3 events match"),
+        (
+            #"query '{ levl = x } -> { user = y } | past'"#,
+            "no event matches; no event has an attribute levl (perhaps level)"
+        ),
+        ("query '{ user = x } -> { user = y }'", "no matches"),
         ("past web:1", "nothing here is before web:1"),
         ("future db:2 '{ n = 3 }'", "no event after db:2 matches"),
         ("gaps --source HALF", "no gaps"), ("defects --source HALF", "no defects"),
