@@ -10,8 +10,10 @@ struct QueryCommand: AsyncParsableCommand {
             message, ->1 nearest, . on the same process, !-> and !<- none such.
 
             Example:
-              lightcone query --source shop '{ level >= error } as cause -> { name = "restart" } as effect within 30s'
-              lightcone query --source shop '{ name = "request" } as a !-> { name = "reply" } as b where a.id = b.id'
+              lightcone query --source shop \\
+                '{ level >= error } as a -> { name = "restart" } as b within 30s'
+              lightcone query --source shop \\
+                '{ name = ask } as a !-> { name = reply } as b where a.id = b.id'
               lightcone query --source shop '{ level >= warn } | count() by (process)'
             """)
 
