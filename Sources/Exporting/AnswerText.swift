@@ -210,6 +210,7 @@ extension Completeness {
         var notes: [String] = []
         if !isComplete { notes.append("incomplete, because \(Lack.listed(lacks))") }
         if let upTo { notes.append("all up to \(Self.shown(upTo))") }
+        if let remark { notes.append(remark) }
         return notes + restsOn.map(\.description)
     }
 

@@ -77,6 +77,8 @@ package struct Completeness: Sendable {
     package var upTo: [ProcessID: UInt64]?
     /// The operators' words that it rests on.
     package var restsOn: [Ruling] = []
+    /// Which part of a very long answer it is.
+    package var remark: String?
 
     package var isComplete: Bool { lacks.isEmpty }
 }

@@ -12,14 +12,16 @@ extension Answering {
                 continue
             }
             let (aggregation, rest) = try run.table(aggregate)
-            let completeness = try completeness(rest, index, [], namesCut: false)
+            var completeness = try completeness(rest, index, [], namesCut: false)
+            completeness.remark = run.remark
             var table = aggregation.table(completeness, leftOut: run.doubtfulMatches)
             if let limit = options.limit { table.lines = Array(table.lines.prefix(limit)) }
             return .table(table)
         }
         let (events, rest) = try run.listing()
-        let completeness = try completeness(
+        var completeness = try completeness(
             rest, index, [], namesCut: query.links.last?.isAbsent == true)
+        completeness.remark = run.remark
         return .events(Listing(completeness: completeness, events: events))
     }
 
@@ -33,8 +35,9 @@ extension Answering {
         var run = try QueryRun(from: place, execution, store, options)
         try run.go(through: .why)
         let (events, rest) = try run.listing()
-        let completeness = try completeness(
+        var completeness = try completeness(
             rest, index, index.rulings(seenBy: [id]), namesCut: false)
+        completeness.remark = run.remark
         return .events(Listing(completeness: completeness, events: events))
     }
 }

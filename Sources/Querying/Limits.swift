@@ -8,7 +8,9 @@ package enum Limits {
     static let queryTermsMax = 8
     /// Stages behind a pattern.
     static let queryStagesMax = 16
-    /// Events that `window` and `why` give: some 10 MB.
+    /// Events that `why` gives: more than anybody reads, and well below a tenth of a second.
+    static let whyEventsMax = 1_000
+    /// Events that `window` and other stages give: some 10 MB.
     static let placesMax = 200_000
     /// Events that the terms of a pattern take together: some 100 MB with what is kept of them.
     static let candidatesMax = 2_000_000

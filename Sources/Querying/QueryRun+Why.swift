@@ -3,15 +3,23 @@ import HappensBefore
 
 extension QueryRun {
     /// The last receive of the process of an event, up to it, where its messages came from, and so on back to the first ones.
-    /// Whoever only passed on what it got is left out.
+    /// Whoever only passed on what it got is left out. Those that the fewest messages lie between, where there are very many.
     mutating func why(of event: EventPosition?) throws -> [EventPosition] {
         guard let event else { return [] }
         lacks += try index.inexactness(of: index.id(event))
         let messages = try execution.messages(options.cancellation)
         var meant: Set<EventPosition> = [event]
-        var next = [event]
-        while let place = next.popLast() {
+        var reached = meant
+        var queue = [event]
+        var number = 0
+        while number < queue.count {
             try options.cancellation.check()
+            guard meant.count < Limits.whyEventsMax else {
+                remark = "the nearest \(meant.count) events: what led to these lies further back"
+                break
+            }
+            let place = queue[number]
+            number += 1
             let droppedCount = try index.droppedCount(of: place.process)
             let sequences = try index.sequences(of: place.process)
             let found = try lastReceive(before: place, messages)
@@ -49,9 +57,10 @@ extension QueryRun {
                     lacks.append(.dropped(try index.lastDropped(of: send.process)!))
                     continue
                 }
-                if meant.insert(send).inserted { next.append(send) }
+                guard reached.insert(send).inserted else { continue }
+                meant.insert(send)
+                queue.append(send)
             }
-            try checkPlaces(meant.count)
         }
         upTo = nil
         return try causally(Array(meant))

@@ -13,6 +13,8 @@ struct QueryRun<Execution: IndexedExecution> {
     /// For want of what there may be more.
     var lacks: [Lack]
     var upTo: Cut?
+    /// What else is to be known of the answer.
+    var remark: String?
     /// How many matches that may be none were left out.
     private var doubtful = 0
 

@@ -365,6 +365,18 @@ import Testing
         let (events, isComplete) = try Self.events("{ text = fail } | why", store)
         #expect(events.map(\.description) == ["a:2", "c:1", "c:3"] && isComplete)
         #expect(throws: QuestionError.self) { try Self.events("{ process = c } | why", store) }
+        // Two that talk for ever, and think in between.
+        var talk: [[Event]] = [[], []]
+        for turn in 1...800 as ClosedRange<UInt64> {
+            let heard: [String: UInt64] = turn == 1 ? [:] : ["b": 3 * turn - 3]
+            for number in 3 * turn - 2...3 * turn {
+                talk[0].append(event("a", number, "", heard))
+                talk[1].append(event("b", number, "", ["a": 3 * turn]))
+            }
+        }
+        let (nearest, _) = try Self.events(
+            "{ process = b } | last | why", MemoryStore(events: talk))
+        #expect((1_000...1_002).contains(nearest.count) && nearest.last?.sequence == 2_400)
         let question = try Question("why", QuestionParameters(["event": ["c:3"]]))
         guard case .events(var listing) = try Answering(store, .init()).answer(question) else {
             throw QuestionError(.misuse, "expected events")
