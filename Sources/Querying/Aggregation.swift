@@ -69,7 +69,7 @@ struct Aggregation {
         _ value: (_ term: Int?, Selection.Field) -> Selection.Field.Value
     ) throws {
         guard isSure, gap.map({ $0.lowerBound == $0.upperBound }) ?? true else {
-            doubtful += count
+            doubtful = try Self.sum(doubtful, count)
             return
         }
         let found = gap.map { .duration($0.lowerBound) } ?? aggregate.field?.value(value)
@@ -93,7 +93,7 @@ struct Aggregation {
                 texts: values.map(\.shown), bucket: values.last?.bucketSize ?? 0)
         }
         guard let found, !aggregate.isByBucket else {
-            groups[keys]!.count += count
+            groups[keys]!.count = try Self.sum(groups[keys]!.count, count)
             return
         }
         if case .distinct = aggregate.function {
@@ -102,13 +102,22 @@ struct Aggregation {
         }
         guard let (number, isDuration) = found.number else { return }
         groups[keys]!.areDurations = groups[keys]!.areDurations || isDuration
-        groups[keys]!.count += count
+        groups[keys]!.count = try Self.sum(groups[keys]!.count, count)
         groups[keys]!.sum += number * Double(count)
         groups[keys]!.least = min(groups[keys]!.least, number)
         groups[keys]!.most = max(groups[keys]!.most, number)
         guard case .quantile = aggregate.function else { return }
         try keep(count)
         groups[keys]!.values += Array(repeating: number, count: count)
+    }
+
+    /// Throws where there are more than can be counted.
+    static func sum(_ a: Int, _ b: Int) throws -> Int {
+        let (sum, isTooLarge) = a.addingReportingOverflow(b)
+        guard !isTooLarge else {
+            throw QuestionError(.misuse, "more than \(Int.max) matches: narrow a selection")
+        }
+        return sum
     }
 
     private mutating func keep(_ count: Int) throws {

@@ -168,28 +168,21 @@ extension Matcher {
             // Up to each element.
             var sums = [0]
             sums.reserveCapacity(counts.count + 1)
-            for count in counts { sums.append(try Self.sum(sums[sums.count - 1], count)) }
+            for count in counts { sums.append(try Aggregation.sum(sums[sums.count - 1], count)) }
             var next: [Int] = []
             next.reserveCapacity(candidates[term + 1].count)
             for element in candidates[term + 1].elements.indices {
                 try options.cancellation.check()
                 var count = 0
                 for range in try ranges(term, of: element) {
-                    count = try Self.sum(count, sums[range.upperBound] - sums[range.lowerBound])
+                    count = try Aggregation.sum(
+                        count, sums[range.upperBound] - sums[range.lowerBound])
                 }
                 next.append(count)
             }
             counts = next
         }
         return counts
-    }
-
-    private static func sum(_ a: Int, _ b: Int) throws -> Int {
-        let (sum, isTooLarge) = a.addingReportingOverflow(b)
-        guard !isTooLarge else {
-            throw QuestionError(.misuse, "more than \(Int.max) matches: narrow a selection")
-        }
-        return sum
     }
 
     /// Calls `body` with the matches: with one of some that have the same event of the last term, and how many these are, where

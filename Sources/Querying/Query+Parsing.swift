@@ -308,8 +308,11 @@ extension QueryParser {
     }
 
     private mutating func count() throws(QuerySyntaxError) -> Int {
-        guard case .word(let word) = tokens.current, let count = Int(word), count > 0 else {
-            throw tokens.error("expected a number from 1, found \(tokens.current.text)")
+        guard case .word(let word) = tokens.current, let count = Int(word),
+            (1...Limits.placesMax).contains(count)
+        else {
+            throw tokens.error(
+                "expected a number from 1 to \(Limits.placesMax), found \(tokens.current.text)")
         }
         tokens.advance()
         return count

@@ -483,6 +483,12 @@ import Testing
         }
         #expect(throws: Never.self) { try Query(terms(Limits.queryTermsMax)) }
         #expect(throws: QuerySyntaxError.self) { try Query(terms(Limits.queryTermsMax + 1)) }
+        for stage in ["window", "first", "last"] {
+            #expect(throws: Never.self) { try Query("{} | \(stage) \(Limits.placesMax)") }
+            #expect(throws: QuerySyntaxError.self) { try Query("{} | \(stage) \(Int.max)") }
+        }
+        #expect(try Aggregation.sum(.max - 1, 1) == .max)
+        #expect(throws: QuestionError.self) { try Aggregation.sum(.max, 1) }
         func stages(_ count: Int) -> String { "{}" + String(repeating: " | past", count: count) }
         #expect(throws: Never.self) { try Query(stages(Limits.queryStagesMax)) }
         #expect(throws: QuerySyntaxError.self) { try Query(stages(Limits.queryStagesMax + 1)) }
