@@ -37,6 +37,7 @@ package final class Archive: Sendable {
     /// Whether somebody puts a part in the place of others, or drops an execution: one at a time.
     private let isChanging = Mutex(false)
     private let changes = Atomic(0)
+    private let appends = Atomic(0)
     /// Changes with whatever retention drops.
     let burials = Atomic(0)
     /// What it has dropped, once that was asked for, and when: for whoever writes here.
@@ -138,6 +139,9 @@ package final class Archive: Sendable {
     /// dropped, or what had been lost came again.
     package var revision: Int { changes.load(ordering: .sequentiallyConsistent) }
 
+    /// Changes whenever this program has appended something, once it is durable.
+    package var arrivals: Int { appends.load(ordering: .sequentiallyConsistent) }
+
     /// Makes sure that nobody else writes here, as long as the file that is returned is open.
     private static func lock(_ path: String, _ disk: any Disk) throws -> any DiskFile {
         let file = try disk.open(path, .write)
@@ -238,6 +242,7 @@ package final class Archive: Sendable {
             isOtherwise()
             if append.isSealed { try removeReplacedParts() }
         }
+        appends.add(1, ordering: .sequentiallyConsistent)
         return Appended(end: append.end, namesakes: namesakes)
     }
 

@@ -141,6 +141,9 @@ package struct CollectorService: Sendable {
             store: store, connections: connections, stopping: stopping,
             begins: pools.begins, pieces: pools.pieces
         ).add(to: router)
+        TailRoute(
+            store: store, connections: connections, stopping: stopping, threads: pools.follow
+        ).add(to: router)
         return router
     }
 }
@@ -151,10 +154,11 @@ private struct ThreadPools {
     /// Each question has one until its answer begins.
     let begins = NIOThreadPool(numberOfThreads: Limits.questionsBegunMax)
     let pieces = NIOThreadPool(numberOfThreads: Limits.pieceThreads)
+    let follow = NIOThreadPool(numberOfThreads: Limits.followThreads)
     let health = NIOThreadPool(numberOfThreads: 1)
     let order = NIOThreadPool(numberOfThreads: 1)
 
-    private var all: [NIOThreadPool] { [uploads, begins, pieces, health, order] }
+    private var all: [NIOThreadPool] { [uploads, begins, pieces, follow, health, order] }
 
     init() { for pool in all { pool.start() } }
 

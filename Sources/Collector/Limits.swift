@@ -1,4 +1,5 @@
 import NIOCore
+import Querying
 
 /// The limits of one collector.
 package enum Limits {
@@ -66,6 +67,22 @@ package enum Limits {
     static let pieceMilliseconds: Int64 = 50
     /// Seconds that a reader takes for a piece before the answer lets go of what it can read again.
     static let slowReaderSeconds: Int64 = 1
+    /// Who follows at the same time, and of one address.
+    static let followersMax = 32
+    static let followersOfPeerMax = 8
+    /// Threads that look for what they are told.
+    static let followThreads = 2
+    /// Milliseconds between two looks whether something came; and after a look that took long so many times as long, so that
+    /// following takes no more than a fifth of a thread.
+    static let followMilliseconds: Int64 = 25
+    static let followRestTimes = 4
+    /// Seconds after which somebody who follows is told where that is, though there is nothing to show.
+    static let followQuietSeconds: Int64 = 10
+    /// Seconds for which somebody who follows may take nothing: then the connection is closed, and the client comes again with
+    /// its cursor.
+    static let followReaderSeconds: Int64 = 20
+    /// Seconds that one look at what has come may take.
+    static let followLookSeconds = 60
     /// Graphs that are kept in memory between questions.
     static let graphsKeptMax = 8
 
@@ -122,9 +139,9 @@ package enum Limits {
     /// Times that something is dropped of one execution before others have their turn.
     static let dropsAtOnceMax = 16
     /// Nanoseconds for which events are waited for that others cite: 10 minutes.
-    static let patienceNanoseconds: Int64 = 600_000_000_000
+    static let patienceNanoseconds = Int64(Querying.Limits.awaitedSeconds) * 1_000_000_000
     /// The same where their process never reported, or its agent has fallen silent for as long: 30 seconds.
-    static let silenceNanoseconds: Int64 = 30_000_000_000
+    static let silenceNanoseconds = Int64(Querying.Limits.agentSilentSeconds) * 1_000_000_000
     /// Seconds after which a slice of an execution that goes on is written, though it is small.
     static let sliceSecondsMax: Int64 = 600
     /// Order files that are kept open: those of the executions that were asked last, each of which has a few.

@@ -65,7 +65,21 @@ struct EventJSON {
         JSONWriter.append(to: &text) { write(listed, listed.clock, &$0) }
     }
 
-    mutating func write(_ listed: ListedEvent, _ clock: KnownClock?, _ writer: inout JSONWriter) {
+    /// The same of an event, or of one that cannot be read, as somebody who follows is told of it.
+    mutating func write(_ event: LiveEvent, to text: inout ByteWriter) {
+        JSONWriter.append(to: &text) { writer in
+            switch event.step {
+            case .event(let listed): write(listed, listed.clock, &writer, event)
+            case .unreadable(let id): writer.unreadable(id)
+            case .match, .passed: preconditionFailure("events are followed one by one")
+            }
+        }
+    }
+
+    mutating func write(
+        _ listed: ListedEvent, _ clock: KnownClock?, _ writer: inout JSONWriter,
+        _ live: LiveEvent? = nil
+    ) {
         let head = heads.range(of: listed.place.process) { head in
             JSONWriter.append(to: &head) {
                 $0.member("process", listed.processText)
@@ -102,6 +116,8 @@ struct EventJSON {
             }
             if let clock { writer.member("exact", clock.isExact) }
             if let rulesOut = listed.rulesOut { writer.member("rulesOut", rulesOut.description) }
+            if live?.isLate == true { writer.member("late", true) }
+            if live?.isWaiting == true { writer.member("waits", true) }
         }
     }
 }

@@ -38,6 +38,9 @@ package enum ListingRow: Sendable {
             guard let member = texts[key], member.kind == .array else { return [] }
             return (JSONScanner.array(line, member.value) ?? []).map { JSONScanner.text(line, $0) }
         }
+        func isTrue(_ key: String) -> Bool {
+            texts[key].map { JSONScanner.text(line, $0) == "true" } ?? false
+        }
         self = .event(
             ShownRow(
                 id: id, process: process, host: text("host") ?? "", sequence: sequence,
@@ -46,7 +49,8 @@ package enum ListingRow: Sendable {
                 time: text("time").flatMap { WallTime(text: $0) },
                 attributes: texts["attributes"].flatMap {
                     try? JSONScanner.object(Array(line[$0.value]))
-                } ?? [], causes: list("causes"), ghosts: list("ghosts")))
+                } ?? [], causes: list("causes"), ghosts: list("ghosts"), isLate: isTrue("late"),
+                waits: isTrue("waits")))
     }
 }
 
@@ -66,4 +70,8 @@ package struct ShownRow: Hashable, Sendable {
     package var causes: [String]
     /// Those of them that are not here.
     package var ghosts: [String]
+    /// Of one that is followed: it came after an event of its process that was shown.
+    package var isLate = false
+    /// And this one is shown though what it has seen has not come.
+    package var waits = false
 }

@@ -125,7 +125,7 @@ private struct EventArray: EventWriter {
 
 extension JSONWriter {
     /// In place of an event that cannot be read.
-    fileprivate mutating func unreadable(_ id: EventID) {
+    mutating func unreadable(_ id: EventID) {
         object {
             $0.member("id", id.description)
             $0.member("unreadable", "\(Lack.unreadable(id))")

@@ -25,8 +25,14 @@ package struct TimelineForm: Sendable {
 package protocol ListingPicture {
     /// The text that is ready with this row: lines, perhaps none yet.
     mutating func add(_ row: ListingRow) -> String
+    /// What is held back of it: nothing more comes for a while.
+    mutating func flush() -> String
     /// The rest of it. Throws where what came cannot be shown so.
     mutating func finish() throws(QuestionError) -> String
+}
+
+extension ListingPicture {
+    package mutating func flush() -> String { "" }
 }
 
 /// A timeline on a terminal: columns that are as wide as what is in them, times of the day under a line with the date.
@@ -51,6 +57,8 @@ package struct TimelineText: ListingPicture {
         held.append(row)
         return held.count < Limits.rowsHeldMax ? "" : release()
     }
+
+    package mutating func flush() -> String { release() }
 
     package mutating func finish() -> String { release() }
 
@@ -126,7 +134,11 @@ package struct TimelineText: ListingPicture {
         case .level:
             return event.level.map { one($0.text.uppercased(), .level($0)) } ?? []
         case .name: return one(event.name, .bold)
-        case .text: return one(event.text)
+        case .text:
+            let marks =
+                (event.isLate ? one("late ", .level(.warning)) : [])
+                + (event.waits ? one("waiting ", .level(.warning)) : [])
+            return marks + one(event.text)
         case .attributes:
             let all = event.attributes.map(\.text).joined(separator: " ")
             return one(all, .dim)

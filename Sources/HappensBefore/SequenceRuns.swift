@@ -47,26 +47,37 @@ package struct SequenceRuns: Sendable {
         return position >= 0 && self[position] == sequence ? position : nil
     }
 
-    /// The holes from 1 up to `end`, ascending.
+    /// The holes from 1 up to `end`, or the last number where that is higher, ascending.
     package func holes(upTo end: UInt64) -> [ClosedRange<UInt64>] {
+        let end = max(end, last)
+        return end == 0 ? [] : holes(in: 1...end)
+    }
+
+    /// What of some numbers is not here, ascending. O(log runs + runs among them).
+    package func holes(in numbers: ClosedRange<UInt64>) -> [ClosedRange<UInt64>] {
         var holes: [ClosedRange<UInt64>] = []
-        var next: UInt64 = 1
-        for (index, run) in runs.enumerated() {
+        var next = numbers.lowerBound
+        var index = partitionPoint(count: runs.count) { lastNumber(of: $0) < next }
+        while index < runs.count, runs[index].sequence <= numbers.upperBound {
+            let run = runs[index]
             if run.sequence > next { holes.append(next...(run.sequence - 1)) }
-            let runEnd = index + 1 < runs.count ? runs[index + 1].position : count
-            next = run.sequence + UInt64(runEnd - run.position)
+            let last = lastNumber(of: index)
+            guard last < numbers.upperBound else { return holes }
+            next = last + 1
+            index += 1
         }
-        if end >= next { holes.append(next...end) }
+        holes.append(next...numbers.upperBound)
         return holes
+    }
+
+    private func lastNumber(of index: Int) -> UInt64 {
+        let end = index + 1 < runs.count ? runs[index + 1].position : count
+        return runs[index].sequence + UInt64(end - runs[index].position - 1)
     }
 
     /// The runs: first to last number of each, ascending.
     package var ranges: [ClosedRange<UInt64>] {
-        runs.indices.map { index in
-            let end = index + 1 < runs.count ? runs[index + 1].position : count
-            return runs[index]
-                .sequence...(runs[index].sequence + UInt64(end - runs[index].position - 1))
-        }
+        runs.indices.map { runs[$0].sequence...lastNumber(of: $0) }
     }
 
     /// The numbers in some ranges, which ascend and do not touch.

@@ -41,7 +41,7 @@ package struct Answering<Store: HistoryStore> {
         return names[0]
     }
 
-    private static func listed(_ names: [String]) -> String {
+    static func listed(_ names: [String]) -> String {
         names.isEmpty
             ? "none"
             : names.prefix(20).joined(separator: ", ")
@@ -241,7 +241,7 @@ package struct Answering<Store: HistoryStore> {
     }
 
     /// Why events are not here, as far as the events around them tell.
-    private func reason(
+    func reason(
         _ gap: Gap, _ process: Int, _ execution: some IndexedExecution, _ reader: inout EventReader
     ) throws -> String {
         let index = execution.index

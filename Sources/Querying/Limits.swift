@@ -52,6 +52,28 @@ package enum Limits {
     package static let eventsNamedMax = 100
     /// Seconds without anything from an agent after which it counts as silent: what a collector waits for it.
     package static let agentSilentSeconds = 30
+    /// Seconds for which somebody who follows an execution waits for events that others cite, at the most.
+    package static let awaitedSeconds = 600
+    /// Seconds after which it is told what waits, and for what.
+    static let waitingToldSeconds = 1
+    /// Processes that such a notice names.
+    static let waitingShownMax = 5
+    /// Events of one message to somebody who follows, and what they take in bytes.
+    static let liveEventsMax = 512
+    static let liveBytesMax = 256 * 1024
+    /// Milliseconds after which a message goes out as it is.
+    static let liveMilliseconds = 20
+    /// The last events that somebody who begins to follow may ask for: they are one message.
+    package static let liveLastMax = 1_000
+    /// Times that following goes on after it could not read what it had to.
+    static let liveFailuresMax = 3
+    /// Runs in the cursor of somebody who follows.
+    static let cursorRunsMax = 1_900
+    /// Ranges of missing numbers of a run in it; fewer where it would be too long.
+    static let cursorMissingMax = 64
+    /// Bytes of a cursor: as text it fits the headers of a request, whose limit is 80 kB. All its runs do, at 28 bytes each, which
+    /// is more than they take, and some of those that are there more than once.
+    static let cursorBytesMax = 54_000
     /// Gaps of an execution of which it is found out which events have seen them: a search in each process each.
     static let gapsWeighedMax = 1_000
 }

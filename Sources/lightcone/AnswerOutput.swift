@@ -42,6 +42,12 @@ struct AnswerOutput {
         }
     }
 
+    /// Shows what has come: nothing more does for a while.
+    mutating func flush() {
+        if let text = picture?.flush() { Terminal.write(laidOut: text) }
+        Terminal.flush()
+    }
+
     /// All has come.
     mutating func finish() throws {
         if !line.isEmpty { try show() }

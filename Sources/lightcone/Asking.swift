@@ -162,6 +162,33 @@ struct AskOptions: ParsableArguments {
         }
     }
 
+    /// Shows an execution as it goes on, until the limit is reached or somebody ends the program.
+    func follow(_ parameters: QuestionParameters, as view: ViewOptions) async throws {
+        guard timeout == nil else {
+            throw QuestionError(
+                .misuse, "--timeout: following goes on until it is stopped, or --limit is reached")
+        }
+        let source = try place()
+        guard AskOptions.isURL(source) else {
+            throw QuestionError(
+                .misuse,
+                "a collector is followed, such as http://127.0.0.1:4780: found the folder “\(source)”"
+            )
+        }
+        var parameters = parameters
+        if let execution { parameters["execution"] = [execution] }
+        // A question that cannot be asked is told before anything is opened.
+        _ = try LiveRequest(parameters.resolved(now: .now))
+        let picture = json ? nil : view.picture
+        if picture != nil { parameters["clock"] = ["false"] }
+        let isJSON = json || picture != nil
+        parameters["as"] = [isJSON ? "json" : "text"]
+        var following = Following(
+            source: RemoteSource(url: source), parameters: parameters, limit: limit,
+            isJSON: json, AnswerOutput(isJSON: isJSON, picture))
+        try await following.run()
+    }
+
     /// The JSON answer to a question, for a command that goes on with it.
     func text(_ verb: String, _ parameters: QuestionParameters) async throws -> String {
         let source = try place()
@@ -234,7 +261,8 @@ struct RemoteSource {
     /// The answer to a question, before its text.
     func open(
         _ verb: String, _ parameters: QuestionParameters, isJSON: Bool,
-        method: HTTPMethod = .GET
+        method: HTTPMethod = .GET, headers: HTTPHeaders = [:],
+        client: HTTPClient = HTTPTransport.client
     ) async throws -> HTTPClientResponse {
         let query = parameters.all.map { "\(escape($0.name))=\(escape($0.value))" }.joined(
             separator: "&")
@@ -242,10 +270,11 @@ struct RemoteSource {
         var request = HTTPClientRequest(
             url: "\(base)/v1/\(verb)\(query.isEmpty ? "" : "?")\(query)")
         request.method = method
+        request.headers = headers
         request.headers.add(name: "Accept", value: isJSON ? "application/json" : "text/plain")
         let response: HTTPClientResponse
         do {
-            response = try await HTTPTransport.client.execute(request, timeout: .hours(1))
+            response = try await client.execute(request, timeout: .hours(24 * 365))
         } catch {
             throw CommandFailure("cannot reach \(base): \(HTTPTransport.reason(error))")
         }

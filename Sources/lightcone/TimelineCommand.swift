@@ -23,10 +23,21 @@ struct TimelineCommand: AsyncParsableCommand {
     @Option(help: "Only this host; may be repeated.")
     var host: [String] = []
 
+    @Flag(help: "Goes on with what comes, as tail does. Only of a collector.")
+    var follow = false
+
     @OptionGroup var times: TimeArguments
     @OptionGroup var listing: ListingArguments
     @OptionGroup var view: ViewOptions
     @OptionGroup var options: AskOptions
+
+    func validate() throws {
+        guard follow else { return }
+        for (isGiven, name) in [(listing.reverse, "--reverse"), (view.lanes, "--lanes")]
+        where isGiven {
+            throw ValidationError("--follow and \(name): expected one of them, found both")
+        }
+    }
 
     func run() async throws {
         var parameters = QuestionParameters()
@@ -35,6 +46,10 @@ struct TimelineCommand: AsyncParsableCommand {
         if let selection { parameters["where"] = [selection] }
         parameters["process"] = process
         parameters["host"] = host
+        if follow {
+            if listing.last == nil { parameters["all"] = ["true"] }
+            return try await options.follow(parameters, as: view)
+        }
         try await options.ask("timeline", parameters, as: view)
     }
 }

@@ -1,5 +1,5 @@
 /// Base64 with the alphabet for URLs, without padding (RFC 4648, section 5).
-enum Base64URL {
+package enum Base64URL {
     private static let digits = Array(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
     /// By character: its value, or 255.
@@ -9,7 +9,7 @@ enum Base64URL {
         return values
     }()
 
-    static func text(_ bytes: [UInt8]) -> String {
+    package static func text(_ bytes: [UInt8]) -> String {
         let count = (bytes.count * 4 + 2) / 3
         return String(unsafeUninitializedCapacity: count) { out in
             digits.withUnsafeBufferPointer { digits in
@@ -43,7 +43,7 @@ enum Base64URL {
 
     /// The bytes, or nil where a character is not of the alphabet, the length is not possible, or unused bits are set: no
     /// two texts are of the same bytes.
-    static func bytes(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+    package static func bytes(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
         guard text.count % 4 != 1 else { return nil }
         var isValid = false
         let bytes = [UInt8](unsafeUninitializedCapacity: text.count * 3 / 4) { out, count in
