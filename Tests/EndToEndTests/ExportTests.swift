@@ -319,7 +319,7 @@ import Testing
         ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["view"], ["export"],
         ["segment", "inspect"],
         ["segment", "verify"], ["part", "inspect"], ["part", "verify"], ["catalogue", "rebuild"],
-        ["drop"], ["demo"], ["record"],
+        ["drop"], ["demo"], ["record"], ["rule-out"],
     ]
 
     /// The parser wraps what is wider than the terminal, and a wrapped example is another command.
