@@ -22,7 +22,9 @@ struct CollectorCommand: AsyncParsableCommand {
     @Option(help: "A configuration file, YAML.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
 
-    @Option(help: "The folder of the archive.", completion: .directory)
+    @Option(
+        help: "The folder that holds all that is kept; needed here or in the settings.",
+        completion: .directory)
     var data: String?
 
     @Option(
@@ -45,12 +47,12 @@ struct CollectorCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Seconds between two looks for what is not to be kept any more.", valueName: "seconds"))
+            "Seconds between two searches for events to drop.", valueName: "seconds"))
     var retainSeconds = 60
 
     @Option(
         help: ArgumentHelp(
-            "Seconds between two looks for sealed segments and parts to merge (default: 10).",
+            "Seconds between two searches for files to merge (default: 10).",
             valueName: "seconds"))
     var mergeSeconds: Int?
 

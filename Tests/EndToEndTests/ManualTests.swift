@@ -30,7 +30,7 @@ import Testing
             }
         }
         let pages = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-        // And those of segment, part and catalogue.
-        #expect(pages.count == CommandLineTests.commands.count + 4)
+        // And that of lightcone itself.
+        #expect(pages.count == CommandLineTests.commands.count + 1)
     }
 }
