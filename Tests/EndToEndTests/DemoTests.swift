@@ -8,6 +8,7 @@ import Testing
         let demo = try Program.lightcone("demo", "--directory", folder.path)
         #expect(demo.status == 0, "\(demo.output)\n\(demo.errors)")
         #expect(demo.output.contains("\nconcurrent, because neither has seen the other: "))
+        #expect(demo.output.contains("\n$ lightcone timeline --lanes "))
         let work = try #require(
             try FileManager.default.contentsOfDirectory(atPath: folder.path).first)
         let source = "\(folder.path)/\(work)/data"
