@@ -175,7 +175,7 @@ struct ArticleShell {
             ["300", terminal, "-qec", "stty cols 100 rows 1000; bash '\(file)'", "/dev/null"],
             environment: [
                 "PATH": "\(binary):\(path)", "LIGHTCONE_PAGER": "", "NO_COLOR": "1",
-                "TERM": "xterm", "TZ": "UTC",
+                "PYTHONDONTWRITEBYTECODE": "1", "TERM": "xterm", "TZ": "UTC",
             ])
         let pieces = shown(run.output.replacing("\r\n", with: "\n"))
             .split(separator: mark, omittingEmptySubsequences: false)
