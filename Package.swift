@@ -265,7 +265,7 @@ let package = Package(
         .testTarget(
             name: "ExportingTests",
             dependencies: ["Causality", "Exporting", "Querying", "SimulatedHistories"],
-            swiftSettings: strict),
+            exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "QueryingTests",
             dependencies: [

@@ -51,16 +51,18 @@ extension AgentConfiguration {
         "format", "pattern", "delimiter", "fields", "clocks", "multiline", "execution",
     ]
 
-    /// Reads a configuration: flags, then the environment (`LIGHTCONE_HOST` and so on), then the file, then defaults.
+    /// Reads a configuration: flags, then the environment (`LIGHTCONE_HOST` and so on; empty is not set), then the file, then defaults.
     package static func load(
         file: String?, flags: AgentFlags, environment: [String: String],
         disk: any Disk = RealDisk()
     ) async throws -> AgentConfiguration {
         var providers: [any ConfigProvider] = [
-            EnvironmentVariablesProvider(environmentVariables: environment)
-                .mapKeys { key in
-                    AbsoluteConfigKey(["lightcone"] + key.components, context: key.context)
-                }
+            EnvironmentVariablesProvider(
+                environmentVariables: environment.filter { !$0.value.isEmpty }
+            )
+            .mapKeys { key in
+                AbsoluteConfigKey(["lightcone"] + key.components, context: key.context)
+            }
         ]
         var formatNames: [String] = []
         if let file {

@@ -33,16 +33,18 @@ extension CollectorService.Configuration {
     ]
     private static let ruleKeys = ["retain", "retainBytes"]
 
-    /// Reads a configuration: flags, then the environment (`LIGHTCONE_DATA` and so on), then the file, then defaults.
+    /// Reads a configuration: flags, then the environment (`LIGHTCONE_DATA` and so on; empty is not set), then the file, then defaults.
     package static func load(
         file: String?, flags: CollectorFlags, environment: [String: String],
         disk: any Disk = RealDisk()
     ) async throws -> CollectorService.Configuration {
         var providers: [any ConfigProvider] = [
-            EnvironmentVariablesProvider(environmentVariables: environment)
-                .mapKeys { key in
-                    AbsoluteConfigKey(["lightcone"] + key.components, context: key.context)
-                }
+            EnvironmentVariablesProvider(
+                environmentVariables: environment.filter { !$0.value.isEmpty }
+            )
+            .mapKeys { key in
+                AbsoluteConfigKey(["lightcone"] + key.components, context: key.context)
+            }
         ]
         var named: [String] = []
         if let file {

@@ -24,14 +24,24 @@ enum TextStyle: Hashable {
     }
 
     /// Of the 256 colours of xterm: those that read well on black and on white, and are neither the red of errors nor the
-    /// yellow of warnings.
-    private static let colors = [32, 34, 37, 61, 64, 67, 72, 97, 104, 127, 130, 132, 139, 166, 170]
+    /// yellow of warnings. Neighbours differ the most.
+    private static let colors = [32, 166, 34, 170, 37, 127, 64, 61, 130, 72, 132, 104, 67, 97, 139]
 
-    /// Stable: it follows from the name alone. The restarts of a program have one colour.
+    /// Stable: it follows from the name alone. The restarts of a program have one colour; names that differ in a number
+    /// only, as those of replicas do, have neighbouring ones.
     private static func color(of process: String) -> Int {
-        let name = process.prefix { $0 != "#" }
-        let hash = Array(name.utf8).withUnsafeBytes { mixed($0, seed: 0) }
-        return colors[Int(hash % UInt64(colors.count))]
+        var rest: [UInt8] = []
+        var (sum, number) = (UInt64(0), UInt64(0))
+        for byte in process.utf8.prefix(while: { $0 != UInt8(ascii: "#") }) {
+            if (0x30...0x39).contains(byte) {
+                number = number &* 10 &+ UInt64(byte & 0x0f)
+            } else {
+                rest.append(byte)
+                (sum, number) = (sum &+ number, 0)
+            }
+        }
+        let hash = rest.withUnsafeBytes { mixed($0, seed: 0) }
+        return colors[Int((hash &+ sum &+ number) % UInt64(colors.count))]
     }
 
     /// The text, so that it looks like that.

@@ -49,6 +49,9 @@ extension Answering {
             return "both are of \(event.process), where \(earlier.sequence) comes first"
         }
         let bound = try bound(event, of: earlier.process, index)
+        guard bound >= earlier.sequence else {
+            return "events after \(event) learned of \(earlier) from it, though it is not here"
+        }
         let text = "\(event) has seen \(earlier.process) up to \(bound)"
         let cited = EventID(earlier.process, bound)
         guard try index.position(of: cited) == nil else { return text }
@@ -58,9 +61,10 @@ extension Answering {
     private func limit(_ event: EventID, _ other: EventID, _ index: some CausalIndex) throws
         -> String
     {
-        // What is missing may have seen more than the last event before it; not more than what was asked for, though.
-        let bound = min(
-            try bound(event, of: other.process, index), other.sequence - 1)
+        // What is missing or uncertain may have seen more than the last event before it.
+        guard let place = try index.position(of: event), try index.uncertainty(at: place) == nil
+        else { return "\(event) has not seen \(other)" }
+        let bound = try bound(event, of: other.process, index)
         return bound == 0
             ? "\(event) has seen nothing of \(other.process)"
             : "\(event) has seen \(other.process) up to \(bound)"

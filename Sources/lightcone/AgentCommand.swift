@@ -25,10 +25,10 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(help: "A configuration file, YAML.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
 
-    @Option(help: "The collector's URL.")
+    @Option(help: "The collector's URL; needed here or in the settings.")
     var collector: String?
 
-    @Option(help: "The name of this machine.")
+    @Option(help: "The name of this machine; needed here or in the settings.")
     var host: String?
 
     @Option(

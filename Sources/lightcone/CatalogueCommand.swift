@@ -7,6 +7,12 @@ import Querying
 struct CatalogueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "catalogue", abstract: "Looks after the catalogue of an archive.",
+        discussion: """
+            The catalogue is a collector's list of its files.
+
+            Example:
+              lightcone catalogue rebuild --data /var/lib/lightcone/data
+            """,
         subcommands: [Rebuild.self])
 
     struct Rebuild: ParsableCommand {

@@ -8,12 +8,12 @@ struct CollectorCommand: AsyncParsableCommand {
         abstract: "Receives segments from agents, keeps them, and answers questions over HTTP.",
         discussion: """
             The questions of this command line are at /v1/VERB, with the same words: /v1/order?a=web:3&b=db:2. /healthz tells \
-            that it lives, /readyz that it can store and answer, which it tries. A question may work for 30 s, or as long as it asks \
-            for (&timeout=2m).
+            that it lives, /readyz that it can store and answer, which it tries. A question may take 30 s, or as long as it says \
+            (&timeout=2m).
 
             Settings: flags, then the environment (LIGHTCONE_DATA, LIGHTCONE_LISTEN, LIGHTCONE_RETAIN …), then the file of \
-            --config, which may say how long each execution is kept. Of what was dropped the order stays known as far as later \
-            events tell; `lightcone executions` tells up to when.
+            --config, which may say how long each execution is kept. The order of dropped events stays known as far as \
+            later events tell; `lightcone executions` tells up to when events were dropped.
 
             Example:
               lightcone collector --data /var/lib/lightcone/data --listen 127.0.0.1:4780
@@ -22,7 +22,9 @@ struct CollectorCommand: AsyncParsableCommand {
     @Option(help: "A configuration file, YAML.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
 
-    @Option(help: "The folder of the archive.", completion: .directory)
+    @Option(
+        help: "The folder that holds all that is kept; needed here or in the settings.",
+        completion: .directory)
     var data: String?
 
     @Option(
@@ -45,12 +47,12 @@ struct CollectorCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Seconds between two looks for what is not to be kept any more.", valueName: "seconds"))
+            "Seconds between two searches for events to drop.", valueName: "seconds"))
     var retainSeconds = 60
 
     @Option(
         help: ArgumentHelp(
-            "Seconds between two looks for sealed segments and parts to merge (default: 10).",
+            "Seconds between two searches for files to merge (default: 10).",
             valueName: "seconds"))
     var mergeSeconds: Int?
 

@@ -7,7 +7,12 @@ struct CutCommand: AsyncParsableCommand {
         abstract:
             "Tells how far each process had come: at an event, or at a time by the wall clocks.",
         discussion: """
+            At an event: how many events of each process it had seen. At a time: how many each process had recorded by its own \
+            wall clock. Since clocks differ, such a cut may be inconsistent: it then has an event, but not all that it had seen; \
+            the greatest consistent cut inside it is shown, too.
+
             Example:
+              lightcone cut --source shop api:7
               lightcone cut --source shop --at 2026-11-23T10:20:30Z
             """)
 

@@ -191,9 +191,7 @@ private struct Demo {
         let path = try find("a path", answers(PathLine.self, "path", found.id, last.id))
         try require(path.messages == 2, "the news came by two messages, over the leader")
 
-        say(
-            "\nIs \(restarted) a restart of \(killed)? Is anything lost or in contradiction? No line: no."
-        )
+        say("\nIs \(restarted) a restart of \(killed)? Is anything missing, or in contradiction?")
         let before = try find(
             "an event of \(killed)",
             answers(EventLine.self, "timeline", "--process", killed).suffix(1))
@@ -202,6 +200,9 @@ private struct Demo {
             try show(verb)
             try require(answers(Anything.self, verb).isEmpty, "there are no \(verb)")
         }
+
+        say("\nAll of it, with a column for each process and an arrow for each message:")
+        try show("timeline", "--lanes", "{ level >= info }")
     }
 
     private func order(_ a: String, _ b: String, is expected: String) throws {

@@ -5,6 +5,9 @@ struct FutureCommand: AsyncParsableCommand {
         commandName: "future",
         abstract: "Lists what an event could have affected.",
         discussion: """
+            Its causal future: every event to which messages and processes lead from it. More can always arrive; a note tells \
+            up to which event of each process the answer is complete.
+
             Example:
               lightcone future --source shop api:7 --count
             """)

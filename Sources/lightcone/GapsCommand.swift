@@ -6,6 +6,9 @@ struct GapsCommand: AsyncParsableCommand {
         commandName: "gaps",
         abstract: "Lists events that are known to exist and are not here.",
         discussion: """
+            Others have seen them, or later events of their process are here. Each line says why they are missing, where that is \
+            known. No line: nothing is missing, and the exit code is 1.
+
             Example:
               lightcone gaps --source shop
             """)

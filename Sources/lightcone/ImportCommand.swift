@@ -29,7 +29,8 @@ struct ImportCommand: ParsableCommand {
                 lightcone import --into app --format text --multiline '^\\d{4}-' -
             """)
 
-    @Option(help: ArgumentHelp("The folder.", valueName: "dir"), completion: .directory)
+    @Option(
+        help: ArgumentHelp("The folder to import into.", valueName: "dir"), completion: .directory)
     var into: String
 
     @Option(
@@ -39,11 +40,12 @@ struct ImportCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "regex: how a record looks, with groups host, clock and event.", valueName: "rx"))
+            "regex: how a record looks, with groups host, clock and event.", valueName: "regex"))
     var pattern: String?
 
     @Option(
-        help: ArgumentHelp("regex: what separates executions, with a group trace.", valueName: "rx")
+        help: ArgumentHelp(
+            "regex: what separates executions, with a group trace.", valueName: "regex")
     )
     var delimiter: String?
 
@@ -62,7 +64,7 @@ struct ImportCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "text: an event begins at a line that matches, and has the lines up to the next such line.",
-            valueName: "rx"))
+            valueName: "regex"))
     var multiline: String?
 
     @Option(help: "The execution of logs that name none.")

@@ -8,7 +8,8 @@ import Querying
 struct Lightcone: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lightcone",
-        abstract: "Collects causal logs and answers what happened before what.",
+        abstract:
+            "Collects the events of many machines, and tells which could have caused which.",
         discussion: """
             In a distributed system there is no single timeline. Lightcone orders events by their vector clocks only, \
             answers exactly where the evidence suffices, and says “unknown, because …” where it does not.

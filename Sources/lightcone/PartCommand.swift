@@ -9,15 +9,21 @@ import Segments
 struct PartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "part", abstract: "Looks into parts and order files.",
+        discussion: """
+            A part is a file of events that a collector has merged and sorted; an order file holds what follows from them.
+
+            Example:
+              lightcone part verify data/parts/*.lcpart data/order/*.lcorder
+            """,
         subcommands: [Inspect.self, Verify.self])
 
     struct Inspect: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Shows what a part or an order file holds, and what its bytes are for.",
             discussion: """
-                Of a part: its segments, its runs and their blocks, and what each column takes. Of an order file, which has
-                what follows from the events between two cuts: of each process the events that lie there, what is missing
-                and what is uncertain; messages, defects, and what each section takes.
+                Of a part: its segments, its runs and their blocks, and what each column takes. Of an order file, which \
+                has what follows from the events between two cuts: of each process the events that lie there, what is missing and \
+                what is uncertain; messages, defects, and what each section takes.
 
                 Exit codes: 0 shown, 1 the file is damaged, 2 misuse, 3 failure.
 
@@ -52,8 +58,8 @@ struct PartCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Checks every byte of parts and order files, and tells what is damaged.",
             discussion: """
-                Of parts the chains of their segments are computed anew; of order files all that a reader relies on is
-                compared: the order of what they hold, and counts that must agree. An order file that is damaged is made anew
+                Of parts the chains of their segments are computed anew; of order files all that a reader relies on \
+                is compared: the order of what they hold, and counts that must agree. An order file that is damaged is made anew \
                 by whoever notices it; of a part that is, `lightcone catalogue rebuild` keeps what is intact.
 
                 Exit codes: 0 intact, 1 damaged, 2 misuse, 3 failure.

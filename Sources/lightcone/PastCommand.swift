@@ -5,6 +5,8 @@ struct PastCommand: AsyncParsableCommand {
         commandName: "past",
         abstract: "Lists what could have caused an event.",
         discussion: """
+            Its causal past: every event from which messages and processes lead to it. --last lists the latest ones.
+
             Example:
               lightcone past --source shop api:7 --count
             """)

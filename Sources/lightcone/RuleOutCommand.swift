@@ -10,12 +10,12 @@ import Shipping
 struct RuleOutCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rule-out",
-        abstract: "Records an operator's word that no message came at an event.",
+        abstract: "States that no message came at an event, where a token could not be read.",
         discussion: """
             Where a token could not be read, or events were lost, answers that need what came there are unknown, and name the \
-            event (“a message came at web-1/api:8 whose token could not be read”). Who knows better says so here: the word \
-            becomes an event of its own, kept for ever, and answers that rest on it name it. It covers the event and what was \
-            lost directly before it. It cannot be taken back.
+            event (“a message came at web-1/api:8 whose token could not be read”). If you know that none did, state it here: the \
+            statement becomes an event of its own and is kept, and answers that rely on it say so. It covers the event and what \
+            was lost directly before it. It cannot be taken back.
 
             Example:
               lightcone rule-out web-1/api:8 --because "a health check"

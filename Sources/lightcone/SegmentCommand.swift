@@ -8,6 +8,12 @@ import Segments
 struct SegmentCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "segment", abstract: "Looks into segment files.",
+        discussion: """
+            A segment is a file of events as an agent wrote it.
+
+            Example:
+              lightcone segment verify data/segments/*/*.lcseg
+            """,
         subcommands: [Inspect.self, Verify.self])
 
     struct Inspect: ParsableCommand {

@@ -6,8 +6,10 @@ struct StatusCommand: AsyncParsableCommand {
         commandName: "status",
         abstract: "Shows how agents, executions and the disk are doing.",
         discussion: """
-            Waiting are events that are here and have seen what is missing: what was concurrent with them, or came after them, \
-            is not known yet. Exit code 1: something needs a person, and the last lines say what.
+            “waiting” counts events that are here and have seen events that are not: what is concurrent with them, or comes after \
+            them, is not fully known until the missing ones arrive. “missing” counts those.
+
+            Exit code 1: something needs a person, and the last lines say what.
 
             Example:
               lightcone status --source http://127.0.0.1:4780

@@ -6,6 +6,8 @@ struct TimelineCommand: AsyncParsableCommand {
         commandName: "timeline",
         abstract: "Lists events in causal order, one a line.",
         discussion: """
+            Each event comes after all that it had seen; of those that may come next, the one with the earliest wall time does.
+
             Example:
               lightcone timeline --source shop '{ level >= warn && text =~ "timeout" }'
               lightcone timeline --source shop --since -15m --last 20

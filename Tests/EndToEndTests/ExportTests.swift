@@ -317,9 +317,9 @@ import Testing
         ["agent"], ["collector"], ["import"], ["executions"], ["processes"], ["gaps"], ["defects"],
         ["timeline"], ["query"], ["why"], ["status"], ["show"],
         ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["view"], ["export"],
-        ["segment", "inspect"],
+        ["segment"], ["part"], ["catalogue"], ["segment", "inspect"],
         ["segment", "verify"], ["part", "inspect"], ["part", "verify"], ["catalogue", "rebuild"],
-        ["drop"], ["demo"], ["record"],
+        ["drop"], ["demo"], ["record"], ["rule-out"],
     ]
 
     /// The parser wraps what is wider than the terminal, and a wrapped example is another command.
@@ -381,6 +381,29 @@ import Testing
         let folder = try TemporaryFolder()
         let bash = try #require(Program.find("bash"))
         #expect(try Program.run(bash, ["-n", folder.write("c.bash", script.output)]).status == 0)
+    }
+
+    /// Of an event that is not here nobody knows all that it had seen: reasons claim what follows from others only.
+    @Test func reasonsClaimNothingThatIsNotHere() throws {
+        let recording = Program.root.appendingPathComponent(
+            "Sources/lightcone/Documentation.docc/demo.ndjson")
+        let lines = try String(contentsOf: recording, encoding: .utf8).split(separator: "\n")
+        let folder = try TemporaryFolder()
+        let log = try folder.write(
+            "demo.ndjson",
+            lines.filter { !$0.contains(#""process":"n3""#) }.joined(separator: "\n"))
+        let source = folder.path + "/db"
+        _ = try Program.lightcone("import", "--into", source, "--format", "jsonl", log)
+        let before = try Program.lightcone("order", "--source", source, "n2:26", "n3:20")
+        #expect(
+            before.output
+                == "before, because events after n3:20 learned of n2:26 from it, though it is not here\n"
+        )
+        let concurrent = try Program.lightcone("order", "--source", source, "n3:14", "n2:21")
+        #expect(
+            concurrent.output
+                == "concurrent, because neither has seen the other: n3:14 has not seen n2:21, and n2:21 has seen n3 up to 7\n"
+        )
     }
 
     @Test func exitCodes() throws {

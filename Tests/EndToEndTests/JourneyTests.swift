@@ -261,6 +261,11 @@ import Testing
             dataBytesMax: 1048576
             """)
         #expect(try Program.lightcone("agent", "--config", config, "--check").status == 0)
+        // A variable that is empty is not set.
+        let unset = try Program.run(
+            Program.path, ["agent", "--config", config, "--check"],
+            environment: ["LIGHTCONE_SPOOL": "", "LIGHTCONE_HOST": ""])
+        #expect(unset.status == 0, "\(unset.errors)")
         // Text that cannot be packed, so that the quota is reached.
         var random = SystemRandomNumberGenerator()
         let count = 2000

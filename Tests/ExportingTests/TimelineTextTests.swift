@@ -68,7 +68,15 @@ import Testing
         let first = TextStyle.process("web-1/api").applied(to: "x")
         #expect(first == TextStyle.process("web-1/api#2").applied(to: "x"))
         let names = (0..<40).map { TextStyle.process("p\($0)").applied(to: "x") }
-        #expect(Set(names).count > 8)
+        #expect(Set(names).count == 15)
+    }
+
+    @Test(arguments: ["n%", "web-%/api", "shop-%", "%"])
+    func replicasHaveColoursOfTheirOwn(name: String) {
+        let colors = (1...15).map { number in
+            TextStyle.process(name.replacing("%", with: "\(number)")).applied(to: "x")
+        }
+        #expect(Set(colors).count == 15)
     }
 
     @Test func timesAreThoseOfTheZone() throws {
