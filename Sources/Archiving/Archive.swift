@@ -31,7 +31,7 @@ package final class Archive: Sendable {
     /// The parts that are open.
     let openParts = Mutex<[Identity128: PartFile]>([:])
     /// What was read of order files.
-    let orderBlocks = BlockCache()
+    let orderBlocks: BlockCache
     /// The files that parts have replaced, and when, in seconds of a steady clock.
     let replaced = Mutex<[(path: String, at: Int)]>([])
     /// Whether somebody puts a part in the place of others, or drops an execution: one at a time.
@@ -57,8 +57,9 @@ package final class Archive: Sendable {
 
     init(
         _ path: String, _ disk: any Disk, _ catalogue: Catalogue, _ lock: (any DiskFile)?,
-        problems: [String] = []
+        problems: [String] = [], cachedBytesMax: Int = Parts.Limits.cachedBytesMax
     ) {
+        orderBlocks = BlockCache(bytesMax: cachedBytesMax)
         self.path = path
         self.disk = disk
         self.catalogue = catalogue
@@ -67,8 +68,11 @@ package final class Archive: Sendable {
     }
 
     /// Opens an archive; for writing, makes it where there is none, and a catalogue from the segments where that is gone.
+    ///
+    /// - Parameter cachedBytesMax: What is kept of order files once it was read.
     package convenience init(
-        _ path: String, _ access: Access, disk: any Disk = RealDisk()
+        _ path: String, _ access: Access, disk: any Disk = RealDisk(),
+        cachedBytesMax: Int = Parts.Limits.cachedBytesMax
     ) throws(ArchiveError) {
         do {
             let files = CatalogueFiles(in: path, on: disk)
@@ -82,13 +86,14 @@ package final class Archive: Sendable {
                     }
                     throw ArchiveError.failed(Archive.noArchive(path))
                 }
-                self.init(path, disk, catalogue, nil)
+                self.init(path, disk, catalogue, nil, cachedBytesMax: cachedBytesMax)
             case .readWrite:
                 let (opened, isGiven) = try Archive.withReserve(in: path, disk) {
                     () throws(ArchiveError) in try Archive.open(files, in: path, disk)
                 }
                 self.init(
-                    path, disk, opened.catalogue, opened.lock, problems: opened.problems)
+                    path, disk, opened.catalogue, opened.lock, problems: opened.problems,
+                    cachedBytesMax: cachedBytesMax)
                 if isGiven { isShort.store(true, ordering: .sequentiallyConsistent) }
             }
         } catch {

@@ -13,7 +13,7 @@ struct RowSorter {
     /// By segment: the runs of which rows were left out since they were dropped.
     private(set) var shortened: [Identity128: Set<ChainedRun>] = [:]
     /// Of processes whose rows were written already: the clocks from which those of a segment that is not at its end go on.
-    private var clocks: [RunPlace: RunClocks] = [:]
+    private var clocks = ParkedClocks()
 
     private struct SegmentRun: Hashable {
         var segment: Identity128
@@ -101,7 +101,7 @@ struct RowSorter {
             run.stretches.sort { a, b in isBefore(a, b) }
             let repeats = RowRepeats(batches, run.stretches)
             var assembler = BlockAssembler(
-                place.key, after: clocks.removeValue(forKey: place) ?? RunClocks())
+                place.key, after: clocks.take(place))
             try writer.begin(place)
             var blocks: [EncodedBlock] = []
             for (batch, stretch) in repeats.kept {
@@ -117,9 +117,9 @@ struct RowSorter {
             for block in blocks { try writer.append(block) }
             try writer.endRun(last: run.last, taken: run.taken)
             // As soon as it is known: clocks of thousands of processes in hundreds of segments are more than all rows.
-            clocks[place] = assembler.clocks.goingOn(in: segment)
+            clocks.park(assembler.clocks, of: place, goingOnIn: segment)
         }
-        clocks = clocks.compactMapValues { $0.goingOn(in: segment) }
+        clocks.keepOnly(goingOnIn: segment)
         batches.removeAll()
         (cost, eventCount) = (0, 0)
     }

@@ -6,7 +6,14 @@ struct RunClocks: Sendable {
     /// Whom clocks refer to.
     private(set) var references: [ProcessReference] = []
     private var numbers: [ProcessReference: Int] = [:]
-    private var strands: [Strand] = []
+    fileprivate var strands: [Strand] = []
+
+    init() {}
+
+    fileprivate init(_ references: [ProcessReference], _ strands: [Strand]) {
+        (self.references, self.strands) = (references, strands)
+        for (number, reference) in references.enumerated() { numbers[reference] = number }
+    }
 
     /// The clock of one source after one of its events.
     struct Strand: Sendable {
@@ -73,10 +80,50 @@ struct RunClocks: Sendable {
         strands.append(again)
     }
 
-    /// What of it a segment that is still being read may go on from; nil where that is nothing.
-    func goingOn(in segment: Identity128) -> RunClocks? {
-        var clocks = self
-        clocks.strands = strands.filter { $0.segment == segment }
-        return clocks.strands.isEmpty ? nil : clocks
+}
+
+/// The clocks of many runs from which a segment that is still being read goes on, kept small until their runs come again: most of
+/// them refer to the same processes, whose names take far more than numbers do.
+struct ParkedClocks {
+    private var references: [ProcessReference] = []
+    private var numbers: [ProcessReference: UInt32] = [:]
+    private var clocks: [RunPlace: Parked] = [:]
+
+    private struct Parked {
+        /// Of whom its clocks tell, by number in the table of all.
+        var references: [UInt32]
+        var strands: [RunClocks.Strand]
+    }
+
+    /// Parks what of a run's clocks a segment may go on from. O(entries)
+    mutating func park(_ clocks: RunClocks, of place: RunPlace, goingOnIn segment: Identity128) {
+        let strands = clocks.strands.filter { $0.segment == segment }
+        guard !strands.isEmpty else { return }
+        let numbers = clocks.references.map { number($0) }
+        self.clocks[place] = Parked(references: numbers, strands: strands)
+    }
+
+    /// Takes out the clocks of a run; empty ones where there are none. O(entries)
+    mutating func take(_ place: RunPlace) -> RunClocks {
+        guard let parked = clocks.removeValue(forKey: place) else { return RunClocks() }
+        return RunClocks(parked.references.map { references[Int($0)] }, parked.strands)
+    }
+
+    /// Forgets what a segment cannot go on from.
+    mutating func keepOnly(goingOnIn segment: Identity128) {
+        clocks = clocks.compactMapValues { parked in
+            let strands = parked.strands.filter { $0.segment == segment }
+            return strands.isEmpty
+                ? nil : Parked(references: parked.references, strands: strands)
+        }
+        if clocks.isEmpty { (references, numbers) = ([], [:]) }
+    }
+
+    private mutating func number(_ reference: ProcessReference) -> UInt32 {
+        if let known = numbers[reference] { return known }
+        let number = UInt32(references.count)
+        numbers[reference] = number
+        references.append(reference)
+        return number
     }
 }

@@ -79,6 +79,9 @@ struct ImportCommand: ParsableCommand {
     @Argument(help: "Log files; - is standard input.", completion: .file())
     var files: [String]
 
+    /// Of what follows from the events each piece is read once, and in its order.
+    private static let cachedBytesMax = 4 << 20
+
     func run() throws {
         let format: LogFormat
         do {
@@ -102,7 +105,7 @@ struct ImportCommand: ParsableCommand {
         if let complaint = try LogImport.missingField(sources, format) {
             throw QuestionError(.misuse, complaint)
         }
-        let archive = try Archive(into, .readWrite)
+        let archive = try Archive(into, .readWrite, cachedBytesMax: Self.cachedBytesMax)
         for warning in try archive.recover() { Terminal.note(warning) }
         var results: [LogImport.Result] = []
         for source in sources {
