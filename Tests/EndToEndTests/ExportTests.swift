@@ -315,7 +315,7 @@ import Testing
 @Suite struct CommandLineTests {
     static let commands = [
         ["agent"], ["collector"], ["import"], ["executions"], ["processes"], ["gaps"], ["defects"],
-        ["timeline"], ["query"], ["why"], ["status"], ["show"],
+        ["timeline"], ["tail"], ["query"], ["why"], ["status"], ["show"],
         ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["view"], ["export"],
         ["segment"], ["part"], ["catalogue"], ["segment", "inspect"],
         ["segment", "verify"], ["part", "inspect"], ["part", "verify"], ["catalogue", "rebuild"],
