@@ -49,9 +49,9 @@ extension Matcher {
             for partner in range {
                 try options.cancellation.check()
                 var doubt = try doubt(link, partner, element)
-                switch try between(link, partner, element) {
-                case .no: break
-                case .yes: continue
+                switch try holdsBetween(link, partner, element) {
+                case .yes: break
+                case .no: continue
                 case .unknown(let why): doubt = doubt ?? why
                 }
                 if let span = query.links[link].within {
@@ -149,44 +149,8 @@ extension Matcher {
         return nil
     }
 
-    /// Whether what may not come between two events does.
-    private func between(_ link: Int, _ partner: Int, _ element: Int) throws -> Absence {
-        guard let barrier = barriers[link] else { return .no }
-        let (from, to) = (
-            candidates[link].elements[partner], candidates[link + 1].elements[element]
-        )
-        for range in barrier.toLater.before(element) {
-            let last = range.upperBound - 1
-            // Of those of one process, the last one knows most.
-            if barrier.knowing.before(last).contains(where: { $0.contains(partner) }) {
-                return .yes
-            }
-            let event = barrier.toLater.others.elements[last]
-            guard !event.isCertain, event.process != from.process else { continue }
-            if case .unknown(.lacking(let lacks), let excluded) = try index.order(
-                index.id(from.place), index.id(event.place)), !excluded.contains(.before)
-            {
-                return .unknown(lacks.first.map { "\($0)" } ?? "")
-            }
-        }
-        if !to.isCertain, let lack = try index.inexactness(of: index.id(to.place)).first {
-            return .unknown("\(lack)")
-        }
-        for process in barrier.processes {
-            let seen = try seenUpTo(process, to)
-            guard try index.gaps(of: process).contains(where: { $0.first <= seen }) else {
-                continue
-            }
-            for gap in try index.gaps(thatMayFollow: index.id(from.place), in: [process])
-            where gap.first <= seen && (process != Int(from.process) || gap.last > from.sequence) {
-                return .unknown("\(Lack.events(gap))")
-            }
-        }
-        return .no
-    }
-
     /// Whether the time between the events of a match is as the query says, as far as that is known now.
-    func elapsedHolds(_ chosen: [Int], from first: Int) throws -> Absence {
+    func elapsedHolds(_ chosen: [Int], from first: Int) throws -> Verdict {
         for elapsed in query.elapsed where min(elapsed.from, elapsed.to) == first {
             let bounds = try self.elapsed(chosen, elapsed.from, elapsed.to)
             let (least, most) = (

@@ -24,15 +24,20 @@ final class Matcher<Execution: IndexedExecution> {
     let options: Question.Options
     /// The processes on which events of the absent term may be.
     private(set) var absentProcesses: [Int] = []
-    /// By link: what may not come between.
-    private(set) var barriers: [Barrier?] = []
+    /// By link: what is counted between its events.
+    private(set) var counted: [[Counted]] = []
 
-    struct Barrier {
-        /// How it is ordered to the events of the term behind the link.
+    /// The events of which so many lie between the events of a link.
+    struct Counted {
+        var wanted: Query.Between
+        /// How they are ordered to the events of the term behind the link.
         var toLater: Related
-        /// By element of it: how many of the term before the link it knows.
+        /// By element of them: which of the term before the link it knows.
         var knowing: Related
+        /// The processes on which there may be some.
         var processes: [Int]
+        /// Whether events that are known exactly tell all of these processes.
+        var arePlain: Bool
     }
 
     struct Join {
@@ -88,20 +93,23 @@ final class Matcher<Execution: IndexedExecution> {
             joins.append(join(own, other, conjuncts))
         }
         for (number, link) in query.links.enumerated() {
-            barriers.append(
-                try link.until.map {
+            counted.append(
+                try link.between.map { between in
                     let found = try Self.candidates(
-                        of: $0, fields: [], in: execution, store, options, slice, isOrdered: false,
-                        max: Limits.candidatesMax - total)
+                        of: between.selection, fields: [], in: execution, store, options, slice,
+                        isOrdered: false, max: Limits.candidatesMax - total)
                     total += found.count
-                    return Barrier(
+                    let processes = try Self.processes(of: between.selection, index)
+                    return Counted(
+                        wanted: between,
                         toLater: try Related(
                             candidates[number + 1], to: found, .before,
                             areSound: areSound, in: index, options.cancellation),
                         knowing: try Related(
                             found, to: candidates[number], .before,
                             areSound: areSound, in: index, options.cancellation),
-                        processes: try Self.processes(of: $0, index))
+                        processes: processes,
+                        arePlain: try processes.allSatisfy { try index.isPlain($0) })
                 })
         }
         conditions = conjuncts.filter { condition in
@@ -253,7 +261,7 @@ final class Matcher<Execution: IndexedExecution> {
     var areCountable: Bool {
         conditions.isEmpty && query.elapsed.isEmpty
             && query.links.allSatisfy {
-                $0.within == nil && $0.until == nil && $0.relation != .nearest
+                $0.within == nil && $0.between.isEmpty && $0.relation != .nearest
                     && $0.relation != .message
             }
     }

@@ -4,8 +4,9 @@ extension Query {
     /// Reads a query.
     ///
     ///     query     = pattern ["where" or] ["select" name ("," name)*] ("|" stage)*
-    ///     pattern   = term (link term ["within" span] ["until" "{" or "}"])*
+    ///     pattern   = term (link [counted] term ["within" span] ["until" "{" or "}"])*
     ///     term      = "{" [or] "}" ["as" name]              `or` as in a selection
+    ///     counted   = "{" [or] "}" "{" number ["," [number]] "}" "->"          behind "->" only
     ///     link      = "->" | "<-" | "||" | "~>" | "->" "1" | "." | "!->" | "!<-"
     ///     span      = duration | number "events"
     ///     stage     = "past" | "future" | "concurrent" | "why" | "window" number | "{" or "}"
@@ -39,8 +40,11 @@ extension QueryParser {
             guard query.terms.count < Limits.queryTermsMax else {
                 throw tokens.error("more than \(Limits.queryTermsMax) terms")
             }
-            query.terms.append(try term(query.terms.count + 1))
             query.links.append(link)
+            if let counted = try counted(behind: link) {
+                query.links[query.links.count - 1].between.append(counted)
+            }
+            query.terms.append(try term(query.terms.count + 1))
             if tokens.take(word: "within") {
                 query.links[query.links.count - 1].within = try span(of: link)
             }
@@ -49,7 +53,8 @@ extension QueryParser {
                     throw tokens.error("“until” stands behind ->, ->1 and ~> only")
                 }
                 tokens.advance()
-                query.links[query.links.count - 1].until = try braced()
+                query.links[query.links.count - 1].between.append(
+                    Query.Between(selection: try braced(), least: 0, most: 0))
             }
         }
         let names = query.terms.map(\.name)
@@ -93,6 +98,9 @@ extension QueryParser {
 
     private mutating func term(_ number: Int) throws(QuerySyntaxError) -> Query.Term {
         let selection = try braced()
+        guard tokens.current != .symbol("{") else {
+            throw tokens.error("a counted term stands between two others, behind -> and before ->")
+        }
         let name = tokens.take(word: "as") ? try self.name() : String(number)
         return Query.Term(selection: selection, name: name)
     }
@@ -104,6 +112,30 @@ extension QueryParser {
         if tokens.current != .symbol("}") { condition = try or(depth: 0) }
         try tokens.expect("}")
         return Selection(condition: condition, text: tokens.text(from: start))
+    }
+
+    /// `{b}{3,} ->`, where it stands here.
+    private mutating func counted(
+        behind link: Query.Link
+    ) throws(QuerySyntaxError) -> Query.Between? {
+        guard link.relation == .before, !link.isAbsent else { return nil }
+        let start = tokens
+        let selection = try braced()
+        guard tokens.take("{") else {
+            tokens = start
+            return nil
+        }
+        let least = try count(from: 0)
+        var most: Int? = least
+        if tokens.take(",") {
+            most = tokens.current == .symbol("}") ? nil : try count(from: least)
+        }
+        try tokens.expect("}")
+        guard tokens.current == .symbol("->"), tokens.following != .word("1") else {
+            throw tokens.error("expected -> behind a counted term, found \(tokens.current.text)")
+        }
+        tokens.advance()
+        return Query.Between(selection: selection, least: least, most: most)
     }
 
     private mutating func name() throws(QuerySyntaxError) -> String {
@@ -307,12 +339,13 @@ extension QueryParser {
         return aggregate
     }
 
-    private mutating func count() throws(QuerySyntaxError) -> Int {
+    private mutating func count(from least: Int = 1) throws(QuerySyntaxError) -> Int {
         guard case .word(let word) = tokens.current, let count = Int(word),
-            (1...Limits.placesMax).contains(count)
+            (least...Limits.placesMax).contains(count)
         else {
             throw tokens.error(
-                "expected a number from 1 to \(Limits.placesMax), found \(tokens.current.text)")
+                "expected a number from \(least) to \(Limits.placesMax), found \(tokens.current.text)"
+            )
         }
         tokens.advance()
         return count

@@ -25,8 +25,16 @@ package struct Query: Sendable {
         /// No event of the term behind it is so related.
         package var isAbsent = false
         package var within: Span?
-        /// None of these happened after the one and before the other.
-        package var until: Selection?
+        /// How many of which events happened after the one and before the other.
+        package var between: [Between] = []
+    }
+
+    /// Events between two others: `until` asks for none, a counted term for so many.
+    package struct Between: Sendable {
+        package var selection: Selection
+        package var least: Int
+        /// nil for any number of them.
+        package var most: Int?
     }
 
     /// How much time lies between the events of two terms: what is compared with a duration, in seconds.
@@ -74,7 +82,7 @@ package struct Query: Sendable {
 
     /// The conditions on single events.
     package var selections: [Selection] {
-        var selections = terms.map(\.selection) + links.compactMap(\.until)
+        var selections = terms.map(\.selection) + links.flatMap(\.between).map(\.selection)
         for case .selection(let selection) in stages { selections.append(selection) }
         return selections
     }

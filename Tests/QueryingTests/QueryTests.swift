@@ -120,7 +120,14 @@ import Testing
         let events: [Event]
         let moments: [EventID: Int]
 
-        init(_ world: World, upTo ends: [ProcessID: UInt64]) {
+        /// What is known to exist of it.
+        init(_ world: World) throws {
+            let history = try ExecutionGraph.load("main", from: world.store).history
+            var ends: [ProcessID: UInt64] = [:]
+            for process in 0..<history.processCount {
+                let facts = history.facts(of: process)
+                ends[facts.id] = facts.end
+            }
             events = world.truth.filter { $0.id.sequence <= ends[$0.id.process] ?? 0 }
             moments = Dictionary(
                 uniqueKeysWithValues: world.truth.enumerated().map { ($1.id, $0) })
@@ -144,7 +151,7 @@ import Testing
             return Set(tuples.map { $0.map(\.id) })
         }
 
-        private func isBefore(_ a: Event, _ b: Event) -> Bool {
+        func isBefore(_ a: Event, _ b: Event) -> Bool {
             a.id != b.id && b.clock.hasSeen(a.id)
         }
 
@@ -182,7 +189,7 @@ import Testing
         }
     }
 
-    private static func found(
+    static func found(
         _ query: String, _ store: MemoryStore, limit: Int? = nil
     ) throws -> (tuples: [[EventID]], doubts: [String?], isComplete: Bool) {
         let answering = Answering(store, Question.Options(limit: limit))
@@ -211,13 +218,7 @@ import Testing
     func isWhatANaiveEvaluatorFinds(lossPercent: Int, seed: UInt64) throws {
         let world = World(seed: seed, lossPercent: lossPercent)
         var random = SeededGenerator(seed: seed &* 31)
-        let history = try ExecutionGraph.load("main", from: world.store).history
-        var ends: [ProcessID: UInt64] = [:]
-        for process in 0..<history.processCount {
-            let facts = history.facts(of: process)
-            ends[facts.id] = facts.end
-        }
-        let naive = Naive(world, upTo: ends)
+        let naive = try Naive(world)
         let here = Set(world.here.map(\.id))
         for _ in 0..<12 {
             let pattern = Pattern(&random)
@@ -242,7 +243,7 @@ import Testing
         }
     }
 
-    private static func table(_ query: String, _ store: MemoryStore) throws -> NumberTable {
+    static func table(_ query: String, _ store: MemoryStore) throws -> NumberTable {
         let question = try Question("query", QuestionParameters(["q": [query]]))
         guard case .table(let table) = try Answering(store, .init()).answer(question) else {
             throw QuestionError(.misuse, "expected numbers")
@@ -282,7 +283,7 @@ import Testing
         }
     }
 
-    private static func events(
+    static func events(
         _ query: String, _ store: MemoryStore
     ) throws -> (events: [EventID], isComplete: Bool) {
         let question = try Question("query", QuestionParameters(["q": [query]]))
@@ -441,7 +442,13 @@ import Testing
         ("{} | quantile(x, 2)", 18, "from 0 to 1"), ("{} | first per", 15, "expected “process”"),
         ("{} as 1", 7, "expected a name"),
         ("{} -> {} | count() by (process)", 24, "expected a field of 1, 2"),
-        ("{} <- {} until {}", 10, "behind ->"), ("{} | rate(5)", 11, "a duration"),
+        ("{} <- {} until {}", 10, "behind ->"),
+        ("{}{2} -> {}", 3, "between two others"), ("{} -> {}{2}", 12, "expected -> behind"),
+        ("{} -> {}{2} <- {}", 13, "expected -> behind"), ("{} -> {}{2} ->1 {}", 13, "expected ->"),
+        ("{} <- {}{2} -> {}", 9, "between two others"), ("{} -> {}{x} -> {}", 10, "from 0 to"),
+        ("{} -> {}{3,2} -> {}", 12, "from 3 to"), ("{} -> {}{2 -> {}", 12, "expected “}”"),
+        ("{} -> {}{2} -> {}{2} -> {}", 18, "between two others"),
+        ("{} -> {}{2} as b -> {}", 13, "expected -> behind"), ("{} | rate(5)", 11, "a duration"),
         ("{} as a -> {} as b where gap(a, c) > 1s", 33, "expected one of a, b"),
         ("{} as a -> {} as b where !(gap(a, b) > 1s)", 43, "by && only"),
         ("{} as a !-> {} as b where gap(a, b) > 1s", 41, "absent"),
@@ -483,6 +490,10 @@ import Testing
         }
         #expect(throws: Never.self) { try Query(terms(Limits.queryTermsMax)) }
         #expect(throws: QuerySyntaxError.self) { try Query(terms(Limits.queryTermsMax + 1)) }
+        #expect(throws: Never.self) { try Query("{} -> {}{\(Limits.placesMax)} -> {}") }
+        #expect(throws: QuerySyntaxError.self) {
+            try Query("{} -> {}{\(Limits.placesMax + 1)} -> {}")
+        }
         for stage in ["window", "first", "last"] {
             #expect(throws: Never.self) { try Query("{} | \(stage) \(Limits.placesMax)") }
             #expect(throws: QuerySyntaxError.self) { try Query("{} | \(stage) \(Int.max)") }
