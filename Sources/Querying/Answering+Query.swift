@@ -7,20 +7,19 @@ extension Answering {
         let slice = try kept(index.whole(), index)
         var run = try QueryRun(query, execution, store, options, slice)
         for stage in query.stages {
-            guard case .aggregate(let aggregate) = stage else {
+            guard stage.givesNumbers else {
                 try run.go(through: stage)
                 continue
             }
-            let (aggregation, rest) = try run.table(aggregate)
-            var completeness = try completeness(rest, index, [], namesCut: false)
-            completeness.remark = run.remark
-            var table = aggregation.table(completeness, leftOut: run.doubtfulMatches)
+            var (table, rest) = try run.table(stage)
+            table.completeness = try completeness(rest, index, [], namesCut: false)
+            table.completeness.remark = run.remark
             if let limit = options.limit { table.lines = Array(table.lines.prefix(limit)) }
             return .table(table)
         }
         let (events, rest) = try run.listing()
         var completeness = try completeness(
-            rest, index, [], namesCut: query.links.last?.isAbsent == true)
+            rest, index, [], namesCut: query.restsOnAbsence)
         completeness.remark = run.remark
         return .events(Listing(completeness: completeness, events: events))
     }
@@ -65,12 +64,19 @@ extension Matcher {
 }
 
 extension Query {
+    /// Whether what arrives later may end a match.
+    fileprivate var restsOnAbsence: Bool {
+        if case .gather = motif { return true }
+        return links.last?.isAbsent == true
+    }
+
     /// Whether what events of a term had seen matters.
     fileprivate func isOrdered(_ term: Int) -> Bool {
         func asks(_ link: Int, _ relations: Set<Relation>) -> Bool {
             links.indices.contains(link) && !links[link].isAbsent
                 && relations.contains(links[link].relation)
         }
+        if motif != nil { return true }
         return asks(term - 1, [.before, .nearest, .concurrent, .message])
             || asks(term, [.after, .concurrent])
     }

@@ -46,6 +46,32 @@ struct Candidates: Sendable {
         places[process].map { processes[$0].elements } ?? 0..<0
     }
 
+    /// The element that is the event of a process with a number; nil where none is. O(log elements).
+    func element(of event: EventKey) -> Int? {
+        let all = elements(of: event.process)
+        let place =
+            all.lowerBound
+            + partitionPoint(count: all.count) {
+                elements[all.lowerBound + $0].sequence < event.sequence
+            }
+        guard place < all.upperBound, elements[place].sequence == event.sequence else { return nil }
+        return place
+    }
+
+    /// The element at a place; nil where none is. O(log elements).
+    func element(at place: EventPosition) -> Int? {
+        let all = elements(of: place.process)
+        let element =
+            all.lowerBound
+            + partitionPoint(count: all.count) {
+                elements[all.lowerBound + $0].position < place.position
+            }
+        guard element < all.upperBound, elements[element].position == place.position else {
+            return nil
+        }
+        return element
+    }
+
     /// The elements in causal order. O(elements).
     var ranked: [Int] {
         var ranked = [Int](repeating: 0, count: count)
@@ -70,11 +96,14 @@ struct Candidates: Sendable {
     }
 
     private mutating func append(_ batch: EventBatch, _ row: Int, at place: EventPosition) {
+        append(place, sequence: batch.sequences[row], time: batch.times[row])
+    }
+
+    mutating func append(_ place: EventPosition, sequence: UInt64, time: Int64) {
         elements.append(
             Element(
-                process: Int32(place.process), position: Int32(place.position),
-                sequence: batch.sequences[row], time: batch.times[row],
-                rank: Int32(elements.count)))
+                process: Int32(place.process), position: Int32(place.position), sequence: sequence,
+                time: time, rank: Int32(elements.count)))
     }
 
     mutating func append(unreadable event: EventID) { unreadable.append(event) }

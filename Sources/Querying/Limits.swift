@@ -1,5 +1,13 @@
 /// The limits of one question.
 package enum Limits {
+    /// Events of which it is asked which have to do with each other: some seconds of work.
+    static let clusteredEventsMax = 10_000
+    /// Attributes that are compared, values of each, and bytes of one: some 100 MB at the very most.
+    static let comparedFieldsMax = 1_000
+    static let comparedValuesMax = 1_000
+    static let comparedBytesMax = 100
+    /// Values that a comparison gives: more than anybody reads.
+    static let comparedLinesMax = 100
     /// Bytes of a selection: what a person types, with room.
     package static let selectionBytesMax = 16 * 1024
     /// Parentheses and negations inside each other in a selection: bounds the parser's stack.

@@ -24,6 +24,8 @@ final class Matcher<Execution: IndexedExecution> {
     let options: Question.Options
     /// The processes on which events of the absent term may be.
     private(set) var absentProcesses: [Int] = []
+    /// By link: where the events of the term before it that may be near enough lie; nil where its events are ordered.
+    private(set) var neighbours: [Neighbours?] = []
     /// By link: what is counted between its events.
     private(set) var counted: [[Counted]] = []
 
@@ -67,16 +69,22 @@ final class Matcher<Execution: IndexedExecution> {
         rows = RowReader(finder.processes, store)
         distance = Distance(rows)
         // Where clocks contradict themselves, two events may have seen each other: then neither is known to be before the other.
-        let areSound = try !execution.defects(options.cancellation).contains {
-            [.cycle, .receiveBeforeSend, .clockBackwards].contains($0.kind)
-        }
+        let areSound = try execution.isSound(options.cancellation)
         let conjuncts = query.condition.conjuncts
         var fields = computed
         for conjunct in conjuncts { fields.formUnion(conjunct.references) }
         var total = 0
         for (number, term) in query.terms.enumerated() {
+            if let first = query.motif?.first(like: number), first < number {
+                candidates.append(candidates[first])
+                continue
+            }
+            let alike = query.terms.indices.filter {
+                (query.motif?.first(like: $0) ?? $0) == number
+            }
+            let looked = fields.filter { alike.contains($0.term ?? 0) }.map(\.field)
             let found = try Self.candidates(
-                of: term.selection, fields: Set(fields.filter { $0.term == number }.map(\.field)),
+                of: term.selection, fields: Set(looked),
                 in: execution, store, options, slice, isOrdered: isOrdered,
                 max: Limits.candidatesMax - total)
             total += found.count
@@ -90,6 +98,8 @@ final class Matcher<Execution: IndexedExecution> {
                     candidates[own], to: candidates[other],
                     link.isAbsent ? link.relation.reversed : link.relation,
                     areSound: areSound, in: index, options.cancellation))
+            neighbours.append(
+                link.relation == .any ? Neighbours(candidates[other]) : nil)
             joins.append(join(own, other, conjuncts))
         }
         for (number, link) in query.links.enumerated() {
@@ -259,7 +269,7 @@ final class Matcher<Execution: IndexedExecution> {
 
     /// Whether all matches can be counted without looking at each.
     var areCountable: Bool {
-        conditions.isEmpty && query.elapsed.isEmpty
+        conditions.isEmpty && query.elapsed.isEmpty && query.together == nil
             && query.links.allSatisfy {
                 $0.within == nil && $0.between.isEmpty && $0.relation != .nearest
                     && $0.relation != .message
@@ -274,7 +284,7 @@ extension Query.Relation {
         switch self {
         case .before: .after
         case .after: .before
-        case .concurrent, .message, .nearest, .sameProcess: self
+        case .concurrent, .message, .nearest, .sameProcess, .any: self
         }
     }
 }
@@ -317,5 +327,14 @@ extension Selection.Condition {
         if a.term == own, b.term == other { return (a.field, b.field) }
         if a.term == other, b.term == own { return (b.field, a.field) }
         return nil
+    }
+}
+
+extension IndexedExecution {
+    /// Whether no clocks contradict themselves, so that no two events have seen each other.
+    func isSound(_ cancellation: Cancellation) throws -> Bool {
+        try !defects(cancellation).contains {
+            [.cycle, .receiveBeforeSend, .clockBackwards].contains($0.kind)
+        }
     }
 }

@@ -26,7 +26,7 @@ struct Related: Sendable {
             case .before, .nearest: (true, !areSound)
             case .after: (!areSound, true)
             case .concurrent: (true, true)
-            case .message, .sameProcess: (false, false)
+            case .message, .sameProcess, .any: (false, false)
             }
         known =
             needsKnown ? try KnownCandidates(others, by: own, in: index, cancellation) : nil

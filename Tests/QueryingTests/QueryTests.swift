@@ -67,7 +67,8 @@ import Testing
             let count = Int.random(in: 2...3, using: &random)
             for _ in 0..<count { texts.append(["x", "y", "z"].randomElement(using: &random)!) }
             for link in 0..<count - 1 {
-                relations.append(Query.Relation.allCases.randomElement(using: &random)!)
+                relations.append(
+                    Query.Relation.allCases.filter { $0 != .any }.randomElement(using: &random)!)
                 if Int.random(in: 0..<4, using: &random) == 0 { joined.insert(link) }
                 if Int.random(in: 0..<5, using: &random) == 0 { differs.insert(link) }
                 if Int.random(in: 0..<4, using: &random) == 0 {
@@ -185,6 +186,7 @@ import Testing
                             && $0.text == pattern.texts[link + 1] && isBefore(a, $0)
                     }
             case .sameProcess: a.id.process == b.id.process
+            case .any: true
             }
         }
     }
@@ -438,6 +440,22 @@ import Testing
         ("{} where a.x = 1", 10, "in the braces"),
         ("{} as a -> {} as b where c.x = a.x", 26, "expected a field of a, b"),
         ("{} as a -> {} as b where a.x = b.x select c", 43, "expected one of a, b"),
+        ("request-response({}, {}, 2)", 24, "expected “)”"), ("request-response({})", 20, "“,”"),
+        ("broadcast({}, {})", 17, "expected “,”"), ("broadcast({}, {}, 1)", 19, "from 2 to"),
+        ("broadcats({}, {}, 2)", 1, "perhaps “broadcast”"),
+        ("gather({}, {}, 2) -> {}", 19, "expected where, select"),
+        ("request-response({}, {}) select client", 33, "expected one of request, received"),
+        ("{} | cascade | past", 16, "behind numbers"), ("{} | clusters", 14, "expected “within”"),
+        ("{} | clusters within 5 events", 22, "such as 5s"), ("{} | compare {}", 14, "“(”"),
+        ("{} | compare({}", 16, "expected “)”"), ("{} | compares({})", 6, "perhaps “compare”"),
+        ("{} | hops", 10, "from 1 to"), ("{} | past hops 0", 16, "from 1 to"),
+        ("{} | concurrent hops 2", 17, "expected ->"),
+        ("all({}) within 5s", 7, "expected “,” and another term"),
+        ("all({}, {})", 12, "expected “within”"), ("all({}, {}) within 5", 20, "such as 5s"),
+        ("all({}, {}) within 5 events", 20, "such as 5s"),
+        ("all({}, {}) within 5s -> {}", 23, "expected where, select"),
+        ("all({} as a, {} as a) within 5s", 32, "two terms are called"),
+        ("all({}, {}) within 5s wher x", 23, "perhaps “where”"),
         ("{} | cuont()", 6, "perhaps “count”"), ("{} | count() | past", 16, "behind numbers"),
         ("{} | quantile(x, 2)", 18, "from 0 to 1"), ("{} | first per", 15, "expected “process”"),
         ("{} as 1", 7, "expected a name"),
@@ -490,11 +508,16 @@ import Testing
         }
         #expect(throws: Never.self) { try Query(terms(Limits.queryTermsMax)) }
         #expect(throws: QuerySyntaxError.self) { try Query(terms(Limits.queryTermsMax + 1)) }
+        func unordered(_ count: Int) -> String {
+            "all(\(Array(repeating: "{}", count: count).joined(separator: ", "))) within 5s"
+        }
+        #expect(throws: Never.self) { try Query(unordered(Limits.queryTermsMax)) }
+        #expect(throws: QuerySyntaxError.self) { try Query(unordered(Limits.queryTermsMax + 1)) }
         #expect(throws: Never.self) { try Query("{} -> {}{\(Limits.placesMax)} -> {}") }
         #expect(throws: QuerySyntaxError.self) {
             try Query("{} -> {}{\(Limits.placesMax + 1)} -> {}")
         }
-        for stage in ["window", "first", "last"] {
+        for stage in ["window", "first", "last", "hops", "past hops"] {
             #expect(throws: Never.self) { try Query("{} | \(stage) \(Limits.placesMax)") }
             #expect(throws: QuerySyntaxError.self) { try Query("{} | \(stage) \(Int.max)") }
         }
