@@ -3,15 +3,24 @@ import HappensBefore
 
 extension Answering {
     func answer(_ query: Query, from execution: some IndexedExecution) throws -> Answer {
+        if query.isExplained { return try explain(query, from: execution) }
         let index = execution.index
         let slice = try kept(index.whole(), index)
         var run = try QueryRun(query, execution, store, options, slice)
         for stage in query.stages {
             guard stage.givesNumbers else {
-                try run.go(through: stage)
+                try noted(stage, &run) { run in
+                    try run.go(through: stage)
+                    return run.count
+                }
                 continue
             }
-            var (table, rest) = try run.table(stage)
+            var result: (table: NumberTable, completeness: Slice)!
+            try noted(stage, &run) { run in
+                result = try run.table(stage)
+                return result.table.lines.count
+            }
+            var (table, rest) = result!
             table.completeness = try completeness(rest, index, [], namesCut: false)
             table.completeness.remark = run.remark
             if let limit = options.limit { table.lines = Array(table.lines.prefix(limit)) }
@@ -22,6 +31,18 @@ extension Answering {
             rest, index, [], namesCut: query.restsOnAbsence)
         completeness.remark = run.remark
         return .events(Listing(completeness: completeness, events: events))
+    }
+
+    /// Takes a step of a query, which gives so many events, matches or lines; nil where they are not counted yet.
+    private func noted<Execution: IndexedExecution>(
+        _ stage: Query.Stage, _ run: inout QueryRun<Execution>,
+        _ body: (inout QueryRun<Execution>) throws -> Int?
+    ) throws {
+        guard let plan = options.plan else {
+            _ = try body(&run)
+            return
+        }
+        _ = try plan.note(stage.title, { try body(&run) }, found: { $0 })
     }
 
     /// What led to an event: the chains of messages that the query stage `why` follows.

@@ -10,6 +10,8 @@ package enum Limits {
     static let comparedLinesMax = 100
     /// Bytes of a selection: what a person types, with room.
     package static let selectionBytesMax = 16 * 1024
+    /// Bytes of a query as a tree in JSON: what such a text takes, with its names.
+    static let treeBytesMax = 256 * 1024
     /// Parentheses and negations inside each other in a selection: bounds the parser's stack.
     package static let selectionDepthMax = 100
     /// Terms of a pattern.

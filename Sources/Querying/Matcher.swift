@@ -139,6 +139,29 @@ final class Matcher<Execution: IndexedExecution> {
         _ store: some HistoryStore, _ options: Question.Options, _ slice: Slice, isOrdered: Bool,
         max: Int
     ) throws -> Candidates {
+        guard let plan = options.plan else {
+            return try found(
+                of: selection, fields: fields, in: execution, store, options, slice,
+                isOrdered: isOrdered, max: max)
+        }
+        let finder = try EventFinder(execution, selection, store, options)
+        let expected = try finder.ranges(of: slice).reduce(0) { $0 + $1.count }
+        return try plan.note(
+            selection.isEverything ? "{}" : selection.text, expected: expected
+        ) {
+            try found(
+                of: selection, fields: fields, in: execution, store, options, slice,
+                isOrdered: isOrdered, max: max)
+        } found: {
+            $0.count
+        }
+    }
+
+    private static func found(
+        of selection: Selection, fields: Set<Selection.Field>, in execution: Execution,
+        _ store: some HistoryStore, _ options: Question.Options, _ slice: Slice, isOrdered: Bool,
+        max: Int
+    ) throws -> Candidates {
         var options = options
         (options.limit, options.imposedLimit) = (nil, nil)
         options.hasClock = false

@@ -24,18 +24,38 @@ extension Query {
     /// `where` takes conditions on the time between two events, too: gap ("=" | "!=" | ">" | ">=" | "<" | "<=") duration, alone or
     /// joined to others by "&&".
     ///
+    /// What `tree` gives, as JSON, is read too.
+    ///
     /// Behind the pattern, a field has the name of its term in front (`a.process`); where matches are one event, it may be left
     /// out. A term without a name is called by its place: 1, 2, …
     ///
     /// - Parameter now: What `now` means; nil where there is no such time.
     package init(_ text: String, now: WallTime? = nil) throws(QuerySyntaxError) {
+        if let tree = try Self.tree(text) {
+            self = try Query(tree, now: now)
+            return
+        }
         var parser = QueryParser(try QueryTokens(text), now: now)
         self = try parser.query(text)
+    }
+
+    /// A query as `tree` gives it; nil for one that is written as people do.
+    private static func tree(_ text: String) throws(QuerySyntaxError) -> SyntaxTree? {
+        let inside = text.drop { $0.isWhitespace }
+        guard inside.first == "{", inside.dropFirst().first(where: { !$0.isWhitespace }) == "\""
+        else { return nil }
+        guard let tree = SyntaxTree(json: text), tree["terms"] != nil else { return nil }
+        guard text.utf8.count <= Limits.treeBytesMax else {
+            throw QuerySyntaxError(
+                "\(text.utf8.count) bytes: expected at most \(Limits.treeBytesMax) of a tree",
+                column: 1, in: "")
+        }
+        return tree
     }
 }
 
 extension QueryParser {
-    fileprivate mutating func query(_ text: String) throws(QuerySyntaxError) -> Query {
+    mutating func query(_ text: String) throws(QuerySyntaxError) -> Query {
         var query = try pattern(text)
         let names = query.terms.map(\.name)
         if let name = names.first(where: { name in names.count { $0 == name } > 1 }) {

@@ -17,6 +17,8 @@ package struct Query: Sendable {
     package var stages: [Stage] = []
     /// As it was written.
     package let text: String
+    /// What it does is asked, and what that takes, not what it gives.
+    package var isExplained = false
 
     /// One event of a match.
     package struct Term: Sendable {
@@ -116,6 +118,7 @@ package struct Query: Sendable {
 
     /// True where single events are listed; false for matches and numbers.
     package var listsEvents: Bool {
+        if isExplained { return false }
         var listsEvents = terms.count == 1
         for stage in stages {
             switch stage {

@@ -84,6 +84,16 @@ struct QueryRun<Execution: IndexedExecution> {
         lacks = []
     }
 
+    /// How many there are so far; nil where they are found as they are asked for.
+    var count: Int? {
+        switch stream {
+        case .rows(_, let rows): rows.count
+        case .places(let places): places.count
+        case .matches: nil
+        case .events(let slice, let selection): selection.isEverything ? slice.count : nil
+        }
+    }
+
     /// What all events so far were taken by; nil where more than a selection chose them.
     var selectionSoFar: Selection? {
         if case .events(_, let selection) = stream { selection } else { nil }
