@@ -24,6 +24,8 @@ package enum Limits {
     static let placesMax = 200_000
     /// Events that the terms of a pattern take together: some 100 MB with what is kept of them.
     static let candidatesMax = 2_000_000
+    /// Frames whose columns are kept while several terms look into them: as many as are searched ahead at once, some 10 MB.
+    static let sharedFramesMax = 16
     /// Frames of which is kept what their events say of order and time, of some 4,096 events each.
     static let timedFramesMax = 64
     /// Groups of matches of which numbers are asked: some 30 MB.

@@ -73,23 +73,8 @@ final class Matcher<Execution: IndexedExecution> {
         let conjuncts = query.condition.conjuncts
         var fields = computed
         for conjunct in conjuncts { fields.formUnion(conjunct.references) }
-        var total = 0
-        for (number, term) in query.terms.enumerated() {
-            if let first = query.motif?.first(like: number), first < number {
-                candidates.append(candidates[first])
-                continue
-            }
-            let alike = query.terms.indices.filter {
-                (query.motif?.first(like: $0) ?? $0) == number
-            }
-            let looked = fields.filter { alike.contains($0.term ?? 0) }.map(\.field)
-            let found = try Self.candidates(
-                of: term.selection, fields: Set(looked),
-                in: execution, store, options, slice, isOrdered: isOrdered,
-                max: Limits.candidatesMax - total)
-            total += found.count
-            candidates.append(found)
-        }
+        let between = try findCandidates(
+            CandidateSearch(execution, store, options, slice), fields, isOrdered: isOrdered)
         for (number, link) in query.links.enumerated() {
             let (own, other) =
                 link.isAbsent ? (number, number + 1) : (number + 1, number)
@@ -102,13 +87,9 @@ final class Matcher<Execution: IndexedExecution> {
                 link.relation == .any ? Neighbours(candidates[other]) : nil)
             joins.append(join(own, other, conjuncts))
         }
-        for (number, link) in query.links.enumerated() {
+        for (number, found) in between.enumerated() {
             counted.append(
-                try link.between.map { between in
-                    let found = try Self.candidates(
-                        of: between.selection, fields: [], in: execution, store, options, slice,
-                        isOrdered: false, max: Limits.candidatesMax - total)
-                    total += found.count
+                try zip(query.links[number].between, found).map { between, found in
                     let processes = try Self.processes(of: between.selection, index)
                     return Counted(
                         wanted: between,
@@ -134,70 +115,32 @@ final class Matcher<Execution: IndexedExecution> {
         }
     }
 
-    private static func candidates(
-        of selection: Selection, fields: Set<Selection.Field>, in execution: Execution,
-        _ store: some HistoryStore, _ options: Question.Options, _ slice: Slice, isOrdered: Bool,
-        max: Int
-    ) throws -> Candidates {
-        guard let plan = options.plan else {
-            return try found(
-                of: selection, fields: fields, in: execution, store, options, slice,
-                isOrdered: isOrdered, max: max)
+    /// The candidates of the terms; gives those that are counted between them, by link.
+    private func findCandidates(
+        _ search: CandidateSearch<Execution>, _ fields: Set<Selection.FieldReference>,
+        isOrdered: Bool
+    ) throws -> [[Candidates]] {
+        var search = search
+        // Terms that are of the same selection have the same candidates.
+        let first = query.terms.indices.map { query.motif?.first(like: $0) ?? $0 }
+        let unlike = Set(first).sorted()
+        let terms = unlike.map { number in
+            CandidateSearch<Execution>.Term(
+                selection: query.terms[number].selection,
+                fields: Set(fields.filter { first[$0.term ?? 0] == number }.map(\.field)))
         }
-        let finder = try EventFinder(execution, selection, store, options)
-        let expected = try finder.ranges(of: slice).reduce(0) { $0 + $1.count }
-        return try plan.note(
-            selection.isEverything ? "{}" : selection.text, expected: expected
-        ) {
-            try found(
-                of: selection, fields: fields, in: execution, store, options, slice,
-                isOrdered: isOrdered, max: max)
-        } found: {
-            $0.count
+        let counted = query.links.flatMap(\.between).map {
+            CandidateSearch<Execution>.Term(selection: $0.selection, fields: [])
         }
-    }
-
-    private static func found(
-        of selection: Selection, fields: Set<Selection.Field>, in execution: Execution,
-        _ store: some HistoryStore, _ options: Question.Options, _ slice: Slice, isOrdered: Bool,
-        max: Int
-    ) throws -> Candidates {
-        var options = options
-        (options.limit, options.imposedLimit) = (nil, nil)
-        options.hasClock = false
-        options.hasMessages = fields.contains(.kind)
-        var found = Candidates(fields: fields)
-        func check() throws {
-            guard found.count < max else {
-                throw QuestionError(
-                    .misuse,
-                    "the terms of the pattern take more than \(Limits.candidatesMax) events: narrow a selection"
-                )
-            }
+        var found = isOrdered ? try terms.map { try search.ordered($0) } : []
+        found += try search.unordered((isOrdered ? [] : terms) + counted)
+        candidates = first.map { found[unlike.firstIndex(of: $0)!] }
+        var rest = found[unlike.count...]
+        return query.links.map { link in
+            let own = Array(rest.prefix(link.between.count))
+            rest = rest.dropFirst(link.between.count)
+            return own
         }
-        if isOrdered || options.hasMessages {
-            var cursor = try EventCursor(execution, slice, selection, .forwards, store, options)
-            while let step = try cursor.next() {
-                switch step {
-                case .passed, .match: break
-                case .event(let listed):
-                    try check()
-                    found.append(listed)
-                case .unreadable(let id): found.append(unreadable: id)
-                }
-            }
-        } else {
-            let finder = try EventFinder(execution, selection, store, options)
-            try finder.forEach(of: slice, eventsMax: .max) { place, batch, row in
-                guard let row else {
-                    return found.append(unreadable: try finder.index.id(place))
-                }
-                try check()
-                found.append(batch, row, at: place, try finder.processes[place.process])
-            }
-        }
-        try found.finish(execution.index)
-        return found
     }
 
     /// The processes on which a selection may take events, whether or not any are here.

@@ -48,8 +48,8 @@ final class QueryPlan: Sendable {
 }
 
 /// A store that counts what is read of it.
-final class MeteredStore: HistoryStore {
-    private let store: any HistoryStore
+final class MeteredStore: FrontStore {
+    let store: any HistoryStore
     private let total = Mutex((frames: 0, bytes: 0))
 
     init(_ store: any HistoryStore) { self.store = store }
@@ -78,30 +78,6 @@ final class MeteredStore: HistoryStore {
         count(rows.columns.byteCount)
         return rows
     }
-
-    func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool {
-        try store.mayHold(words: hashes, in: frame)
-    }
-
-    func executions() throws -> [String] { try store.executions() }
-    func frames(of execution: String) throws -> [FrameSummary] { try store.frames(of: execution) }
-    func filed(
-        _ execution: String, _ cancellation: Cancellation
-    ) throws -> (any IndexedExecution)? { try store.filed(execution, cancellation) }
-    func expected(in execution: String) throws -> [(process: ProcessKey, last: UInt64)] {
-        try store.expected(in: execution)
-    }
-    func tombstone(of execution: String) throws -> Tombstone? {
-        try store.tombstone(of: execution)
-    }
-    func dropped(of execution: String) throws -> [(process: ProcessKey, last: UInt64)] {
-        try store.dropped(of: execution)
-    }
-    func sourceDefects(of execution: String) throws -> [Defect] {
-        try store.sourceDefects(of: execution)
-    }
-    func readUpTo() throws -> [String: WallTime] { try store.readUpTo() }
-    func storage() throws -> StorageStatus? { try store.storage() }
 }
 
 extension Answering {

@@ -41,7 +41,7 @@ import Testing
     @Test func theArticleOnAskingIsAsShown() throws {
         let making = try #require(Self.blocks("bash", of: Self.asking).first)
         let sessions = Self.blocks("console", of: Self.asking)
-        #expect(sessions.count == 11)
+        #expect(sessions.count == 16)
         try expectShown(making, sessions, in: "/tmp/asking")
     }
 

@@ -42,6 +42,10 @@ import Testing
                 "\(world.here.count)", "–",
             ])
         for step in steps[..<3] { #expect(Int(step[2])! > 0 && Int(step[3])! > 0, "\(step)") }
+        let counted = try Self.lines("\(query) | count()", world.store)
+        #expect(
+            counted.map { $0[0] } == [steps[..<3].map { $0[0] }.joined(separator: ", "), "count()"])
+        #expect(counted[0][4] == "\(steps[..<3].compactMap { Int($0[4]) }.reduce(0, +))")
         let stages = try Self.lines(
             "{ text = x } | last 3 | past hops 2 | { text = y } | count() by (process)", world.store
         )
