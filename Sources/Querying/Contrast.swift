@@ -36,7 +36,7 @@ struct Contrast {
         let shown = value.shown
         guard !shown.isEmpty, shown.utf8.count <= Limits.comparedBytesMax else { return }
         if fields[field] == nil {
-            guard fields.count < Limits.comparedFieldsMax else {
+            guard fields.count < Limits.comparedFieldsMax + Self.said.count else {
                 throw QuestionError(
                     .misuse,
                     "compare: the events have more than \(Limits.comparedFieldsMax) attributes: narrow a selection"

@@ -125,6 +125,29 @@ import Testing
         }
     }
 
+    @Test func limitsAreWhereTheySay() throws {
+        func events(_ count: Int, keys: Int = 0) -> MemoryStore {
+            let events = (0..<count).map { number in
+                var event = AnsweringTests.event("a", UInt64(number + 1), number == 0 ? "x" : "y")
+                event.attributes = (0..<keys).map { Attribute("k\(number)-\($0)", .text("1")) }
+                return event
+            }
+            return MemoryStore(events: [events])
+        }
+        let clusters = "{} | clusters within 5s"
+        let most = try QueryTests.table(clusters, events(Limits.clusteredEventsMax))
+        #expect(Self.numbers(most).reduce(0) { $0 + $1.count } == Limits.clusteredEventsMax)
+        #expect(throws: QuestionError.self) {
+            try QueryTests.table(clusters, events(Limits.clusteredEventsMax + 1))
+        }
+        let compare = "{} | compare({ text = x })"
+        let (count, keys) = (Limits.comparedFieldsMax / 100, 100)
+        #expect(throws: Never.self) { try QueryTests.table(compare, events(count, keys: keys)) }
+        #expect(throws: QuestionError.self) {
+            try QueryTests.table(compare, events(count + 1, keys: keys))
+        }
+    }
+
     /// What has a value of its own in each event tells nothing, and is said to be left out.
     @Test func comparisonsLeaveOutWhatHasVeryManyValues() throws {
         func table(_ count: Int) throws -> NumberTable {
