@@ -158,6 +158,9 @@ struct KnowledgeWalk<Index: CausalIndex> {
     private let index: Index
     private let process: Int
     private var last: Int?
+    /// What was learned at the positions up to `newsEnd`, ahead of being asked for.
+    private var news: ArraySlice<Arrival> = []
+    private var newsEnd = 0
 
     init(_ process: Int, in index: Index) {
         self.process = process
@@ -170,16 +173,32 @@ struct KnowledgeWalk<Index: CausalIndex> {
         to position: Int, _ learn: (EventKey) throws -> Void
     ) throws {
         if let last, position - last <= Limits.rowsOfNews {
-            for arrival in try index.learned(by: process, in: last + 1..<position + 1) {
-                try learn(arrival.event)
+            try takeNews(upTo: position, learn)
+            if newsEnd <= position {
+                // The next ones are near, most often.
+                let end = min(
+                    newsEnd + Limits.rowsLookedAt, try index.sequences(of: process).count)
+                news = try index.learned(by: process, in: newsEnd..<end)[...]
+                newsEnd = end
+                try takeNews(upTo: position, learn)
             }
         } else {
             for key in try index.known(at: EventPosition(process: process, position: position)) {
                 try learn(key)
             }
             if last == nil { for key in try index.implied(by: process) { try learn(key) } }
+            (news, newsEnd) = ([], position + 1)
         }
         last = position
+    }
+
+    private mutating func takeNews(
+        upTo position: Int, _ learn: (EventKey) throws -> Void
+    ) rethrows {
+        while let next = news.first, next.position <= position {
+            try learn(next.event)
+            news.removeFirst()
+        }
     }
 }
 
