@@ -111,6 +111,9 @@ package struct TieHeap: Sendable {
         }
     }
 
+    /// The least tie; nil where there is none.
+    package var first: Tie? { items.first?.tie }
+
     package mutating func pop() -> Int? {
         guard let top = items.first else { return nil }
         let last = items.removeLast()

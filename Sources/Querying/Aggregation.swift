@@ -2,7 +2,7 @@ import Causality
 
 /// Numbers of groups of matches, a line each.
 package struct NumberTable: Sendable {
-    package var completeness: Completeness
+    package var completeness = Completeness(lacks: [])
     package var groupTitles: [String]
     package var title: String
     package var lines: [Line]
@@ -131,7 +131,7 @@ struct Aggregation {
     /// The lines, those of the largest numbers first, then by their groups.
     ///
     /// - Parameter leftOut: How many matches that may be none were left out before.
-    func table(_ completeness: Completeness, leftOut: Int) -> NumberTable {
+    func table(leftOut: Int) -> NumberTable {
         if aggregate.isByBucket {
             let sorted = groups.values.sorted { a, b in
                 let (first, second) = (a.texts.dropLast(), b.texts.dropLast())
@@ -139,7 +139,6 @@ struct Aggregation {
                 return a.bucket < b.bucket
             }
             return NumberTable(
-                completeness: completeness,
                 groupTitles: aggregate.groupTitles + [aggregate.bucketTitle],
                 title: "count()",
                 lines: sorted.map { .init(groups: $0.texts, number: .count($0.count)) },
@@ -158,8 +157,8 @@ struct Aggregation {
         }
         if let most = aggregate.most { lines = Array(lines.prefix(most)) }
         return NumberTable(
-            completeness: completeness, groupTitles: aggregate.groupTitles, title: aggregate.title,
-            lines: lines, doubtful: doubtful + leftOut)
+            groupTitles: aggregate.groupTitles, title: aggregate.title, lines: lines,
+            doubtful: doubtful + leftOut)
     }
 
     private func number(of group: Group) -> NumberTable.Number {
@@ -233,7 +232,7 @@ extension Selection.Field.Value {
 }
 
 extension NumberTable.Number {
-    fileprivate var size: Double {
+    var size: Double {
         switch self {
         case .count(let count): Double(count)
         case .number(let number), .duration(let number): number
@@ -244,7 +243,7 @@ extension NumberTable.Number {
 
 extension Selection.Field.Value {
     /// As a person reads it.
-    fileprivate var shown: String {
+    var shown: String {
         switch self {
         case .nothing: "–"
         case .text(let text), .list(_, let text): text

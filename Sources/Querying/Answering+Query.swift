@@ -3,26 +3,46 @@ import HappensBefore
 
 extension Answering {
     func answer(_ query: Query, from execution: some IndexedExecution) throws -> Answer {
+        if query.isExplained { return try explain(query, from: execution) }
         let index = execution.index
         let slice = try kept(index.whole(), index)
         var run = try QueryRun(query, execution, store, options, slice)
         for stage in query.stages {
-            guard case .aggregate(let aggregate) = stage else {
-                try run.go(through: stage)
+            guard stage.givesNumbers else {
+                try noted(stage, &run) { run in
+                    try run.go(through: stage)
+                    return run.count
+                }
                 continue
             }
-            let (aggregation, rest) = try run.table(aggregate)
-            var completeness = try completeness(rest, index, [], namesCut: false)
-            completeness.remark = run.remark
-            var table = aggregation.table(completeness, leftOut: run.doubtfulMatches)
+            var result: (table: NumberTable, completeness: Slice)!
+            try noted(stage, &run) { run in
+                result = try run.table(stage)
+                return result.table.lines.count
+            }
+            var (table, rest) = result!
+            table.completeness = try completeness(rest, index, [], namesCut: false)
+            table.completeness.remark = run.remark
             if let limit = options.limit { table.lines = Array(table.lines.prefix(limit)) }
             return .table(table)
         }
         let (events, rest) = try run.listing()
         var completeness = try completeness(
-            rest, index, [], namesCut: query.links.last?.isAbsent == true)
+            rest, index, [], namesCut: query.restsOnAbsence)
         completeness.remark = run.remark
         return .events(Listing(completeness: completeness, events: events))
+    }
+
+    /// Takes a step of a query, which gives so many events, matches or lines; nil where they are not counted yet.
+    private func noted<Execution: IndexedExecution>(
+        _ stage: Query.Stage, _ run: inout QueryRun<Execution>,
+        _ body: (inout QueryRun<Execution>) throws -> Int?
+    ) throws {
+        guard let plan = options.plan else {
+            _ = try body(&run)
+            return
+        }
+        _ = try plan.note(stage.title, { try body(&run) }, found: { $0 })
     }
 
     /// What led to an event: the chains of messages that the query stage `why` follows.
@@ -65,12 +85,19 @@ extension Matcher {
 }
 
 extension Query {
+    /// Whether what arrives later may end a match.
+    fileprivate var restsOnAbsence: Bool {
+        if case .gather = motif { return true }
+        return links.last?.isAbsent == true
+    }
+
     /// Whether what events of a term had seen matters.
     fileprivate func isOrdered(_ term: Int) -> Bool {
         func asks(_ link: Int, _ relations: Set<Relation>) -> Bool {
             links.indices.contains(link) && !links[link].isAbsent
                 && relations.contains(links[link].relation)
         }
+        if motif != nil { return true }
         return asks(term - 1, [.before, .nearest, .concurrent, .message])
             || asks(term, [.after, .concurrent])
     }

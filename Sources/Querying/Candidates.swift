@@ -46,6 +46,32 @@ struct Candidates: Sendable {
         places[process].map { processes[$0].elements } ?? 0..<0
     }
 
+    /// The element that is the event of a process with a number; nil where none is. O(log elements).
+    func element(of event: EventKey) -> Int? {
+        let all = elements(of: event.process)
+        let place =
+            all.lowerBound
+            + partitionPoint(count: all.count) {
+                elements[all.lowerBound + $0].sequence < event.sequence
+            }
+        guard place < all.upperBound, elements[place].sequence == event.sequence else { return nil }
+        return place
+    }
+
+    /// The element at a place; nil where none is. O(log elements).
+    func element(at place: EventPosition) -> Int? {
+        let all = elements(of: place.process)
+        let element =
+            all.lowerBound
+            + partitionPoint(count: all.count) {
+                elements[all.lowerBound + $0].position < place.position
+            }
+        guard element < all.upperBound, elements[element].position == place.position else {
+            return nil
+        }
+        return element
+    }
+
     /// The elements in causal order. O(elements).
     var ranked: [Int] {
         var ranked = [Int](repeating: 0, count: count)
@@ -70,11 +96,14 @@ struct Candidates: Sendable {
     }
 
     private mutating func append(_ batch: EventBatch, _ row: Int, at place: EventPosition) {
+        append(place, sequence: batch.sequences[row], time: batch.times[row])
+    }
+
+    mutating func append(_ place: EventPosition, sequence: UInt64, time: Int64) {
         elements.append(
             Element(
-                process: Int32(place.process), position: Int32(place.position),
-                sequence: batch.sequences[row], time: batch.times[row],
-                rank: Int32(elements.count)))
+                process: Int32(place.process), position: Int32(place.position), sequence: sequence,
+                time: time, rank: Int32(elements.count)))
     }
 
     mutating func append(unreadable event: EventID) { unreadable.append(event) }
@@ -129,6 +158,9 @@ struct KnowledgeWalk<Index: CausalIndex> {
     private let index: Index
     private let process: Int
     private var last: Int?
+    /// What was learned at the positions up to `newsEnd`, ahead of being asked for.
+    private var news: ArraySlice<Arrival> = []
+    private var newsEnd = 0
 
     init(_ process: Int, in index: Index) {
         self.process = process
@@ -141,16 +173,32 @@ struct KnowledgeWalk<Index: CausalIndex> {
         to position: Int, _ learn: (EventKey) throws -> Void
     ) throws {
         if let last, position - last <= Limits.rowsOfNews {
-            for arrival in try index.learned(by: process, in: last + 1..<position + 1) {
-                try learn(arrival.event)
+            try takeNews(upTo: position, learn)
+            if newsEnd <= position {
+                // The next ones are near, most often.
+                let end = min(
+                    newsEnd + Limits.rowsLookedAt, try index.sequences(of: process).count)
+                news = try index.learned(by: process, in: newsEnd..<end)[...]
+                newsEnd = end
+                try takeNews(upTo: position, learn)
             }
         } else {
             for key in try index.known(at: EventPosition(process: process, position: position)) {
                 try learn(key)
             }
             if last == nil { for key in try index.implied(by: process) { try learn(key) } }
+            (news, newsEnd) = ([], position + 1)
         }
         last = position
+    }
+
+    private mutating func takeNews(
+        upTo position: Int, _ learn: (EventKey) throws -> Void
+    ) rethrows {
+        while let next = news.first, next.position <= position {
+            try learn(next.event)
+            news.removeFirst()
+        }
     }
 }
 

@@ -3,8 +3,8 @@ import HappensBefore
 
 /// How far apart two events are, as far as the evidence tells. For one answer, and so for one thread at a time.
 final class Distance<Execution: IndexedExecution> {
-    private let index: Execution.Index
-    private let processes: ProcessTable<Execution>
+    let index: Execution.Index
+    let processes: ProcessTable<Execution>
     private let rows: RowReader<Execution>
 
     init(_ rows: RowReader<Execution>) {
@@ -26,15 +26,20 @@ final class Distance<Execution: IndexedExecution> {
     ) throws -> Verdict {
         switch span {
         case .time(let seconds):
-            let bounds = try elapsed(from: a, to: b, areOrdered: areOrdered)
-            if bounds.upperBound <= seconds, bounds.lowerBound >= -seconds { return .within }
-            if bounds.lowerBound > seconds || bounds.upperBound < -seconds { return .beyond }
-            return .unknown("they are \(Self.text(bounds)) apart, as far as messages tell")
+            return Self.verdict(
+                try elapsed(from: a, to: b, areOrdered: areOrdered), seconds)
         case .events(let count):
             let between = try events(after: a, upTo: b)
             if between.count > count { return .beyond }
             return between.lack.map { .unknown($0) } ?? .within
         }
+    }
+
+    /// Whether two events between which so much time may lie are no more than so many seconds apart.
+    static func verdict(_ bounds: ClosedRange<Double>, _ seconds: Double) -> Verdict {
+        if bounds.upperBound <= seconds, bounds.lowerBound >= -seconds { return .within }
+        if bounds.lowerBound > seconds || bounds.upperBound < -seconds { return .beyond }
+        return .unknown("they are \(text(bounds)) apart, as far as messages tell")
     }
 
     /// The seconds from one event to another: exact by the clock of one host, else what messages between them allow.
@@ -56,7 +61,7 @@ final class Distance<Execution: IndexedExecution> {
         return -back <= most ? -back...most : -Double.infinity...(.infinity)
     }
 
-    private func areOfOneHost(_ a: Candidates.Element, _ b: Candidates.Element) throws -> Bool {
+    func areOfOneHost(_ a: Candidates.Element, _ b: Candidates.Element) throws -> Bool {
         if a.process == b.process { return true }
         let (host, other) = (
             try processes[Int(a.process)].host, try processes[Int(b.process)].host
@@ -109,7 +114,7 @@ final class Distance<Execution: IndexedExecution> {
     }
 
     /// The position of the last event of a process that is here and that the event at a place has seen.
-    private func lastKnown(of process: Int, at place: EventPosition) throws -> Int? {
+    func lastKnown(of process: Int, at place: EventPosition) throws -> Int? {
         let known = try index.known(of: process, at: place)
         guard known > 0 else { return nil }
         let position = try processes[process].sequences.count(upTo: known) - 1
@@ -133,7 +138,7 @@ final class Distance<Execution: IndexedExecution> {
         return isTooLarge ? (Double(b) - Double(a)) / 1e9 : Double(difference) / 1e9
     }
 
-    private func time(of process: Int, _ position: Int) throws -> Int64? {
+    func time(of process: Int, _ position: Int) throws -> Int64? {
         try rows.time(at: EventPosition(process: process, position: position))
     }
 

@@ -1,6 +1,17 @@
 import Causality
 import HappensBefore
 
+/// How far a finder has looked through a slice.
+struct FrameScan {
+    fileprivate let ranges: [Range<Int>]
+    /// By process.
+    fileprivate var next: [Int]
+    /// How many events there are in all.
+    fileprivate let all: Int
+    /// How many were found.
+    fileprivate(set) var count = 0
+}
+
 /// Finds the events of single processes that a selection takes. For one answer, and so for one thread at a time.
 ///
 /// A class, so that what holds one is of one size whatever the execution is: else each look at a field would ask for its place.
@@ -223,29 +234,45 @@ final class EventFinder<Execution: IndexedExecution> {
         of slice: Slice, eventsMax: Int,
         _ body: (EventPosition, HeldBatch, _ row: Int?) throws -> Void
     ) throws {
-        var count = 0
+        var scan = try scan(of: slice)
+        while scan.count < eventsMax, nextFrame != nil {
+            try step(&scan, eventsMax: eventsMax - scan.count, body)
+        }
+    }
+
+    /// Begins to look through a slice, frame by frame, by `step`.
+    func scan(of slice: Slice) throws -> FrameScan {
+        let ranges = try ranges(of: slice)
+        for (process, range) in ranges.enumerated() where !range.isEmpty {
+            try seek(process, from: range.lowerBound)
+        }
+        return FrameScan(ranges: ranges, next: ranges.map(\.lowerBound), all: slice.count)
+    }
+
+    /// The frame that a scan looks into next; nil at its end.
+    var nextFrame: Int64? { seeking.first?.time }
+
+    /// Looks through some rows of the next frame of a scan, and calls `body` with what is found.
+    func step(
+        _ scan: inout FrameScan, eventsMax: Int,
+        _ body: (EventPosition, HeldBatch, _ row: Int?) throws -> Void
+    ) throws {
+        guard let process = nextSought() else { return }
         do {
-            let ranges = try ranges(of: slice)
-            var next = ranges.map(\.lowerBound)
-            for (process, range) in ranges.enumerated() where !range.isEmpty {
-                try seek(process, from: range.lowerBound)
+            let (start, end) = (scan.next[process], scan.ranges[process].upperBound)
+            let rows = start..<min(end, start + Limits.rowsLookedAt)
+            let (found, after) = try find(
+                in: process, rows, eventsMax: eventsMax, ahead: rows.upperBound..<end)
+            let batch = HeldBatch(found.batch)
+            for event in found.events {
+                try body(
+                    EventPosition(process: process, position: event.position), batch, event.row)
+                scan.count += event.row == nil ? 0 : 1
             }
-            while count < eventsMax, let process = nextSought() {
-                let end = ranges[process].upperBound
-                let rows = next[process]..<min(end, next[process] + Limits.rowsLookedAt)
-                let (found, after) = try find(
-                    in: process, rows, eventsMax: eventsMax - count, ahead: rows.upperBound..<end)
-                let batch = HeldBatch(found.batch)
-                for event in found.events {
-                    try body(
-                        EventPosition(process: process, position: event.position), batch, event.row)
-                    count += event.row == nil ? 0 : 1
-                }
-                next[process] = after
-                if after < end { try seek(process, from: after) }
-            }
+            scan.next[process] = after
+            if after < end { try seek(process, from: after) }
         } catch var stopped as QuestionStopped {
-            stopped.progress = .looked(looked, of: slice.count)
+            stopped.progress = .looked(looked, of: scan.all)
             throw stopped
         }
     }

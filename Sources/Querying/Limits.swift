@@ -1,7 +1,17 @@
 /// The limits of one question.
 package enum Limits {
+    /// Events of which it is asked which have to do with each other: some seconds of work.
+    static let clusteredEventsMax = 10_000
+    /// Attributes that are compared, values of each, and bytes of one: some 100 MB at the very most.
+    static let comparedFieldsMax = 1_000
+    static let comparedValuesMax = 1_000
+    static let comparedBytesMax = 100
+    /// Values that a comparison gives: more than anybody reads.
+    static let comparedLinesMax = 100
     /// Bytes of a selection: what a person types, with room.
     package static let selectionBytesMax = 16 * 1024
+    /// Bytes of a query as a tree in JSON: what such a text takes, with its names.
+    static let treeBytesMax = 256 * 1024
     /// Parentheses and negations inside each other in a selection: bounds the parser's stack.
     package static let selectionDepthMax = 100
     /// Terms of a pattern.
@@ -14,6 +24,8 @@ package enum Limits {
     static let placesMax = 200_000
     /// Events that the terms of a pattern take together: some 100 MB with what is kept of them.
     static let candidatesMax = 2_000_000
+    /// Frames whose columns are kept while several terms look into them: as many as are searched ahead at once, some 10 MB.
+    static let sharedFramesMax = 16
     /// Frames of which is kept what their events say of order and time, of some 4,096 events each.
     static let timedFramesMax = 64
     /// Groups of matches of which numbers are asked: some 30 MB.

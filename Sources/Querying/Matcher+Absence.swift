@@ -3,14 +3,8 @@ import HappensBefore
 
 // Whether no event of the term behind the last link is so related.
 extension Matcher {
-    enum Absence {
-        case yes
-        case no
-        case unknown(String)
-    }
-
     /// Whether a match has no event of the absent term, if there is one.
-    func absence(_ chosen: [Int]) throws -> Absence {
+    func absence(_ chosen: [Int]) throws -> Verdict {
         guard let link = query.links.indices.last, query.links[link].isAbsent else { return .yes }
         let element = chosen[link]
         var doubt: String?

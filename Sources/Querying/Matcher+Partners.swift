@@ -16,6 +16,10 @@ extension Matcher {
             case .nearest: related.nearest(element)
             case .sameProcess: related.ofSameProcess(element)
             case .message: try messages(link, to: element)
+            case .any:
+                try distance.near(
+                    candidates[link + 1].elements[element], neighbours[link]!,
+                    seconds: query.together!)
             }
         return joined(ranges, link, element)
     }
@@ -26,15 +30,7 @@ extension Matcher {
         var ranges: [Range<Int>] = []
         for sender in try finder.senders(at: receive.place)
         where try index.isMessage(from: sender.process, to: Int(receive.process)) {
-            let all = candidates[link].elements(of: sender.process)
-            let place =
-                all.lowerBound
-                + partitionPoint(count: all.count) {
-                    candidates[link].elements[all.lowerBound + $0].sequence < sender.sequence
-                }
-            guard place < all.upperBound,
-                candidates[link].elements[place].sequence == sender.sequence
-            else { continue }
+            guard let place = candidates[link].element(of: sender) else { continue }
             ranges.append(place..<place + 1)
         }
         return ranges
@@ -49,9 +45,9 @@ extension Matcher {
             for partner in range {
                 try options.cancellation.check()
                 var doubt = try doubt(link, partner, element)
-                switch try between(link, partner, element) {
-                case .no: break
-                case .yes: continue
+                switch try holdsBetween(link, partner, element) {
+                case .yes: break
+                case .no: continue
                 case .unknown(let why): doubt = doubt ?? why
                 }
                 if let span = query.links[link].within {
@@ -82,7 +78,8 @@ extension Matcher {
         case .before, .nearest, .message:
             return try distance.verdict(partner, own, span, areOrdered: true)
         case .after: return try distance.verdict(own, partner, span, areOrdered: true)
-        case .concurrent: return try distance.verdict(partner, own, span, areOrdered: false)
+        case .concurrent, .any:
+            return try distance.verdict(partner, own, span, areOrdered: false)
         case .sameProcess:
             return partner.position < own.position
                 ? try distance.verdict(partner, own, span, areOrdered: true)
@@ -94,16 +91,18 @@ extension Matcher {
     private func doubt(_ link: Int, _ partner: Int, _ element: Int) throws -> String? {
         switch query.links[link].relation {
         case .nearest: try doubtOfNearest(link, partner, element)
-        case .message: try doubtOfMessage(link, partner, element)
-        case .before, .after, .concurrent, .sameProcess: nil
+        case .message:
+            try doubtOfMessage(
+                from: candidates[link].elements[partner],
+                to: candidates[link + 1].elements[element])
+        case .before, .after, .concurrent, .sameProcess, .any: nil
         }
     }
 
     /// The message may have arrived before, at an event that is missing: of what came there the next event that is here has seen.
-    private func doubtOfMessage(_ link: Int, _ partner: Int, _ element: Int) throws -> String? {
-        let (from, to) = (
-            candidates[link].elements[partner], candidates[link + 1].elements[element]
-        )
+    func doubtOfMessage(
+        from: Candidates.Element, to: Candidates.Element
+    ) throws -> String? {
         let process = Int(to.process)
         guard to.sequence > 1, try !rows.isCause(index.id(from.place), of: to.place) else {
             return nil
@@ -149,44 +148,18 @@ extension Matcher {
         return nil
     }
 
-    /// Whether what may not come between two events does.
-    private func between(_ link: Int, _ partner: Int, _ element: Int) throws -> Absence {
-        guard let barrier = barriers[link] else { return .no }
-        let (from, to) = (
-            candidates[link].elements[partner], candidates[link + 1].elements[element]
-        )
-        for range in barrier.toLater.before(element) {
-            let last = range.upperBound - 1
-            // Of those of one process, the last one knows most.
-            if barrier.knowing.before(last).contains(where: { $0.contains(partner) }) {
-                return .yes
-            }
-            let event = barrier.toLater.others.elements[last]
-            guard !event.isCertain, event.process != from.process else { continue }
-            if case .unknown(.lacking(let lacks), let excluded) = try index.order(
-                index.id(from.place), index.id(event.place)), !excluded.contains(.before)
-            {
-                return .unknown(lacks.first.map { "\($0)" } ?? "")
-            }
-        }
-        if !to.isCertain, let lack = try index.inexactness(of: index.id(to.place)).first {
-            return .unknown("\(lack)")
-        }
-        for process in barrier.processes {
-            let seen = try seenUpTo(process, to)
-            guard try index.gaps(of: process).contains(where: { $0.first <= seen }) else {
-                continue
-            }
-            for gap in try index.gaps(thatMayFollow: index.id(from.place), in: [process])
-            where gap.first <= seen && (process != Int(from.process) || gap.last > from.sequence) {
-                return .unknown("\(Lack.events(gap))")
-            }
-        }
-        return .no
-    }
-
     /// Whether the time between the events of a match is as the query says, as far as that is known now.
-    func elapsedHolds(_ chosen: [Int], from first: Int) throws -> Absence {
+    func elapsedHolds(_ chosen: [Int], from first: Int) throws -> Verdict {
+        var doubt: String?
+        if let seconds = query.together {
+            for other in first + 1..<chosen.count {
+                switch try areTogether(chosen, first, other, seconds) {
+                case .yes: break
+                case .no: return .no
+                case .unknown(let why): doubt = doubt ?? why
+                }
+            }
+        }
         for elapsed in query.elapsed where min(elapsed.from, elapsed.to) == first {
             let bounds = try self.elapsed(chosen, elapsed.from, elapsed.to)
             let (least, most) = (
@@ -200,14 +173,34 @@ extension Matcher {
                     bounds.lowerBound == bounds.upperBound || !bounds.contains(elapsed.seconds)
             default: isDecided = least == most
             }
-            guard isDecided else {
-                return .unknown(
-                    "\(query.terms[elapsed.from].name) and \(query.terms[elapsed.to].name) are "
-                        + "\(Distance<Execution>.text(bounds)) apart, as far as messages tell")
+            if !isDecided {
+                doubt = doubt ?? doubtOfTime(elapsed.from, elapsed.to, bounds)
+            } else if !least {
+                return .no
             }
-            if !least { return .no }
         }
-        return .yes
+        return doubt.map { .unknown($0) } ?? .yes
+    }
+
+    private func doubtOfTime(_ from: Int, _ to: Int, _ bounds: ClosedRange<Double>) -> String {
+        "\(query.terms[from].name) and \(query.terms[to].name) are "
+            + "\(Distance<Execution>.text(bounds)) apart, as far as messages tell"
+    }
+
+    /// Whether the events of two terms of a match are two, and no more than so many seconds apart.
+    private func areTogether(
+        _ chosen: [Int], _ one: Int, _ other: Int, _ seconds: Double
+    ) throws -> Verdict {
+        let (a, b) = (
+            candidates[one].elements[chosen[one]], candidates[other].elements[chosen[other]]
+        )
+        guard a.place != b.place else { return .no }
+        let bounds = try elapsed(chosen, one, other)
+        return switch Distance<Execution>.verdict(bounds, seconds) {
+        case .within: .yes
+        case .beyond: .no
+        case .unknown: .unknown(doubtOfTime(one, other, bounds))
+        }
     }
 
     /// The seconds from the event of one term of a match to that of another.

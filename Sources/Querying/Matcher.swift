@@ -24,15 +24,22 @@ final class Matcher<Execution: IndexedExecution> {
     let options: Question.Options
     /// The processes on which events of the absent term may be.
     private(set) var absentProcesses: [Int] = []
-    /// By link: what may not come between.
-    private(set) var barriers: [Barrier?] = []
+    /// By link: where the events of the term before it that may be near enough lie; nil where its events are ordered.
+    private(set) var neighbours: [Neighbours?] = []
+    /// By link: what is counted between its events.
+    private(set) var counted: [[Counted]] = []
 
-    struct Barrier {
-        /// How it is ordered to the events of the term behind the link.
+    /// The events of which so many lie between the events of a link.
+    struct Counted {
+        var wanted: Query.Between
+        /// How they are ordered to the events of the term behind the link.
         var toLater: Related
-        /// By element of it: how many of the term before the link it knows.
+        /// By element of them: which of the term before the link it knows.
         var knowing: Related
+        /// The processes on which there may be some.
         var processes: [Int]
+        /// Whether events that are known exactly tell all of these processes.
+        var arePlain: Bool
     }
 
     struct Join {
@@ -62,21 +69,12 @@ final class Matcher<Execution: IndexedExecution> {
         rows = RowReader(finder.processes, store)
         distance = Distance(rows)
         // Where clocks contradict themselves, two events may have seen each other: then neither is known to be before the other.
-        let areSound = try !execution.defects(options.cancellation).contains {
-            [.cycle, .receiveBeforeSend, .clockBackwards].contains($0.kind)
-        }
+        let areSound = try execution.isSound(options.cancellation)
         let conjuncts = query.condition.conjuncts
         var fields = computed
         for conjunct in conjuncts { fields.formUnion(conjunct.references) }
-        var total = 0
-        for (number, term) in query.terms.enumerated() {
-            let found = try Self.candidates(
-                of: term.selection, fields: Set(fields.filter { $0.term == number }.map(\.field)),
-                in: execution, store, options, slice, isOrdered: isOrdered,
-                max: Limits.candidatesMax - total)
-            total += found.count
-            candidates.append(found)
-        }
+        let between = try findCandidates(
+            CandidateSearch(execution, store, options, slice), fields, isOrdered: isOrdered)
         for (number, link) in query.links.enumerated() {
             let (own, other) =
                 link.isAbsent ? (number, number + 1) : (number + 1, number)
@@ -85,23 +83,24 @@ final class Matcher<Execution: IndexedExecution> {
                     candidates[own], to: candidates[other],
                     link.isAbsent ? link.relation.reversed : link.relation,
                     areSound: areSound, in: index, options.cancellation))
+            neighbours.append(
+                link.relation == .any ? Neighbours(candidates[other]) : nil)
             joins.append(join(own, other, conjuncts))
         }
-        for (number, link) in query.links.enumerated() {
-            barriers.append(
-                try link.until.map {
-                    let found = try Self.candidates(
-                        of: $0, fields: [], in: execution, store, options, slice, isOrdered: false,
-                        max: Limits.candidatesMax - total)
-                    total += found.count
-                    return Barrier(
+        for (number, found) in between.enumerated() {
+            counted.append(
+                try zip(query.links[number].between, found).map { between, found in
+                    let processes = try Self.processes(of: between.selection, index)
+                    return Counted(
+                        wanted: between,
                         toLater: try Related(
                             candidates[number + 1], to: found, .before,
                             areSound: areSound, in: index, options.cancellation),
                         knowing: try Related(
                             found, to: candidates[number], .before,
                             areSound: areSound, in: index, options.cancellation),
-                        processes: try Self.processes(of: $0, index))
+                        processes: processes,
+                        arePlain: try processes.allSatisfy { try index.isPlain($0) })
                 })
         }
         conditions = conjuncts.filter { condition in
@@ -116,47 +115,32 @@ final class Matcher<Execution: IndexedExecution> {
         }
     }
 
-    private static func candidates(
-        of selection: Selection, fields: Set<Selection.Field>, in execution: Execution,
-        _ store: some HistoryStore, _ options: Question.Options, _ slice: Slice, isOrdered: Bool,
-        max: Int
-    ) throws -> Candidates {
-        var options = options
-        (options.limit, options.imposedLimit) = (nil, nil)
-        options.hasClock = false
-        options.hasMessages = fields.contains(.kind)
-        var found = Candidates(fields: fields)
-        func check() throws {
-            guard found.count < max else {
-                throw QuestionError(
-                    .misuse,
-                    "the terms of the pattern take more than \(Limits.candidatesMax) events: narrow a selection"
-                )
-            }
+    /// The candidates of the terms; gives those that are counted between them, by link.
+    private func findCandidates(
+        _ search: CandidateSearch<Execution>, _ fields: Set<Selection.FieldReference>,
+        isOrdered: Bool
+    ) throws -> [[Candidates]] {
+        var search = search
+        // Terms that are of the same selection have the same candidates.
+        let first = query.terms.indices.map { query.motif?.first(like: $0) ?? $0 }
+        let unlike = Set(first).sorted()
+        let terms = unlike.map { number in
+            CandidateSearch<Execution>.Term(
+                selection: query.terms[number].selection,
+                fields: Set(fields.filter { first[$0.term ?? 0] == number }.map(\.field)))
         }
-        if isOrdered || options.hasMessages {
-            var cursor = try EventCursor(execution, slice, selection, .forwards, store, options)
-            while let step = try cursor.next() {
-                switch step {
-                case .passed, .match: break
-                case .event(let listed):
-                    try check()
-                    found.append(listed)
-                case .unreadable(let id): found.append(unreadable: id)
-                }
-            }
-        } else {
-            let finder = try EventFinder(execution, selection, store, options)
-            try finder.forEach(of: slice, eventsMax: .max) { place, batch, row in
-                guard let row else {
-                    return found.append(unreadable: try finder.index.id(place))
-                }
-                try check()
-                found.append(batch, row, at: place, try finder.processes[place.process])
-            }
+        let counted = query.links.flatMap(\.between).map {
+            CandidateSearch<Execution>.Term(selection: $0.selection, fields: [])
         }
-        try found.finish(execution.index)
-        return found
+        var found = isOrdered ? try terms.map { try search.ordered($0) } : []
+        found += try search.unordered((isOrdered ? [] : terms) + counted)
+        candidates = first.map { found[unlike.firstIndex(of: $0)!] }
+        var rest = found[unlike.count...]
+        return query.links.map { link in
+            let own = Array(rest.prefix(link.between.count))
+            rest = rest.dropFirst(link.between.count)
+            return own
+        }
     }
 
     /// The processes on which a selection may take events, whether or not any are here.
@@ -251,9 +235,9 @@ final class Matcher<Execution: IndexedExecution> {
 
     /// Whether all matches can be counted without looking at each.
     var areCountable: Bool {
-        conditions.isEmpty && query.elapsed.isEmpty
+        conditions.isEmpty && query.elapsed.isEmpty && query.together == nil
             && query.links.allSatisfy {
-                $0.within == nil && $0.until == nil && $0.relation != .nearest
+                $0.within == nil && $0.between.isEmpty && $0.relation != .nearest
                     && $0.relation != .message
             }
     }
@@ -266,7 +250,7 @@ extension Query.Relation {
         switch self {
         case .before: .after
         case .after: .before
-        case .concurrent, .message, .nearest, .sameProcess: self
+        case .concurrent, .message, .nearest, .sameProcess, .any: self
         }
     }
 }
@@ -309,5 +293,14 @@ extension Selection.Condition {
         if a.term == own, b.term == other { return (a.field, b.field) }
         if a.term == other, b.term == own { return (b.field, a.field) }
         return nil
+    }
+}
+
+extension IndexedExecution {
+    /// Whether no clocks contradict themselves, so that no two events have seen each other.
+    func isSound(_ cancellation: Cancellation) throws -> Bool {
+        try !defects(cancellation).contains {
+            [.cycle, .receiveBeforeSend, .clockBackwards].contains($0.kind)
+        }
     }
 }

@@ -4,12 +4,17 @@ extension Query {
     /// Reads a query.
     ///
     ///     query     = pattern ["where" or] ["select" name ("," name)*] ("|" stage)*
-    ///     pattern   = term (link term ["within" span] ["until" "{" or "}"])*
+    ///     pattern   = chain | "all" "(" term ("," term)+ ")" "within" duration
+    ///               | "request-response" "(" braced "," braced ")"
+    ///               | ("broadcast" | "gather") "(" braced "," braced "," number ")"
+    ///     chain     = term (link [counted] term ["within" span] ["until" "{" or "}"])*
     ///     term      = "{" [or] "}" ["as" name]              `or` as in a selection
+    ///     counted   = "{" [or] "}" "{" number ["," [number]] "}" "->"          behind "->" only
     ///     link      = "->" | "<-" | "||" | "~>" | "->" "1" | "." | "!->" | "!<-"
     ///     span      = duration | number "events"
-    ///     stage     = "past" | "future" | "concurrent" | "why" | "window" number | "{" or "}"
+    ///     stage     = ("past" | "future") ["hops" number] | "hops" number | "concurrent" | "why" | "window" number | "{" or "}"
     ///               | ("first" | "last") [number] ["per" "process"]
+    ///               | "cascade" | "clusters" "within" duration | "compare" "(" braced ")"
     ///               | aggregate ["by" "(" operand ("," operand)* ")"] | "topk" "(" number "," aggregate ")" ["by" …]
     ///     aggregate = "count" "(" ")" | ("min" | "max" | "sum" | "avg" | "distinct" | "histogram") "(" of ")"
     ///               | "quantile" "(" of "," number ")" | "rate" "(" duration ")"
@@ -19,39 +24,39 @@ extension Query {
     /// `where` takes conditions on the time between two events, too: gap ("=" | "!=" | ">" | ">=" | "<" | "<=") duration, alone or
     /// joined to others by "&&".
     ///
+    /// What `tree` gives, as JSON, is read too.
+    ///
     /// Behind the pattern, a field has the name of its term in front (`a.process`); where matches are one event, it may be left
     /// out. A term without a name is called by its place: 1, 2, …
     ///
     /// - Parameter now: What `now` means; nil where there is no such time.
     package init(_ text: String, now: WallTime? = nil) throws(QuerySyntaxError) {
+        if let tree = try Self.tree(text) {
+            self = try Query(tree, now: now)
+            return
+        }
         var parser = QueryParser(try QueryTokens(text), now: now)
         self = try parser.query(text)
+    }
+
+    /// A query as `tree` gives it; nil for one that is written as people do.
+    private static func tree(_ text: String) throws(QuerySyntaxError) -> SyntaxTree? {
+        let inside = text.drop { $0.isWhitespace }
+        guard inside.first == "{", inside.dropFirst().first(where: { !$0.isWhitespace }) == "\""
+        else { return nil }
+        guard let tree = SyntaxTree(json: text), tree["terms"] != nil else { return nil }
+        guard text.utf8.count <= Limits.treeBytesMax else {
+            throw QuerySyntaxError(
+                "\(text.utf8.count) bytes: expected at most \(Limits.treeBytesMax) of a tree",
+                column: 1, in: "")
+        }
+        return tree
     }
 }
 
 extension QueryParser {
-    fileprivate mutating func query(_ text: String) throws(QuerySyntaxError) -> Query {
-        var query = Query(terms: [try term(1)], links: [], text: text)
-        while let link = try link() {
-            guard query.links.last?.isAbsent != true else {
-                throw tokens.error("nothing can be related to an event that is absent")
-            }
-            guard query.terms.count < Limits.queryTermsMax else {
-                throw tokens.error("more than \(Limits.queryTermsMax) terms")
-            }
-            query.terms.append(try term(query.terms.count + 1))
-            query.links.append(link)
-            if tokens.take(word: "within") {
-                query.links[query.links.count - 1].within = try span(of: link)
-            }
-            if tokens.current == .word("until") {
-                guard [.before, .nearest, .message].contains(link.relation), !link.isAbsent else {
-                    throw tokens.error("“until” stands behind ->, ->1 and ~> only")
-                }
-                tokens.advance()
-                query.links[query.links.count - 1].until = try braced()
-            }
-        }
+    mutating func query(_ text: String) throws(QuerySyntaxError) -> Query {
+        var query = try pattern(text)
         let names = query.terms.map(\.name)
         if let name = names.first(where: { name in names.count { $0 == name } > 1 }) {
             throw tokens.error("two terms are called “\(name)”")
@@ -70,7 +75,7 @@ extension QueryParser {
         terms = present.count > 1 ? present : nil
         onlyTerm = present.count > 1 ? nil : present[0]
         while tokens.take("|") {
-            if case .aggregate = query.stages.last {
+            if query.stages.last?.givesNumbers == true {
                 throw tokens.error("behind numbers there are no events: expected the end")
             }
             guard query.stages.count < Limits.queryStagesMax else {
@@ -78,32 +83,165 @@ extension QueryParser {
             }
             query.stages.append(try stage())
         }
-        guard tokens.current == .end else {
-            let known = ["where", "select", "within", "until", "as"]
-            var hint = ""
-            if case .word(let word) = tokens.current {
-                hint = Suggestion.ending(for: word, among: known)
-            }
+        guard tokens.current == .end else { throw unexpected(behind: query) }
+        return query
+    }
+
+    private func unexpected(behind query: Query) -> QuerySyntaxError {
+        var known = ["where", "select"]
+        let isChain = query.together == nil && query.motif == nil
+        if isChain { known += ["within", "until", "as"] }
+        var hint = ""
+        if case .word(let word) = tokens.current {
+            hint = Suggestion.ending(for: word, among: known)
+        }
+        let links = isChain ? "->, <-, ||, ~>, ., " : ""
+        return tokens.error(
+            "expected \(links)where, select, | or the end, found \(tokens.current.text)\(hint)")
+    }
+
+    private mutating func pattern(_ text: String) throws(QuerySyntaxError) -> Query {
+        if tokens.current == .word("all"), tokens.following == .symbol("(") {
+            return try unordered(text)
+        }
+        if case .word(let word) = tokens.current, tokens.following == .symbol("(") {
+            return try readyMade(word, text)
+        }
+        return try chain(text)
+    }
+
+    /// `all({a}, {b}) within 5s`
+    private mutating func unordered(_ text: String) throws(QuerySyntaxError) -> Query {
+        tokens.advance()
+        tokens.advance()
+        var query = Query(terms: [try term(1)], links: [], text: text)
+        while tokens.take(",") {
+            try checkTerms(query)
+            query.terms.append(try term(query.terms.count + 1))
+            query.links.append(Query.Link(relation: .any))
+        }
+        guard query.terms.count > 1 else {
+            throw tokens.error("expected “,” and another term, found \(tokens.current.text)")
+        }
+        try tokens.expect(")")
+        guard tokens.take(word: "within") else {
             throw tokens.error(
-                "expected ->, <-, ||, ~>, ., where, select, | or the end, found \(tokens.current.text)\(hint)"
-            )
+                "expected “within” and a duration such as 5s, found \(tokens.current.text)")
+        }
+        query.together = try duration()
+        return query
+    }
+
+    mutating func duration() throws(QuerySyntaxError) -> Double {
+        guard case .word(let word) = tokens.current, let seconds = Selection.seconds(word),
+            seconds >= 0
+        else {
+            throw tokens.error("expected a duration such as 5s, found \(tokens.current.text)")
+        }
+        tokens.advance()
+        return seconds
+    }
+
+    /// `request-response({a}, {b})`, `broadcast({a}, {b}, 3)`
+    private mutating func readyMade(
+        _ word: String, _ text: String
+    ) throws(QuerySyntaxError) -> Query {
+        guard Query.Motif.names.contains(word) else {
+            let known = Query.Motif.names + ["all"]
+            throw tokens.error(
+                "expected “{” or one of \(known.joined(separator: ", ")), found “\(word)”"
+                    + Suggestion.ending(for: word, among: known))
+        }
+        tokens.advance()
+        tokens.advance()
+        var selections = [try braced()]
+        try tokens.expect(",")
+        selections.append(try braced())
+        var motif = Query.Motif.requestResponse
+        if word != "request-response" {
+            try tokens.expect(",")
+            let least = try count(from: 2)
+            motif = word == "broadcast" ? .broadcast(least) : .gather(least)
+        }
+        try tokens.expect(")")
+        return Query(
+            terms: motif.terms.map { .init(selection: selections[$0.selection], name: $0.name) },
+            links: [], motif: motif, text: text)
+    }
+
+    private func checkTerms(_ query: Query) throws(QuerySyntaxError) {
+        guard query.terms.count < Limits.queryTermsMax else {
+            throw tokens.error("more than \(Limits.queryTermsMax) terms")
+        }
+    }
+
+    private mutating func chain(_ text: String) throws(QuerySyntaxError) -> Query {
+        var query = Query(terms: [try term(1)], links: [], text: text)
+        while let link = try link() {
+            guard query.links.last?.isAbsent != true else {
+                throw tokens.error("nothing can be related to an event that is absent")
+            }
+            try checkTerms(query)
+            query.links.append(link)
+            if let counted = try counted(behind: link) {
+                query.links[query.links.count - 1].between.append(counted)
+            }
+            query.terms.append(try term(query.terms.count + 1))
+            if tokens.take(word: "within") {
+                query.links[query.links.count - 1].within = try span(of: link)
+            }
+            if tokens.current == .word("until") {
+                guard [.before, .nearest, .message].contains(link.relation), !link.isAbsent else {
+                    throw tokens.error("“until” stands behind ->, ->1 and ~> only")
+                }
+                tokens.advance()
+                query.links[query.links.count - 1].between.append(
+                    Query.Between(selection: try braced(), least: 0, most: 0))
+            }
         }
         return query
     }
 
     private mutating func term(_ number: Int) throws(QuerySyntaxError) -> Query.Term {
         let selection = try braced()
+        guard tokens.current != .symbol("{") else {
+            throw tokens.error("a counted term stands between two others, behind -> and before ->")
+        }
         let name = tokens.take(word: "as") ? try self.name() : String(number)
         return Query.Term(selection: selection, name: name)
     }
 
-    private mutating func braced() throws(QuerySyntaxError) -> Selection {
+    mutating func braced() throws(QuerySyntaxError) -> Selection {
         let start = tokens.offset
         try tokens.expect("{")
         var condition = Selection.Condition.always
         if tokens.current != .symbol("}") { condition = try or(depth: 0) }
         try tokens.expect("}")
         return Selection(condition: condition, text: tokens.text(from: start))
+    }
+
+    /// `{b}{3,} ->`, where it stands here.
+    private mutating func counted(
+        behind link: Query.Link
+    ) throws(QuerySyntaxError) -> Query.Between? {
+        guard link.relation == .before, !link.isAbsent else { return nil }
+        let start = tokens
+        let selection = try braced()
+        guard tokens.take("{") else {
+            tokens = start
+            return nil
+        }
+        let least = try count(from: 0)
+        var most: Int? = least
+        if tokens.take(",") {
+            most = tokens.current == .symbol("}") ? nil : try count(from: least)
+        }
+        try tokens.expect("}")
+        guard tokens.current == .symbol("->"), tokens.following != .word("1") else {
+            throw tokens.error("expected -> behind a counted term, found \(tokens.current.text)")
+        }
+        tokens.advance()
+        return Query.Between(selection: selection, least: least, most: most)
     }
 
     private mutating func name() throws(QuerySyntaxError) -> String {
@@ -193,150 +331,12 @@ extension QueryParser {
         return (from, to)
     }
 
-    private mutating func place(_ names: [String]) throws(QuerySyntaxError) -> Int {
+    mutating func place(_ names: [String]) throws(QuerySyntaxError) -> Int {
         guard case .word(let name) = tokens.current, let place = names.firstIndex(of: name) else {
             throw tokens.error(
                 "expected one of \(names.joined(separator: ", ")), found \(tokens.current.text)")
         }
         tokens.advance()
         return place
-    }
-
-    // MARK: Stages
-
-    private static let stages = [
-        "past", "future", "concurrent", "why", "window", "first", "last",
-    ]
-
-    private mutating func stage() throws(QuerySyntaxError) -> Query.Stage {
-        if tokens.current == .symbol("{") {
-            // Of single events: those of a pattern are related by it.
-            (terms, onlyTerm) = (nil, nil)
-            return .selection(try braced())
-        }
-        guard case .word(let word) = tokens.current, Self.stages.contains(word) else {
-            return .aggregate(try aggregate())
-        }
-        tokens.advance()
-        switch word {
-        case "first", "last":
-            let count =
-                if case .word(let word) = tokens.current, Int(word) != nil { try count() } else {
-                    1
-                }
-            let perProcess = tokens.take(word: "per")
-            if perProcess, !tokens.take(word: "process") {
-                throw tokens.error("expected “process”, found \(tokens.current.text)")
-            }
-            return word == "first"
-                ? .first(count, perProcess: perProcess) : .last(count, perProcess: perProcess)
-        case "window":
-            (terms, onlyTerm) = (nil, nil)
-            return .window(try count())
-        case "why":
-            (terms, onlyTerm) = (nil, nil)
-            return .why
-        default:
-            (terms, onlyTerm) = (nil, nil)
-            return .slice(Question.SliceKind(rawValue: word)!)
-        }
-    }
-
-    private static let functions = [
-        "count", "min", "max", "sum", "avg", "quantile", "distinct", "rate", "histogram", "topk",
-    ]
-
-    private mutating func aggregate() throws(QuerySyntaxError) -> Query.Aggregate {
-        var most: Int?
-        if tokens.take(word: "topk") {
-            try tokens.expect("(")
-            most = try count()
-            try tokens.expect(",")
-        }
-        var aggregate = try plainAggregate()
-        aggregate.most = most
-        if most != nil { try tokens.expect(")") }
-        guard tokens.take(word: "by") else { return aggregate }
-        try tokens.expect("(")
-        repeat {
-            let start = tokens.offset
-            aggregate.groups.append(try field())
-            aggregate.groupTitles.append(tokens.text(from: start))
-        } while tokens.take(",")
-        try tokens.expect(")")
-        return aggregate
-    }
-
-    private mutating func plainAggregate() throws(QuerySyntaxError) -> Query.Aggregate {
-        let start = tokens.offset
-        guard case .word(let word) = tokens.current, Self.functions.contains(word), word != "topk"
-        else {
-            let known = Self.stages + Self.functions
-            var hint = ""
-            if case .word(let word) = tokens.current {
-                hint = Suggestion.ending(for: word, among: known)
-            }
-            throw tokens.error(
-                "expected one of \(known.joined(separator: ", ")), found \(tokens.current.text)\(hint)"
-            )
-        }
-        tokens.advance()
-        try tokens.expect("(")
-        var aggregate = Query.Aggregate(function: .count, title: "")
-        switch word {
-        case "count", "rate": break
-        default:
-            aggregate.gap = try gap()
-            if aggregate.gap == nil { aggregate.field = try value() }
-        }
-        switch word {
-        case "count": break
-        case "rate": aggregate.function = .rate(try stretch())
-        case "histogram": aggregate.function = .histogram
-        case "min": aggregate.function = .min
-        case "max": aggregate.function = .max
-        case "sum": aggregate.function = .sum
-        case "avg": aggregate.function = .avg
-        case "distinct": aggregate.function = .distinct
-        default:
-            try tokens.expect(",")
-            aggregate.function = .quantile(try share())
-        }
-        try tokens.expect(")")
-        aggregate.title = tokens.text(from: start)
-        return aggregate
-    }
-
-    private mutating func count() throws(QuerySyntaxError) -> Int {
-        guard case .word(let word) = tokens.current, let count = Int(word),
-            (1...Limits.placesMax).contains(count)
-        else {
-            throw tokens.error(
-                "expected a number from 1 to \(Limits.placesMax), found \(tokens.current.text)")
-        }
-        tokens.advance()
-        return count
-    }
-
-    private mutating func stretch() throws(QuerySyntaxError) -> Double {
-        guard case .word(let word) = tokens.current, let seconds = Selection.seconds(word),
-            seconds >= 1e-3
-        else {
-            throw tokens.error(
-                "expected a duration of a millisecond or more, such as 1m, found \(tokens.current.text)"
-            )
-        }
-        tokens.advance()
-        return seconds
-    }
-
-    private mutating func share() throws(QuerySyntaxError) -> Double {
-        guard case .word(let word) = tokens.current, let share = Double(word),
-            (0...1).contains(share)
-        else {
-            throw tokens.error("expected a number from 0 to 1, found \(tokens.current.text)")
-        }
-        tokens.advance()
-        return share
     }
 }

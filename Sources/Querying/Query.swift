@@ -8,11 +8,17 @@ package struct Query: Sendable {
     /// What holds between the events of a match.
     var condition = Selection.Condition.always
     var elapsed: [Elapsed] = []
+    /// The terms are in no order, and no two of their events are more than so many seconds apart; nil where links relate them.
+    package var together: Double?
+    /// What the terms are ready-made of; nil where links relate them.
+    package var motif: Motif?
     /// The terms that are shown, by their places; nil for all of them.
     package var selected: [Int]?
     package var stages: [Stage] = []
     /// As it was written.
     package let text: String
+    /// What it does is asked, and what that takes, not what it gives.
+    package var isExplained = false
 
     /// One event of a match.
     package struct Term: Sendable {
@@ -25,8 +31,16 @@ package struct Query: Sendable {
         /// No event of the term behind it is so related.
         package var isAbsent = false
         package var within: Span?
-        /// None of these happened after the one and before the other.
-        package var until: Selection?
+        /// How many of which events happened after the one and before the other.
+        package var between: [Between] = []
+    }
+
+    /// Events between two others: `until` asks for none, a counted term for so many.
+    package struct Between: Sendable {
+        package var selection: Selection
+        package var least: Int
+        /// nil for any number of them.
+        package var most: Int?
     }
 
     /// How much time lies between the events of two terms: what is compared with a duration, in seconds.
@@ -48,6 +62,8 @@ package struct Query: Sendable {
         case nearest = "->1"
         /// Another event of the same process.
         case sameProcess = "."
+        /// Any other event.
+        case any = ","
     }
 
     /// How far two events may be apart.
@@ -62,6 +78,8 @@ package struct Query: Sendable {
     package enum Stage: Sendable {
         /// The events that happened before one of them, after one of them, or that are concurrent with the only one.
         case slice(Question.SliceKind)
+        /// The events that happened before one of them, or after one of them, with at most so many messages in between.
+        case hops(Int, [Question.SliceKind])
         /// The last receives before the only event, the sends that they came from, and so on back to the first ones.
         case why
         /// So many events before and after each on its process.
@@ -70,22 +88,42 @@ package struct Query: Sendable {
         case first(Int, perProcess: Bool)
         case last(Int, perProcess: Bool)
         case aggregate(Aggregate)
+        /// Those before which no other one happened, and how many happened after each.
+        case cascade
+        /// How many have to do with each other: something happened at most so many seconds before each.
+        case clusters(Double)
+        /// What sets those that a selection takes apart from the rest.
+        case compare(Selection)
+
+        /// Whether it gives numbers, and no events that others could follow on.
+        var givesNumbers: Bool {
+            switch self {
+            case .aggregate, .cascade, .clusters, .compare: true
+            default: false
+            }
+        }
     }
 
     /// The conditions on single events.
     package var selections: [Selection] {
-        var selections = terms.map(\.selection) + links.compactMap(\.until)
-        for case .selection(let selection) in stages { selections.append(selection) }
+        var selections = terms.map(\.selection) + links.flatMap(\.between).map(\.selection)
+        for stage in stages {
+            switch stage {
+            case .selection(let selection), .compare(let selection): selections.append(selection)
+            default: break
+            }
+        }
         return selections
     }
 
     /// True where single events are listed; false for matches and numbers.
     package var listsEvents: Bool {
+        if isExplained { return false }
         var listsEvents = terms.count == 1
         for stage in stages {
             switch stage {
-            case .slice, .why, .window, .selection: listsEvents = true
-            case .aggregate: return false
+            case .slice, .hops, .why, .window, .selection: listsEvents = true
+            case .aggregate, .cascade, .clusters, .compare: return false
             case .first, .last: break
             }
         }

@@ -9,7 +9,7 @@ struct QueryRun<Execution: IndexedExecution> {
     let index: Execution.Index
     let store: any HistoryStore
     let options: Question.Options
-    private var stream: Stream
+    private(set) var stream: Stream
     /// For want of what there may be more.
     var lacks: [Lack]
     var upTo: Cut?
@@ -19,7 +19,7 @@ struct QueryRun<Execution: IndexedExecution> {
     private var doubtful = 0
 
     /// What one stage gives to the next.
-    private enum Stream {
+    enum Stream {
         case matches(Matcher<Execution>)
         /// Some of them, by the elements of their terms.
         case rows(Matcher<Execution>, [MatchRow])
@@ -42,8 +42,18 @@ struct QueryRun<Execution: IndexedExecution> {
         index = execution.index
         upTo = slice.upTo
         if query.terms.count == 1 {
-            stream = .events(slice, query.terms[0].selection)
+            let selection = query.terms[0].selection
+            stream = .events(slice, selection)
             lacks = slice.lacks
+            guard !lacks.isEmpty, !selection.isEverything else { return }
+            // What is missing of processes of which it takes none is of no interest.
+            let processes = Set(try Matcher<Execution>.processes(of: selection, index))
+            let index = index
+            lacks = try lacks.filter { lack in
+                guard case .events(let gap) = lack, let process = try index.index(of: gap.process)
+                else { return true }
+                return processes.contains(process)
+            }
         } else {
             var computed: Set<Selection.FieldReference> = []
             var isOrdered = true
@@ -53,7 +63,9 @@ struct QueryRun<Execution: IndexedExecution> {
             }
             let matcher = try Matcher(
                 query, execution, store, options, computed: computed, isOrdered: isOrdered, slice)
-            stream = .matches(matcher)
+            stream =
+                try query.motif.map { .rows(matcher, try matcher.rows(of: $0)) }
+                ?? .matches(matcher)
             lacks = try matcher.lacks()
         }
     }
@@ -70,6 +82,21 @@ struct QueryRun<Execution: IndexedExecution> {
         index = execution.index
         stream = .places([place])
         lacks = []
+    }
+
+    /// How many there are so far; nil where they are found as they are asked for.
+    var count: Int? {
+        switch stream {
+        case .rows(_, let rows): rows.count
+        case .places(let places): places.count
+        case .matches: nil
+        case .events(let slice, let selection): selection.isEverything ? slice.count : nil
+        }
+    }
+
+    /// What all events so far were taken by; nil where more than a selection chose them.
+    var selectionSoFar: Selection? {
+        if case .events(_, let selection) = stream { selection } else { nil }
     }
 
     private var completeness: Slice { Slice(ranges: [], lacks: lacks, upTo: upTo) }
@@ -89,9 +116,22 @@ struct QueryRun<Execution: IndexedExecution> {
         return (events, completeness)
     }
 
+    /// The numbers of a stage, and for want of what there may be more.
     mutating func table(
-        _ aggregate: Query.Aggregate
-    ) throws -> (aggregation: Aggregation, completeness: Slice) {
+        _ stage: Query.Stage
+    ) throws -> (table: NumberTable, completeness: Slice) {
+        let table =
+            switch stage {
+            case .aggregate(let aggregate): try self.table(aggregate)
+            case .cascade: try cascade()
+            case .clusters(let seconds): try clusters(seconds)
+            case .compare(let selection): try compare(selection)
+            default: preconditionFailure("events are no numbers")
+            }
+        return (table, completeness)
+    }
+
+    private mutating func table(_ aggregate: Query.Aggregate) throws -> NumberTable {
         var aggregation = Aggregation(aggregate)
         switch stream {
         case .matches(let matcher):
@@ -130,7 +170,7 @@ struct QueryRun<Execution: IndexedExecution> {
                 try aggregation.add(1, isSure: true) { _, field in event.value(of: field) }
             }
         }
-        return (aggregation, completeness)
+        return aggregation.table(leftOut: doubtful)
     }
 
     /// The events of a slice; those of a process at once, where nothing else of them is asked for.
@@ -177,8 +217,10 @@ struct QueryRun<Execution: IndexedExecution> {
 
     mutating func go(through stage: Query.Stage) throws {
         switch stage {
-        case .aggregate: preconditionFailure("numbers are the end")
+        case .aggregate, .cascade, .clusters, .compare:
+            preconditionFailure("numbers are the end")
         case .slice(let kind): try slice(kind)
+        case .hops(let count, let kinds): try hops(count, kinds)
         case .why: stream = .places(try why(of: single("why")))
         case .window(let count): stream = .places(try window(count))
         case .selection(let selection): try select(selection)
@@ -188,22 +230,67 @@ struct QueryRun<Execution: IndexedExecution> {
     }
 
     private mutating func slice(_ kind: Question.SliceKind) throws {
-        let slices: [Slice]
-        switch kind {
-        case .concurrent:
-            let place = try single("concurrent")
-            slices = try place.map { [try index.concurrent(with: index.id($0))!] } ?? []
-        case .past:
-            // What the last one of a process has seen is all that those before it had.
-            slices = try edges(of: places(), isLast: true).map {
-                try index.past(of: index.id($0))!
-            }
-        case .future:
-            slices = try edges(of: places(), isLast: false).map {
-                try index.future(of: index.id($0))!
-            }
+        let places: [EventPosition]
+        if kind == .concurrent {
+            places = try single("concurrent").map { [$0] } ?? []
+        } else {
+            places = try self.places()
         }
+        let slice = try kept(try self.slice(kind, of: places))
+        take(slice, of: [kind])
+        stream = .events(Slice(ranges: slice.ranges, lacks: [], upTo: nil), .everything)
+    }
+
+    /// The events at most so many messages before the events so far, after them, or both.
+    private mutating func hops(_ count: Int, _ kinds: [Question.SliceKind]) throws {
+        let places = try places()
+        let slices = try kinds.map { kind in
+            try kept(
+                within(
+                    count, kind == .past ? .backwards : .forwards, of: places,
+                    slice(kind, of: places)))
+        }
+        for slice in slices { take(slice, of: kinds) }
+        guard slices.count > 1 else {
+            stream = .events(Slice(ranges: slices[0].ranges, lacks: [], upTo: nil), .everything)
+            return
+        }
+        var meant: Set<EventPosition> = []
+        for slice in slices {
+            try checkPlaces(slice.count)
+            for (process, range) in slice.ranges.enumerated() {
+                for position in range {
+                    meant.insert(EventPosition(process: process, position: position))
+                }
+            }
+            try checkPlaces(meant.count)
+        }
+        stream = .places(try causally(Array(meant)))
+    }
+
+    /// For want of what a slice, which is what is left now, may not be all.
+    private mutating func take(_ slice: Slice, of kinds: [Question.SliceKind]) {
+        lacks += slice.lacks
+        if let cut = slice.upTo { upTo = upTo.map { $0.meeting(cut) } ?? cut }
+        // More can be added to what comes later only.
+        if kinds == [.past] { upTo = nil }
+    }
+
+    /// What happened before any of some events, after any of them, or what is concurrent with the only one.
+    private func slice(_ kind: Question.SliceKind, of places: [EventPosition]) throws -> Slice {
+        let slices =
+            switch kind {
+            case .concurrent:
+                try places.map { try index.concurrent(with: index.id($0))! }
+            // What the last one of a process has seen is all that those before it had.
+            case .past:
+                try edges(of: places, isLast: true).map { try index.past(of: index.id($0))! }
+            case .future:
+                try edges(of: places, isLast: false).map { try index.future(of: index.id($0))! }
+            }
         var ranges = [Range<Int>](repeating: 0..<0, count: index.processCount)
+        var lacks: [Lack] = []
+        var upTo: Cut?
         for slice in slices {
             lacks += slice.lacks
             if let cut = slice.upTo { upTo = upTo.map { $0.meeting(cut) } ?? cut }
@@ -216,7 +303,12 @@ struct QueryRun<Execution: IndexedExecution> {
                             ranges[process].upperBound, range.upperBound)
             }
         }
-        if kind == .past { upTo = nil }
+        return Slice(ranges: ranges, lacks: lacks, upTo: upTo)
+    }
+
+    /// Without what was dropped.
+    private func kept(_ slice: Slice) throws -> Slice {
+        var (ranges, lacks) = (slice.ranges, slice.lacks)
         for (process, range) in ranges.enumerated() where !range.isEmpty {
             let dropped = try index.droppedCount(of: process)
             guard range.lowerBound < dropped, let last = try index.lastDropped(of: process) else {
@@ -225,7 +317,7 @@ struct QueryRun<Execution: IndexedExecution> {
             ranges[process] = dropped..<max(dropped, range.upperBound)
             lacks.append(.dropped(last))
         }
-        stream = .events(Slice(ranges: ranges, lacks: [], upTo: nil), .everything)
+        return Slice(ranges: ranges, lacks: lacks, upTo: slice.upTo)
     }
 
     /// Of each process the first or the last of some places.
@@ -372,7 +464,7 @@ struct QueryRun<Execution: IndexedExecution> {
     }
 
     /// The events that are left, each once, in causal order.
-    private mutating func places() throws -> [EventPosition] {
+    mutating func places() throws -> [EventPosition] {
         switch stream {
         case .places(let places): return places
         case .events(let slice, let selection):
@@ -405,8 +497,6 @@ struct QueryRun<Execution: IndexedExecution> {
         }
         return try causally(Array(meant))
     }
-
-    var doubtfulMatches: Int { doubtful }
 
     /// The same, each behind all that happened before it. O(places · processes).
     func causally(_ places: [EventPosition]) throws -> [EventPosition] {

@@ -104,6 +104,12 @@ struct QueryTokens {
         tokens.append((.string(text), column))
     }
 
+    /// Whether a text is one word as it stands.
+    static func isWord(_ text: String) -> Bool {
+        !text.isEmpty && !text.contains("->")
+            && text.allSatisfy { !$0.isWhitespace && !wordEnds.contains($0) }
+    }
+
     private mutating func word(_ at: inout Int) throws(QuerySyntaxError) {
         let start = at
         while at < characters.count, !characters[at].isWhitespace,

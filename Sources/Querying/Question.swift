@@ -45,6 +45,8 @@ package enum Question: Sendable {
         package var hasMessages = true
         /// What may be searched at once.
         package var workers = Workers.one
+        /// Where it is noted what is done for the answer; nil where nobody asks.
+        var plan: QueryPlan?
 
         package init(execution: String? = nil, limit: Int? = nil) {
             self.execution = execution
@@ -341,10 +343,13 @@ extension Question {
             try parameters.expect(only: common + ["event"])
             self = .why(try parameters.event("event"))
         case "query":
-            try parameters.expect(only: common + ["q"])
+            try parameters.expect(only: common + ["q", "explain"])
             let text = try parameters.required("q")
+            let isExplained = try parameters.flag("explain")
             do throws(QuerySyntaxError) {
-                self = .query(try Query(text, now: parameters.now))
+                var query = try Query(text, now: parameters.now)
+                query.isExplained = isExplained
+                self = .query(query)
             } catch {
                 throw QuestionError(.misuse, "\(error)")
             }

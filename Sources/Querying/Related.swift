@@ -26,7 +26,7 @@ struct Related: Sendable {
             case .before, .nearest: (true, !areSound)
             case .after: (!areSound, true)
             case .concurrent: (true, true)
-            case .message, .sameProcess: (false, false)
+            case .message, .sameProcess, .any: (false, false)
             }
         known =
             needsKnown ? try KnownCandidates(others, by: own, in: index, cancellation) : nil
@@ -76,6 +76,26 @@ struct Related: Sendable {
             return start < end ? start..<end : nil
         }
     }
+
+    /// Whether one of the others surely happened before an element.
+    func isBefore(_ other: Int, _ element: Int) -> Bool {
+        let place = others.place(of: Int(others.elements[other].process))!
+        return other < knownEnd(element, place)
+            && (areSound || other < firstKnower(element, place))
+    }
+
+    /// Of some elements of one process, how many surely happened after one of the others: the last ones, where no two events
+    /// have seen each other. O(log elements), else O(elements).
+    func countBehind(_ other: Int, in elements: Range<Int>) -> Int {
+        guard areSound else { return elements.count { isBefore(other, $0) } }
+        return elements.count
+            - partitionPoint(count: elements.count) {
+                !isBefore(other, elements.lowerBound + $0)
+            }
+    }
+
+    /// One of those that are asked from.
+    func ownElement(_ element: Int) -> Candidates.Element { own.elements[element] }
 
     /// Those of which an element is the first of its process among the own ones that has seen them. O(processes).
     func nearest(_ element: Int) -> [Range<Int>] {

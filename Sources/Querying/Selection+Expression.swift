@@ -58,7 +58,7 @@ extension Selection.Expression {
         guard case .arithmetic = self, fields.isEmpty else { return self }
         return switch value({ _, _ in .nothing }) {
         case .number(let number): .literal(.number(number, "\(number)"))
-        case .duration(let seconds): .literal(.duration(seconds, "\(seconds)s"))
+        case .duration(let seconds): .literal(.duration(seconds, seconds.plainText + "s"))
         case .time(let time): .literal(.time(time))
         default: self
         }

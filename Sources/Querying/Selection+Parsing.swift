@@ -105,10 +105,13 @@ struct QueryParser {
             ? matching(left, comparison) : relation(left, comparison, sum(of: left))
     }
 
-    private static let comparisons: [String: Selection.Comparison] = [
-        "=": .equal, "==": .equal, "!=": .notEqual, ">": .greater, ">=": .greaterOrEqual,
-        "<": .less, "<=": .lessOrEqual, "=~": .matches, "!~": .doesNotMatch,
-    ]
+    private static let comparisons: [String: Selection.Comparison] = {
+        var comparisons: [String: Selection.Comparison] = ["==": .equal]
+        for comparison in Selection.Comparison.allCases {
+            comparisons[comparison.symbol] = comparison
+        }
+        return comparisons
+    }()
 
     private mutating func elapsed(
         _ gap: (from: Int, to: Int)
@@ -222,7 +225,7 @@ struct QueryParser {
             }
             return try field()
         }
-        if case .word(let word) = tokens.current, !isField(word), let literal = number(word) {
+        if case .word(let word) = tokens.current, !isField(word), let literal = computed(word) {
             tokens.advance()
             return .literal(literal)
         }
@@ -235,6 +238,12 @@ struct QueryParser {
             return word.firstIndex(of: ".").map { terms.contains(String(word[..<$0])) } ?? false
         }
         return word.hasPrefix(Self.attributePrefix) && word != Self.attributePrefix
+    }
+
+    /// The same, or a time as it is written: with a T in it.
+    private func computed(_ word: String) -> Selection.Literal? {
+        if let number = number(word) { return number }
+        return word.contains("T") ? WallTime(text: word).map { .time($0) } : nil
     }
 
     private func number(_ word: String) -> Selection.Literal? {
@@ -329,7 +338,7 @@ struct QueryParser {
     ) throws(QuerySyntaxError) -> Selection.Literal {
         let isQuoted = if case .string = tokens.current { true } else { false }
         guard case .field(let reference) = left else {
-            guard !isQuoted, let number = number(text) else {
+            guard !isQuoted, let number = computed(text) else {
                 throw tokens.error("expected a number, a duration or now, found “\(text)”")
             }
             return number

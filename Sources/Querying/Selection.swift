@@ -28,9 +28,18 @@ package struct Selection: Sendable {
         case attribute(String)
     }
 
-    enum Comparison: Sendable {
-        case equal, notEqual, greater, greaterOrEqual, less, lessOrEqual
-        case matches, doesNotMatch
+    enum Comparison: String, Sendable, CaseIterable {
+        case equal = "="
+        case notEqual = "!="
+        case greater = ">"
+        case greaterOrEqual = ">="
+        case less = "<"
+        case lessOrEqual = "<="
+        case matches = "=~"
+        case doesNotMatch = "!~"
+
+        /// As it is written.
+        var symbol: String { rawValue }
     }
 
     enum Literal: Sendable {

@@ -1,4 +1,7 @@
 import ArgumentParser
+import Causality
+import Collector
+import Exporting
 import Querying
 
 struct QueryCommand: AsyncParsableCommand {
@@ -20,12 +23,25 @@ struct QueryCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("What is looked for.", valueName: "query"))
     var query: String
 
+    @Flag(
+        help: "The query as it was read, as a tree in JSON, which is a query too; nothing is asked."
+    )
+    var ast = false
+
+    @Flag(
+        help:
+            "What the query does, step by step: how many events are expected and found, what is read."
+    )
+    var explain = false
+
     @OptionGroup var view: ViewOptions
     @OptionGroup var options: AskOptions
 
     func run() async throws {
+        if ast { return print(try Query(query, now: .now).tree.json) }
         var parameters = QuestionParameters()
         parameters["q"] = [query]
+        if explain { parameters["explain"] = ["true"] }
         try await options.ask("query", parameters, as: view)
     }
 }

@@ -67,7 +67,8 @@ import Testing
             let count = Int.random(in: 2...3, using: &random)
             for _ in 0..<count { texts.append(["x", "y", "z"].randomElement(using: &random)!) }
             for link in 0..<count - 1 {
-                relations.append(Query.Relation.allCases.randomElement(using: &random)!)
+                relations.append(
+                    Query.Relation.allCases.filter { $0 != .any }.randomElement(using: &random)!)
                 if Int.random(in: 0..<4, using: &random) == 0 { joined.insert(link) }
                 if Int.random(in: 0..<5, using: &random) == 0 { differs.insert(link) }
                 if Int.random(in: 0..<4, using: &random) == 0 {
@@ -120,7 +121,14 @@ import Testing
         let events: [Event]
         let moments: [EventID: Int]
 
-        init(_ world: World, upTo ends: [ProcessID: UInt64]) {
+        /// What is known to exist of it.
+        init(_ world: World) throws {
+            let history = try ExecutionGraph.load("main", from: world.store).history
+            var ends: [ProcessID: UInt64] = [:]
+            for process in 0..<history.processCount {
+                let facts = history.facts(of: process)
+                ends[facts.id] = facts.end
+            }
             events = world.truth.filter { $0.id.sequence <= ends[$0.id.process] ?? 0 }
             moments = Dictionary(
                 uniqueKeysWithValues: world.truth.enumerated().map { ($1.id, $0) })
@@ -144,7 +152,7 @@ import Testing
             return Set(tuples.map { $0.map(\.id) })
         }
 
-        private func isBefore(_ a: Event, _ b: Event) -> Bool {
+        func isBefore(_ a: Event, _ b: Event) -> Bool {
             a.id != b.id && b.clock.hasSeen(a.id)
         }
 
@@ -178,11 +186,12 @@ import Testing
                             && $0.text == pattern.texts[link + 1] && isBefore(a, $0)
                     }
             case .sameProcess: a.id.process == b.id.process
+            case .any: true
             }
         }
     }
 
-    private static func found(
+    static func found(
         _ query: String, _ store: MemoryStore, limit: Int? = nil
     ) throws -> (tuples: [[EventID]], doubts: [String?], isComplete: Bool) {
         let answering = Answering(store, Question.Options(limit: limit))
@@ -211,13 +220,7 @@ import Testing
     func isWhatANaiveEvaluatorFinds(lossPercent: Int, seed: UInt64) throws {
         let world = World(seed: seed, lossPercent: lossPercent)
         var random = SeededGenerator(seed: seed &* 31)
-        let history = try ExecutionGraph.load("main", from: world.store).history
-        var ends: [ProcessID: UInt64] = [:]
-        for process in 0..<history.processCount {
-            let facts = history.facts(of: process)
-            ends[facts.id] = facts.end
-        }
-        let naive = Naive(world, upTo: ends)
+        let naive = try Naive(world)
         let here = Set(world.here.map(\.id))
         for _ in 0..<12 {
             let pattern = Pattern(&random)
@@ -242,7 +245,7 @@ import Testing
         }
     }
 
-    private static func table(_ query: String, _ store: MemoryStore) throws -> NumberTable {
+    static func table(_ query: String, _ store: MemoryStore) throws -> NumberTable {
         let question = try Question("query", QuestionParameters(["q": [query]]))
         guard case .table(let table) = try Answering(store, .init()).answer(question) else {
             throw QuestionError(.misuse, "expected numbers")
@@ -282,7 +285,7 @@ import Testing
         }
     }
 
-    private static func events(
+    static func events(
         _ query: String, _ store: MemoryStore
     ) throws -> (events: [EventID], isComplete: Bool) {
         let question = try Question("query", QuestionParameters(["q": [query]]))
@@ -437,11 +440,33 @@ import Testing
         ("{} where a.x = 1", 10, "in the braces"),
         ("{} as a -> {} as b where c.x = a.x", 26, "expected a field of a, b"),
         ("{} as a -> {} as b where a.x = b.x select c", 43, "expected one of a, b"),
+        ("request-response({}, {}, 2)", 24, "expected “)”"), ("request-response({})", 20, "“,”"),
+        ("broadcast({}, {})", 17, "expected “,”"), ("broadcast({}, {}, 1)", 19, "from 2 to"),
+        ("broadcats({}, {}, 2)", 1, "perhaps “broadcast”"),
+        ("gather({}, {}, 2) -> {}", 19, "expected where, select"),
+        ("request-response({}, {}) select client", 33, "expected one of request, received"),
+        ("{} | cascade | past", 16, "behind numbers"), ("{} | clusters", 14, "expected “within”"),
+        ("{} | clusters within 5 events", 22, "such as 5s"), ("{} | compare {}", 14, "“(”"),
+        ("{} | compare({}", 16, "expected “)”"), ("{} | compares({})", 6, "perhaps “compare”"),
+        ("{} | hops", 10, "from 1 to"), ("{} | past hops 0", 16, "from 1 to"),
+        ("{} | concurrent hops 2", 17, "expected ->"),
+        ("all({}) within 5s", 7, "expected “,” and another term"),
+        ("all({}, {})", 12, "expected “within”"), ("all({}, {}) within 5", 20, "such as 5s"),
+        ("all({}, {}) within 5 events", 20, "such as 5s"),
+        ("all({}, {}) within 5s -> {}", 23, "expected where, select"),
+        ("all({} as a, {} as a) within 5s", 32, "two terms are called"),
+        ("all({}, {}) within 5s wher x", 23, "perhaps “where”"),
         ("{} | cuont()", 6, "perhaps “count”"), ("{} | count() | past", 16, "behind numbers"),
         ("{} | quantile(x, 2)", 18, "from 0 to 1"), ("{} | first per", 15, "expected “process”"),
         ("{} as 1", 7, "expected a name"),
         ("{} -> {} | count() by (process)", 24, "expected a field of 1, 2"),
-        ("{} <- {} until {}", 10, "behind ->"), ("{} | rate(5)", 11, "a duration"),
+        ("{} <- {} until {}", 10, "behind ->"),
+        ("{}{2} -> {}", 3, "between two others"), ("{} -> {}{2}", 12, "expected -> behind"),
+        ("{} -> {}{2} <- {}", 13, "expected -> behind"), ("{} -> {}{2} ->1 {}", 13, "expected ->"),
+        ("{} <- {}{2} -> {}", 9, "between two others"), ("{} -> {}{x} -> {}", 10, "from 0 to"),
+        ("{} -> {}{3,2} -> {}", 12, "from 3 to"), ("{} -> {}{2 -> {}", 12, "expected “}”"),
+        ("{} -> {}{2} -> {}{2} -> {}", 18, "between two others"),
+        ("{} -> {}{2} as b -> {}", 13, "expected -> behind"), ("{} | rate(5)", 11, "a duration"),
         ("{} as a -> {} as b where gap(a, c) > 1s", 33, "expected one of a, b"),
         ("{} as a -> {} as b where !(gap(a, b) > 1s)", 43, "by && only"),
         ("{} as a !-> {} as b where gap(a, b) > 1s", 41, "absent"),
@@ -483,7 +508,16 @@ import Testing
         }
         #expect(throws: Never.self) { try Query(terms(Limits.queryTermsMax)) }
         #expect(throws: QuerySyntaxError.self) { try Query(terms(Limits.queryTermsMax + 1)) }
-        for stage in ["window", "first", "last"] {
+        func unordered(_ count: Int) -> String {
+            "all(\(Array(repeating: "{}", count: count).joined(separator: ", "))) within 5s"
+        }
+        #expect(throws: Never.self) { try Query(unordered(Limits.queryTermsMax)) }
+        #expect(throws: QuerySyntaxError.self) { try Query(unordered(Limits.queryTermsMax + 1)) }
+        #expect(throws: Never.self) { try Query("{} -> {}{\(Limits.placesMax)} -> {}") }
+        #expect(throws: QuerySyntaxError.self) {
+            try Query("{} -> {}{\(Limits.placesMax + 1)} -> {}")
+        }
+        for stage in ["window", "first", "last", "hops", "past hops"] {
             #expect(throws: Never.self) { try Query("{} | \(stage) \(Limits.placesMax)") }
             #expect(throws: QuerySyntaxError.self) { try Query("{} | \(stage) \(Int.max)") }
         }
