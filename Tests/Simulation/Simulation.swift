@@ -126,7 +126,7 @@ final class Simulation: @unchecked Sendable {
         } catch {
             violate("\(error)")
         }
-        violations += collector.violations
+        violations += collector.violations.map { "step \(step): \($0)" }
         world.onLoss = nil
         world.onPowerFailure = nil
         world.logger = Logger(label: "world") { _ in SwiftLogNoOpLogHandler() }
