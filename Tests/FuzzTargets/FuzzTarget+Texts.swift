@@ -177,7 +177,7 @@ extension FuzzTarget {
             "{ process = p0 } as a || { process = \"p1\" } as b within 3h | first 2 per process",
             "{} ~> {} !-> { level >= warn } within 5 events | why",
             "{} ->1 {} until { name = x } | window 3 | last",
-            "{ attempt > 3 } | past | topk(3, max(attempt) by (process)",
+            "{ attempt > 3 } | past | topk(3, max(attempt)) by (process)",
             "{} as a -> {} as b where gap(a, b) > 1s && a.attempt + 1 <= b.attempt * 2 | histogram(gap(a, b))",
             "{} | count() by (process, name)", "{} | quantile(attempt, 0.5)", "{} | rate(5m)",
         ].map { Array($0.utf8) }
