@@ -136,9 +136,6 @@ MUTANTS = [
      "        }\n        segment.writer = writer\n",
      "            segment.writer = writer\n            open = consume segment\n            throw error\n"
      "        }\n        segment.writer = writer\n"),
-    ("counts-what-is-dropped", "what was dropped counts again when its agent sends it once more",
-     "Sources/Archiving/Archive.swift",
-     "        append.droppedNumbers = try droppedNumbers()\n", ""),
     ("reads-what-is-dropped", "what was dropped is read all the same, as long as a file has it",
      "Sources/Querying/ExecutionGraph.swift",
      "                history.drop(process, upTo: last)\n", "                history.drop(process, upTo: last * 0)\n"),

@@ -60,6 +60,8 @@ final class SimulatedCollector: @unchecked Sendable {
     var troubles = 0
     /// True once bytes have rotted, or files were taken away: what was lost by that is lost.
     var isDamaged = false
+    /// True once the catalogue was taken away, until one is made: nobody knows then that the end of a file was never acknowledged.
+    private var isCatalogueGone = false
     let points: CrashPoints
     private var random: SimulatedDice
     /// Told in the middle of what it does by itself.
@@ -153,7 +155,10 @@ final class SimulatedCollector: @unchecked Sendable {
             (self.archive, store) = (nil, nil)
             return
         }
-        if !problems.isEmpty, !isDamaged, !mayFail { violations.append("recover: \(problems)") }
+        if !problems.isEmpty, !isDamaged, !isCatalogueGone, !mayFail {
+            violations.append("recover: \(problems)")
+        }
+        isCatalogueGone = false
         untroubled { checkArrived() }
     }
 
@@ -386,6 +391,7 @@ final class SimulatedCollector: @unchecked Sendable {
     /// Somebody puts a copy of the catalogue in its place, or nothing, while no collector runs.
     func putBack(_ copy: CatalogueCopy?) {
         if isRunning { die(.killed) }
+        isCatalogueGone = copy == nil
         if let copy, copy.droppedNumbers != droppedNumbers {
             // What is dropped since it is old is dropped again once somebody looks, and not before.
             droppedNumbers = copy.droppedNumbers
