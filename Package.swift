@@ -303,6 +303,8 @@ let package = Package(
                 "HappensBefore", "Journals", "LogFormats", "Matching", "Parts", "Querying",
                 "Recording", "Segments", "Shipping", "SimulatedHistories", "SimulatedSQLite",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -16,18 +16,21 @@ import Shipping
 ///                         403 a browser's page asks (it sends an Origin): pages of strangers must not write what others believe
 ///                         413 too large · 503 too many processes, no room, or stopping: come again after Retry-After
 ///     GET /healthz      → 200
-struct LocalInterface: Service {
+package struct LocalInterface: Service {
     private let configuration: AgentConfiguration
     private let processes: LocalProcesses
     private let logger: Logger
 
-    init(_ configuration: AgentConfiguration, logger: Logger) {
+    /// - Parameter processes: Nil: those that it opens itself.
+    package init(
+        _ configuration: AgentConfiguration, logger: Logger, processes: LocalProcesses? = nil
+    ) {
         self.configuration = configuration
         self.logger = logger
-        processes = LocalProcesses(configuration)
+        self.processes = processes ?? LocalProcesses(configuration)
     }
 
-    func run() async throws {
+    package func run() async throws {
         let socket = configuration.spool.socket
         // Left by an agent that was killed; this one holds the lock.
         unlink(socket)
@@ -65,19 +68,24 @@ struct LocalInterface: Service {
     private func application(
         _ address: BindAddress, onRunning: @escaping @Sendable (any Channel) -> Void
     ) -> some ApplicationProtocol {
-        let router = Router(context: BasicRequestContext.self)
-        router.get("/healthz") { _, _ in "ok\n" }
-        router.post("/v1/events") { request, _ in await record(request) }
         var idle = HTTP1Channel.Configuration(
             additionalChannelHandlers: [ContinueHandler(bodyBytesMax: Limits.requestBytesMax)])
         idle.idleTimeout = .seconds(Limits.localConnectionIdleSecondsMax)
         return Application(
-            router: router, server: .http1(configuration: idle),
+            responder: responder(), server: .http1(configuration: idle),
             configuration: ApplicationConfiguration(
                 address: address, serverName: "lightcone-agent",
                 availableConnectionsDelegate: MaximumAvailableConnections(
                     Limits.localConnectionsMax)),
             onServerRunning: onRunning, logger: logger)
+    }
+
+    /// What answers a request, whichever way it came.
+    package func responder() -> RouterResponder<BasicRequestContext> {
+        let router = Router(context: BasicRequestContext.self)
+        router.get("/healthz") { _, _ in "ok\n" }
+        router.post("/v1/events") { request, _ in await record(request) }
+        return router.buildResponder()
     }
 
     private func record(_ request: Request) async -> Response {

@@ -186,7 +186,7 @@ package final class Archive: Sendable {
     /// stays.
     ///
     /// - Parameter isOwn: True where this program has just made the frames: then what they say is not decoded again, only whose
-    ///   events they are.
+    ///   events they are, and of how many executions they are does not matter.
     @discardableResult
     package func append(
         _ bytes: [UInt8], to segment: Identity128, at offset: Int, isOwn: Bool = false
@@ -220,6 +220,7 @@ package final class Archive: Sendable {
         var burials = burials.load(ordering: .sequentiallyConsistent)
         append.droppedNumbers = try droppedNumbers()
         try check(bytes, &append, at: offset, after: state?.digest, isOwn: isOwn)
+        if !isOwn { try catalogue.checkExecutions(of: append) }
         do {
             if append.isRepair {
                 try rewrite(bytes, append, at: offset, before: acknowledged)

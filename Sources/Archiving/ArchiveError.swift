@@ -8,6 +8,8 @@ package enum ArchiveError: Error, Sendable, CustomStringConvertible {
     case notContinuation(String)
     /// The bytes are no intact frames.
     case damaged(String)
+    /// The bytes are intact, and more than is taken of one agent.
+    case tooMuch(String)
     /// The device has no room left.
     case full(String)
     /// Somebody else has the archive open for writing.
@@ -20,8 +22,8 @@ package enum ArchiveError: Error, Sendable, CustomStringConvertible {
         case .wrongOffset(let found, let expected):
             "wrong offset: expected \(expected), found \(found)"
         case .busy: "something else is under way with this segment or execution"
-        case .notContinuation(let text), .damaged(let text), .full(let text), .locked(let text),
-            .failed(let text):
+        case .notContinuation(let text), .damaged(let text), .tooMuch(let text), .full(let text),
+            .locked(let text), .failed(let text):
             text
         }
     }

@@ -38,6 +38,33 @@ extension Catalogue {
         }
     }
 
+    /// Throws where an agent comes with executions that nobody has heard of, and has as many as one may. O(segments) where some
+    /// are new.
+    func checkExecutions(of append: Append) throws(ArchiveError) {
+        let executions = Set(append.taken.keys.map { ExactText($0.execution) })
+        let agent = append.header.agent
+        let count = try read { database -> Int in
+            let find = try database.cachedStatement(
+                sql: "SELECT EXISTS (SELECT 1 FROM presence WHERE execution = ?)")
+            let new = try executions.count {
+                try Bool.fetchOne(find, arguments: [$0.text]) != true
+            }
+            guard new > 0 else { return 0 }
+            let known = try Int.fetchOne(
+                database,
+                sql: """
+                    SELECT count(DISTINCT presence.execution) FROM presence
+                    JOIN segment ON segment.id = presence.segment WHERE segment.agent = ?
+                    """, arguments: [Data(agent.bytes)])
+            return new + (known ?? 0)
+        }
+        guard count <= Limits.executionsOfAgentMax else {
+            throw .tooMuch(
+                "agent \(agent) would have \(count) executions: expected at most \(Limits.executionsOfAgentMax): have it name fewer, or drop some (`lightcone drop`)"
+            )
+        }
+    }
+
     /// A segment that was in a damaged part counts for itself again when it is whole.
     private static func noteSegment(_ append: Append, _ database: Database) throws -> Int64 {
         try database.cachedStatement(

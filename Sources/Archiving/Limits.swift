@@ -4,6 +4,9 @@ package enum Limits {
     package static let appendBytesMax = 8 << 20
     /// What one append may expand to: frames are checked one after the other, and each costs time.
     package static let appendExpandedBytesMax = 512 << 20
+    /// Executions of one agent: each is looked at every few seconds, to see what is to be written down or dropped of it, which
+    /// takes some tenths of a millisecond.
+    package static let executionsOfAgentMax = 10_000
     /// Bytes of the file that is written to see whether one can be: a page, which a full disk has no room for.
     static let probeBytes = 4096
     /// How often whoever reads looks for a catalogue that is being replaced, and how long it waits in between: 10 s in all, as for

@@ -121,19 +121,18 @@ struct Slicing {
             }
             nextCut = history.countAbove() + min(eventsMax / 2, lookEvents)
         }
+        // What came late may lie in a part, whose frames below are not looked at, and some may be there twice.
+        guard try finish(floor, cancellation), history.countEvents() + repeated == listing.taken
+        else { return false }
         if let patience {
             guard history.countAbove() >= patience.eventsMin else { return true }
-            guard try finish(floor, cancellation),
-                case .cut(let cut) = frontier(awaiting: lasts)
-            else { return false }
+            guard case .cut(let cut) = frontier(awaiting: lasts) else { return false }
             if history.countAbove(upTo: cut) >= min(patience.eventsMin, eventsMax / 2) {
                 _ = try write(cut, floor, taken: nil, cancellation)
             }
             return true
         }
-        guard try finish(floor, cancellation), history.countEvents() + repeated == listing.taken,
-            case .cut(let cut) = frontier(awaiting: nil)
-        else { return false }
+        guard case .cut(let cut) = frontier(awaiting: nil) else { return false }
         _ = try write(cut, floor, taken: listing.taken, cancellation)
         return true
     }

@@ -124,6 +124,12 @@ struct UploadRoutes: Sendable {
             logger.warning(
                 "refused damaged bytes", metadata: ["segment": "\(segment)", "reason": "\(text)"])
             return Problem(.unprocessableContent, text)
+        case .tooMuch(let text):
+            logger.warning(
+                "an agent has too many executions",
+                metadata: ["segment": "\(segment)", "reason": "\(text)"])
+            return Problem(
+                HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage"), text)
         case .busy:
             return Problem(.serviceUnavailable, "\(error)", retryAfterSeconds: Limits.retrySeconds)
         case .full(let text):

@@ -61,7 +61,8 @@ import Segments
 //
 //     facts = form, [name, incarnation], fork, [host, process as in a frame], [branch 16], [fork],
 //             [stand-in u8, name, incarnation, fork, [fork]], stand-ins: count, process*,
-//             runs of sequence numbers: count, (first, length)*, highest cited number, gaps: count, (first, length, lost u8)*,
+//             runs of sequence numbers: count, (first, length less 1)*, highest cited number,
+//             gaps: count, (first, length less 1)*, lost u8 of each,
 //             implied: count, event*, ruled out: count, (number, by event)*, how many events are below the slice,
 //             [place of the directory]
 //

@@ -15,9 +15,9 @@ package enum Limits {
     /// Parentheses and negations inside each other in a selection: bounds the parser's stack.
     package static let selectionDepthMax = 100
     /// Terms of a pattern.
-    static let queryTermsMax = 8
+    package static let queryTermsMax = 8
     /// Stages behind a pattern.
-    static let queryStagesMax = 16
+    package static let queryStagesMax = 16
     /// Events that `why` gives: more than anybody reads, and well below a tenth of a second.
     static let whyEventsMax = 1_000
     /// Events that `window` and other stages give: some 10 MB.

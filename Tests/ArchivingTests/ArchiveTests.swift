@@ -348,6 +348,49 @@ final class ArchiveFolder {
         #expect(try archive.state(of: id)?.byteCount == end)
     }
 
+    /// An agent has so many executions, and no more, until some are dropped; what is of those that are here is taken.
+    @Test func ofOneAgentSoManyExecutionsAreTaken() throws {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        let most = Archiving.Limits.executionsOfAgentMax
+        func append(
+            _ executions: [Int], named name: String, of agent: String = "agent"
+        ) throws -> ArchiveError? {
+            let id = Identity128(naming: Array(name.utf8))
+            let header = SegmentHeader(
+                agent: Identity128(naming: Array(agent.utf8)), segment: id,
+                created: WallTime(nanoseconds: 1))
+            var writer = SegmentWriter(header)
+            var batch = EventBatch()
+            for execution in executions {
+                let key = ProcessKey(
+                    execution: "run \(execution)", host: "h", process: ProcessID(name: name))
+                var clock: VectorClock?
+                batch.append(
+                    Event(id: EventID(key.process, 1), clock: VectorClock([key.reference: 1])),
+                    of: key, after: &clock)
+            }
+            let bytes = header.encoded() + writer.commit(batch, Commit())
+            do throws(ArchiveError) {
+                try archive.append(bytes, to: id, at: 0)
+                return nil
+            } catch {
+                guard case .tooMuch = error else { throw error }
+                #expect(try archive.state(of: id) == nil)
+                return error
+            }
+        }
+        #expect(try append(Array(1..<most), named: "many") == nil)
+        let refusal = try append([most, most + 1], named: "two more")
+        #expect(refusal?.description.contains("10000") == true, "\(String(describing: refusal))")
+        #expect(try append([most], named: "one more") == nil)
+        #expect(try append([1, 2], named: "known") == nil)
+        #expect(try append([most + 1], named: "above") != nil)
+        #expect(try append([most + 2], named: "other", of: "another agent") == nil)
+        _ = try archive.drop("run 7")
+        #expect(try append([most + 1], named: "with room") == nil)
+    }
+
     @Test func onlyOneWrites() throws {
         let folder = ArchiveFolder()
         let archive = try Archive(folder.path, .readWrite)

@@ -98,6 +98,44 @@ import Testing
         #expect(try MergingWorld.answers(store) == MergingWorld.answers(ArchiveStore(plain)))
     }
 
+    /// What comes late and is in a part before anybody looks is not taken for what the slices tell of, while more arrives.
+    @Test func whatComesLateAndIsMergedIsNoticed() throws {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        let store = ArchiveStore(archive)
+        let process = ProcessID(name: "p")
+        func append(_ sequences: ClosedRange<UInt64>) throws {
+            let events = sequences.map { sequence in
+                Event(
+                    id: EventID(process, sequence), text: "event \(sequence)",
+                    clock: VectorClock([.named(process): sequence]))
+            }
+            let header = SegmentHeader(
+                agent: Identity128(naming: [1]),
+                segment: Identity128(naming: [UInt8(sequences.lowerBound)]),
+                created: WallTime(nanoseconds: Int64(sequences.lowerBound)))
+            var writer = SegmentWriter(header)
+            let key = ProcessKey(execution: "main", host: "h", process: process)
+            let bytes =
+                header.encoded() + writer.commit(EventBatch(events, of: key), Commit())
+                + writer.footer()
+            try archive.append(bytes, to: header.segment, at: 0)
+        }
+        func write() throws -> Int? {
+            let patience = Patience(
+                now: WallTime(nanoseconds: 0), readUpTo: [:], eventsMin: 10,
+                tail: .init(eventsMax: 10, learnedMax: .max))
+            try store.keepOrder(of: "main", eventsMin: 1, sliceEventsMax: 100, patience)
+            return try archive.orders(of: "main").slices.last?.taken
+        }
+        try append(41...80)
+        #expect(try write() == 40)
+        try append(1...40)
+        try archive.mergeAll()
+        #expect(try write() == 80)
+        #expect(try store.filed("main", .never)?.eventCount == 80)
+    }
+
     /// Segments rot below the last slice: the order that was written down holds, and goes on above it.
     @Test func goesOnAboveWhatCannotBeReadAnyMore() throws {
         let folder = ArchiveFolder()

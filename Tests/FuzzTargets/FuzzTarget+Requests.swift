@@ -2,8 +2,12 @@ import Agent
 import Archiving
 import Causality
 import Collector
+import Disks
 import Exporting
 import FoundationEssentials
+import Hummingbird
+import Journals
+import Logging
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
@@ -25,6 +29,15 @@ extension FuzzTarget {
             "GET /v1/cut?at=2026-11-23T10:20:30Z&timeout=1h&limit=%39 HTTP/1.1\r\nHost: h\r\n\r\n",
         ].map { Array($0.utf8) }
     } run: { bytes in
+        for request in try requests(in: bytes) {
+            try ask(request.head.path ?? "", isText: request.head.headerFields[.accept] != nil)
+        }
+    }
+
+    /// What comes through a connection, as far as it is HTTP.
+    private static func requests(
+        in bytes: [UInt8]
+    ) throws -> [(head: HTTPRequest, body: ByteBuffer)] {
         let channel = EmbeddedChannel()
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withPipeliningAssistance: false, withErrorHandling: false)
@@ -36,16 +49,20 @@ extension FuzzTarget {
         for piece in [bytes[..<half], bytes[half...]] where channel.isActive || !piece.isEmpty {
             _ = try? channel.writeInbound(ByteBuffer(bytes: piece))
         }
-        var heads = 0
+        var requests: [(head: HTTPRequest, body: ByteBuffer)] = []
         while let part = try? channel.readInbound(as: HTTPRequestPart.self) {
-            guard case .head(let head) = part else { continue }
-            heads += 1
-            try ask(head.path ?? "", isText: head.headerFields[.accept] != nil)
+            switch part {
+            case .head(let head): requests.append((head, ByteBuffer()))
+            case .body(var piece): requests[requests.count - 1].body.writeBuffer(&piece)
+            case .end: break
+            }
         }
         var told = 0
         while (try? channel.readOutbound(as: ByteBuffer.self)) != nil { told += 1 }
-        try promise(told <= 2 * heads, "\(told) pieces of answers to \(heads) requests")
+        try promise(
+            told <= 2 * requests.count, "\(told) pieces of answers to \(requests.count) requests")
         _ = try? channel.finish()
+        return requests
     }
 
     /// Asks as the routes do.
@@ -70,6 +87,76 @@ extension FuzzTarget {
                 _ = try? answer?.text()
             }
         }
+    }
+
+    /// What comes to the agent's own interface, which records it.
+    static let localInterface = FuzzTarget("local-interface", mutations: 200) {
+        [
+            #"{"process":"worker","name":"job","kind":"send","text":"x","level":"info","attributes":{"a":1}}"#,
+            #"{"process":"p","execution":"e","kind":"receive","token":"AgAAAA","lost":3}"# + "\n"
+                + #"{"process":"q","time":"2026-11-23T10:20:30Z"}"#,
+            "", "{\"process\":\"\"}",
+        ].map { body in
+            Array(
+                "POST /v1/events HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                    .utf8)
+        }
+            + [
+                "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n",
+                "POST /v1/events HTTP/1.1\r\nHost: h\r\nOrigin: http://x\r\nTransfer-Encoding: chunked\r\n\r\n0f\r\n{\"process\":\"p\"}\r\n0\r\n\r\n",
+            ].map { Array($0.utf8) }
+    } run: { bytes in
+        let requests = try requests(in: bytes)
+        guard !requests.isEmpty else { return }
+        let loop = RunLoop()
+        let disk = SimulatedDisk()
+        let answered = loop.run {
+            await Result { () async throws in
+                try disk.make(folder: "/data")
+                var configuration = AgentConfiguration(
+                    collector: "http://127.0.0.1:1", host: "h", spool: nil, follow: [])
+                configuration.spool = SpoolFolder("/spool", durable: "/data/durable", disk: disk)
+                configuration.data = "/data/agent"
+                let processes = LocalProcesses(configuration, on: loop)
+                let logger = Logger(label: "fuzzing") { _ in SwiftLogNoOpLogHandler() }
+                let responder = LocalInterface(
+                    configuration, logger: logger, processes: processes
+                ).responder()
+                for (head, body) in requests {
+                    try await answer(head, body, responder, logger, disk)
+                }
+                await processes.close()
+            }
+        }
+        try answered.get()
+    }
+
+    private static func answer(
+        _ head: HTTPRequest, _ body: ByteBuffer, _ responder: RouterResponder<BasicRequestContext>,
+        _ logger: Logger, _ disk: SimulatedDisk
+    ) async throws {
+        let context = BasicRequestContext(
+            source: ApplicationRequestContextSource(channel: EmbeddedChannel(), logger: logger))
+        let before = disk.usedBytes
+        let request = Request(head: head, body: RequestBody(buffer: body))
+        var status = 0
+        do {
+            let response = try await responder.respond(to: request, context: context)
+            status = response.status.code
+            let lines = body.readableBytesView.split(separator: UInt8(ascii: "\n")).count
+            try promise(
+                status != 200 || head.path != "/v1/events" || (1...1_000).contains(lines),
+                "\(lines) lines were recorded")
+        } catch let error as HTTPError {
+            status = error.status.code
+        }
+        try promise([200, 400, 403, 404, 405, 413, 503].contains(status), "status \(status)")
+        try promise(
+            status == 200 || status == 503 || disk.usedBytes == before,
+            "status \(status), and something was recorded")
+        try promise(
+            status != 200 || head.path != "/v1/events" || head.headerFields[.origin] == nil,
+            "a page recorded something")
     }
 
     /// The configuration file of an agent.

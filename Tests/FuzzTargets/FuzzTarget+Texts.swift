@@ -1,9 +1,12 @@
+import Archiving
 import Causality
+import Collector
 import Exporting
 import HappensBefore
 import Matching
 import Querying
 import SimulatedHistories
+import Synchronization
 
 extension FuzzTarget {
     /// A JSON text, or what stands inside the quotes of a string.
@@ -165,5 +168,54 @@ extension FuzzTarget {
         _ = try? ExportQuestion(resolved)
         guard let question = try? Question(verb, resolved) else { return }
         _ = question.isList
+    }
+
+    /// A query, which is asked of a small archive.
+    static let query = FuzzTarget("query", mutations: 200) {
+        [
+            #"{ kind = send && text =~ "event" } as a -> { kind = receive } as b where a.term = b.term select b"#,
+            "{ process = p0 } as a || { process = \"p1\" } as b within 3h | first 2 per process",
+            "{} ~> {} !-> { level >= warn } within 5 events | why",
+            "{} ->1 {} until { name = x } | window 3 | last",
+            "{ attempt > 3 } | past | topk(3, max(attempt)) by (process)",
+            "{} as a -> {} as b where gap(a, b) > 1s && a.attempt + 1 <= b.attempt * 2 | histogram(gap(a, b))",
+            "{} | count() by (process, name)", "{} | quantile(attempt, 0.5)", "{} | rate(5m)",
+        ].map { Array($0.utf8) }
+    } run: { bytes in
+        let text = String(decoding: bytes, as: UTF8.self)
+        let now = WallTime(nanoseconds: 1_700_000_000_000_000_000)
+        guard let query = try? Query(text, now: now) else { return }
+        try promise(
+            (1...Querying.Limits.queryTermsMax).contains(query.terms.count)
+                && query.links.count == query.terms.count - 1
+                && query.stages.count <= Querying.Limits.queryStagesMax,
+            "a query beyond the limits: \(query)")
+        try KeptArchive.withCopy { disk in
+            let archive = try Archive(KeptArchive.path, .readOnly, disk: disk)
+            // Another program, with other things in memory, says the same.
+            let answers = [AnswerForm.json, .json, .text].map { form in
+                answer(text, now, ArchiveStore(archive), form)
+            }
+            try promise(answers[0] == answers[1], "two answers to one query")
+        }
+    }
+
+    /// What is told, as far as some steps come.
+    private static func answer(
+        _ text: String, _ now: WallTime, _ store: ArchiveStore, _ form: AnswerForm
+    ) -> String {
+        let steps = Atomic(0)
+        var options = Question.Options(execution: "main", limit: 50)
+        options.bytesMax = 1 << 20
+        options.cancellation = Cancellation {
+            steps.add(1, ordering: .relaxed).newValue > 20_000 ? .deadline(seconds: 1) : nil
+        }
+        do {
+            let parameters = QuestionParameters(["q": [text]]).resolved(now: now)
+            return try store.answering(options).written(Question("query", parameters), as: form)
+                .text()
+        } catch {
+            return "\(error)"
+        }
     }
 }

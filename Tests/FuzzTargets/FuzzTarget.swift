@@ -39,7 +39,8 @@ package struct FuzzTarget: Sendable {
 extension FuzzTarget {
     package static let all = [
         frame, commit, segment, token, journal, part, block, order, json, time, selection, pattern,
-        question, jsonLines, mappedLines, goVector, shiViz, regexLog, plainText, logState, event,
-        catalogue, upload, request, agentConfiguration, collectorConfiguration,
+        question, query, jsonLines, mappedLines, goVector, shiViz, regexLog, plainText, logState,
+        event,
+        catalogue, upload, request, localInterface, agentConfiguration, collectorConfiguration,
     ]
 }

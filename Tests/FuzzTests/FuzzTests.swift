@@ -30,12 +30,16 @@ import Testing
         }
     }
 
-    /// The same mutations each time: what a change breaks shows with the change.
+    /// The same mutations each time: what a change breaks shows with the change. LIGHTCONE_FUZZ_SEED gives others, and
+    /// LIGHTCONE_FUZZ_TIMES so many times as many.
     @Test(arguments: FuzzTarget.all.map(\.name)) func mutationsHold(name: String) throws {
         let target = try #require(FuzzTarget.all.first { $0.name == name })
         let inputs = try Self.inputs(of: target)
-        var random = SeededGenerator(seed: 1)
-        for round in 0..<target.mutations {
+        let environment = ProcessInfo.processInfo.environment
+        var random = SeededGenerator(
+            seed: environment["LIGHTCONE_FUZZ_SEED"].flatMap(UInt64.init) ?? 1)
+        let times = environment["LIGHTCONE_FUZZ_TIMES"].flatMap(Int.init) ?? 1
+        for round in 0..<target.mutations * times {
             var bytes = inputs.randomElement(using: &random)!.bytes
             Self.mutate(&bytes, inputs.randomElement(using: &random)!.bytes, &random)
             do {

@@ -36,8 +36,16 @@ final class CrashPoints: Sendable {
         "create", "map", "write", "truncate", "fsync", "rename", "unlink", "mkdir", "rmdir",
     ]
 
-    func begin(_ operation: String) { state.withLock { $0.operation = operation } }
-    func end() { state.withLock { $0.operation = nil } }
+    /// Begins an operation. Returns the one in the middle of which it happens.
+    func begin(_ operation: String) -> String? {
+        state.withLock { state in
+            defer { state.operation = operation }
+            return state.operation
+        }
+    }
+
+    /// Ends it, and goes on with that one.
+    func end(_ outer: String?) { state.withLock { $0.operation = outer } }
 
     /// Notes what is done on the collector's disk while something is going on.
     func watch(_ disk: SimulatedDisk) {

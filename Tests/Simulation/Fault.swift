@@ -30,7 +30,7 @@ struct Fault: Hashable, CustomStringConvertible {
         case restored
         /// A copy of a machine goes on beside it.
         case cloned
-        /// Somebody makes the catalogue anew.
+        /// Somebody makes the catalogue anew, removes it, or puts an earlier copy of it in its place.
         case rebuilt
         /// An execution is dropped.
         case dropped

@@ -27,12 +27,17 @@ struct Histories: AsyncParsableCommand {
     @Option(help: "Seconds after which none is begun.") var seconds: UInt64 = .max
     @Option(help: "Of the first one; with --worlds 1 what happens in it is told.") var seed: UInt64?
 
+    @Flag(help: "End with the first promise that is broken.") var first = false
+
     func run() async throws {
+        let isFirstEnough = self.first
         let first = seed ?? UInt64.random(in: 0...(1 << 40))
         print("worlds from seed \(first) on")
         let begin = ContinuousClock.now
         let (worlds, seconds) = (worlds, seconds)
-        let work = Work(worlds: worlds, secondsMax: seconds, first: first, begin: begin)
+        let work = Work(
+            worlds: worlds, secondsMax: seconds, first: first, begin: begin,
+            violationsMax: isFirstEnough ? 1 : 10)
         await withTaskGroup { group in
             for _ in 0..<2 {
                 group.addTask { @concurrent in
@@ -52,12 +57,16 @@ struct Histories: AsyncParsableCommand {
         private let secondsMax: UInt64
         private let first: UInt64
         private let begin: ContinuousClock.Instant
+        private let violationsMax: Int
         private let count = Mutex<UInt64>(0)
         let totals = Mutex(Totals())
 
-        init(worlds: UInt64, secondsMax: UInt64, first: UInt64, begin: ContinuousClock.Instant) {
-            (self.worlds, self.secondsMax, self.first, self.begin) = (
-                worlds, secondsMax, first, begin
+        init(
+            worlds: UInt64, secondsMax: UInt64, first: UInt64, begin: ContinuousClock.Instant,
+            violationsMax: Int
+        ) {
+            (self.worlds, self.secondsMax, self.first, self.begin, self.violationsMax) = (
+                worlds, secondsMax, first, begin, violationsMax
             )
         }
 
@@ -69,7 +78,7 @@ struct Histories: AsyncParsableCommand {
             }
             let age = (ContinuousClock.now - begin).components.seconds
             guard number < worlds, UInt64(max(age, 0)) < secondsMax,
-                totals.withLock({ $0.violations.count < 10 })
+                totals.withLock({ $0.violations.count < violationsMax })
             else { return nil }
             return first &+ number
         }

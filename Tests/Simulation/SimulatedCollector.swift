@@ -4,13 +4,18 @@ import Collector
 import Disks
 import Glibc
 import HappensBefore
+import Querying
 import Segments
 import Shipping
 import SimulatedSQLite
 
 /// A collector on a machine of its own: the archive with its catalogue, merging, what follows, retention and repair, all as they
 /// are shipped, on a simulated disk. It has no HTTP: what its routes make of errors is made of them here.
-final class SimulatedCollector {
+///
+/// Its threads are one here: while it derives or merges, which asks now and then whether it is to go on, other things happen.
+///
+/// Unchecked because it is not locked: all of it runs on the thread of its loop.
+final class SimulatedCollector: @unchecked Sendable {
     /// What a collector is doing, as crash points name it.
     enum Operation: String, CaseIterable {
         case open, recover, append, merge, replace, derive, retain, drop, rebuild
@@ -43,6 +48,8 @@ final class SimulatedCollector {
     private(set) var droppedTexts: Set<String> = []
     /// By execution and run: up to which number events were dropped since they were old.
     private(set) var droppedNumbers: [String: [Identity128: UInt64]] = [:]
+    /// True once a catalogue was put back that does not know of all that was dropped since it was old.
+    private(set) var hasForgottenTombstones = false
     /// What broke a promise.
     private(set) var violations: [String] = []
     /// The call at which it is to die, and how.
@@ -53,8 +60,12 @@ final class SimulatedCollector {
     var troubles = 0
     /// True once bytes have rotted, or files were taken away: what was lost by that is lost.
     var isDamaged = false
+    /// True once the catalogue was taken away, until one is made: nobody knows then that the end of a file was never acknowledged.
+    private var isCatalogueGone = false
     let points: CrashPoints
     private var random: SimulatedDice
+    /// Told in the middle of what it does by itself.
+    var meanwhile: () -> Void = {}
 
     init(
         _ prefix: String, points: CrashPoints, seed: UInt64, seconds: @escaping @Sendable () -> Int
@@ -103,16 +114,21 @@ final class SimulatedCollector {
         if let death { disk.fail(fromCall: death.call, with: EIO) }
     }
 
-    /// Does something; nil where it could not, or died of it.
+    /// True once it has come to the call that it dies of, in the middle of something.
+    private var isDying: Bool { death.map { disk.counts.calls >= $0.call } ?? false }
+
+    /// Does something, perhaps in the middle of something else; nil where it could not, or died of it.
     private func perform<Result>(
         _ operation: Operation, _ body: () throws -> Result
     ) -> Result? {
-        points.begin(operation.rawValue)
+        let outer = points.begin(operation.rawValue)
         var result: Result?
         var failure: (any Error)?
         do { result = try body() } catch { failure = error }
-        points.end()
-        if let death, disk.counts.calls >= death.call {
+        points.end(outer)
+        if let death, isDying {
+            // It is dead as soon as all that it was in the middle of has failed.
+            guard outer == nil else { return nil }
             diedAt = points.point(
                 of: CrashPoints.Call(disk: .collector, number: death.call))
             die(death.how)
@@ -139,7 +155,10 @@ final class SimulatedCollector {
             (self.archive, store) = (nil, nil)
             return
         }
-        if !problems.isEmpty, !isDamaged, !mayFail { violations.append("recover: \(problems)") }
+        if !problems.isEmpty, !isDamaged, !isCatalogueGone, !mayFail {
+            violations.append("recover: \(problems)")
+        }
+        isCatalogueGone = false
         untroubled { checkArrived() }
     }
 
@@ -187,7 +206,7 @@ final class SimulatedCollector {
     // MARK: What comes
 
     func answer(_ request: SimulatedNetwork.Request) -> SimulatedNetwork.Answer? {
-        guard let archive else { return nil }
+        guard let archive, !isDying else { return nil }
         switch request {
         case .state(let id):
             do {
@@ -223,7 +242,7 @@ final class SimulatedCollector {
             }
         }
         if case .wrongOffset = refusal { sent[id] = before }
-        guard isRunning else { return nil }
+        guard isRunning, !isDying else { return nil }
         if let end = end ?? nil {
             if offset == known.count {
                 arrived[id] = sent[id]
@@ -243,6 +262,7 @@ final class SimulatedCollector {
         case .wrongOffset(_, let expected): .wrongOffset(expected: expected)
         case .notContinuation(let text): .notContinuation(text)
         case .damaged(let text): .refused(status: 422, text)
+        case .tooMuch(let text): .refused(status: 507, text)
         case .busy, .full: .busy("\(error)", retryAfterSeconds: 1)
         case .locked, .failed: .busy("\(error)", retryAfterSeconds: nil)
         }
@@ -259,7 +279,12 @@ final class SimulatedCollector {
         }
         guard isRunning else { return }
         let before = parts
-        _ = perform(.merge) { try archive.merge(&schedule, now: now, isStopped: { false }) }
+        _ = perform(.merge) {
+            try archive.merge(&schedule, now: now) { [self] in
+                interrupt()
+                return false
+            }
+        }
         if isRunning, parts != before { merges += 1 }
     }
 
@@ -278,8 +303,17 @@ final class SimulatedCollector {
         guard let store else { return }
         _ = perform(.derive) {
             try store.keepOrder(
-                of: execution, eventsMin: 1, sliceEventsMax: sliceEventsMax, patience)
+                of: execution, eventsMin: 1, sliceEventsMax: sliceEventsMax, patience,
+                cancellation: Cancellation { [self] in
+                    interrupt()
+                    return nil
+                })
         }
+    }
+
+    /// What it does by itself asks whether it is to go on: now and then other things happen first.
+    private func interrupt() {
+        if Int.random(in: 0..<8, using: &random) == 0 { meanwhile() }
     }
 
     func executions() -> [String] { (try? archive?.executions()) ?? [] }
@@ -329,6 +363,58 @@ final class SimulatedCollector {
             }
         }
         return listed
+    }
+
+    /// A copy of the catalogue, and what was dropped by then since it was old.
+    struct CatalogueCopy {
+        fileprivate var files: [String: [UInt8]] = [:]
+        fileprivate var droppedNumbers: [String: [Identity128: UInt64]]
+    }
+
+    private var catalogueFiles: [String] {
+        ["", "-wal", "-shm", "-journal"].map { "\(path)/catalogue.sqlite\($0)" }
+    }
+
+    /// Ends, and copies what is there of the catalogue.
+    func copyCatalogue() -> CatalogueCopy {
+        if isRunning { die(.killed) }
+        var copy = CatalogueCopy(droppedNumbers: droppedNumbers)
+        untroubled {
+            for name in catalogueFiles {
+                guard let file = try? disk.open(name, .read) else { continue }
+                copy.files[name] = try? file.read(at: 0, count: file.byteCount())
+            }
+        }
+        return copy
+    }
+
+    /// Somebody puts a copy of the catalogue in its place, or nothing, while no collector runs.
+    func putBack(_ copy: CatalogueCopy?) {
+        if isRunning { die(.killed) }
+        isCatalogueGone = copy == nil
+        if let copy, copy.droppedNumbers != droppedNumbers {
+            // What is dropped since it is old is dropped again once somebody looks, and not before.
+            droppedNumbers = copy.droppedNumbers
+            hasForgottenTombstones = true
+        }
+        let capacity = disk.capacity
+        disk.capacity = nil
+        defer { disk.capacity = capacity }
+        untroubled {
+            do {
+                for name in catalogueFiles + ["\(path)/catalogue.sqlite.next"] {
+                    try disk.remove(file: name)
+                }
+                for (name, bytes) in (copy?.files ?? [:]).sorted(by: { $0.key < $1.key }) {
+                    let file = try disk.open(name, .create)
+                    try file.write(bytes, at: 0)
+                    try file.sync()
+                }
+                try disk.sync(folder: path)
+            } catch {
+                violations.append("cannot put the catalogue back: \(error)")
+            }
+        }
     }
 
     /// An operator has the catalogue made anew, while no collector runs.

@@ -22,6 +22,9 @@ final class SimulatedNetwork: @unchecked Sendable {
     var halfOpen: Set<String> = []
     private(set) var requests = 0
     private var waiting: [Int: Waiting] = [:]
+    /// What has not arrived yet, in the order in which it was sent.
+    private var underWay: [(number: Int, arrive: () -> Void)] = []
+    private var sentCount = 0
 
     private static let timeoutNanoseconds: Int64 = 30_000_000_000
 
@@ -65,9 +68,9 @@ final class SimulatedNetwork: @unchecked Sendable {
                 return loop.after(delay()) { self.fail(number, "the connection was closed") }
             }
             if chance(replayPercent) {
-                loop.after(20 * delay()) { _ = self.collector(request) }
+                send(20 * delay()) { _ = self.collector(request) }
             }
-            loop.after(delay()) {
+            send(delay()) {
                 guard let answer = self.collector(request) else {
                     return self.fail(number, "connection refused")
                 }
@@ -78,6 +81,27 @@ final class SimulatedNetwork: @unchecked Sendable {
                 self.loop.after(self.delay()) { self.settle(number, answer) }
             }
         }
+    }
+
+    /// Has something arrive after so many nanoseconds, unless it does before.
+    private func send(_ nanoseconds: Int64, _ arrive: @escaping () -> Void) {
+        sentCount += 1
+        let number = sentCount
+        underWay.append((number, arrive))
+        loop.after(nanoseconds) {
+            guard let index = self.underWay.firstIndex(where: { $0.number == number }) else {
+                return
+            }
+            self.underWay.remove(at: index).arrive()
+        }
+    }
+
+    /// Has what was sent first arrive at once: for whoever is in the middle of something, while time stands still. False where
+    /// nothing is under way.
+    func deliverNext() -> Bool {
+        guard !underWay.isEmpty else { return false }
+        underWay.removeFirst().arrive()
+        return true
     }
 
     private func fail(_ number: Int, _ why: String) {

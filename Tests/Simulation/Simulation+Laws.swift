@@ -153,6 +153,63 @@ extension Simulation {
         }
     }
 
+    /// Once all has arrived and nothing is waited for any more, what was written holds: nobody has to find it out anew.
+    ///
+    /// - Parameter isAllWritten: Whether it must be of all that there is; and there once, since all is merged.
+    func checkConvergence(_ when: String, isAllWritten: Bool = false) {
+        // What contradicts itself cannot be cut, and what was damaged may not be readable.
+        guard !collector.isDamaged, !collector.hasForgottenTombstones, !world.hasClones,
+            !script.contains(.restored)
+        else { return }
+        collector.untroubled {
+            do {
+                for execution in collector.executions() {
+                    try checkConvergence(of: execution, when, isAllWritten)
+                }
+            } catch {
+                violate("\(when): \(error)")
+            }
+        }
+    }
+
+    private func checkConvergence(
+        of execution: String, _ when: String, _ isAllWritten: Bool
+    ) throws {
+        guard let store = collector.store else { return }
+        let history = try store.graph(of: execution).history
+        let (slices, taken) = try store.archive.orders(of: execution)
+        var count = history.countEvents()
+        if slices.first?.isTombstone == true {
+            count += try store.tombstone(of: execution)?.eventCount ?? 0
+        }
+        if taken != count {
+            violate("\(when): \(taken) events of \(execution) were taken, \(count) are here")
+        }
+        guard case .cut = history.frontier(awaiting: { _ in nil }),
+            try isInOrder(execution, store)
+        else { return }
+        if !slices.isEmpty, try store.filed(execution, .never) == nil {
+            violate("\(when): what is written of \(execution) does not hold")
+        }
+        let written = slices.last?.taken ?? 0
+        if isAllWritten, written != taken {
+            violate("\(when): \(written) of \(taken) events of \(execution) are written")
+        }
+    }
+
+    /// Whether the frames of an execution can be read one after the other: not where what a frame goes on from was dropped.
+    private func isInOrder(_ execution: String, _ store: ArchiveStore) throws -> Bool {
+        var history = History(execution: execution)
+        for (process, last) in try store.dropped(of: execution) {
+            history.drop(process, upTo: last)
+        }
+        return try store.frames(of: execution).allSatisfy { summary in
+            let frame = HistoryFrame(
+                id: summary.id, source: summary.segment, batch: try store.causality(of: summary.id))
+            return history.append(frame).isEmpty
+        }
+    }
+
     /// A folder has nothing that nobody needs.
     func checkFiles() {
         let known = [

@@ -110,6 +110,7 @@ final class Simulation: @unchecked Sendable {
     func live() async {
         defer { collector.end() }
         network.collector = { [self] request in answer(request) }
+        collector.meanwhile = { [self] in if network.deliverNext() { note("meanwhile") } }
         world.onLoss = { [self] machine in await lose(machine) }
         world.onPowerFailure = { [self] machine in failPower(machine) }
         world.logger = logger
@@ -125,11 +126,12 @@ final class Simulation: @unchecked Sendable {
         } catch {
             violate("\(error)")
         }
-        violations += collector.violations
+        violations += collector.violations.map { "step \(step): \($0)" }
         world.onLoss = nil
         world.onPowerFailure = nil
         world.logger = Logger(label: "world") { _ in SwiftLogNoOpLogHandler() }
         network.collector = { _ in nil }
+        collector.meanwhile = {}
     }
 
     private func begin() async throws {
@@ -454,7 +456,23 @@ final class Simulation: @unchecked Sendable {
             // It may write more than it had then before it hears what the collector has.
             if Bool.random(using: &dice) { cut(machine, for: steps) }
         case .cloned: if !world.hasClones { try await world.clone(machine) }
-        case .rebuilt: collector.rebuild { [self] in checkDropped("when made anew") }
+        case .rebuilt:
+            switch Int.random(in: 0..<4, using: &dice) {
+            case 0..<2: rebuild()
+            case 2: collector.putBack(nil)
+            default:
+                let copy = collector.copyCatalogue()
+                let isMadeAnew = Bool.random(using: &dice)
+                undone.append(
+                    (
+                        step + steps,
+                        { [self] in
+                            collector.putBack(copy)
+                            note("an earlier catalogue")
+                            if isMadeAnew { rebuild() }
+                        }
+                    ))
+            }
         case .dropped:
             hasDropped = true
             collector.drop(Bool.random(using: &dice) ? "main" : "other")
@@ -466,6 +484,10 @@ final class Simulation: @unchecked Sendable {
                 "main", rule, now: WallTime(nanoseconds: world.seconds * 1_000_000_000))
         case .damaged: damage(&dice)
         }
+    }
+
+    private func rebuild() {
+        collector.rebuild { [self] in checkDropped("when made anew") }
     }
 
     /// The oldest that the agent of a machine has still to ship.
@@ -582,9 +604,19 @@ final class Simulation: @unchecked Sendable {
         try checkArrived()
         check("at the end")
         collector.mergeAll()
+        // Both ways in which it is written: while more arrives, and when nothing does.
+        for execution in collector.executions() {
+            collector.keepOrder(
+                of: execution, sliceEventsMax: 60,
+                Patience(
+                    now: WallTime(nanoseconds: world.seconds * 1_000_000_000), readUpTo: [:],
+                    eventsMin: 1, tail: Patience.Tail(eventsMax: 1, learnedMax: .max)))
+        }
+        checkConvergence("at the end, merged")
         for execution in collector.executions() {
             collector.keepOrder(of: execution, sliceEventsMax: 60, nil)
         }
+        checkConvergence("at the end, merged", isAllWritten: true)
         check("at the end, merged")
         collector.die(.lost)
         collector.start()

@@ -114,21 +114,27 @@ def signed(value):
 def read_order(data, rows, processes):
     """The order section: processes with their rows. Each row is a dict."""
     reader = Reader(data)
+    unit = read_unit(reader)
+    keys, references = read_tables(reader, rows, processes)
+    table = read_sequences(reader, rows, processes)
+    read_kinds(reader, table)
+    read_times(reader, table, unit)
+    read_changes(reader, table, references)
+    read_causes(reader, table, references)
+    reader.end()
+    return keys, table
+
+
+def read_unit(reader):
     unit = reader.u8()
     require(unit in (0, 3, 6, 9), "a unit of time")
-    executions = [reader.name() for _ in range(reader.count(rows, "executions"))]
-    hosts = [reader.name(may_be_empty=True) for _ in range(reader.count(rows, "hosts"))]
-    require(reader.varint() == processes, "other processes than the header says")
-    keys = []
-    for _ in range(processes):
-        key = {}
-        execution, host = reader.varint(), reader.varint()
-        require(execution < len(executions) and host < len(hosts), "no such execution or host")
-        key["execution"], key["host"] = executions[execution], hosts[host]
-        read_process(reader, key)
-        keys.append(key)
-    require(len({tuple(sorted(key.items())) for key in keys}) == len(keys), "a process twice")
-    further = reader.count(len(data), "further")
+    return unit
+
+
+def read_tables(reader, rows, processes):
+    """The processes, and how many references there are."""
+    keys = read_processes(reader, rows, processes)
+    further = reader.count(len(reader.data), "further")
     for _ in range(further):
         read_reference(reader)
     number = 0
@@ -141,6 +147,27 @@ def read_order(data, rows, processes):
         if flag:
             reader.name()
             require(1 <= reader.varint() <= INCARNATION_MAX, "an incarnation")
+    return keys, processes + further
+
+
+def read_processes(reader, rows, processes):
+    executions = [reader.name() for _ in range(reader.count(rows, "executions"))]
+    hosts = [reader.name(may_be_empty=True) for _ in range(reader.count(rows, "hosts"))]
+    require(reader.varint() == processes, "other processes than the header says")
+    keys = []
+    for _ in range(processes):
+        key = {}
+        execution, host = reader.varint(), reader.varint()
+        require(execution < len(executions) and host < len(hosts), "no such execution or host")
+        key["execution"], key["host"] = executions[execution], hosts[host]
+        read_process(reader, key)
+        keys.append(key)
+    require(len({tuple(sorted(key.items())) for key in keys}) == len(keys), "a process twice")
+    return keys
+
+
+def read_sequences(reader, rows, processes):
+    """The rows, with their numbers."""
     counts = [reader.varint() for _ in range(processes)]
     require(all(counts) and sum(counts) == rows, "other rows than the header says")
     predecessors = [reader.varint() for _ in range(processes)]
@@ -171,6 +198,10 @@ def read_order(data, rows, processes):
     for here, following in zip(table, table[1:]):
         if here["process"] == following["process"] and not following.get("whole"):
             require(here["sequence"] < following["sequence"], "it goes on from a later event")
+    return table
+
+
+def read_kinds(reader, table):
     lossy = []
     for row in table:
         byte = reader.u8()
@@ -184,17 +215,20 @@ def read_order(data, rows, processes):
         reason, since, number = reader.u8(), reader.varint(), reader.varint()
         require(1 <= reason <= 6 and 1 <= since <= SEQUENCE_MAX and number < 1 << 32, "no such loss")
         lossy = lossy[length:]
+
+
+def read_times(reader, table, unit):
     time, differences = 0, read_numbers(reader, sum(row["timed"] for row in table))
     for row in table:
         if row["timed"]:
             time = signed(time + differences.pop(0))
             row["time"] = time * 10**unit
             require(-(1 << 63) < row["time"] < 1 << 63, "a time out of range")
-    read_changes(reader, table, processes + further)
-    read_named(reader, table, processes + further, has_evidence=True)
-    read_named(reader, table, processes + further, has_evidence=False)
-    reader.end()
-    return keys, table
+
+
+def read_causes(reader, table, references):
+    read_named(reader, table, references, has_evidence=True)
+    read_named(reader, table, references, has_evidence=False)
 
 
 def read_process(reader, key):
@@ -337,6 +371,14 @@ def index(reader, table):
 
 def read_content(data, rows):
     reader = Reader(data)
+    text_of, columns = read_forms(reader, rows)
+    read_texts(reader, text_of)
+    read_values(reader, columns)
+    reader.end()
+
+
+def read_forms(reader, rows):
+    """Of each row the number of its text or template; and of each key and type how many values there are."""
     names = reader.texts()
     for name in names:
         require(len(name) <= NAME_MAX and b"\0" not in name, "a name that is too long, or with a NUL")
@@ -362,17 +404,23 @@ def read_content(data, rows):
         text_of.append(reader.zigzag() + (text_of[-1] if text_of else 0))
         require(0 <= text_of[-1] <= ROWS_MAX, "no number of a text")
     form_of = [index(reader, forms) for _ in range(rows)] if count else forms
-    for text in read_column(reader, rows, [text_of[form] for form in form_of]):
-        utf8(text)
     columns = [0] * (2 * len(keys))
     for form in form_of:
         for column in shapes[shape_of[form]]:
             columns[column] += 1
+    return [text_of[form] for form in form_of], columns
+
+
+def read_texts(reader, text_of):
+    for text in read_column(reader, len(text_of), text_of):
+        utf8(text)
+
+
+def read_values(reader, columns):
     for count in columns:
         if count:
             for text in read_column(reader, count):
                 utf8(text)
-    reader.end()
 
 
 def read_commit(data):

@@ -139,9 +139,11 @@ def program_says(paths):
 
 
 def run(*arguments):
-    result = subprocess.run(
-        [BINARY, "segment", *arguments], capture_output=True, text=True, timeout=300
-    )
+    return run_program("segment", *arguments)
+
+
+def run_program(*arguments):
+    result = subprocess.run([BINARY, *arguments], capture_output=True, text=True, timeout=300)
     assert result.returncode in (0, 1), f"{arguments}: exit {result.returncode}: {result.stderr}"
     return result.stdout.splitlines()
 
