@@ -224,17 +224,15 @@ private struct Branches {
         }
         // A run has one name and one origin: who says otherwise is another.
         let isNamedTwice = Set(keys.values).count > 1
-        var differing: [(sequence: UInt64, Int, Int)] = []
+        var found = Compared()
         if !isNamedTwice {
-            differing = try Branches.differing(&rows, frames, store)
-            guard !differing.isEmpty else { return }
+            found = try Branches.compared(&rows, frames, sources, store)
+            guard !found.differing.isEmpty else { return }
         }
+        let differing = found.differing
         let isOfOneSource =
             !isNamedTwice
             && differing.allSatisfy { sources[$0.1].segment == sources[$0.2].segment }
-        fork = Fork(
-            sequence: isNamedTwice ? 1 : differing.map(\.sequence).min()!,
-            isOfOneSource: isOfOneSource)
         // Agents tell machines apart, unless the agent was cloned too: then its files do.
         let hasSplitAgent = differing.contains { sources[$0.1].agent == sources[$0.2].agent }
         for (place, key) in keys {
@@ -244,20 +242,67 @@ private struct Branches {
                 ? Identity128(naming: Array("\(key)".utf8))
                 : hasSplitAgent ? source.segment : source.agent
         }
+        var sequence: UInt64 = 1
+        if let first = differing.map(\.sequence).min() {
+            let common = found.common(to: Set(byPlace.values), below: first) { segment in
+                hasSplitAgent ? segment : sources.first { $0.segment == segment }!.agent
+            }
+            sequence = common + 1
+        }
+        fork = Fork(sequence: sequence, isOfOneSource: isOfOneSource)
     }
 
-    /// The numbers of which two rows are different events, and their frames.
-    private static func differing(
-        _ rows: inout [Row], _ frames: [HistoryFrame], _ store: some HistoryStore
-    ) throws -> [(sequence: UInt64, Int, Int)] {
-        rows.sort { ($0.sequence, $0.frame, $0.row) < ($1.sequence, $1.frame, $1.row) }
+    /// What was found out of the rows of one number.
+    private struct Compared {
+        /// The numbers of which two rows are different events, and their frames.
         var differing: [(sequence: UInt64, Int, Int)] = []
+        /// By two segments: the last number, before any that differs, of which both have the same event.
+        var same: [SegmentPair: UInt64] = [:]
+
+        struct SegmentPair: Hashable {
+            var a: Identity128
+            var b: Identity128
+        }
+
+        /// The last number up to which all branches are one and the same for sure; 0 where there is none. A number that only one
+        /// of them has may be its own: what the others had there may be lost. O(pairs of segments · log pairs)
+        func common(
+            to branches: Set<Identity128>, below first: UInt64,
+            _ branch: (Identity128) -> Identity128
+        ) -> UInt64 {
+            var groupOf = Dictionary(uniqueKeysWithValues: branches.map { ($0, $0) })
+            var groupCount = branches.count
+            guard groupCount > 1 else { return first - 1 }
+            func group(_ branch: Identity128) -> Identity128 {
+                var group = branch
+                while let next = groupOf[group], next != group { group = next }
+                return group
+            }
+            // Those that share most first: what connects the last two of them is what all have.
+            for (pair, sequence) in same.sorted(by: { $0.value > $1.value }) {
+                let (a, b) = (group(branch(pair.a)), group(branch(pair.b)))
+                guard a != b else { continue }
+                groupOf[a] = b
+                groupCount -= 1
+                if groupCount == 1 { return min(sequence, first - 1) }
+            }
+            return 0
+        }
+    }
+
+    private static func compared(
+        _ rows: inout [Row], _ frames: [HistoryFrame], _ sources: [FrameSummary],
+        _ store: some HistoryStore
+    ) throws -> Compared {
+        rows.sort { ($0.sequence, $0.frame, $0.row) < ($1.sequence, $1.frame, $1.row) }
+        var compared = Compared()
         var reader = EventReader(store)
         var clocks = RowClocks(frames)
         var start = 0
         while start < rows.count {
             var end = start + 1
             while end < rows.count, rows[end].sequence == rows[start].sequence { end += 1 }
+            var same: [Compared.SegmentPair] = []
             for index in start..<end {
                 for other in index + 1..<max(index + 1, end) {
                     let (a, b) = (rows[index], rows[other])
@@ -268,12 +313,21 @@ private struct Branches {
                         one.rows.event(a.row) == two.rows.event(b.row)
                         && clocks.clock(a.frame, a.slot, a.row)
                             == clocks.clock(b.frame, b.slot, b.row)
-                    if !isSame { differing.append((a.sequence, a.frame, b.frame)) }
+                    if isSame {
+                        same.append(
+                            Compared.SegmentPair(
+                                a: sources[a.frame].segment, b: sources[b.frame].segment))
+                    } else {
+                        compared.differing.append((a.sequence, a.frame, b.frame))
+                    }
                 }
+            }
+            if compared.differing.isEmpty {
+                for pair in same { compared.same[pair] = rows[start].sequence }
             }
             start = end
         }
-        return differing
+        return compared
     }
 
     /// The clocks of single rows, as they were written.

@@ -305,6 +305,34 @@ struct MemoryStore: HistoryStore {
         #expect(error.kind == .misuse && "\(error)".contains("a@"), "\(error)")
     }
 
+    /// A number before the first that differs is of both branches only where both have shown it, or a later one: else what the
+    /// other one did under that number may be lost.
+    @Test(arguments: [true, false]) func whatOneBranchAloneHasIsNotOfBoth(isShown: Bool) throws {
+        func a(_ sequence: UInt64, _ text: String) -> Event { Self.event("a", sequence, text) }
+        let one = [a(1, "c"), a(2, "c"), a(3, "x"), a(4, "x")]
+        let other = [a(1, "c"), a(2, "c")] + (isShown ? [a(3, "x")] : []) + [a(4, "y")]
+        let store = MemoryStore(
+            events: [
+                one, other, [Self.event("b", 1, "", ["a": 3])], [Self.event("c", 1, "", ["a": 2])],
+            ], segments: [1: 2])
+        func order(_ a: String, _ b: String) throws -> String {
+            try Self.ask(store, "order", ["a": [a], "b": [b]])
+        }
+        #expect(try order("a:2", "c:1").contains(#""order":"before""#))
+        #expect(try order("a:2", "b:1").contains(#""order":"before""#))
+        let processes = try Self.ask(store, "processes")
+        if isShown {
+            #expect(try order("a:3", "b:1").contains(#""order":"before""#))
+        } else {
+            // Which of the two it has seen nobody knows.
+            let answers = try processes.matches(of: /"process":"(a@[0-9a-f]+)"/).map {
+                try order("\($0.1):3", "b:1")
+            }
+            #expect(answers.count == 2)
+            for answer in answers { #expect(answer.contains(#""order":"unknown""#), "\(answer)") }
+        }
+    }
+
     @Test func anUnknownOrderSaysWhatItIsNot() throws {
         let store = MemoryStore(events: [
             [Self.event("a", 1), Self.event("a", 2)],
