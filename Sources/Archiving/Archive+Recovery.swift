@@ -87,7 +87,7 @@ extension Archive {
     }
 
     /// A part that the catalogue does not know is the result of a merge that was cut short, and its inputs are here; or it
-    /// is all that there is of a segment, since the catalogue is an older one: then it is taken in.
+    /// is all that there is of a segment of which the catalogue has never heard: then it is taken in.
     private func recoverParts() throws -> [String] {
         var warnings: [String] = []
         _ = try catalogue.forgetReplacedParts()
@@ -108,6 +108,35 @@ extension Archive {
             }
         }
         return warnings
+    }
+
+    /// A part in which events are that the catalogue, since it is an older one, takes to be in segments or parts whose files are
+    /// gone. To take it in would count them twice. O(parts), where there is such a part O(segments).
+    static func partUnknown(
+        to files: CatalogueFiles, in path: String, _ disk: any Disk
+    ) throws -> String? {
+        let archive = Archive(path, disk, try Catalogue(path: files.path, isReadOnly: false), nil)
+        let files = try archive.partFiles().parts
+        let names = Set(try archive.catalogue.parts().map(\.name))
+        let strays = files.filter { !names.contains($0.name) }
+        guard !strays.isEmpty else { return nil }
+        let known = try archive.catalogue.segments()
+        var merged = try archive.catalogue.mergedSegments()
+        for gone in names.subtracting(files.map(\.name)) {
+            merged.subtract(try archive.catalogue.segments(inPart: gone))
+        }
+        for (partPath, _) in strays {
+            guard let part = try? PartFile(partPath, on: disk), part.damage == nil else { continue }
+            for index in 0..<part.footer.segmentCount {
+                let segment = try part.segment(index).header
+                guard let state = known[segment.segment], state.acknowledged > 0,
+                    !merged.contains(segment.segment)
+                else { continue }
+                let file = archive.segmentPath(agent: segment.agent, segment: segment.segment)
+                if try disk.status(file) == nil { return partPath }
+            }
+        }
+        return nil
     }
 
     private func takeOrRemove(_ path: String, _ name: Identity128) throws {

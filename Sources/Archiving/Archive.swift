@@ -106,8 +106,14 @@ package final class Archive: Sendable {
     ) throws(ArchiveError) -> (catalogue: Catalogue, lock: any DiskFile, problems: [String]) {
         do {
             let lock = try Archive.take(path, disk)
-            let isThere = try files.current() != nil
-            let problems = isThere ? [] : try Archive.rebuild(path, disk, lock)
+            var problems: [String] = []
+            if try files.current() == nil {
+                problems = try Archive.rebuild(path, disk, lock)
+            } else if let part = try Archive.partUnknown(to: files, in: path, disk) {
+                let warning =
+                    "\(files.path) is older than \(part): it is made anew from what is here"
+                problems = [warning] + (try Archive.rebuild(path, disk, lock))
+            }
             return (try Catalogue(path: files.path, isReadOnly: false), lock, problems)
         } catch {
             throw Archive.failure(error)

@@ -75,11 +75,21 @@ extension Catalogue {
         try segments(where: "part IN (SELECT id FROM part WHERE damage IS NOT NULL)")
     }
 
-    private func segments(where condition: String) throws(ArchiveError) -> Set<Identity128> {
+    /// The segments whose events are in a part.
+    func segments(inPart name: Identity128) throws(ArchiveError) -> Set<Identity128> {
+        try segments(
+            where: "part = (SELECT id FROM part WHERE name = ?)", [Data(name.bytes)])
+    }
+
+    private func segments(
+        where condition: String, _ arguments: StatementArguments = []
+    ) throws(ArchiveError) -> Set<Identity128> {
         try read { database in
             Set(
-                try Data.fetchAll(database, sql: "SELECT name FROM segment WHERE \(condition)")
-                    .compactMap { Identity128(stored: $0) })
+                try Data.fetchAll(
+                    database, sql: "SELECT name FROM segment WHERE \(condition)",
+                    arguments: arguments
+                ).compactMap { Identity128(stored: $0) })
         }
     }
 

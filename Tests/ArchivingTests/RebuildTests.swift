@@ -106,6 +106,34 @@ import Testing
         try expectWhole(archive)
     }
 
+    /// An earlier catalogue that was put back takes events to be in segments that a part has replaced since. It is made anew, so
+    /// that nothing is counted twice, and nothing is taken for lost.
+    @Test func anEarlierCatalogueIsMadeAnewWhereAPartHasReplacedWhatItKnows() throws {
+        func taken(_ archive: Archive) throws -> [String] {
+            try archive.executions().map { "\($0) \(try archive.orders(of: $0).taken)" }
+        }
+        let files = ["", "-wal", "-shm"].map { cataloguePath + $0 }
+        var copy: [String: Data] = [:]
+        let merged: [String]
+        do {
+            let archive = try world.open()
+            _ = try archive.recover()
+            merged = try taken(archive)
+            for file in files { copy[file] = FileManager.default.contents(atPath: file) }
+            try archive.mergeAll()
+            try archive.removeReplaced(now: .max)
+            #expect(!(try archive.partFiles().parts.isEmpty))
+        }
+        for file in files { try FileManager.default.removeItem(atPath: file, ifThere: true) }
+        for (file, bytes) in copy { try bytes.write(to: URL(fileURLWithPath: file)) }
+        let archive = try world.open()
+        let problems = try archive.recover()
+        #expect(problems.count == 1 && problems[0].contains("is older than"), "\(problems)")
+        try expectWhole(archive)
+        #expect(try taken(archive) == merged)
+        #expect(try defects(archive).isEmpty)
+    }
+
     /// What earlier versions knew is taken over, a loss too.
     @Test(arguments: [3, 4]) func anOlderCatalogueIsTakenOver(version: Int) throws {
         let lost = world.segments[0]

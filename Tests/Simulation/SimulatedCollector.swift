@@ -60,8 +60,9 @@ final class SimulatedCollector: @unchecked Sendable {
     var troubles = 0
     /// True once bytes have rotted, or files were taken away: what was lost by that is lost.
     var isDamaged = false
-    /// True once the catalogue was taken away, until one is made: nobody knows then that the end of a file was never acknowledged.
-    private var isCatalogueGone = false
+    /// True once a catalogue was taken away or replaced, until one is there: whoever starts next is told, and may not know that the end
+    /// of a file was never acknowledged.
+    private var isCatalogueOther = false
     let points: CrashPoints
     private var random: SimulatedDice
     /// Told in the middle of what it does by itself.
@@ -155,10 +156,10 @@ final class SimulatedCollector: @unchecked Sendable {
             (self.archive, store) = (nil, nil)
             return
         }
-        if !problems.isEmpty, !isDamaged, !isCatalogueGone, !mayFail {
+        if !problems.isEmpty, !isDamaged, !isCatalogueOther, !mayFail {
             violations.append("recover: \(problems)")
         }
-        isCatalogueGone = false
+        isCatalogueOther = false
         untroubled { checkArrived() }
     }
 
@@ -228,8 +229,12 @@ final class SimulatedCollector: @unchecked Sendable {
         guard let archive else { return nil }
         let known = arrived[id] ?? []
         let before = sent[id]
-        // Of what was damaged an agent sends the rest again.
-        if offset == known.count || isDamaged && offset < known.count {
+        // Of what was damaged an agent sends the rest again; what comes twice is no such thing.
+        var isAgain = false
+        if isDamaged, offset < known.count {
+            untroubled { isAgain = (try? archive.state(of: id))??.byteCount ?? 0 == offset }
+        }
+        if offset == known.count || isAgain {
             sent[id] = known.prefix(offset) + bytes
         }
         var refusal: ShippingError?
@@ -391,7 +396,7 @@ final class SimulatedCollector: @unchecked Sendable {
     /// Somebody puts a copy of the catalogue in its place, or nothing, while no collector runs.
     func putBack(_ copy: CatalogueCopy?) {
         if isRunning { die(.killed) }
-        isCatalogueGone = copy == nil
+        isCatalogueOther = true
         if let copy, copy.droppedNumbers != droppedNumbers {
             // What is dropped since it is old is dropped again once somebody looks, and not before.
             droppedNumbers = copy.droppedNumbers
