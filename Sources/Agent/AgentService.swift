@@ -33,6 +33,13 @@ package struct AgentService: Sendable {
                 "collector": "\(configuration.collector)",
                 "follow": "\(configuration.follow.map(\.path))",
             ])
+        for follow in configuration.follow
+        where !follow.isPattern && (try? configuration.disk.status(follow.path)) ?? nil == nil {
+            logger.notice(
+                "waits for a file that is not there", metadata: ["path": "\(follow.path)"])
+        }
+        let greeting = Task { await greet() }
+        defer { greeting.cancel() }
         // Shut down from the last to the first: the local interface ends, the recorder takes what it left and seals, then
         // the shipper ends.
         let group = ServiceGroup(
@@ -44,6 +51,19 @@ package struct AgentService: Sendable {
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         logger.notice("stopped")
+    }
+
+    /// Tells at the start where nobody answers: else that is told with the first event, which may come much later.
+    private func greet() async {
+        let nothing = Identity128(high: 0, low: 0)
+        do throws(ShippingError) {
+            _ = try await HTTPTransport(collector: configuration.collector).state(of: nothing)
+        } catch {
+            guard !Task.isCancelled else { return }
+            logger.warning(
+                "the collector does not answer: what is recorded is kept until it does",
+                metadata: ["why": "\(error)"])
+        }
     }
 }
 

@@ -32,7 +32,17 @@ package struct LiveRequest: Sendable {
                 "execution", "where", "since", "until", "process", "host", "last", "all", "eager",
                 "clock", "cursor", "as",
             ])
-        selection = try parameters.selection()
+        do {
+            selection = try parameters.selection()
+        } catch {
+            guard let text = try parameters.one("where"), let query = try? Query(text),
+                query.terms.count > 1 || !query.stages.isEmpty
+            else { throw error }
+            throw QuestionError(
+                .misuse,
+                "events are followed one by one, by a selection such as { level >= warn }: patterns and stages are for query"
+            )
+        }
         processes = parameters["process"]
         hosts = parameters["host"]
         isEager = try parameters.flag("eager")

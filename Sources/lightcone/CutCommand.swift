@@ -14,7 +14,7 @@ struct CutCommand: AsyncParsableCommand {
             Example:
               lightcone cut --source shop api:7
               lightcone cut --source shop --at 2026-11-23T10:20:30Z
-            """)
+            """, aliases: ["seen-by"])
 
     @Argument(help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"))
     var event: String?
@@ -28,6 +28,27 @@ struct CutCommand: AsyncParsableCommand {
         var parameters = QuestionParameters()
         if let event { parameters["event"] = [event] }
         if let at { parameters["at"] = [at] }
+        try await options.ask("cut", parameters)
+    }
+}
+
+struct SnapshotCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "snapshot",
+        abstract: "Tells how far each process had come at a time, by the wall clocks (cut --at).",
+        discussion: """
+            Example:
+              lightcone snapshot --source shop 2026-11-23T10:20:30Z
+            """)
+
+    @Argument(help: ArgumentHelp("A time, RFC 3339.", valueName: "time"))
+    var time: String
+
+    @OptionGroup var options: AskOptions
+
+    func run() async throws {
+        var parameters = QuestionParameters()
+        parameters["at"] = [time]
         try await options.ask("cut", parameters)
     }
 }

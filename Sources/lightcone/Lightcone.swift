@@ -39,7 +39,8 @@ struct Lightcone: AsyncParsableCommand {
                     ShowCommand.self,
                     OrderCommand.self, PastCommand.self,
                     FutureCommand.self,
-                    ConcurrentCommand.self, PathCommand.self, CutCommand.self, ViewCommand.self,
+                    ConcurrentCommand.self, PathCommand.self, CutCommand.self, SnapshotCommand.self,
+                    ViewCommand.self,
                     ExportCommand.self,
                 ]),
             CommandGroup(
@@ -103,7 +104,9 @@ enum Main {
         for argument in arguments {
             let known = command.configuration.subcommands
             guard !known.isEmpty, !argument.hasPrefix("-"), argument != "help" else { return }
-            if let next = known.first(where: { $0._commandName == argument }) {
+            if let next = known.first(where: {
+                $0._commandName == argument || $0.configuration.aliases.contains(argument)
+            }) {
                 command = next
                 continue
             }

@@ -108,7 +108,13 @@ struct RecordCommand: AsyncParsableCommand {
         if try RealDisk().status(folder.socket) != nil, let reply = try await askAgent(folder) {
             answer = reply
         } else {
+            let isThere = try RealDisk().status(folder.path) != nil
             answer = try recordHere(folder)
+            Terminal.note(
+                isThere
+                    ? "no agent answers in \(folder.path): the event waits there for one"
+                    : "there was no spool \(folder.path), and no agent: it is made, and the event waits there for one"
+            )
         }
         Terminal.write(answer + "\n")
         Terminal.flush()

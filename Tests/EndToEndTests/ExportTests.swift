@@ -316,7 +316,8 @@ import Testing
     static let commands = [
         ["agent"], ["collector"], ["import"], ["executions"], ["processes"], ["gaps"], ["defects"],
         ["timeline"], ["tail"], ["query"], ["why"], ["status"], ["show"],
-        ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["view"], ["export"],
+        ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["snapshot"], ["view"],
+        ["export"],
         ["segment"], ["part"], ["catalogue"], ["segment", "inspect"],
         ["segment", "verify"], ["part", "inspect"], ["part", "verify"], ["catalogue", "rebuild"],
         ["drop"], ["demo"], ["record"], ["rule-out"],

@@ -210,6 +210,8 @@ import Testing
             (["tail", "--source", folder.path], 2, "a collector is followed"),
             (["tail", "--source", "http://127.0.0.1:9"], 3, "cannot reach"),
             (["tail", "--source", collector.url, "{ text = }"], 2, "text"),
+            (["tail", "--source", collector.url, "{ text = a } -> { text = b }"], 2, "for query"),
+            (["tail", "--source", collector.url, "{ text = a } | count()"], 2, "for query"),
             (["tail", "--source", collector.url, "--last", "1001"], 2, "from 0 to 1000"),
             (["tail", "--source", collector.url, "--last", "x"], 2, "x"),
             (["tail", "--source", collector.url, "--lanes"], 2, "--lanes"),

@@ -35,6 +35,46 @@ import Testing
         return into
     }
 
+    @Test func cutsHaveNamesThatSayWhatTheyDo() throws {
+        let folder = try TemporaryFolder()
+        let source = try Self.archive(folder)
+        func ask(_ arguments: String...) throws -> String {
+            let run = try Program.lightcone(arguments + ["--source", source])
+            return "\(run.status) \(run.output)"
+        }
+        #expect(try ask("seen-by", "db:1") == ask("cut", "db:1"))
+        let time = "2026-11-23T10:20:30.2Z"
+        #expect(try ask("snapshot", time) == ask("cut", "--at", time))
+        #expect(try ask("snapshot", time).hasPrefix("0 web  1"))
+    }
+
+    /// Nobody reads what is recorded where no agent is: that is told, and what was mistyped is not made without a word.
+    @Test func recordingWithoutAnAgentIsTold() throws {
+        let folder = try TemporaryFolder()
+        let spool = ["--spool", "\(folder.path)/spool"]
+        let first = try Program.lightcone(["record", "--process", "p", "one"] + spool)
+        #expect(
+            first.status == 0 && first.errors.contains("there was no spool \(folder.path)/spool"))
+        let second = try Program.lightcone(["record", "--process", "p", "two"] + spool)
+        #expect(second.status == 0 && second.errors.contains("no agent answers in"))
+    }
+
+    /// An agent tells at its start what it cannot do yet.
+    @Test func anAgentTellsAtItsStartWhatIsNotThere() throws {
+        let folder = try TemporaryFolder()
+        let agent = try RunningProgram(
+            [
+                "agent", "--collector", "http://127.0.0.1:9", "--host", "h", "--spool",
+                "\(folder.path)/spool", "--data", "\(folder.path)/data", "--follow",
+                "jsonl:\(folder.path)/none.log",
+            ], log: "\(folder.path)/log")
+        try waitUntil("it is told") {
+            agent.text.contains("the collector does not answer")
+                && agent.text.contains("waits for a file that is not there")
+        }
+        #expect(agent.stop() == 0)
+    }
+
     @Test func aTimelineHasColumnsOnATerminalAndLinesInAPipe() throws {
         let folder = try TemporaryFolder()
         let source = try Self.archive(folder)
