@@ -113,9 +113,9 @@ extension Archive {
     /// A part in which events are that the catalogue, since it is an older one, takes to be in segments or parts whose files are
     /// gone. To take it in would count them twice. O(parts), where there is such a part O(segments).
     static func partUnknown(
-        to files: CatalogueFiles, in path: String, _ disk: any Disk
+        to catalogue: Catalogue, in path: String, _ disk: any Disk
     ) throws -> String? {
-        let archive = Archive(path, disk, try Catalogue(path: files.path, isReadOnly: false), nil)
+        let archive = Archive(path, disk, catalogue, nil)
         let files = try archive.partFiles().parts
         let names = Set(try archive.catalogue.parts().map(\.name))
         let strays = files.filter { !names.contains($0.name) }

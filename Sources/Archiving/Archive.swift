@@ -106,15 +106,18 @@ package final class Archive: Sendable {
     ) throws(ArchiveError) -> (catalogue: Catalogue, lock: any DiskFile, problems: [String]) {
         do {
             let lock = try Archive.take(path, disk)
-            var problems: [String] = []
-            if try files.current() == nil {
-                problems = try Archive.rebuild(path, disk, lock)
-            } else if let part = try Archive.partUnknown(to: files, in: path, disk) {
-                let warning =
+            let isThere = try files.current() != nil
+            var problems = isThere ? [] : try Archive.rebuild(path, disk, lock)
+            var catalogue = try Catalogue(path: files.path, isReadOnly: false)
+            if isThere, let part = try Archive.partUnknown(to: catalogue, in: path, disk) {
+                try catalogue.close()
+                problems = [
                     "\(files.path) is older than \(part): it is made anew from what is here"
-                problems = [warning] + (try Archive.rebuild(path, disk, lock))
+                ]
+                problems += try Archive.rebuild(path, disk, lock)
+                catalogue = try Catalogue(path: files.path, isReadOnly: false)
             }
-            return (try Catalogue(path: files.path, isReadOnly: false), lock, problems)
+            return (catalogue, lock, problems)
         } catch {
             throw Archive.failure(error)
         }
