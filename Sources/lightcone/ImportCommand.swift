@@ -83,6 +83,7 @@ struct ImportCommand: ParsableCommand {
     private static let cachedBytesMax = 4 << 20
 
     func run() throws {
+        Main.giveBackFreedMemory()
         let format: LogFormat
         do {
             format = try AgentConfiguration.format(

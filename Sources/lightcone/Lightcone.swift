@@ -97,6 +97,12 @@ enum Main {
         mallopt(M_MMAP_THRESHOLD, 4 << 20)
     }
 
+    /// The opposite: for an import, which takes no longer for it, and much memory in one stage that the next could have.
+    static func giveBackFreedMemory() {
+        mallopt(M_TRIM_THRESHOLD, 1 << 20)
+        mallopt(M_MMAP_THRESHOLD, 256 << 10)
+    }
+
     /// Ends the program where its arguments begin with a command that there is not: the parser takes that for one argument
     /// too many.
     private static func refuseUnknownCommand(_ arguments: [String]) {
