@@ -197,6 +197,7 @@ import Testing
             "timeline", "--follow", "--source", collector.url, "--limit", "60000", "--color",
             "never")
         #expect(quick.status == 0 && quick.output.split(separator: "\n").count == 60_000)
+        // Longer than a reader may take nothing (20 s): to look whether it is cut off yet would be to read.
         Thread.sleep(forTimeInterval: 25)
         let rest = slow.read(seconds: 10)
         #expect(rest.isClosed)
