@@ -63,9 +63,16 @@ package struct LiveListing<Store: HistoryStore> {
                 if !messages.isEmpty { return .message(messages.removeFirst()) }
                 if pass == nil { return looksAgain ? .working : .idle }
             }
-            let turn = try takeTurn()
-            failures = 0
-            return turn
+            // What a turn has found that fails was sent to nobody: it comes again.
+            let before = pass!.isWhole ? nil : cursor
+            do {
+                let turn = try takeTurn()
+                failures = 0
+                return turn
+            } catch {
+                cursor = before
+                throw error
+            }
         } catch let stopped as QuestionStopped {
             // What was shown stays so: the next look goes on from there, with time of its own.
             (pass, looksAgain, settled) = (nil, true, nil)

@@ -2,6 +2,7 @@ import Causality
 import Exporting
 import HappensBefore
 import SimulatedHistories
+import Synchronization
 import Testing
 
 @testable import Querying
@@ -253,6 +254,59 @@ import Testing
             }
             #expect(reader.shown.map(\.id) == due.map(\.id), "\(name) \(values)")
         }
+    }
+
+    /// One read that fails.
+    final class Failures: Sendable {
+        private let left: Mutex<Int>
+        init(_ read: Int) { left = Mutex(read) }
+        func fails() -> Bool {
+            left.withLock { left in
+                left -= 1
+                return left == 0
+            }
+        }
+    }
+
+    /// A store that fails once, which is no damage.
+    struct FailingStore: HistoryStore {
+        struct Failure: Error {}
+        let store: MemoryStore
+        let reads: Failures
+
+        func executions() throws -> [String] { try store.executions() }
+        func frames(of execution: String) throws -> [FrameSummary] {
+            try store.frames(of: execution)
+        }
+        func causality(of frame: Int) throws -> EventBatch { try store.causality(of: frame) }
+        func events(of frame: Int) throws -> EventBatch {
+            if reads.fails() { throw Failure() }
+            return try store.events(of: frame)
+        }
+        func expected(in execution: String) throws -> [(process: ProcessKey, last: UInt64)] {
+            try store.expected(in: execution)
+        }
+        func sourceDefects(of execution: String) throws -> [Defect] { [] }
+        func readUpTo() throws -> [String: WallTime] { [:] }
+    }
+
+    /// What fails in the middle of a message leaves out nothing.
+    @Test(arguments: 1...30) func aFailureLeavesOutNothing(read: Int) throws {
+        let world = World(seed: 4, lossPercent: 0)
+        let store = FailingStore(store: MemoryStore(events: world.frames), reads: Failures(read))
+        var live = LiveListing<FailingStore>(
+            try LiveRequest(QuestionParameters(["all": ["true"]])))
+        var shown: [EventID] = []
+        loop: while true {
+            switch try live.next(Answering(store, Question.Options()), at: .now) {
+            case .working: continue
+            case .idle: break loop
+            case .message(.events(let events, _)):
+                for case .event(let listed) in events.map(\.step) { shown.append(listed.id) }
+            case .message(let message): Issue.record("\(message)")
+            }
+        }
+        #expect(shown.count == world.truth.count && Set(shown) == Set(world.truth.map(\.id)))
     }
 
     // MARK: Cursors
