@@ -95,8 +95,9 @@ final class ArchiveRows: FiledRows {
         let frame = store.frame(of: block, in: part)
         let first = block.first == 0 ? 0 : sequences.count(upTo: block.first - 1)
         let end = sequences.count(upTo: block.last)
-        // All that is here between its ends, then, and as many rows: these are its rows.
-        if end - first == block.rowCount {
+        // All that is here between its ends, then, and as many rows: these are its rows. Where a slice ends within it, others may
+        // be as many.
+        if end - first == block.rowCount, sequences.last >= block.last {
             return EventRows(
                 frame: frame, row: position - first, positions: position..<end)
         }

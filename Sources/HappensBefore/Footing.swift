@@ -41,6 +41,11 @@ package struct Footing: Sendable {
     }
 
     func progress(of process: Int) -> Sweep.Progress? { processes[process]?.progress }
+
+    /// Leaves out what only deriving asks for.
+    mutating func forgetKnown() {
+        for process in processes.keys { processes[process]!.known = nil }
+    }
 }
 
 /// What is known of an event that is put away.

@@ -323,7 +323,10 @@ extension History {
     /// The event that comes next has this whole clock.
     private mutating func know(whole stamp: [Int: UInt64], in process: Int) {
         // Ascending, so that what is new is added at the end: in another order each entry would move those behind it.
-        let left = processes[process].lastStamp.keys.filter { stamp[$0] == nil }
+        let line = processes[process]
+        let left = line.stamped.clock.keys.lazy.map(\.process).filter { citation in
+            stamp[citation] == nil && line.lastStamped(citation) > 0
+        }
         for (citation, value) in (Array(stamp) + left.map { ($0, 0) }).sorted(by: {
             $0.key < $1.key
         }) {
@@ -333,7 +336,8 @@ extension History {
 
     /// The event that comes next says `value` of what a citation means.
     private mutating func know(_ citation: Int, _ value: UInt64, in process: Int) {
-        let before = processes[process].lastStamp[citation] ?? 0
+        let before = processes[process].lastStamped(citation)
+        let most = processes[process].stamped.clock[citation]
         // A recorder leaves out the entry of a run once it knows the run that goes on from it.
         var isLeftOut = false
         if case .run = citations[citation].process { isLeftOut = value == 0 }
@@ -345,20 +349,24 @@ extension History {
                     position: UInt32(processes[process].count), citation: citation, from: before,
                     to: value))
         }
-        processes[process].lastStamp[citation] = value == 0 ? nil : value
-        if value != before, value <= processes[process].stamped.clock[citation] {
+        if value < most {
+            processes[process].understated[citation] = value
+        } else if !processes[process].understated.isEmpty {
+            processes[process].understated[citation] = nil
+        }
+        if value != before, value <= most {
             processes[process].lowered.append(
                 LoweredEntry(
                     position: processes[process].count, citation: citation, value: value))
         }
-        guard value > before else { return }
+        guard value > most else { return }
         let position = processes[process].count
         processes[process].stamped.rise(citation, to: value, at: position)
     }
 
     /// The event that comes next knows at least this, whatever else its clock has.
     private mutating func rise(_ citation: Int, _ value: UInt64, in process: Int) {
-        guard value > processes[process].lastStamp[citation] ?? 0 else { return }
+        guard value > processes[process].lastStamped(citation) else { return }
         know(citation, value, in: process)
     }
 

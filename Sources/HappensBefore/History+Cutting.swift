@@ -15,8 +15,10 @@ extension History {
         precondition(isClosed(ends), "a cut that is not consistent")
         let footing = Footing(self, at: ends)
         var below = self
+        below.footing?.forgetKnown()
         for index in processes.indices {
             let (base, end, count) = (processes[index].base, ends[index], processes[index].count)
+            below.processes[index].forgetStamps()
             below.processes[index].restrict(to: base..<end)
             processes[index].known = KnowledgeTable()
             processes[index].restrict(to: end..<count)

@@ -121,9 +121,9 @@ extension Resumption.Line {
             ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound)
         }
         stamps = line.stamps.filter { $0.position < settled.base }
-        stamp = line.stamp(before: settled.base)
-            .map { Resumption.Entry(citation: numbers[$0.key], value: $0.value) }
-            .sorted { $0.citation < $1.citation }
+        stamp = IndexedClock(
+            line.stamp(before: settled.base)
+                .map { EventKey(process: numbers[$0.key], sequence: $0.value) })
         isAllCovered = stamps.last?.stamp == .complete
         isExact = settled.progress.wasExact
         open = settled.progress.open.sorted { $0.key < $1.key }
@@ -132,7 +132,7 @@ extension Resumption.Line {
     }
 
     /// The citations that it speaks of.
-    fileprivate var citations: [Int] { rulings.map(\.citation) + stamp.map(\.citation) }
+    fileprivate var citations: [Int] { rulings.map(\.citation) + stamp.keys.map(\.process) }
 }
 
 extension Footing.Settled {
@@ -151,7 +151,7 @@ extension Footing.Settled {
             let covered = keys(saved.covered),
             saved.stamps.allSatisfy({ $0.position < base }) && (base == 0 || !saved.stamps.isEmpty),
             saved.rulings.allSatisfy({ $0.position < base }),
-            base > 0 || saved.stamp.isEmpty
+            base > 0 || saved.stamp.count == 0
         else { return nil }
         self.init(
             id: facts.id, isHere: facts.key != nil, standIn: facts.standIn,
@@ -191,11 +191,7 @@ extension ProcessHistory {
         expectedMax = saved.expected
         sourceHoles = saved.holes
         tail = Tail(isResumed: true)
-        for entry in saved.stamp { lastStamp[entry.citation] = entry.value }
-        stamped = KnowledgeLog(
-            from: IndexedClock(
-                saved.stamp.map { EventKey(process: $0.citation, sequence: $0.value) }),
-            at: sequences.count - 1)
+        stamped = KnowledgeLog(from: saved.stamp, at: sequences.count - 1)
         writtenRulings = saved.rulings.map {
             WrittenReference(
                 position: UInt32($0.position), citation: $0.citation, sequence: $0.sequence,

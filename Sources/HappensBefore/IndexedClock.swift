@@ -1,9 +1,9 @@
 /// What is known of others at one moment: by their indexes, ascending, a value above 0 of each. 12 bytes an entry.
-package struct IndexedClock: Sendable {
+package struct IndexedClock: Hashable, Sendable {
     private(set) var others: [UInt32] = []
     private(set) var values: [UInt64] = []
 
-    init() {}
+    package init() {}
 
     /// - Parameter keys: In any order; of several of one process the highest counts. O(n log n).
     init(_ keys: [EventKey]) {
@@ -14,7 +14,7 @@ package struct IndexedClock: Sendable {
     }
 
     /// Adds an entry that is not before the last one, and not below it.
-    mutating func append(_ other: Int, _ value: UInt64) {
+    package mutating func append(_ other: Int, _ value: UInt64) {
         if others.last == UInt32(other) {
             values[values.count - 1] = value
         } else {
@@ -23,10 +23,10 @@ package struct IndexedClock: Sendable {
         }
     }
 
-    var count: Int { others.count }
+    package var count: Int { others.count }
 
     /// By process, ascending.
-    var keys: [EventKey] {
+    package var keys: [EventKey] {
         others.indices.map { EventKey(process: Int(others[$0]), sequence: values[$0]) }
     }
 

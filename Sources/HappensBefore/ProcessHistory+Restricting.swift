@@ -23,6 +23,11 @@ extension ProcessHistory {
         uncertainty = ProcessHistory.restricted(uncertainty, to: range) { $0.position }
     }
 
+    /// Leaves out what stamps say of others, of which what its events know was derived: nothing is added to it, or derived anew.
+    mutating func forgetStamps() {
+        (stamped, understated, lowered) = (KnowledgeLog(), [:], [])
+    }
+
     /// Of what stamps had less of, what holds just before the range stays.
     private mutating func restrictLowered(to range: Range<Int>) {
         guard !lowered.isEmpty else { return }

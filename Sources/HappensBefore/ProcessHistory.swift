@@ -25,8 +25,8 @@ package struct ProcessHistory: Sendable {
     var blockStarts: [BlockStart] = []
     /// Where the last event came from.
     var tail = Tail()
-    /// The stamp of the last event as it was written, for the comparison with the next one.
-    var lastStamp: [Int: UInt64] = [:]
+    /// By citation what the stamp of the last event says of it, where that is less than `stamped` has: 0 where it left it out.
+    var understated: [Int: UInt64] = [:]
     /// Where stamps say less of something than `stamped` has: that it was left out, or a lower number. Ascending positions.
     var lowered: [LoweredEntry] = []
     /// Stamps that know less than the stamp before them.
@@ -147,6 +147,20 @@ package struct ProcessHistory: Sendable {
         guard index >= 0, uncertainty[index].why != nil else { return position }
         while index < uncertainty.count, uncertainty[index].why != nil { index += 1 }
         return index < uncertainty.count ? uncertainty[index].position : nil
+    }
+
+    /// What the stamp of the last event says of a citation, as it was written. O(log n).
+    func lastStamped(_ citation: Int) -> UInt64 {
+        understated.isEmpty
+            ? stamped.clock[citation] : understated[citation] ?? stamped.clock[citation]
+    }
+
+    /// The stamp of the last event as it was written, by citation. O(what the stamps say).
+    var lastStamp: [Int: UInt64] {
+        var stamp: [Int: UInt64] = [:]
+        for key in stamped.clock.keys { stamp[key.process] = key.sequence }
+        for (citation, value) in understated { stamp[citation] = value == 0 ? nil : value }
+        return stamp
     }
 
     /// The causes recorded for the event at `position`. O(log n + causes).

@@ -55,8 +55,8 @@ package struct Resumption: Hashable, Sendable {
         package var holes: [ClosedRange<UInt64>] = []
         /// Where stamps change, as far as what comes next may need it.
         package var stamps: [StampRun] = []
-        /// The stamp of its last event as it was written: by citation, ascending.
-        package var stamp: [Entry] = []
+        /// The stamp of its last event as it was written: by citation.
+        package var stamp = IndexedClock()
         /// True where all that its last event knows is known exactly.
         package var isExact = true
         /// True where the stamp of its last event was complete, and what it knows is exact for that.
@@ -77,16 +77,6 @@ package struct Resumption: Hashable, Sendable {
             self.position = position
             self.citation = citation
             self.sequence = sequence
-        }
-    }
-
-    package struct Entry: Hashable, Sendable {
-        package var citation: Int
-        package var value: UInt64
-
-        package init(citation: Int, value: UInt64) {
-            self.citation = citation
-            self.value = value
         }
     }
 

@@ -97,10 +97,10 @@ extension Resumption {
         }
         writer.varint(line.stamp.count)
         var citation = 0
-        for entry in line.stamp {
-            writer.varint(entry.citation - citation)
-            citation = entry.citation
-            writer.varint(entry.value)
+        for entry in line.stamp.keys {
+            writer.varint(entry.process - citation)
+            citation = entry.process
+            writer.varint(entry.sequence)
         }
         for keys in [line.open, line.covered] {
             writer.varint(keys.count)
@@ -187,7 +187,12 @@ extension Resumption {
         var citation = 0
         for _ in 0..<(try reader.count(reader.remaining / 2, "stamp")) {
             citation += try reader.count(citations.count, "citation")
-            line.stamp.append(Entry(citation: citation, value: try reader.sequence("value")))
+            guard citation < citations.count else {
+                throw reader.malformed(
+                    "citation: expected below \(citations.count), found \(citation)")
+            }
+            let value = try reader.sequence("value")
+            if value > 0 { line.stamp.append(citation, value) }
         }
         line.open = try reader.events(processCount, "open")
         line.covered = try reader.events(processCount, "covered")

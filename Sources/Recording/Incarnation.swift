@@ -429,8 +429,12 @@ struct Incarnation: ~Copyable {
     /// False where the clock has no room for the entry.
     @inline(__always)
     private mutating func raise(_ run: RunKey, _ value: UInt64) -> Bool {
-        // Nobody has seen of this process what it has not done, and what it has done it knows.
-        if run == RunKey(self.run) { return true }
+        if run == RunKey(self.run) {
+            // What this process has done it knows. What it has not done was done by a copy of it, on a machine that was copied, or by
+            // nobody: what that had seen no token of this run can tell.
+            if value >= sequence { lose(since: sequence, .unreadableToken) }
+            return true
+        }
         guard let (index, grew) = clock.raise(run, to: value) else { return false }
         if grew { changes.append(ClockTable.Change(index: UInt32(index), value: value)) }
         return true

@@ -25,7 +25,10 @@ enum Predecessor {
         var last: Incarnations.Last?
         do {
             if try folder.isAlive() {
-                self = settings.isKeptByName ? .unknown : .alive
+                // One whose number could not be made durable has another: it is not the one before, and which one was cannot be told.
+                let reader = try Predecessor.reader(
+                    of: folder, incarnation: before.incarnation, execution: settings.execution)
+                self = settings.isKeptByName || reader == nil ? .unknown : .alive
                 return
             }
             last = try Predecessor.last(
@@ -46,6 +49,17 @@ enum Predecessor {
     private static func last(
         in folder: JournalFolder, incarnation: UInt32, execution: String
     ) throws -> Incarnations.Last? {
+        guard
+            let (reader, key, hasDefect) = try reader(
+                of: folder, incarnation: incarnation, execution: execution)
+        else { return nil }
+        return Incarnations.Last(reader, key, isEndKnown: !hasDefect)
+    }
+
+    /// A journal that was read to its end, as far as it is there; nil where it is not of that incarnation.
+    private static func reader(
+        of folder: JournalFolder, incarnation: UInt32, execution: String
+    ) throws -> (JournalReader, ProcessKey, hasDefect: Bool)? {
         let number = try folder.lastChunkNumber()
         guard number > 0 else { return nil }
         var reader = JournalReader(scanning: folder, fromChunk: number)
@@ -57,7 +71,7 @@ enum Predecessor {
         guard let key = reader.key, key.process.incarnation == incarnation,
             ExactText.isSame(key.execution, execution)
         else { return nil }
-        return Incarnations.Last(reader, key, isEndKnown: !hasDefect)
+        return (reader, key, hasDefect)
     }
 }
 

@@ -136,6 +136,46 @@ import Testing
         #expect(try store.filed("main", .never)?.eventCount == 80)
     }
 
+    /// Where a slice ends within a block, as many events of it as the block has rows are not its rows for that.
+    @Test func rowsAreFoundWhereASliceEndsWithinTheirBlock() throws {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        let store = ArchiveStore(archive)
+        let process = ProcessID(name: "p")
+        let key = ProcessKey(execution: "main", host: "h", process: process)
+        var writers: [SegmentWriter] = []
+        var ends = [0, 0]
+        for index in 0..<2 {
+            let header = SegmentHeader(
+                agent: Identity128(naming: [1]), segment: Identity128(naming: [UInt8(index)]),
+                created: WallTime(nanoseconds: Int64(index)))
+            writers.append(SegmentWriter(header))
+        }
+        func append(_ sequences: ClosedRange<UInt64>, to segment: Int, seals: Bool = false) throws {
+            let events = sequences.map { sequence in
+                Event(
+                    id: EventID(process, sequence), text: "event \(sequence)",
+                    clock: VectorClock([.named(process): sequence]))
+            }
+            let header = writers[segment].header
+            var bytes = ends[segment] == 0 ? header.encoded() : []
+            bytes += writers[segment].commit(EventBatch(events, of: key), Commit())
+            if seals { bytes += writers[segment].footer() }
+            ends[segment] = try archive.append(bytes, to: header.segment, at: ends[segment]).end
+        }
+        try append(1...2, to: 0)
+        try append(3...4, to: 1)
+        try store.keepOrder(of: "main", eventsMin: 1)
+        #expect(try archive.orders(of: "main").slices.last?.taken == 4)
+        // The part has a block of four: those before the third, and those behind the fourth.
+        try append(5...6, to: 0, seals: true)
+        try archive.mergeAll()
+        let timeline = try store.answering(Question.Options(execution: "main"))
+            .written(Question("timeline", QuestionParameters([:])), as: .text).text()
+        let texts = timeline.split(separator: "\n").map { String($0.suffix(7)) }
+        #expect(texts == (1...6).map { "event \($0)" }, "\(timeline)")
+    }
+
     /// Segments rot below the last slice: the order that was written down holds, and goes on above it.
     @Test func goesOnAboveWhatCannotBeReadAnyMore() throws {
         let folder = ArchiveFolder()

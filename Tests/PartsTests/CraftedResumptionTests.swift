@@ -67,7 +67,9 @@ import Testing
         case 5: line.holes = [number...number + number]
         case 6: line.stamps = [StampRun(position: position, stamp: .complete)]
         case 7: line.stamps = []
-        case 8: line.stamp = [Resumption.Entry(citation: citation, value: number)]
+        case 8:
+            line.stamp = IndexedClock()
+            line.stamp.append(citation, number)
         case 9: line.open = [EventKey(process: other, sequence: number)]
         case 10: line.covered = [EventKey(process: other, sequence: number)]
         case 11: crafted.citations[citation].target = other

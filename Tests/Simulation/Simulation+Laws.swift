@@ -49,8 +49,14 @@ extension Simulation {
         var laws = try known ?? Laws(world, evidence, .load(execution, from: evidence))
         let events = laws.sample(4, &checking)
         if !hasDropped {
-            // A copy shows only where everything else is here: until then a message of one may be taken for one of the other.
-            if known == nil, !world.hasClones || isAllHere {
+            // A copy shows only where something of both is here: until then a message of one may be taken for one of the other.
+            let areCopiesTold = world.copies.allSatisfy { one, other in
+                [one, other].allSatisfy { line in
+                    laws.happened.values.contains { world.truth.events[$0].line == line }
+                        || world.truth.lines[line].isEmpty
+                }
+            }
+            if known == nil, !world.hasClones || isAllHere && areCopiesTold {
                 laws.check(events, &checking)
                 // Of two branches of one run either may be meant by what is not here.
                 if !world.hasClones { laws.checkMonotone(orders) }

@@ -119,6 +119,8 @@ final class World {
     var isClean: Bool { faults.areNone && !mixesNames }
     /// True once a running program was copied.
     private(set) var hasClones = false
+    /// Programs that went on twice: as which lines.
+    private(set) var copies: [(Int, Int)] = []
     private var segmentsByID: [Identity128: [UInt8]] = [:]
     /// Told before an agent is gone, while its machine can still be asked.
     var onLoss: ((Machine) async -> Void)?
@@ -422,6 +424,7 @@ final class World {
             let last = truth.lines[program.line].last ?? begun[program.line]
             let line = truth.beginLine(execution: program.execution, after: last)
             begun[line] = last
+            copies.append((program.line, line))
             let twin = Program(
                 program.name, program.execution, copy,
                 Recorder(cloning: program.recorder!, into: copy.spool), line: line)
