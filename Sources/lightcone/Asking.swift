@@ -70,7 +70,7 @@ struct AskOptions: ParsableArguments {
         return parameters
     }
 
-    private func place() throws -> String {
+    func place() throws -> String {
         let variable = ProcessInfo.processInfo.environment["LIGHTCONE_SOURCE"] ?? ""
         guard let source = source ?? (variable.isEmpty ? nil : variable) else {
             throw QuestionError(

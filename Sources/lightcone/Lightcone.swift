@@ -31,7 +31,8 @@ struct Lightcone: AsyncParsableCommand {
             CommandGroup(
                 name: "Asking",
                 subcommands: [
-                    StatusCommand.self, ExecutionsCommand.self, ProcessesCommand.self,
+                    StatusCommand.self, TopCommand.self, ExecutionsCommand.self,
+                    ProcessesCommand.self,
                     GapsCommand.self,
                     DefectsCommand.self,
                     RuleOutCommand.self,

@@ -315,7 +315,7 @@ import Testing
 @Suite struct CommandLineTests {
     static let commands = [
         ["agent"], ["collector"], ["import"], ["executions"], ["processes"], ["gaps"], ["defects"],
-        ["timeline"], ["tail"], ["query"], ["why"], ["status"], ["show"],
+        ["timeline"], ["tail"], ["query"], ["why"], ["status"], ["top"], ["show"],
         ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["snapshot"], ["view"],
         ["export"],
         ["segment"], ["part"], ["catalogue"], ["segment", "inspect"],
