@@ -95,6 +95,8 @@ package enum Question: Sendable {
 /// Which events of those that are meant are listed, and how.
 package struct EventChoice: Sendable {
     package var selection: Selection
+    /// Only those of one process between two numbers; nil for all.
+    package var range: EventRange?
     /// From the last one to the first.
     package var isReversed = false
     /// Only so many, the last ones.
@@ -104,10 +106,11 @@ package struct EventChoice: Sendable {
 
     package init(_ selection: Selection) { self.selection = selection }
 
-    static let parameters = ["where", "since", "until", "last", "reverse", "clock"]
+    static let parameters = ["where", "range", "since", "until", "last", "reverse", "clock"]
 
     init(_ parameters: QuestionParameters) throws(QuestionError) {
         selection = try parameters.selection()
+        range = try parameters.range()
         isReversed = try parameters.flag("reverse")
         hasClock = try parameters.flag("clock", unless: true)
         guard let text = try parameters.one("last") else { return }
@@ -173,6 +176,13 @@ package struct QuestionParameters: Sendable {
 
     package func event(_ name: String) throws(QuestionError) -> EventText {
         let text = try required(name)
+        if let range = try EventRange(text) {
+            let end = name == "event" || name == "a" ? range.last : range.first
+            throw QuestionError(
+                .misuse,
+                "\(name): one event is asked about, such as \(printable("\(end)")); timeline and export take the range \(printable("\(range)"))"
+            )
+        }
         guard let event = EventText(text) else {
             throw QuestionError(
                 .misuse,
@@ -206,6 +216,26 @@ package struct QuestionParameters: Sendable {
             }
         }
         return selection.during(since, until)
+    }
+
+    /// Of the events: those of one process between two numbers; nil where it is not said.
+    package func range() throws(QuestionError) -> EventRange? {
+        guard let text = try one("range") else { return nil }
+        guard let range = try EventRange(text) else {
+            throw QuestionError(
+                .misuse,
+                "range: expected numbers of one process such as web-1/api:3..7 or web-1/api:3..last, found “\(printable(text))”"
+            )
+        }
+        return range
+    }
+
+    /// Takes the words that say which events are meant: a range, a selection, or both.
+    package mutating func choose(_ words: [String]) {
+        for word in words {
+            let isRange = word.first != "{" && ((try? EventRange(word) != nil) ?? true)
+            self[isRange ? "range" : "where"] += [word]
+        }
     }
 
     /// What may also be so long ago.
@@ -281,7 +311,7 @@ package struct QuestionParameters: Sendable {
 }
 
 extension Question {
-    /// The question with this verb. Parameters: `where` (a selection), `since` and `until` (times), `last`, `reverse` and `clock`;
+    /// The question with this verb. Parameters: `where` (a selection), `range`, `since` and `until` (times), `last`, `reverse` and `clock`;
     /// `process` and `host` (repeated), `event`, `a`, `b`, `at`, `of`, `count`, `ghosts`; and for all of them `execution`,
     /// `limit` and `timeout`.
     package init(_ verb: String, _ parameters: QuestionParameters) throws(QuestionError) {

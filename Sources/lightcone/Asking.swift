@@ -19,7 +19,9 @@ struct AskOptions: ParsableArguments {
             valueName: "dir|url"))
     var source: String?
 
-    @Option(help: "The execution that is meant (default: main, or the only one).")
+    @Option(
+        help: "The execution that is meant (default: main, or the only one).",
+        completion: Completing.executions)
     var execution: String?
 
     @Flag(help: "One JSON object; for lists one object a line.")
