@@ -85,6 +85,11 @@ package enum Question: Sendable {
         }
     }
 
+    /// True where it lists matches, of which each has events that can be shown in columns.
+    package var listsMatches: Bool {
+        if case .query(let query) = self { query.listsMatches } else { false }
+    }
+
     /// The verbs, which are also the paths below `/v1/`.
     package static let verbs = [
         "status", "executions", "processes", "gaps", "defects", "timeline", "show", "order", "past",

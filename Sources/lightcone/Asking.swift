@@ -108,7 +108,7 @@ struct AskOptions: ParsableArguments {
         if let view, view.lanes {
             picture = view.diagram(try await gapsForDiagram(parameters))
             if parameters["last"].isEmpty { asker.limit = LanesText.eventsMax + 1 }
-        } else if let view, question.listsEvents, !json {
+        } else if let view, question.listsEvents || question.listsMatches, !json {
             picture = view.picture
         }
         if picture != nil {
