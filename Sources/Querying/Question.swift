@@ -189,10 +189,14 @@ package struct QuestionParameters: Sendable {
             )
         }
         guard let event = EventText(text) else {
+            // Of a process alone, which event of it.
+            let process =
+                text.isEmpty || text.contains(where: { ": {".contains($0) }) ? "web-1/api" : text
             throw QuestionError(
                 .misuse,
-                "\(name): expected an event such as web-1/api:1047 or web-1/api:last, found “\(text)”"
-            )
+                printable(
+                    "\(name): expected an event such as \(process):1047 or \(process):last, found “\(text)”"
+                ))
         }
         return event
     }

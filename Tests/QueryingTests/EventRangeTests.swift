@@ -89,6 +89,10 @@ import Testing
         func refusal(_ verb: String, _ parameters: [String: [String]]) -> String? {
             #expect(throws: QuestionError.self) { try asked(verb, parameters) }?.text
         }
+        #expect(
+            refusal("show", ["event": ["n2"]])
+                == "event: expected an event such as n2:1047 or n2:last, found “n2”")
+        #expect(refusal("show", ["event": ["a:b"]])?.contains("such as web-1/api:1047") == true)
         #expect(refusal("timeline", ["range": ["apj:1..2"]])?.contains("no process") == true)
         #expect(refusal("timeline", ["range": ["api:1"]])?.hasPrefix("range: expected") == true)
         #expect(

@@ -432,6 +432,7 @@ import Testing
     }
 
     @Test(arguments: [
+        ("level = error", 1, "in braces, such as"), ("x -> {}", 1, "expected “{”, found “x”"),
         ("{ lamp }", 8, "the word lamp: { \"lamp\" }"), ("{ lamp lost }", 8, "{ \"lamp lost\" }"),
         ("{ x = 1 && lamp }", 17, "exists(lamp)"),
         ("{} as p -> {} as q | count() by (p)", 34, "such as p.process"),
