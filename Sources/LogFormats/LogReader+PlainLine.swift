@@ -102,7 +102,10 @@ extension LogReader {
         _ bytes: [UInt8], _ line: Range<Int>, findsTime: Bool
     ) -> Pairs {
         var found = Pairs()
-        let end = line.prefix(Limits.pairsBytesMax).endIndex
+        let near = line.prefix(Limits.pairsBytesMax)
+        // Most lines have none.
+        guard near.contains(where: { bytes[$0] == UInt8(ascii: "=") }) else { return found }
+        let end = near.endIndex
         var index = line.lowerBound
         var isBegun = false
         while index < end {
