@@ -96,6 +96,7 @@ extension AgentConfiguration {
         configuration.data = flags.data ?? reader.string(forKey: "data")
         configuration.listen = flags.listen ?? reader.string(forKey: "listen")
         configuration.execution = execution
+        configuration.times = try LocalZone.times(environment["TZ"], disk: disk)
         func number(_ key: ConfigKey, _ value: inout Int) throws {
             guard let text = reader.string(forKey: key) ?? reader.int(forKey: key).map(String.init)
             else { return }

@@ -20,6 +20,8 @@ package struct AgentConfiguration: Sendable {
     /// `HOST:PORT` on loopback, where the local interface listens too; nil: on its socket in the spool only.
     package var listen: String?
     package var follow: [Follow]
+    /// What the times of followed files leave unsaid.
+    package var times = LogTimes()
     /// The execution of what names none.
     package var execution = ProcessKey.executionDefault
     package var commitMilliseconds = 100
@@ -112,7 +114,8 @@ package struct AgentConfiguration: Sendable {
             return try LogReader(
                 follow.format,
                 LogReader.Options(
-                    execution: follow.execution, host: host, textProcess: "\(host)/\(name)"))
+                    execution: follow.execution, host: host, textProcess: "\(host)/\(name)",
+                    times: times))
         } catch {
             throw AgentError("follow \(follow.path): \(error)")
         }

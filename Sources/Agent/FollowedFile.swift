@@ -72,6 +72,7 @@ final class FollowedFile {
         offset = progress?.offset ?? 0
         fingerprint = progress?.fingerprint ?? ContentHash()
         self.reader = reader
+        self.reader.times.asOf = Self.asOf(status)
         head = try file.read(at: 0, count: min(Limits.headBytesMax, status.byteCount))
         grewSeconds = nowSeconds
     }
@@ -87,7 +88,9 @@ final class FollowedFile {
     /// Reads what is new, up to `Limits.readBytesMax` bytes.
     func read(nowSeconds: Double, into sink: inout LogSink) throws -> Growth {
         guard !isFinished else { return .none }
-        let size = try file.status().byteCount
+        let status = try file.status()
+        let size = status.byteCount
+        reader.times.asOf = Self.asOf(status)
         let start = Int(offset) + pending.count
         guard size >= start, try hasSameHead(size) else { return .truncated }
         guard size > start else { return .none }
@@ -97,6 +100,11 @@ final class FollowedFile {
         pending += bytes
         consume(pending.count, isFinal: false, &sink)
         return .some
+    }
+
+    /// When the file was written to last.
+    private static func asOf(_ status: DiskStatus) -> WallTime {
+        WallTime(saturatingSeconds: status.changedSeconds, nanoseconds: 0)
     }
 
     private func hasSameHead(_ size: Int) throws -> Bool {

@@ -142,6 +142,23 @@ extension Archive {
         }
     }
 
+    /// By host, how many bytes its agents have shipped, of what was not dropped. O(segments)
+    package func shippedBytes() throws(ArchiveError) -> [String: Int] {
+        try catalogue.read { database in
+            var bytes: [String: Int] = [:]
+            for row in try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT host, sum(acknowledged) AS bytes FROM segment
+                    JOIN agent ON agent.name = segment.agent GROUP BY host
+                    """)
+            {
+                bytes[try row.value("host") as String, default: 0] += try row.value("bytes") as Int
+            }
+            return bytes
+        }
+    }
+
     /// What its segments and parts take, in bytes, by the catalogue. O(segments)
     package func byteCount() throws(ArchiveError) -> Int {
         try catalogue.read { database in

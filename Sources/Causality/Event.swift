@@ -88,15 +88,15 @@ public enum Level: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Reads the names that logging libraries use, in any case: also `warn`, `fatal`, `severe` and `err`.
+    /// Reads the names that logging libraries use, in any case: also `warn`, `fatal`, `severe`, `err` and log15's `dbug` and `eror`.
     package init?(text: some StringProtocol) {
         switch text.lowercased() {
         case "trace", "verbose", "finest": self = .trace
-        case "debug", "fine": self = .debug
+        case "debug", "fine", "dbug": self = .debug
         case "info", "information": self = .info
         case "notice": self = .notice
         case "warning", "warn": self = .warning
-        case "error", "err", "severe": self = .error
+        case "error", "err", "severe", "eror": self = .error
         case "critical", "crit", "fatal", "alert", "emergency", "emerg", "panic": self = .critical
         default: return nil
         }

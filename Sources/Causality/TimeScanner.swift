@@ -4,6 +4,8 @@ package struct TimeScanner: Sendable {
     @usableFromInline let bytes: [UInt8]
     @usableFromInline package var index: Int
     @usableFromInline let end: Int
+    /// Whether `zone` found one: without one, UTC is what a time means for want of better.
+    @usableFromInline package private(set) var saysZone = false
 
     @inlinable
     package init(_ bytes: [UInt8], _ range: Range<Int>) {
@@ -84,9 +86,13 @@ package struct TimeScanner: Sendable {
 
     /// Seconds east of UTC: 0 for `Z` and where no zone follows, nil where it is malformed.
     package mutating func zone() -> Int? {
+        saysZone = true
         if take("Z") || take("z") { return 0 }
         let isEast = take("+")
-        guard isEast || take("-") else { return 0 }
+        guard isEast || take("-") else {
+            saysZone = false
+            return 0
+        }
         guard let hours = number(2...2), hours < 24 else { return nil }
         _ = take(":")
         guard let minutes = number(2...2), minutes < 60 else { return nil }

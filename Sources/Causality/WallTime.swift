@@ -44,6 +44,12 @@ package struct WallTime: Hashable, Sendable, Comparable {
         nanoseconds = sum
     }
 
+    /// Of its date in UTC.
+    package var year: Int {
+        let days = floorDivide(nanoseconds, by: 86_400_000_000_000).0
+        return WallTime.civil(daysSinceEpoch: Int(days)).year
+    }
+
     private static func days(inMonth month: Int, of year: Int) -> Int {
         switch month {
         case 2: (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 29 : 28

@@ -230,6 +230,8 @@ package final class ArchiveStore: HistoryStore {
 
     package func readUpTo() throws -> [String: WallTime] { try archive.readUpTo() }
 
+    package func shippedBytes() throws -> [String: Int] { try archive.shippedBytes() }
+
     package func storage() throws -> StorageStatus? {
         StorageStatus(
             byteCount: try archive.byteCount(), freeByteCount: archive.freeByteCount,

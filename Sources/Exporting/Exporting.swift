@@ -32,13 +32,15 @@ package struct ExportQuestion: Sendable {
     package let format: ExportFormat
     package let scope: ExportScope
     package let selection: Selection
+    /// Only events of one process between two numbers; nil for all.
+    package let range: EventRange?
 
-    /// Parameters: `format`, at most one of `past-of` and `future-of` (events), `where` (a selection), and `since`
+    /// Parameters: `format`, at most one of `past-of` and `future-of` (events), `where` (a selection), `range`, and `since`
     /// and `until` (times).
     package init(_ parameters: QuestionParameters) throws(QuestionError) {
         try parameters.expect(only: [
-            "execution", "limit", "timeout", "format", "past-of", "future-of", "where", "since",
-            "until",
+            "execution", "limit", "timeout", "format", "past-of", "future-of", "where", "range",
+            "since", "until",
         ])
         let name = try parameters.required("format")
         guard let format = ExportFormat(rawValue: name) else {
@@ -50,6 +52,7 @@ package struct ExportQuestion: Sendable {
         }
         self.format = format
         selection = try parameters.selection()
+        range = try parameters.range()
         switch (try parameters.one("past-of"), try parameters.one("future-of")) {
         case (nil, nil): scope = .whole
         case (_?, nil): scope = .pastOf(try parameters.event("past-of"))
@@ -75,7 +78,10 @@ extension Answering {
         _ question: ExportQuestion, from execution: some IndexedExecution
     ) throws -> WrittenAnswer {
         let selection = question.selection
-        let slice = try part(question.scope, execution.index)
+        var slice = try part(question.scope, execution.index)
+        if let range = question.range {
+            slice = try execution.index.part(of: slice, in: range)
+        }
         if question.format == .mermaid, let refusal = try tooLarge(slice, selection, execution) {
             throw refusal
         }

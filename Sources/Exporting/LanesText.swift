@@ -76,6 +76,7 @@ package struct LanesText: ListingPicture {
                 notes.append("only the first \(Self.eventsMax) events are shown")
             }
         case .unreadable(_, let text): notes.append(printable(text))
+        case .match: break
         case .stopped(let text):
             notes.append("stopped: \(printable(text))")
             isWhole = false

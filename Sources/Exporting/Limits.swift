@@ -11,4 +11,6 @@ enum Limits {
     static let rowsOfMessages = 4_096
     /// Rows of a timeline that are held back on a terminal to see how wide its columns are: some screens full.
     static let rowsHeldMax = 200
+    /// Seconds without an answer after which `top` says so.
+    static let topPatienceSeconds = 5
 }

@@ -3,6 +3,9 @@ import Causality
 /// A line of a listing in JSON, read again: what a picture of it for people is made of, wherever the listing comes from.
 package enum ListingRow: Sendable {
     case event(ShownRow)
+    /// Events that a query has found together, by the names of their terms; and why it is not known whether they are a match,
+    /// where it is not.
+    case match([(name: String, row: ListingRow)], doubt: String?)
     /// An event that is there and cannot be read.
     case unreadable(id: String, text: String)
     /// The listing ends here, though there is more.
@@ -25,6 +28,11 @@ package enum ListingRow: Sendable {
         }
         if let stopped = text("stopped") {
             self = .stopped(stopped)
+            return
+        }
+        if let match = texts["match"], match.kind == .object {
+            guard let named = Self.rows(in: match, of: line) else { return nil }
+            self = .match(named, doubt: text("because"))
             return
         }
         guard let id = text("id") else { return nil }
@@ -51,6 +59,25 @@ package enum ListingRow: Sendable {
                     try? JSONScanner.object(Array(line[$0.value]))
                 } ?? [], causes: list("causes"), ghosts: list("ghosts"), isLate: isTrue("late"),
                 waits: isTrue("waits")))
+    }
+}
+
+extension ListingRow {
+    /// The events of a match.
+    private static func rows(
+        in match: JSONSpan, of line: [UInt8]
+    ) -> [(name: String, row: ListingRow)]? {
+        var members: [JSONSpan] = []
+        guard (try? JSONScanner.scan(line, match.value, into: &members)) != nil else {
+            return nil
+        }
+        var rows: [(name: String, row: ListingRow)] = []
+        for member in members {
+            let name = JSONScanner.text(line, member.key, hasEscapes: member.keyHasEscapes)
+            guard let row = ListingRow(json: Array(line[member.value])) else { return nil }
+            rows.append((name, row))
+        }
+        return rows
     }
 }
 

@@ -28,24 +28,33 @@ extension StatusAnswer {
                     ].map { grouped($0) })
         }
         lines += executions.isEmpty ? ["nothing is here yet"] : Self.table(rows, numbersFrom: 1)
-        for execution in executions {
-            guard let (gap, events) = execution.heldBackBy else { continue }
-            let name = executions.count > 1 ? "\(execution.summary.name): " : ""
-            lines.append(
-                printable(
-                    "\(name)waits for \(gap.process) \(gap.first)"
-                        + (gap.first == gap.last ? "" : "–\(gap.last)")
-                        + ", which \(grouped(events)) \(events == 1 ? "event has" : "events have") seen"
-                ))
-        }
-        if let storage {
-            let free = storage.freeByteCount.map { ", \(Self.bytes($0)) free on the disk" } ?? ""
-            lines += ["", "\(Self.bytes(storage.byteCount)) of events\(free)"]
-        }
+        lines += waits
+        if let disk { lines += ["", disk] }
         if !problems.isEmpty {
             lines += ["", "needs a person:"] + problems.map { printable("  \($0)") }
         }
         return lines
+    }
+
+    /// What most events of each execution wait for, where they do.
+    var waits: [String] {
+        executions.compactMap { execution in
+            guard let (gap, events) = execution.heldBackBy else { return nil }
+            let name = executions.count > 1 ? "\(execution.summary.name): " : ""
+            return printable(
+                "\(name)waits for \(gap.process) \(gap.first)"
+                    + (gap.first == gap.last ? "" : "–\(gap.last)")
+                    + ", which \(grouped(events)) \(events == 1 ? "event has" : "events have") seen"
+            )
+        }
+    }
+
+    /// What events take on the disk.
+    var disk: String? {
+        storage.map { storage in
+            let free = storage.freeByteCount.map { ", \(Self.bytes($0)) free on the disk" } ?? ""
+            return "\(Self.bytes(storage.byteCount)) of events\(free)"
+        }
     }
 
     var json: String {
@@ -64,6 +73,8 @@ extension StatusAnswer {
                             $0.null()
                         }
                         $0.member("missing", agent.missing)
+                        $0.member("events", agent.events)
+                        $0.member("bytes", agent.byteCount)
                     }
                 }
             }
@@ -87,7 +98,7 @@ extension StatusAnswer {
     }
 
     /// Columns that are as wide as what is in them; numbers stand at their right end.
-    private static func table(_ rows: [[String]], numbersFrom first: Int) -> [String] {
+    static func table(_ rows: [[String]], numbersFrom first: Int) -> [String] {
         let widths = rows[0].indices.map { column in
             rows.map { TextWidth.columns($0[column]) }.max() ?? 0
         }
@@ -104,7 +115,7 @@ extension StatusAnswer {
         }
     }
 
-    private static func ago(_ seconds: Int) -> String {
+    static func ago(_ seconds: Int) -> String {
         switch seconds {
         case ..<120: "\(seconds) s ago"
         case ..<7_200: "\(seconds / 60) min ago"
@@ -113,7 +124,7 @@ extension StatusAnswer {
         }
     }
 
-    private static func bytes(_ count: Int) -> String {
+    static func bytes(_ count: Int) -> String {
         var (value, units) = (Double(count), ["B", "kB", "MB", "GB", "TB", "PB"][...])
         while value >= 1_000, units.count > 1 {
             value /= 1_000

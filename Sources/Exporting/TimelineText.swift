@@ -46,6 +46,9 @@ package struct TimelineText: ListingPicture {
     /// Of each column, as far as it is known; 0 for one that has nothing in it.
     private var widths: [Int]
     private var day: String?
+    /// Of the names of terms that stand before the events of matches; 0 where single events are listed.
+    private var nameWidth = 0
+    private var isBehindMatch = false
 
     package init(_ form: TimelineForm) {
         self.form = form
@@ -70,6 +73,12 @@ package struct TimelineText: ListingPicture {
     }
 
     private mutating func widen(_ row: ListingRow) {
+        if case .match(let rows, _) = row {
+            for (name, row) in rows {
+                if rows.count > 1 { nameWidth = max(nameWidth, TextWidth.columns(name)) }
+                widen(row)
+            }
+        }
         guard case .event(let event) = row else { return }
         for (index, column) in form.columns.enumerated() {
             let width = cell(column, event).reduce(0) { $0 + TextWidth.columns($1.text) }
@@ -78,14 +87,35 @@ package struct TimelineText: ListingPicture {
     }
 
     private mutating func line(_ row: ListingRow) -> String {
+        guard case .match(let rows, let doubt) = row else { return line(row, of: nil, nil) }
+        guard rows.count != 1 else { return line(rows[0].row, of: nil, doubt) }
+        // An empty line between two matches.
+        var lines = isBehindMatch ? "\n" : ""
+        isBehindMatch = true
+        widen(row)
+        for (name, row) in rows { lines += line(row, of: printable(name), nil) }
+        guard let doubt else { return lines }
         var line = StyledLine(width: form.width, isColored: form.isColored)
+        line.append(printable("unknown, because \(doubt)"), .level(.warning))
+        return lines + line.finished + "\n"
+    }
+
+    /// - Parameters:
+    ///   - name: Of the term that the event is a match of.
+    ///   - doubt: Why it is not known whether the event alone is a match.
+    private mutating func line(_ row: ListingRow, of name: String?, _ doubt: String?) -> String {
+        var line = StyledLine(width: form.width, isColored: form.isColored)
+        let start = name == nil ? 0 : nameWidth + 2
+        if let name { line.append(name, .dim) }
+        line.pad(to: start)
         switch row {
+        case .match: break
         case .stopped(let text): line.append("stopped: \(printable(text))", .level(.warning))
         case .unreadable(_, let text): line.append(printable(text), .level(.error))
         case .event(let event):
             widen(row)
             let date = dateLine(event)
-            var column = 0
+            var column = start
             for (index, kind) in form.columns.enumerated() where widths[index] > 0 {
                 let pieces = cell(kind, event)
                 if !pieces.isEmpty { line.pad(to: column) }
@@ -93,6 +123,9 @@ package struct TimelineText: ListingPicture {
                 // What is longer than its column may be takes of the space behind it.
                 column = max(column + widths[index], line.columns) + 2
                 if isRagged(index) { column = line.columns + 2 }
+            }
+            if let doubt {
+                line.append(printable("  (unknown, because \(doubt))"), .level(.warning))
             }
             return date + line.finished + "\n"
         }
@@ -179,14 +212,24 @@ extension TimelineColumn {
 package struct TimelineTable: ListingPicture {
     private let columns: [TimelineColumn]
 
+    private var isBehindMatch = false
+
     package init(_ columns: [TimelineColumn]) { self.columns = columns }
 
+    /// Of matches, each event has the name of its term in front; an empty line stands between two.
     package mutating func add(_ row: ListingRow) -> String {
         switch row {
-        case .stopped(let text): "stopped: \(printable(text))\n"
-        case .unreadable(_, let text): "\(printable(text))\n"
+        case .match(let rows, _):
+            let start = isBehindMatch && rows.count > 1 ? "\n" : ""
+            isBehindMatch = true
+            return rows.reduce(into: start) { text, named in
+                if rows.count > 1 { text += printable(named.name) + "\t" }
+                text += add(named.row)
+            }
+        case .stopped(let text): return "stopped: \(printable(text))\n"
+        case .unreadable(_, let text): return "\(printable(text))\n"
         case .event(let event):
-            columns.map { printable(value($0, event)) }.joined(separator: "\t") + "\n"
+            return columns.map { printable(value($0, event)) }.joined(separator: "\t") + "\n"
         }
     }
 

@@ -38,6 +38,12 @@ package enum Limits {
     static let quotedBytesMax = 120
     /// Bytes at the beginning of a plain line in which a level is looked for.
     static let levelBytesMax = 64
+    /// Bytes at the beginning of a plain line in which the time of an access is looked for, behind who asked.
+    static let accessBytesMax = 256
+    /// Bytes at the beginning of a plain line in which time and level are looked for as `key=value`.
+    static let pairsBytesMax = 1_024
+    /// Years that are tried for a time that says none: between two 29 February lie eight, where a century does.
+    static let yearsTriedMax = 9
     /// Digits of a number at the beginning of a line from which on it is a time: seconds since
     /// 2001.
     static let epochDigitsMin = 10

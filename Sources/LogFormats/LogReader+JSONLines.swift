@@ -20,7 +20,7 @@ extension LogReader {
         try values.read(members, map, &innerMembers)
         let line = try processLine(map)
         let causes = try self.causes(isRaw: map.isRaw)
-        let time = values.describing(.time) { LogReader.time(bytes, $0)?.nanoseconds }
+        let time = values.describing(.time) { LogReader.time(bytes, $0, &times)?.nanoseconds }
         let level = values.describing(.level) { span in
             span.kind == .string ? levels.meaning(bytes, span) { Level(text: $0) } : nil
         }
@@ -154,8 +154,9 @@ extension LogReader {
 
     /// A time as text or as a number since 1970; nil where it is neither.
     static func time(_ value: JSONValue) -> WallTime? {
+        var times = LogTimes()
         switch value {
-        case .string(let text): return Timestamp.parse(text)
+        case .string(let text): return Timestamp.parse(text, &times)
         case .number(let text):
             let bytes = Array(text.utf8)
             return Timestamp.epoch(bytes, bytes.indices)
@@ -163,11 +164,14 @@ extension LogReader {
         }
     }
 
-    private static func time(_ bytes: [UInt8], _ span: JSONSpan) -> WallTime? {
+    private static func time(
+        _ bytes: [UInt8], _ span: JSONSpan, _ times: inout LogTimes
+    ) -> WallTime? {
         switch span.kind {
         case .string where span.hasEscapes:
-            Timestamp.parse(JSONScanner.text(bytes, span.value, hasEscapes: true))
-        case .string: Timestamp.parse(bytes, span.value)
+            Timestamp.parse(
+                JSONScanner.text(bytes, span.value, hasEscapes: true), &times)
+        case .string: Timestamp.parse(bytes, span.value, &times)
         case .number: Timestamp.epoch(bytes, span.value)
         default: nil
         }

@@ -189,7 +189,7 @@ extension LogReader {
             let text = original.string(range)
             attributes.append(Attribute(group.name, .text(text)))
             switch group.name {
-            case "timestamp", "date": time = time ?? Timestamp.parse(text)
+            case "timestamp", "date": time = time ?? Timestamp.parse(text, &times)
             case "level", "priority", "severity": level = level ?? Level(text: Bytes.trim(text))
             default: break
             }

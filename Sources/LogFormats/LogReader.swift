@@ -16,14 +16,17 @@ package struct LogReader: Sendable {
         package var host: String?
         /// The process of a log of plain lines; 1 to 256 bytes.
         package var textProcess: String
+        /// What its times leave unsaid.
+        package var times: LogTimes
 
         package init(
             execution: String = ProcessKey.executionDefault, host: String? = nil,
-            textProcess: String = "log"
+            textProcess: String = "log", times: LogTimes = LogTimes()
         ) {
             self.execution = execution
             self.host = host
             self.textProcess = textProcess
+            self.times = times
         }
     }
 
@@ -56,6 +59,8 @@ package struct LogReader: Sendable {
     var innerMembers: [JSONSpan] = []
     var values = LineValues()
     var levels = WordMeanings<Level>()
+    /// What the log's times leave unsaid; when it was written to last may change while it grows.
+    package var times: LogTimes
     var kinds = WordMeanings<EventKind>()
     /// The bytes by which the process of a line is found.
     var processText: [UInt8] = []
@@ -67,6 +72,7 @@ package struct LogReader: Sendable {
     package init(_ format: LogFormat, _ options: Options) throws(LogFormatError) {
         self.format = format
         self.options = options
+        times = options.times
         executions = Executions(name: options.execution)
         do throws(RecordDefect) {
             try EventLimits.checkName(options.execution, "an execution name")

@@ -2,34 +2,43 @@ import Causality
 
 /// Times as logs write them.
 ///
-///     2013-05-24T23:28:00.637Z   as `TimeScanner.dateTime` reads it
-///     2013/05/24 23:28:00        the same parts, but of one digit too
-///     5/24/2013 11:28:00.637 PM  month first; AM or PM or 24 hours
-///     1369438080                 since 1970 in seconds below 1e11, milliseconds below 1e14,
-///                                microseconds below 1e17, else nanoseconds; a fraction is allowed
+///     2013-05-24T23:28:00.637Z       as `TimeScanner.dateTime` reads it
+///     2013/05/24 23:28:00            the same parts, but of one digit too
+///     5/24/2013 11:28:00.637 PM      month first; AM or PM or 24 hours
+///     Oct 11 22:14:15                RFC 3164, also with a fraction, or a year before the time
+///     Wed Oct 11 14:32:52.123 2000   as ctime writes it: Apache's error log
+///     10/Oct/2000:13:55:36 -0700     the access logs of Apache and nginx
+///     1369438080                     since 1970 in seconds below 1e11, milliseconds below 1e14,
+///                                    microseconds below 1e17, else nanoseconds; a fraction is allowed
+///
+/// `LogTimes` says what a time without a zone or a year means.
 enum Timestamp {
     /// The time that all of `text` says (white space around it aside), or nil. O(n).
-    static func parse(_ text: String) -> WallTime? {
+    static func parse(_ text: String, _ times: inout LogTimes) -> WallTime? {
         let bytes = Array(text.utf8)
-        return parse(bytes, bytes.indices)
+        return parse(bytes, bytes.indices, &times)
     }
 
-    static func parse(_ bytes: [UInt8], _ range: Range<Int>) -> WallTime? {
+    static func parse(
+        _ bytes: [UInt8], _ range: Range<Int>, _ times: inout LogTimes
+    ) -> WallTime? {
         let range = Bytes.trim(bytes, range)
-        if let (time, end) = civil(bytes, range), end == range.upperBound { return time }
+        if let (time, end) = civil(bytes, range, &times), end == range.upperBound { return time }
         return epoch(bytes, range)
     }
 
-    /// The time that a line begins with, in brackets or not, or nil. O(1).
-    static func leading(_ bytes: [UInt8], _ line: Range<Int>) -> WallTime? {
+    /// The time that a line begins with, in brackets or not, and where it ends; or nil. O(1).
+    static func leading(
+        _ bytes: [UInt8], _ line: Range<Int>, _ times: inout LogTimes
+    ) -> (WallTime, end: Int)? {
         var start = line.lowerBound
         if start < line.upperBound, bytes[start] == UInt8(ascii: "[") { start += 1 }
         let range = start..<min(line.upperBound, start + 48)
         var end = start
         while end < range.upperBound, Bytes.isDigit(bytes[end]) { end += 1 }
-        if end > start, end - start <= 4 {
-            guard let (time, end) = civil(bytes, range) else { return nil }
-            return end < line.upperBound && Bytes.isWord(bytes[end]) ? nil : time
+        if end - start <= 4 {
+            guard let (time, end) = civil(bytes, range, &times) else { return nil }
+            return end < line.upperBound && Bytes.isWord(bytes[end]) ? nil : (time, end)
         }
         guard end - start >= Limits.epochDigitsMin else { return nil }
         if end < range.upperBound, bytes[end] == UInt8(ascii: ".") {
@@ -38,7 +47,7 @@ enum Timestamp {
         }
         guard end == line.upperBound || bytes[end] == UInt8(ascii: "]") || Bytes.isSpace(bytes[end])
         else { return nil }
-        return epoch(bytes, start..<end)
+        return epoch(bytes, start..<end).map { ($0, end) }
     }
 
     /// The time that a number of digits, with or without a fraction, means; nil where it does not
@@ -65,11 +74,26 @@ enum Timestamp {
     }
 
     /// The date and time of day at the beginning of `range`, and where it ends.
-    private static func civil(_ bytes: [UInt8], _ range: Range<Int>) -> (WallTime, end: Int)? {
+    static func civil(
+        _ bytes: [UInt8], _ range: Range<Int>, _ times: inout LogTimes
+    ) -> (WallTime, end: Int)? {
+        guard let first = range.first.map({ bytes[$0] }) else { return nil }
         var scanner = TimeScanner(bytes, range)
-        if let time = scanner.dateTime() { return (time, scanner.index) }
-        scanner = TimeScanner(bytes, range)
-        guard let time = slashed(&scanner) else { return nil }
+        if !Bytes.isDigit(first) { return named(&scanner, &times).map { ($0, scanner.index) } }
+        var time = scanner.dateTime()
+        if time == nil {
+            scanner = TimeScanner(bytes, range)
+            time = slashed(&scanner)
+        }
+        if time == nil {
+            scanner = TimeScanner(bytes, range)
+            time = access(&scanner)
+        }
+        guard var time else { return nil }
+        if !scanner.saysZone {
+            guard let local = times.time(fromLocal: time) else { return nil }
+            time = local
+        }
         return (time, scanner.index)
     }
 
@@ -107,5 +131,65 @@ enum Timestamp {
         else { return nil }
         scanner = ahead
         return isAfternoon
+    }
+
+    /// `10/Oct/2000:13:55:36 -0700`.
+    private static func access(_ scanner: inout TimeScanner) -> WallTime? {
+        guard let day = scanner.number(2...2), scanner.take("/"), let month = month(&scanner),
+            scanner.take("/"), let year = scanner.number(4...4), scanner.take(":"),
+            let time = scanner.timeOfDay(hourDigits: 2...2), scanner.take(" "),
+            let offset = scanner.zone(), scanner.saysZone
+        else { return nil }
+        return WallTime(
+            year: year, month: month, day: day, hour: time.hour, minute: time.minute,
+            second: time.second, nanosecond: time.nanosecond, offsetSeconds: offset)
+    }
+
+    /// A date that begins with the name of its day or month: of RFC 3164, or as ctime writes it.
+    private static func named(
+        _ scanner: inout TimeScanner, _ times: inout LogTimes
+    ) -> WallTime? {
+        var ahead = scanner
+        let hasWeekday = word(weekdays, &ahead) != nil && ahead.take(" ")
+        if hasWeekday { scanner = ahead }
+        guard let month = month(&scanner), scanner.take(" ") else { return nil }
+        // A day of one digit has a space before it.
+        _ = scanner.take(" ")
+        guard let day = scanner.number(1...2), scanner.take(" ") else { return nil }
+        var year: Int?
+        ahead = scanner
+        if let number = ahead.number(4...4), ahead.take(" ") { (year, scanner) = (number, ahead) }
+        guard let time = scanner.timeOfDay(hourDigits: 2...2) else { return nil }
+        ahead = scanner
+        if year == nil, hasWeekday, ahead.take(" "), let number = ahead.number(4...4) {
+            (year, scanner) = (number, ahead)
+        }
+        func read(_ year: Int, _ times: inout LogTimes) -> WallTime? {
+            WallTime(
+                year: year, month: month, day: day, hour: time.hour, minute: time.minute,
+                second: time.second, nanosecond: time.nanosecond
+            ).flatMap { times.time(fromLocal: $0) }
+        }
+        return if let year { read(year, &times) } else { times.newest(read) }
+    }
+
+    private static let months = Array("JanFebMarAprMayJunJulAugSepOctNovDec".utf8)
+    private static let weekdays = Array("MonTueWedThuFriSatSun".utf8)
+
+    private static func month(_ scanner: inout TimeScanner) -> Int? {
+        word(months, &scanner).map { $0 + 1 }
+    }
+
+    /// Which of several words of three letters follows.
+    private static func word(_ words: [UInt8], _ scanner: inout TimeScanner) -> Int? {
+        for number in 0..<words.count / 3 {
+            var ahead = scanner
+            let letters = words[number * 3..<number * 3 + 3]
+            if letters.allSatisfy({ ahead.take(Unicode.Scalar($0)) }) {
+                scanner = ahead
+                return number
+            }
+        }
+        return nil
     }
 }

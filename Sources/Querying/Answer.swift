@@ -51,6 +51,13 @@ package struct ExecutionSummary: Hashable, Sendable {
     package var events: Int
     /// What was dropped of it; nil where nothing was.
     package var dropped: Tombstone?
+
+    package init(name: String, processes: Int, events: Int, dropped: Tombstone? = nil) {
+        self.name = name
+        self.processes = processes
+        self.events = events
+        self.dropped = dropped
+    }
 }
 
 package struct ProcessSummary: Sendable {

@@ -9,7 +9,7 @@ extension Answering {
         _ slice: Slice, _ choice: EventChoice, _ execution: some IndexedExecution,
         _ restsOn: [Ruling] = [], namesCut: Bool
     ) throws -> Listing {
-        let slice = try kept(slice, execution.index)
+        let slice = try kept(slice, in: choice.range, execution.index)
         let completeness = try completeness(slice, execution.index, restsOn, namesCut: namesCut)
         return Listing(completeness: completeness, events: try events(slice, choice, execution))
     }
@@ -32,6 +32,14 @@ extension Answering {
         _ slice: Slice, _ selection: Selection, _ execution: some IndexedExecution
     ) throws -> any EventSequence {
         try EventCursor(execution, slice, selection, .forwards, store, options)
+    }
+
+    /// What of a slice was not dropped, and is in a range where one is meant.
+    private func kept(
+        _ slice: Slice, in range: EventRange?, _ index: some CausalIndex
+    ) throws -> Slice {
+        guard let range else { return try kept(slice, index) }
+        return try kept(index.part(of: slice, in: range), index)
     }
 
     /// What of a slice was not dropped.
@@ -187,11 +195,12 @@ extension Answering {
 
     /// How many of the events that are in some order to an event a selection takes.
     func count(
-        _ kind: Question.SliceKind, _ event: EventID, _ selection: Selection,
+        _ kind: Question.SliceKind, _ event: EventID, _ choice: EventChoice,
         _ execution: some IndexedExecution
     ) throws -> EventCount {
-        let slice = try kept(slice(kind, event, execution.index), execution.index)
-        let (count, unreadable) = try countEvents(slice, selection, execution)
+        let slice = try kept(
+            slice(kind, event, execution.index), in: choice.range, execution.index)
+        let (count, unreadable) = try countEvents(slice, choice.selection, execution)
         return try counted(
             count,
             of: Slice(

@@ -4,11 +4,14 @@ import HappensBefore
 extension Answering {
     /// How the store is doing. O(gaps · processes · log n) an execution, for as many gaps as `Limits.gapsWeighedMax`.
     func status() throws -> StatusAnswer {
+        let bytes = try store.shippedBytes()
         let names = options.execution == nil ? try store.executions() : [try execution()]
         var agents = try store.readUpTo().map { host, readUpTo in
-            AgentStatus(
+            var agent = AgentStatus(
                 host: host, readUpTo: readUpTo,
                 silentSeconds: options.now.map { Self.seconds(from: readUpTo, to: $0) })
+            agent.byteCount = bytes[host] ?? 0
+            return agent
         }
         .sorted { ExactText.isBefore($0.host, $1.host) }
         let executions = try names.map { name in
@@ -52,6 +55,8 @@ extension Answering {
         var weighed = 0
         for process in 0..<index.processCount {
             let facts = try index.facts(of: process)
+            let agent = agents.firstIndex { ExactText.isSame($0.host, facts.host) }
+            if let agent { agents[agent].events += facts.count }
             for gap in try index.gaps(of: process) {
                 status.gaps += 1
                 let missing = gap.last - gap.first + 1
@@ -60,7 +65,7 @@ extension Answering {
                     continue
                 }
                 status.missing += missing
-                if let agent = agents.firstIndex(where: { ExactText.isSame($0.host, facts.host) }) {
+                if let agent {
                     agents[agent].missing += missing
                     let isLater = facts.count == 0 || gap.first > facts.last
                     if isLater, agents[agent].silentSeconds != nil, !agents[agent].isSilent {

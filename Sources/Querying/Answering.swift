@@ -112,7 +112,7 @@ package struct Answering<Store: HistoryStore> {
         case .slice(let kind, let event, let choice, let countOnly):
             let event = try index.event(event)
             return countOnly
-                ? .count(try count(kind, event, choice.selection, execution))
+                ? .count(try count(kind, event, choice, execution))
                 : .events(try listing(kind, event, choice, execution))
         case .path(let a, let b):
             return .path(try path(index.event(a), index.event(b), execution))
@@ -131,7 +131,7 @@ package struct Answering<Store: HistoryStore> {
         case .processes(let ghosts): return try processes(index, ghosts: ghosts)
         case .order(let a, let b): return .order(try order(index.event(a), index.event(b), index))
         case .slice(let kind, let event, let choice, countOnly: true)
-        where choice.selection.isEverything:
+        where choice.selection.isEverything && choice.range == nil:
             return .count(try count(kind, index.event(event), index))
         case .cut(let event): return .cut(try cut(index.event(event), index))
         default: return nil

@@ -25,13 +25,62 @@ package struct EventText: Hashable, Sendable, CustomStringConvertible {
     package init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"), colon > text.startIndex else { return nil }
         process = String(text[..<colon])
-        switch text[text.index(after: colon)...] {
-        case "first": place = .first
-        case "last": place = .last
+        guard let place = Place(text[text.index(after: colon)...]) else { return nil }
+        self.place = place
+    }
+}
+
+extension EventText.Place {
+    fileprivate init?(_ text: Substring) {
+        switch text {
+        case "first": self = .first
+        case "last": self = .last
         default:
-            guard let event = EventID(text: text) else { return nil }
-            place = .sequence(event.sequence)
+            guard let event = EventID(text: "p:\(text)") else { return nil }
+            self = .sequence(event.sequence)
         }
+    }
+}
+
+/// Events of one process from one number to another, both included, as somebody asks for them: `web:3..7`, `web:first..7`,
+/// `web:3..last`.
+package struct EventRange: Hashable, Sendable, CustomStringConvertible {
+    package let first: EventText
+    package let last: EventText
+
+    package var description: String {
+        "\(first)..\(last.description.dropFirst(last.process.count + 1))"
+    }
+
+    /// Nil for what is no range. Throws where it is one that cannot be meant: of two processes, or backwards.
+    package init?(_ text: String) throws(QuestionError) {
+        // The last two dots that an event stands before: a name may have some, too.
+        let bytes = Array(text.utf8)
+        guard
+            let dots = bytes.indices.dropLast(1).last(where: {
+                bytes[$0] == UInt8(ascii: ".") && bytes[$0 + 1] == UInt8(ascii: ".")
+            }), let first = EventText(String(decoding: bytes[..<dots], as: UTF8.self))
+        else { return nil }
+        let end = String(decoding: bytes[(dots + 2)...], as: UTF8.self)
+        guard let last = EventText(end) ?? EventText("\(first.process):\(end)") else { return nil }
+        guard ExactText.isSame(first.process, last.process) else {
+            throw QuestionError(
+                .misuse,
+                "\(printable(text)): a range is of one process, such as \(printable(first.process)):3..7 (path shows how one event "
+                    + "led to another)")
+        }
+        let isBackwards =
+            switch (first.place, last.place) {
+            case (.sequence(let first), .sequence(let last)): first > last
+            case (.last, let place): place != .last
+            case (let place, .first): place != .first
+            default: false
+            }
+        guard !isBackwards else {
+            throw QuestionError(
+                .misuse, "\(printable(text)): expected the earlier end of the range first")
+        }
+        (self.first, self.last) = (first, last)
     }
 }
 
@@ -82,6 +131,27 @@ extension CausalIndex {
         let shown = names.prefix(Limits.candidatesShownMax).joined(separator: ", ")
         return names.count > Limits.candidatesShownMax
             ? "\(shown), … (\(names.count) processes)" : shown
+    }
+
+    /// What of a slice is in a range. O(log n)
+    package func part(of slice: Slice, in range: EventRange) throws -> Slice {
+        let process = try process(named: range.first.process)
+        let sequences = try sequences(of: process)
+        let dropped = try droppedCount(of: process)
+        func end(_ place: EventText.Place, isFirst: Bool) -> Int {
+            switch place {
+            case .first: dropped + (isFirst ? 0 : 1)
+            case .last: sequences.count - (isFirst ? 1 : 0)
+            case .sequence(let sequence):
+                sequences.count(upTo: isFirst ? sequence - 1 : sequence)
+            }
+        }
+        let start = max(0, end(range.first.place, isFirst: true))
+        let meant = start..<max(start, end(range.last.place, isFirst: false))
+        let ranges = slice.ranges.enumerated().map { number, all in
+            number == process ? all.clamped(to: meant) : all.lowerBound..<all.lowerBound
+        }
+        return Slice(ranges: ranges, lacks: slice.lacks, upTo: slice.upTo)
     }
 
     /// The event that a text names; throws where nobody can tell which process is meant.

@@ -33,12 +33,16 @@ package protocol HistoryStore: Sendable {
     func sourceDefects(of execution: String) throws -> [Defect]
     /// By host, how far in time its agent has read what is recorded there. A host without an agent is not in it.
     func readUpTo() throws -> [String: WallTime]
+    /// By host, how many bytes its agents have shipped, of what was not dropped.
+    func shippedBytes() throws -> [String: Int]
     /// What it takes on its disk; nil where it is on none.
     func storage() throws -> StorageStatus?
 }
 
 extension HistoryStore {
     package func storage() throws -> StorageStatus? { nil }
+
+    package func shippedBytes() throws -> [String: Int] { [:] }
 
     package func tombstone(of execution: String) throws -> Tombstone? { nil }
 

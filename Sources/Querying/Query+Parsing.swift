@@ -213,7 +213,13 @@ extension QueryParser {
 
     mutating func braced() throws(QuerySyntaxError) -> Selection {
         let start = tokens.offset
-        try tokens.expect("{")
+        if !tokens.take("{") {
+            // Of a query that has no braces at all, nearly always these are what is missing.
+            let hint =
+                tokens.source.contains("{")
+                ? "" : " (what an event must be stands in braces, such as { level >= warn })"
+            throw tokens.error("expected “{”, found \(tokens.current.text)\(hint)")
+        }
         var condition = Selection.Condition.always
         if tokens.current != .symbol("}") { condition = try or(depth: 0) }
         try tokens.expect("}")

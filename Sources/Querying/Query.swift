@@ -130,6 +130,11 @@ package struct Query: Sendable {
         return listsEvents
     }
 
+    /// True where matches are listed, of several events each.
+    package var listsMatches: Bool {
+        !isExplained && !listsEvents && !stages.contains { $0.givesNumbers }
+    }
+
     /// The terms that have an event in each match.
     package var presentTerms: Range<Int> {
         0..<(links.last?.isAbsent == true ? terms.count - 1 : terms.count)

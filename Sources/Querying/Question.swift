@@ -85,6 +85,11 @@ package enum Question: Sendable {
         }
     }
 
+    /// True where it lists matches, of which each has events that can be shown in columns.
+    package var listsMatches: Bool {
+        if case .query(let query) = self { query.listsMatches } else { false }
+    }
+
     /// The verbs, which are also the paths below `/v1/`.
     package static let verbs = [
         "status", "executions", "processes", "gaps", "defects", "timeline", "show", "order", "past",
@@ -95,6 +100,8 @@ package enum Question: Sendable {
 /// Which events of those that are meant are listed, and how.
 package struct EventChoice: Sendable {
     package var selection: Selection
+    /// Only those of one process between two numbers; nil for all.
+    package var range: EventRange?
     /// From the last one to the first.
     package var isReversed = false
     /// Only so many, the last ones.
@@ -104,10 +111,11 @@ package struct EventChoice: Sendable {
 
     package init(_ selection: Selection) { self.selection = selection }
 
-    static let parameters = ["where", "since", "until", "last", "reverse", "clock"]
+    static let parameters = ["where", "range", "since", "until", "last", "reverse", "clock"]
 
     init(_ parameters: QuestionParameters) throws(QuestionError) {
         selection = try parameters.selection()
+        range = try parameters.range()
         isReversed = try parameters.flag("reverse")
         hasClock = try parameters.flag("clock", unless: true)
         guard let text = try parameters.one("last") else { return }
@@ -173,11 +181,22 @@ package struct QuestionParameters: Sendable {
 
     package func event(_ name: String) throws(QuestionError) -> EventText {
         let text = try required(name)
-        guard let event = EventText(text) else {
+        if let range = try EventRange(text) {
+            let end = name == "event" || name == "a" ? range.last : range.first
             throw QuestionError(
                 .misuse,
-                "\(name): expected an event such as web-1/api:1047 or web-1/api:last, found “\(text)”"
+                "\(name): one event is asked about, such as \(printable("\(end)")); timeline and export take the range \(printable("\(range)"))"
             )
+        }
+        guard let event = EventText(text) else {
+            // Of a process alone, which event of it.
+            let process =
+                text.isEmpty || text.contains(where: { ": {".contains($0) }) ? "web-1/api" : text
+            throw QuestionError(
+                .misuse,
+                printable(
+                    "\(name): expected an event such as \(process):1047 or \(process):last, found “\(text)”"
+                ))
         }
         return event
     }
@@ -206,6 +225,26 @@ package struct QuestionParameters: Sendable {
             }
         }
         return selection.during(since, until)
+    }
+
+    /// Of the events: those of one process between two numbers; nil where it is not said.
+    package func range() throws(QuestionError) -> EventRange? {
+        guard let text = try one("range") else { return nil }
+        guard let range = try EventRange(text) else {
+            throw QuestionError(
+                .misuse,
+                "range: expected numbers of one process such as web-1/api:3..7 or web-1/api:3..last, found “\(printable(text))”"
+            )
+        }
+        return range
+    }
+
+    /// Takes the words that say which events are meant: a range, a selection, or both.
+    package mutating func choose(_ words: [String]) {
+        for word in words {
+            let isRange = word.first != "{" && ((try? EventRange(word) != nil) ?? true)
+            self[isRange ? "range" : "where"] += [word]
+        }
     }
 
     /// What may also be so long ago.
@@ -281,7 +320,7 @@ package struct QuestionParameters: Sendable {
 }
 
 extension Question {
-    /// The question with this verb. Parameters: `where` (a selection), `since` and `until` (times), `last`, `reverse` and `clock`;
+    /// The question with this verb. Parameters: `where` (a selection), `range`, `since` and `until` (times), `last`, `reverse` and `clock`;
     /// `process` and `host` (repeated), `event`, `a`, `b`, `at`, `of`, `count`, `ghosts`; and for all of them `execution`,
     /// `limit` and `timeout`.
     package init(_ verb: String, _ parameters: QuestionParameters) throws(QuestionError) {

@@ -31,6 +31,7 @@ extension FrontStore {
         try store.sourceDefects(of: execution)
     }
     func readUpTo() throws -> [String: WallTime] { try store.readUpTo() }
+    func shippedBytes() throws -> [String: Int] { try store.shippedBytes() }
     func storage() throws -> StorageStatus? { try store.storage() }
 }
 

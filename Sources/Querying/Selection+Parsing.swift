@@ -96,13 +96,30 @@ struct QueryParser {
         if tokens.take(word: "in") { return try isOne(left) }
         guard case .symbol(let symbol) = tokens.current, let comparison = Self.comparisons[symbol]
         else {
-            let arrow = tokens.current == .symbol("<-") ? " (write “< -” for less than minus)" : ""
             throw tokens.error(
-                "expected one of = != =~ !~ > >= < <= in, found \(tokens.current.text)\(arrow)")
+                "expected one of = != =~ !~ > >= < <= in, found \(tokens.current.text)\(hint(behind: left))"
+            )
         }
         tokens.advance()
         return try comparison == .matches || comparison == .doesNotMatch
             ? matching(left, comparison) : relation(left, comparison, sum(of: left))
+    }
+
+    /// What was perhaps meant where a condition ends behind what would be compared.
+    private func hint(behind left: Selection.Expression) -> String {
+        if tokens.current == .symbol("<-") { return " (write “< -” for less than minus)" }
+        guard terms == nil, case .field(let reference) = left,
+            case .attribute(let word) = reference.field
+        else { return "" }
+        if case .word(let next) = tokens.current {
+            return " (events that have both words: { \"\(word) \(next)\" })"
+        }
+        let ends: [QueryToken] = [
+            .end, .symbol("&&"), .symbol("||"), .symbol(")"), .symbol("}"),
+        ]
+        guard ends.contains(tokens.current) else { return "" }
+        return
+            " (events that have the word \(word): { \"\(word)\" }; that have an attribute of this name: exists(\(word)))"
     }
 
     private static let comparisons: [String: Selection.Comparison] = {
@@ -291,6 +308,11 @@ struct QueryParser {
         guard let term = terms.firstIndex(of: String(name)), name.endIndex < word.endIndex,
             word.index(after: name.endIndex) < word.endIndex
         else {
+            if terms.contains(where: { ExactText.isSame($0, String(name)) }) {
+                throw tokens.error(
+                    "“\(name)” is an event: expected one of its fields, such as \(name).process, found “\(word)”"
+                )
+            }
             throw tokens.error(
                 "expected a field of \(terms.joined(separator: ", ")), such as \(terms.first ?? "a").process, found “\(word)”"
                     + Suggestion.ending(for: String(name), among: terms))

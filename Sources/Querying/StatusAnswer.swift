@@ -10,6 +10,16 @@ package struct StatusAnswer: Sendable {
     package var executions: [ExecutionStatus]
     /// Nil where it is not on a disk.
     package var storage: StorageStatus?
+
+    package init(
+        at: WallTime?, agents: [AgentStatus], executions: [ExecutionStatus],
+        storage: StorageStatus?
+    ) {
+        self.at = at
+        self.agents = agents
+        self.executions = executions
+        self.storage = storage
+    }
 }
 
 /// What was heard of the agent of a host.
@@ -21,6 +31,16 @@ package struct AgentStatus: Hashable, Sendable {
     package var silentSeconds: Int?
     /// Events of its host that are known to exist, are not here and may still come.
     package var missing: UInt64 = 0
+    /// Events of its host that are here.
+    package var events = 0
+    /// Bytes that it has shipped, of what was not dropped.
+    package var byteCount = 0
+
+    package init(host: String, readUpTo: WallTime, silentSeconds: Int?) {
+        self.host = host
+        self.readUpTo = readUpTo
+        self.silentSeconds = silentSeconds
+    }
 
     /// Whether it should have shipped what is missing.
     package var isSilent: Bool { silentSeconds.map { $0 > Limits.agentSilentSeconds } ?? false }
@@ -42,6 +62,8 @@ package struct ExecutionStatus: Sendable {
     package var forks = 0
     /// Contradictions, forks and lines that are no events; notes on wall clocks do not count, nor does what is missing.
     package var defects = 0
+
+    package init(summary: ExecutionSummary) { self.summary = summary }
 }
 
 package struct StorageStatus: Hashable, Sendable {

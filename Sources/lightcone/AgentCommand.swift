@@ -13,7 +13,8 @@ struct AgentCommand: AsyncParsableCommand {
             the spool with the agent. Logs are followed where --follow says so.
 
             Settings: flags, then the environment (LIGHTCONE_COLLECTOR, LIGHTCONE_HOST, LIGHTCONE_SPOOL …), then the file of \
-            --config. FORMAT is govector, shiviz, jsonl, text, or a name under formats: in the file. SIGTERM: what is there \
+            --config. FORMAT is govector, shiviz, jsonl, text, or a name under formats: in the file. Times in \
+            logs that say no zone are UTC, or local time where TZ is set. SIGTERM: what is there \
             is read, sealed and shipped, as far as the collector takes it.
 
             Example:
@@ -61,7 +62,9 @@ struct AgentCommand: AsyncParsableCommand {
     @Flag(help: "Only checks the configuration.")
     var check = false
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    @Option(
+        help: "trace, debug, info, notice, warning, error or critical.",
+        completion: Completing.levels)
     var logLevel = "info"
 
     func run() async throws {

@@ -10,9 +10,9 @@ struct AnswerOutput {
     private(set) var isEmpty = true
     /// Whether the listing says that it ends early.
     var isStopped: Bool { end.isThere }
-    /// How many events came.
+    /// How many events came, or matches.
     private(set) var eventCount = 0
-    /// Events that are shown at the most: what comes beyond them is counted. Only of a picture.
+    /// Events, or matches, that are shown at the most: what comes beyond them is counted. Only of a picture.
     private let shownMax: Int?
 
     /// Bytes of an event's line in JSON: eight times what one may have, since each may be escaped.
@@ -62,7 +62,10 @@ struct AnswerOutput {
             let said = String(decoding: line.prefix(80), as: UTF8.self)
             throw CommandFailure("expected an event in JSON, found “\(said)”")
         }
-        if case .event = row { eventCount += 1 }
+        switch row {
+        case .event, .match: eventCount += 1
+        case .unreadable, .stopped: break
+        }
         if let shownMax, eventCount > shownMax { return }
         if let text = picture?.add(row) { Terminal.write(laidOut: text) }
     }

@@ -19,7 +19,9 @@ struct AskOptions: ParsableArguments {
             valueName: "dir|url"))
     var source: String?
 
-    @Option(help: "The execution that is meant (default: main, or the only one).")
+    @Option(
+        help: "The execution that is meant (default: main, or the only one).",
+        completion: Completing.executions)
     var execution: String?
 
     @Flag(help: "One JSON object; for lists one object a line.")
@@ -70,7 +72,7 @@ struct AskOptions: ParsableArguments {
         return parameters
     }
 
-    private func place() throws -> String {
+    func place() throws -> String {
         let variable = ProcessInfo.processInfo.environment["LIGHTCONE_SOURCE"] ?? ""
         guard let source = source ?? (variable.isEmpty ? nil : variable) else {
             throw QuestionError(
@@ -106,7 +108,7 @@ struct AskOptions: ParsableArguments {
         if let view, view.lanes {
             picture = view.diagram(try await gapsForDiagram(parameters))
             if parameters["last"].isEmpty { asker.limit = LanesText.eventsMax + 1 }
-        } else if let view, question.listsEvents, !json {
+        } else if let view, question.listsEvents || question.listsMatches, !json {
             picture = view.picture
         }
         if picture != nil {

@@ -62,7 +62,9 @@ struct CollectorCommand: AsyncParsableCommand {
     )
     var insecure = false
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    @Option(
+        help: "trace, debug, info, notice, warning, error or critical.",
+        completion: Completing.levels)
     var logLevel = "info"
 
     func run() async throws {

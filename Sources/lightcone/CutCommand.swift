@@ -16,7 +16,9 @@ struct CutCommand: AsyncParsableCommand {
               lightcone cut --source shop --at 2026-11-23T10:20:30Z
             """, aliases: ["seen-by"])
 
-    @Argument(help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"))
+    @Argument(
+        help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"),
+        completion: Completing.events)
     var event: String?
 
     @Option(help: "A time, RFC 3339, instead of an event.")

@@ -3,11 +3,16 @@ import Querying
 
 /// An event and which of its relatives are meant: for past, future and concurrent.
 struct SliceArguments: ParsableArguments {
-    @Argument(help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"))
+    @Argument(
+        help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"),
+        completion: Completing.events)
     var event: String
 
-    @Argument(help: ArgumentHelp("Which of them.", valueName: "selection"))
-    var selection: String?
+    @Argument(
+        help: ArgumentHelp(
+            "Which of them: numbers of one process such as web:3..7, a selection such as { level >= warn }, or both.",
+            valueName: "range|selection"), completion: Completing.events)
+    var chosen: [String] = []
 
     @Flag(help: "Only how many there are, and whether that is all.")
     var count = false
@@ -21,7 +26,7 @@ struct SliceArguments: ParsableArguments {
         times.add(to: &parameters)
         listing.add(to: &parameters)
         parameters["event"] = [event]
-        if let selection { parameters["where"] = [selection] }
+        parameters.choose(chosen)
         if count { parameters["count"] = ["true"] }
         return parameters
     }
@@ -29,10 +34,12 @@ struct SliceArguments: ParsableArguments {
 
 /// Two events: for order and path.
 struct PairArguments: ParsableArguments {
-    @Argument(help: ArgumentHelp("An event, PROCESS:SEQ.", valueName: "a"))
+    @Argument(
+        help: ArgumentHelp("An event, PROCESS:SEQ.", valueName: "a"),
+        completion: Completing.events)
     var a: String
 
-    @Argument(help: ArgumentHelp("Another event.", valueName: "b"))
+    @Argument(help: ArgumentHelp("Another event.", valueName: "b"), completion: Completing.events)
     var b: String
 
     var parameters: QuestionParameters {

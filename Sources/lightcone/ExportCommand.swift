@@ -20,14 +20,17 @@ struct ExportCommand: AsyncParsableCommand {
         completion: .list(ExportFormat.allCases.map(\.rawValue)))
     var format: String
 
-    @Option(help: "Only this event and what could have caused it.")
+    @Option(help: "Only this event and what could have caused it.", completion: Completing.events)
     var pastOf: String?
 
-    @Option(help: "Only this event and what it could have affected.")
+    @Option(help: "Only this event and what it could have affected.", completion: Completing.events)
     var futureOf: String?
 
-    @Argument(help: ArgumentHelp("Only these of them.", valueName: "selection"))
-    var selection: String?
+    @Argument(
+        help: ArgumentHelp(
+            "Only these of them: numbers of one process such as web:3..7, a selection such as { level >= warn }, or both.",
+            valueName: "range|selection"), completion: Completing.events)
+    var chosen: [String] = []
 
     @OptionGroup var times: TimeArguments
 
@@ -44,7 +47,7 @@ struct ExportCommand: AsyncParsableCommand {
         parameters["format"] = [format]
         if let pastOf { parameters["past-of"] = [pastOf] }
         if let futureOf { parameters["future-of"] = [futureOf] }
-        if let selection { parameters["where"] = [selection] }
+        parameters.choose(chosen)
         try await options.export(parameters, to: output)
     }
 }

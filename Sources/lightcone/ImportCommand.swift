@@ -16,8 +16,11 @@ struct ImportCommand: ParsableCommand {
         abstract: "Reads logs into a folder that can be asked.",
         discussion: """
             The folder is made where there is none. The same file imported twice adds nothing. Lines that are no events are \
-            counted and shown, and stay listed under `lightcone defects`. A field's name may be a path into nested objects; a \
-            name of your own makes an attribute. A file may be compressed with gzip; - is standard input. Exit codes: 0 imported, 1 a file holds no event, 2 misuse, 3 failure.
+            counted and shown, and stay listed under `lightcone defects`. Times that say no zone are UTC, or local time where TZ is \
+            set; those that say no year (syslog, klog) are of the newest year in which they are not after the file's last change. \
+            A field's name may be a path into nested objects; a \
+            name of your own makes an attribute. A file may be compressed with gzip; - is \
+            standard input. Exit codes: 0 imported, 1 a file holds no event, 2 misuse, 3 failure.
 
             Example:
               lightcone import --into shop --format govector web.log api.log db.log
@@ -85,11 +88,13 @@ struct ImportCommand: ParsableCommand {
     func run() throws {
         Main.giveBackFreedMemory()
         let format: LogFormat
+        let times: LogTimes
         do {
             format = try AgentConfiguration.format(
                 self.format, pattern, delimiter, fields, clocks: clocks, multiline: multiline,
                 known: [])
             _ = try LogReader(format, LogReader.Options(execution: execution, host: host))
+            times = try LocalZone.times(Screen.variable("TZ"))
         } catch {
             throw QuestionError(.misuse, "\(error)")
         }
@@ -103,6 +108,7 @@ struct ImportCommand: ParsableCommand {
         ]
         // What was imported before there was this is known by the others.
         if let multiline { settings.append(multiline) }
+        if let zone = Screen.variable("TZ"), times.hasZone { settings.append("TZ\u{0}\(zone)") }
         if let complaint = try LogImport.missingField(sources, format) {
             throw QuestionError(.misuse, complaint)
         }
@@ -113,7 +119,7 @@ struct ImportCommand: ParsableCommand {
             results.append(
                 try LogImport(
                     archive: archive, source: source, format: format, execution: execution,
-                    host: host,
+                    host: host, times: times,
                     settings: settings
                 ).run())
         }

@@ -31,7 +31,8 @@ struct Lightcone: AsyncParsableCommand {
             CommandGroup(
                 name: "Asking",
                 subcommands: [
-                    StatusCommand.self, ExecutionsCommand.self, ProcessesCommand.self,
+                    StatusCommand.self, TopCommand.self, ExecutionsCommand.self,
+                    ProcessesCommand.self,
                     GapsCommand.self,
                     DefectsCommand.self,
                     RuleOutCommand.self,
@@ -103,6 +104,14 @@ enum Main {
         mallopt(M_MMAP_THRESHOLD, 256 << 10)
     }
 
+    /// What other tools call what our commands do.
+    private static let elsewhere = [
+        "trace": "why", "find": "query", "search": "query", "grep": "query",
+        "services": "processes",
+        "logs": "timeline", "events": "timeline", "ls": "executions", "follow": "tail",
+        "watch": "top", "health": "status", "serve": "collector", "server": "collector",
+    ]
+
     /// Ends the program where its arguments begin with a command that there is not: the parser takes that for one argument
     /// too many.
     private static func refuseUnknownCommand(_ arguments: [String]) {
@@ -117,7 +126,9 @@ enum Main {
                 continue
             }
             let shown = known.filter { $0.configuration.shouldDisplay }.map { $0._commandName }
-            let nearest = Suggestion.nearest(to: argument, among: shown)
+            let nearest =
+                elsewhere[argument].flatMap { shown.contains($0) ? $0 : nil }
+                ?? Suggestion.nearest(to: argument, among: shown)
             let hint =
                 nearest.map { "perhaps “\($0)”" }
                 ?? "expected one of \(shown.joined(separator: ", "))"

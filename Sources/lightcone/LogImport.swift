@@ -49,7 +49,7 @@ struct LogImport {
 
     init(
         archive: Archive, source: LogSource, format: LogFormat, execution: String, host: String?,
-        settings: [String], disk: any Disk = RealDisk()
+        times: LogTimes, settings: [String], disk: any Disk = RealDisk()
     ) throws {
         self.archive = archive
         self.disk = disk
@@ -58,19 +58,26 @@ struct LogImport {
         reader = try LogReader(
             format,
             LogReader.Options(
-                execution: execution, host: host, textProcess: host.map { "\($0)/\(name)" } ?? name)
-        )
+                execution: execution, host: host,
+                textProcess: host.map { "\($0)/\(name)" } ?? name, times: times))
+        reader.times.asOf = source.changed
         let file = try disk.open(source.place, .read)
         var hash = ContentHash()
         var offset = 0
+        var yearFound: Int?
         while true {
             let bytes = try file.read(at: offset, count: Self.readBytes)
             if bytes.isEmpty { break }
             hash.update(bytes)
+            if offset == 0 { yearFound = Self.yearFound(bytes, by: reader) }
             offset += bytes.count
         }
         // The name of a log of plain lines is the name of its process.
-        for setting in settings + (format.isText ? [name] : []) {
+        var settings = settings + (format.isText ? [name] : [])
+        // When the file was written to last says of which year its times are, where they do not: the same file another year later
+        // would have other ones.
+        if let yearFound { settings.append("year \(yearFound)") }
+        for setting in settings {
             hash.update(Array("\u{0}\(setting.utf8.count) \(setting)".utf8))
         }
         segment = hash.identity
@@ -84,6 +91,14 @@ struct LogImport {
         outgoing = header.encoded()
         result = Result(path: source.name)
         result.isKnown = state?.isSealed ?? false
+    }
+
+    /// The year that the first time without one gets, in the beginning of a file.
+    private static func yearFound(_ bytes: [UInt8], by reader: LogReader) -> Int? {
+        var reader = reader
+        var sink = LogSink()
+        _ = reader.read(bytes, isFinal: true, into: &sink)
+        return reader.times.firstYearFound
     }
 
     private mutating func readPending(_ pending: [UInt8], _ isLast: Bool) -> Int {

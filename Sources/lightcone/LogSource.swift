@@ -4,6 +4,7 @@ import Disks
 import FoundationEssentials
 import Glibc
 import Querying
+import Recording
 
 /// A log that is imported: a file as it is, or a copy of what is compressed (gzip, RFC 1952) or comes from standard input. A
 /// log is read several times, so such a copy has to be; it has no name and goes with the program.
@@ -14,12 +15,15 @@ struct LogSource {
     let processName: String
     /// Where its bytes are.
     let place: String
+    /// When it was written to last.
+    let changed: WallTime
 
     /// Opens what an argument names; `-` is standard input.
     init(_ argument: String, disk: any Disk = RealDisk()) throws {
         guard argument != "-" else {
             name = "standard input"
             processName = "stdin"
+            changed = WallTime(nanoseconds: Surroundings().now())
             place = try Self.copy(of: 0, called: name)
             try Self.refuseZstandard(place, "-", disk)
             return
@@ -32,6 +36,7 @@ struct LogSource {
                 "\(argument) is no regular file (- reads what comes on standard input)")
         }
         name = argument
+        changed = WallTime(saturatingSeconds: status.changedSeconds, nanoseconds: 0)
         let last = argument.split(separator: "/").last.map(String.init) ?? argument
         guard try Self.begins(argument, [0x1f, 0x8b], disk) else {
             try Self.refuseZstandard(argument, argument, disk)

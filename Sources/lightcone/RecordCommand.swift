@@ -47,7 +47,9 @@ struct RecordCommand: AsyncParsableCommand {
             valueName: "key=value"))
     var attributes: [String] = []
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    @Option(
+        help: "trace, debug, info, notice, warning, error or critical.",
+        completion: Completing.levels)
     var level = "info"
 
     @Option(help: "The set of processes whose clocks belong together (default: the agent's).")

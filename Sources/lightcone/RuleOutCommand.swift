@@ -21,7 +21,9 @@ struct RuleOutCommand: AsyncParsableCommand {
               lightcone rule-out web-1/api:8 --because "a health check"
             """)
 
-    @Argument(help: ArgumentHelp("The event that an answer names.", valueName: "event"))
+    @Argument(
+        help: ArgumentHelp("The event that an answer names.", valueName: "event"),
+        completion: Completing.events)
     var event: String
 
     @Option(help: ArgumentHelp("How you know.", valueName: "text"))

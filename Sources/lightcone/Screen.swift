@@ -1,3 +1,4 @@
+import Agent
 import Causality
 import FoundationEssentials
 import Glibc
@@ -35,9 +36,6 @@ enum Screen {
 
     /// How far this machine's clock on the wall is ahead of UTC at a time, in seconds.
     static func zone(_ time: WallTime) -> Int {
-        var seconds = Int(time.nanoseconds / 1_000_000_000)
-        var parts = tm()
-        guard localtime_r(&seconds, &parts) != nil else { return 0 }
-        return parts.tm_gmtoff
+        LocalZone.offset(atSeconds: Int(time.nanoseconds / 1_000_000_000))
     }
 }

@@ -10,7 +10,9 @@ struct ShowCommand: AsyncParsableCommand {
               lightcone show --source shop api:7
             """)
 
-    @Argument(help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"))
+    @Argument(
+        help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"),
+        completion: Completing.events)
     var event: String
 
     @OptionGroup var options: AskOptions

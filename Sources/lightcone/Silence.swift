@@ -46,7 +46,9 @@ extension AskOptions {
     }
 
     private static func takesAll(_ parameters: QuestionParameters) -> Bool {
-        ["where", "process", "host", "since", "until"].allSatisfy { parameters[$0].isEmpty }
+        ["where", "range", "process", "host", "since", "until"].allSatisfy {
+            parameters[$0].isEmpty
+        }
     }
 
     private func nothing(_ verb: String, _ parameters: QuestionParameters) async -> String {

@@ -10,19 +10,21 @@ struct TimelineCommand: AsyncParsableCommand {
 
             Example:
               lightcone timeline --source shop '{ level >= warn && text =~ "timeout" }'
+              lightcone timeline --source shop web:3..7
               lightcone timeline --source shop --since -15m --last 20
               lightcone timeline --source shop --lanes --process web --process api
             """)
 
     @Argument(
         help: ArgumentHelp(
-            "Which events, such as { process = \"web-1/api\" }.", valueName: "selection"))
-    var selection: String?
+            "Which events: numbers of one process such as web:3..7 (or web:3..last), a selection such as { level >= warn }, or both.",
+            valueName: "range|selection"), completion: Completing.events)
+    var chosen: [String] = []
 
-    @Option(help: "Only this process; may be repeated.")
+    @Option(help: "Only this process; may be repeated.", completion: Completing.processes)
     var process: [String] = []
 
-    @Option(help: "Only this host; may be repeated.")
+    @Option(help: "Only this host; may be repeated.", completion: Completing.hosts)
     var host: [String] = []
 
     @Flag(help: "Goes on with what comes, as tail does. Only of a collector.")
@@ -35,6 +37,13 @@ struct TimelineCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard follow else { return }
+        var parameters = QuestionParameters()
+        parameters.choose(chosen)
+        guard parameters["range"].isEmpty else {
+            throw ValidationError(
+                "--follow: a range has an end; { process = web && seq >= 3 } goes on with what comes"
+            )
+        }
         for (isGiven, name) in [(listing.reverse, "--reverse"), (view.lanes, "--lanes")]
         where isGiven {
             throw ValidationError("--follow and \(name): expected one of them, found both")
@@ -45,7 +54,7 @@ struct TimelineCommand: AsyncParsableCommand {
         var parameters = QuestionParameters()
         times.add(to: &parameters)
         listing.add(to: &parameters)
-        if let selection { parameters["where"] = [selection] }
+        parameters.choose(chosen)
         parameters["process"] = process
         parameters["host"] = host
         if follow {

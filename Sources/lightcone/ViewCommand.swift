@@ -10,10 +10,12 @@ struct ViewCommand: AsyncParsableCommand {
               lightcone view --source shop api --at api:7
             """)
 
-    @Argument(help: ArgumentHelp("A host or a process.", valueName: "host-or-process"))
+    @Argument(
+        help: ArgumentHelp("A host or a process.", valueName: "host-or-process"),
+        completion: Completing.hostsAndProcesses)
     var name: String
 
-    @Option(help: "An event of it, PROCESS:SEQ (default: its last).")
+    @Option(help: "An event of it, PROCESS:SEQ (default: its last).", completion: Completing.events)
     var at: String?
 
     @OptionGroup var options: AskOptions

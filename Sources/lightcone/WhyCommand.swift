@@ -14,7 +14,9 @@ struct WhyCommand: AsyncParsableCommand {
               lightcone why --source shop web:1047
             """)
 
-    @Argument(help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"))
+    @Argument(
+        help: ArgumentHelp("The event, PROCESS:SEQ.", valueName: "event"),
+        completion: Completing.events)
     var event: String
 
     @OptionGroup var view: ViewOptions

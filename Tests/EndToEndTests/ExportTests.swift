@@ -315,7 +315,7 @@ import Testing
 @Suite struct CommandLineTests {
     static let commands = [
         ["agent"], ["collector"], ["import"], ["executions"], ["processes"], ["gaps"], ["defects"],
-        ["timeline"], ["tail"], ["query"], ["why"], ["status"], ["show"],
+        ["timeline"], ["tail"], ["query"], ["why"], ["status"], ["top"], ["show"],
         ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["snapshot"], ["view"],
         ["export"],
         ["segment"], ["part"], ["catalogue"], ["segment", "inspect"],
@@ -346,6 +346,8 @@ import Testing
         (["timelin"], "no command “timelin”: perhaps “timeline”"),
         (["recrod", "--process", "a"], "no command “recrod”: perhaps “record”"),
         (["segment", "inspct", "x"], "no command “inspct”: perhaps “inspect”"),
+        (["search", "x"], "no command “search”: perhaps “query”"),
+        (["segment", "services"], "no command “services”: expected one of "),
         (["xyzzyx"], "no command “xyzzyx”: expected one of agent, "),
     ])
     func misspeltCommands(arguments: [String], complaint: String) throws {

@@ -174,6 +174,89 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
     }
 }
 
+/// Times that do not say all of it.
+@Suite struct ImportedTimes {
+    private static let lines = """
+        Dec 31 23:59:58 web su: failed
+        Jan  1 00:00:01 web level=warn msg="still there"
+        E0101 00:00:02.5 1234 file.go:12] closed
+
+        """
+
+    /// The times and levels of an import under a zone, of a file that was written to last at a time.
+    private func imported(
+        _ folder: TemporaryFolder, zone: String, changed: String, into: String = "data"
+    ) throws -> (times: [String], levels: [String?], added: Bool?) {
+        let file = try folder.write("syslog", Self.lines)
+        let date = try #require(ISO8601DateFormatter().date(from: changed))
+        try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: file)
+        let source = "\(folder.path)/\(into)"
+        let run = try Program.run(
+            Program.path, ["import", "--into", source, "--format", "text", "--json", file],
+            environment: ["TZ": zone])
+        try #require(run.status == 0, "\(run.errors)")
+        let events = try Program.lightcone("timeline", "--source", source, "--json").objects
+        return (
+            events.compactMap { $0["time"] as? String }, events.map { $0["level"] as? String },
+            (run.object["files"] as? [[String: Any]])?.first?["added"] as? Bool
+        )
+    }
+
+    @Test func haveTheYearOfTheFileAndTheZoneOfTheImport() throws {
+        let folder = try TemporaryFolder()
+        let first = try imported(folder, zone: "", changed: "2024-01-01T06:00:00Z")
+        #expect(
+            first.times == [
+                "2023-12-31T23:59:58Z", "2024-01-01T00:00:01Z", "2024-01-01T00:00:02.500Z",
+            ])
+        #expect(first.levels == [nil, "warning", "error"] && first.added == true)
+        // The same file is the same import, also where it was touched, as long as its times stay the same.
+        let again = try imported(folder, zone: "UTC", changed: "2024-03-01T06:00:00Z")
+        #expect(again.times == first.times && again.added == false)
+        let zoned = try imported(
+            folder, zone: "XYZ-5:30", changed: "2024-01-01T06:00:00Z", into: "zoned")
+        #expect(zoned.times.first == "2023-12-31T18:29:58Z")
+        let later = try imported(
+            folder, zone: "UTC", changed: "2026-03-01T06:00:00Z", into: "later")
+        #expect(later.times.first == "2025-12-31T23:59:58Z")
+    }
+
+    @Test func anUnknownZoneIsRefused() throws {
+        let folder = try TemporaryFolder()
+        let run = try Program.run(
+            Program.path,
+            [
+                "import", "--into", folder.path + "/data", "--format", "text",
+                folder.write("syslog", Self.lines),
+            ], environment: ["TZ": "Nowhere/Land"])
+        #expect(run.status == 2)
+        #expect(run.errors.hasPrefix("lightcone: TZ: no time zone “Nowhere/Land” here"))
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/data"))
+    }
+
+    /// An agent takes the last change of a file that it follows, and TZ of its environment.
+    @Test func areTheSameWhereAFileIsFollowed() throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write("syslog", Self.lines)
+        let date = try #require(ISO8601DateFormatter().date(from: "2024-01-01T06:00:00Z"))
+        try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: file)
+        let collector = try RunningCollector(folder)
+        let agent = try RunningProgram(
+            [
+                "agent", "--collector", collector.url, "--host", "h", "--spool",
+                "\(folder.path)/spool", "--data", "\(folder.path)/agent", "--follow",
+                "text:\(file)",
+            ], log: "\(folder.path)/log", environment: ["TZ": "XYZ-5:30"])
+        try waitUntil("it has come") { try collector.eventCount() == 3 }
+        let events = try Program.lightcone("timeline", "--source", collector.url, "--json").objects
+        #expect(
+            events.compactMap { $0["time"] as? String } == [
+                "2023-12-31T18:29:58Z", "2023-12-31T18:30:01Z", "2023-12-31T18:30:02.500Z",
+            ])
+        #expect(agent.stop() == 0)
+    }
+}
+
 @Suite struct ImportMisuse {
     private func importing(_ lines: String, _ arguments: String...) throws -> Program.Result {
         let folder = try TemporaryFolder()

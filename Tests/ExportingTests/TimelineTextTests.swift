@@ -111,6 +111,42 @@ import Testing
         #expect(text.finish() == "")
     }
 
+    private static let matches = [
+        #"{"match":{"a":{"id":"web:1","process":"web","text":"asks","kind":"send","time":"2026-11-23T10:20:30Z"},"reply":{"id":"db:22","process":"db","text":"answers","causes":["web:1"],"time":"2026-11-24T10:20:30Z"}},"known":true}"#,
+        #"{"match":{"a":{"id":"web:2","process":"web","text":"asks","time":"2026-11-24T10:20:31Z"},"reply":{"id":"db:3","unreadable":"db:3 cannot be read"}},"known":false,"because":"db 4 is missing"}"#,
+    ]
+
+    /// Of a query: the names of terms in front, an empty line between two matches and none at the end.
+    @Test func matchesAreShownAsATimelineIs() throws {
+        #expect(
+            try Self.shown(Self.matches) == """
+                ── 2026-11-23 UTC ──
+                a      10:20:30.000  web:1  →        asks
+                ── 2026-11-24 UTC ──
+                reply  10:20:30.000  db:22  ← web:1  answers
+
+                a      10:20:31.000  web:2           asks
+                reply  db:3 cannot be read
+                unknown, because db 4 is missing
+
+                """)
+        let one =
+            #"{"match":{"a":{"id":"web:1","process":"web","text":"x"}},"known":false,"because":"y"}"#
+        #expect(
+            try Self.shown([one, one])
+                == String(repeating: "web:1  x  (unknown, because y)\n", count: 2))
+        for line in try Self.shown(Self.matches, width: 20).split(separator: "\n") {
+            #expect(TextWidth.columns(String(line)) <= 20, "\(line)")
+        }
+        var table = TimelineTable(try TimelineColumn.list("id,text"))
+        let rows = try Self.matches.map { try #require(ListingRow(json: Array($0.utf8))) }
+        #expect(
+            rows.map { table.add($0) }.joined()
+                == "a\tweb:1\tasks\nreply\tdb:22\tanswers\n\na\tweb:2\tasks\nreply\tdb:3 cannot be read\n"
+        )
+        #expect(ListingRow(json: Array(#"{"match":{"a":3}}"#.utf8)) == nil)
+    }
+
     @Test func columnsAreChosenByTheirNames() throws {
         let columns = try TimelineColumn.list("id, host,attr.user,attr.o,kind,text")
         #expect(columns == [.id, .host, .attribute("user"), .attribute("o"), .kind, .text])

@@ -432,6 +432,11 @@ import Testing
     }
 
     @Test(arguments: [
+        ("level = error", 1, "in braces, such as"), ("x -> {}", 1, "expected “{”, found “x”"),
+        ("{ lamp }", 8, "the word lamp: { \"lamp\" }"), ("{ lamp lost }", 8, "{ \"lamp lost\" }"),
+        ("{ x = 1 && lamp }", 17, "exists(lamp)"),
+        ("{} as p -> {} as q | count() by (p)", 34, "such as p.process"),
+        ("{} as p -> {} as q where p = 1", 26, "“p” is an event"),
         ("{a = 1} -> ", 12, "expected “{”"), ("{a = 1} => {}", 9, "expected ->"),
         ("{} as a -> {} as a", 19, "two terms are called “a”"),
         ("{} -> {} within 3", 17, "expected a duration"),
