@@ -75,7 +75,7 @@ extension Archive {
                 naming: Array("\(execution)\0\(below.count)\0\(taken)\0\(revision)".utf8)),
             taken: taken)
         do {
-            try write(order, slice)
+            try write(order, to: orderPath(slice))
         } catch {
             try? disk.remove(file: orderPath(slice))
             throw Archive.failure(error)
@@ -104,8 +104,7 @@ extension Archive {
     }
 
     /// Writes a file, durably. One of this name is left from somebody who was killed.
-    func write(_ order: OrderFileContents, _ slice: OrderSlice) throws {
-        let path = orderPath(slice)
+    func write(_ order: OrderFileContents, to path: String) throws {
         let folder = parentFolder(path)
         try disk.make(folder: folder)
         try disk.sync(folder: self.path)
@@ -116,15 +115,16 @@ extension Archive {
         try disk.sync(folder: folder)
     }
 
-    /// Removes the files of what follows, and the tombstones, that the catalogue does not name.
+    /// Removes the files of what follows, and the tombstones, that the catalogue does not name, and those that were never finished.
     func removeStrayOrderFiles() throws(ArchiveError) {
         do {
             for (table, folder) in [("orderFile", "order"), ("tombstone", "tombstones")] {
                 let known = Set(
                     try catalogue.read { try Data.fetchAll($0, sql: "SELECT name FROM \(table)") })
-                for file in try disk.names("\(path)/\(folder)") where file.hasSuffix(".lcorder") {
-                    guard let id = Identity128(hex: file.dropLast(8)),
-                        !known.contains(Data(id.bytes))
+                for file in try disk.names("\(path)/\(folder)") {
+                    let name = file.hasSuffix(".new") ? file.dropLast(4) : file[...]
+                    guard name.hasSuffix(".lcorder"), let id = Identity128(hex: name.dropLast(8)),
+                        name.endIndex < file.endIndex || !known.contains(Data(id.bytes))
                     else { continue }
                     try disk.remove(file: "\(path)/\(folder)/\(file)")
                 }

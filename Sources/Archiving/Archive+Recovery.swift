@@ -19,6 +19,7 @@ extension Archive {
             let drops = Drop.path(in: path)
             for file in disk.matching(drops + ".*") { try disk.remove(file: file) }
             warnings += try finishDrops()
+            try finishBurying()
             warnings += try recoverParts()
             warnings += try recoverSegments()
         } catch {

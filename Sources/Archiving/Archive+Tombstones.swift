@@ -9,7 +9,8 @@ import Segments
 // What retention drops of an execution: its first events, up to a consistent cut. A tombstone takes the place of the order files
 // below the cut:
 //
-//     FOLDER/tombstones/<id>.lcorder
+//     FOLDER/tombstones/<id>.lcorder         from then on it counts, whatever the catalogue says
+//     FOLDER/tombstones/<id>.lcorder.new     one that is being written: nobody believes it
 //
 // It cannot be derived again, so the catalogue is made from it, not it from the catalogue. Whatever has a number up to that of
 // the last dropped event of its run does not count any more, wherever it lies and whenever it comes. Blocks of parts that hold
@@ -114,9 +115,9 @@ extension Archive {
         let execution = tombstone.history.execution
         let grave = try Grave(tombstone)
         let slice = OrderSlice(
-            name: Identity128(
-                naming: Array("\(execution)\0\(slices)\0\(grave.tombstone)".utf8)),
-            taken: slices.last?.taken ?? 0, isTombstone: true)
+            name: Archive.name(of: grave, instead: slices), taken: slices.last?.taken ?? 0,
+            isTombstone: true)
+        let unfinished = orderPath(slice) + ".new"
         let before = try catalogue.read { try Catalogue.tombstoneName(of: execution, $0) }
         var outdated: [Identity128: Int] = [:]
         for part in try parts(of: execution) {
@@ -125,13 +126,16 @@ extension Archive {
         let isBuried: Bool
         do throws(ArchiveError) {
             isBuried = try withReserve { () throws(ArchiveError) in
-                do { try write(tombstone, slice) } catch { throw Archive.failure(error) }
+                do { try write(tombstone, to: unfinished) } catch { throw Archive.failure(error) }
                 return try catalogue.write { database in
                     let known = try Catalogue.orders(of: execution, database)
                     guard revision == self.revision, Array(known.prefix(slices.count)) == slices,
                         grave.isFloor || known.count == slices.count
                     else { return false }
                     isBuriedOtherwise()
+                    // From here on it is dropped: whoever opens the archive does the rest.
+                    try disk.rename(unfinished, to: orderPath(slice))
+                    try disk.sync(folder: tombstoneFolder)
                     try Catalogue.note(
                         grave, slice, known: known, slices.count, outdated,
                         uncounted: uncounted, database)
@@ -139,19 +143,21 @@ extension Archive {
                 }
             }
         } catch {
-            try? disk.remove(file: orderPath(slice))
+            for path in [unfinished, orderPath(slice)] { try? disk.remove(file: path) }
+            // Or it would be dropped once the power had failed.
+            try? disk.sync(folder: tombstoneFolder)
             throw error
         }
-        var strays = [slice]
+        var strays = [unfinished]
         if isBuried {
             isBuriedOtherwise()
-            strays = slices
+            strays = slices.map { orderPath($0) }
             if let before {
-                strays.append(OrderSlice(name: before, taken: 0, isTombstone: true))
+                strays.append(orderPath(OrderSlice(name: before, taken: 0, isTombstone: true)))
             }
         }
         do {
-            for stray in strays { try disk.remove(file: orderPath(stray)) }
+            for stray in strays { try disk.remove(file: stray) }
         } catch {
             throw Archive.failure(error)
         }
@@ -222,28 +228,111 @@ extension Archive {
         return Int(Double(byteCount) * share)
     }
 
+    private var tombstoneFolder: String { path + "/tombstones" }
+
+    /// The tombstones that there are.
+    private func tombstoneFiles() throws(DiskError) -> [(path: String, name: Identity128)] {
+        try disk.names(tombstoneFolder).compactMap { file in
+            guard file.hasSuffix(".lcorder"), let name = Identity128(hex: file.dropLast(8)) else {
+                return nil
+            }
+            return ("\(tombstoneFolder)/\(file)", name)
+        }
+    }
+
+    /// A tombstone that tells of more than the catalogue knows.
+    private struct Unnoted {
+        var path: String
+        var grave: Grave
+        var slice: OrderSlice
+        /// The files of its execution, as the catalogue knows them, and in the place of how many of them it was put; nil where it
+        /// was made of others.
+        var known: [OrderSlice]
+        var replaced: Int?
+        /// What the tombstone told of that the catalogue knows.
+        var eventCount: Int
+    }
+
+    /// Those of which the catalogue has not been told. O(tombstones + order files of their executions).
+    private func unnotedTombstones() throws -> [Unnoted] {
+        let files = try tombstoneFiles()
+        return try catalogue.read { database in
+            let listed = try Catalogue.tombstones(database)
+            let names = Set(listed.values.map(\.name))
+            return try files.compactMap { path, name in
+                guard !names.contains(name), let grave = try intactGrave(path) else { return nil }
+                let other = listed[ExactText(grave.execution)]
+                let isOtherHere = files.contains { $0.name == other?.name }
+                if let other, isOtherHere, other.rank >= grave.rank { return nil }
+                let known = try Catalogue.orders(of: grave.execution, database)
+                let replaced = (0...known.count).first {
+                    Archive.name(of: grave, instead: known.prefix($0)) == name
+                }
+                let taken = replaced.flatMap { known.prefix($0).last?.taken } ?? 0
+                return Unnoted(
+                    path: path, grave: grave,
+                    slice: OrderSlice(name: name, taken: taken, isTombstone: true), known: known,
+                    replaced: replaced, eventCount: other?.rank.0 ?? 0)
+            }
+        }
+    }
+
+    /// What a tombstone tells; nil where it is damaged.
+    private func intactGrave(_ path: String) throws -> Grave? {
+        do {
+            return try Grave(OrderFile(disk.open(path, .read)))
+        } catch PartError.damaged {
+            return nil
+        }
+    }
+
+    /// A tombstone of which a catalogue cannot just be told, since it is an earlier one: what was dropped would be there again.
+    static func tombstoneUnknown(
+        to catalogue: Catalogue, in path: String, _ disk: any Disk
+    ) throws -> String? {
+        try Archive(path, disk, catalogue, nil).unnotedTombstones()
+            .first { $0.replaced == nil }?.path
+    }
+
+    /// Notes the tombstones that somebody who was killed had not noted.
+    func finishBurying() throws {
+        for unnoted in try unnotedTombstones() {
+            guard let replaced = unnoted.replaced else { continue }
+            let grave = unnoted.grave
+            var outdated: [Identity128: Int] = [:]
+            for part in try parts(of: grave.execution) {
+                outdated[part] = outdatedBytes(of: grave.execution, in: part, upTo: grave.lasts)
+            }
+            try catalogue.write { database in
+                try Catalogue.note(
+                    grave, unnoted.slice, known: unnoted.known, replaced, outdated,
+                    uncounted: grave.tombstone.eventCount - unnoted.eventCount, database)
+            }
+            isBuriedOtherwise()
+        }
+    }
+
+    /// The name of a tombstone that takes the place of some order files.
+    private static func name(
+        of grave: Grave, instead slices: some Collection<OrderSlice>
+    ) -> Identity128 {
+        Identity128(naming: Array("\(grave.execution)\0\(Array(slices))\0\(grave.tombstone)".utf8))
+    }
+
     /// Takes the tombstones into an empty catalogue: of each execution the one that tells of most. Returns what is wrong with
     /// others.
     func takeTombstones() throws -> [String] {
         var graves: [ExactText: (grave: Grave, slice: OrderSlice)] = [:]
         var problems: [String] = []
-        for file in try disk.names(path + "/tombstones") {
-            guard file.hasSuffix(".lcorder"), let name = Identity128(hex: file.dropLast(8)) else {
-                continue
-            }
-            let path = "\(path)/tombstones/\(file)"
+        for (path, name) in try tombstoneFiles() {
             do {
                 let order = try OrderFile(disk.open(path, .read))
                 let grave = try Grave(order)
-                let slice = OrderSlice(name: name, taken: order.eventCount, isTombstone: true)
                 let known = graves[ExactText(grave.execution)]
-                // One that replaced another has more, or nothing goes on from it any more.
-                let rank = (grave.tombstone.eventCount, grave.isFloor ? 0 : 1)
-                if rank > known.map({ ($0.grave.tombstone.eventCount, $0.grave.isFloor ? 0 : 1) })
-                    ?? (-1, 0)
-                {
-                    graves[ExactText(grave.execution)] = (grave, slice)
-                }
+                guard known.map({ $0.grave.rank < grave.rank }) ?? true else { continue }
+                graves[ExactText(grave.execution)] = (
+                    grave, OrderSlice(name: name, taken: order.eventCount, isTombstone: true)
+                )
             } catch {
                 // It stays, under another name, for whoever can read it.
                 try disk.rename(path, to: path + ".unreadable")
@@ -269,6 +358,9 @@ struct Grave {
     let isFloor: Bool
     /// The processes that have dropped events.
     private(set) var processes: [(key: ProcessKey, last: UInt64, count: Int)] = []
+
+    /// Of two of an execution the later one has more: it tells of more, or nothing goes on from it any more.
+    var rank: (Int, Int) { (tombstone.eventCount, isFloor ? 0 : 1) }
 
     /// By run: up to which number its events are dropped.
     var lasts: [Identity128: UInt64] {
@@ -345,6 +437,20 @@ extension Catalogue {
             try database.cachedStatement(sql: "SELECT * FROM tombstone WHERE execution = ?"),
             arguments: [execution]
         ).map { try Tombstone($0) }
+    }
+
+    /// By execution: the tombstone's name, and its `rank`.
+    fileprivate static func tombstones(
+        _ database: Database
+    ) throws -> [ExactText: (name: Identity128, rank: (Int, Int))] {
+        var found: [ExactText: (name: Identity128, rank: (Int, Int))] = [:]
+        for row in try Row.fetchAll(database, sql: "SELECT * FROM tombstone") {
+            found[ExactText(try row.value("execution"))] = (
+                try row.identity("name"),
+                (try Tombstone(row).eventCount, try row.value("isFloor") ? 0 : 1)
+            )
+        }
+        return found
     }
 
     /// Takes over what an older catalogue knows of what was dropped, where no file tells.

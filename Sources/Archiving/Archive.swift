@@ -109,10 +109,10 @@ package final class Archive: Sendable {
             let isThere = try files.current() != nil
             var problems = isThere ? [] : try Archive.rebuild(path, disk, lock)
             var catalogue = try Catalogue(path: files.path, isReadOnly: false)
-            if isThere, let part = try Archive.partUnknown(to: catalogue, in: path, disk) {
+            if isThere, let newer = try Archive.fileUnknown(to: catalogue, in: path, disk) {
                 try catalogue.close()
                 problems = [
-                    "\(files.path) is older than \(part): it is made anew from what is here"
+                    "\(files.path) is older than \(newer): it is made anew from what is here"
                 ]
                 problems += try Archive.rebuild(path, disk, lock)
                 catalogue = try Catalogue(path: files.path, isReadOnly: false)
@@ -121,6 +121,14 @@ package final class Archive: Sendable {
         } catch {
             throw Archive.failure(error)
         }
+    }
+
+    /// A file that tells that a catalogue is an earlier one, so that it must not be gone on from.
+    private static func fileUnknown(
+        to catalogue: Catalogue, in path: String, _ disk: any Disk
+    ) throws -> String? {
+        try partUnknown(to: catalogue, in: path, disk)
+            ?? tombstoneUnknown(to: catalogue, in: path, disk)
     }
 
     static func noArchive(_ path: String) -> String {

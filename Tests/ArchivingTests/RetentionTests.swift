@@ -1,6 +1,7 @@
 import Causality
 import Collector
 import Disks
+import Foundation
 import Glibc
 import HappensBefore
 import Parts
@@ -253,6 +254,45 @@ import Testing
         #expect(try archive.drop("main") != nil)
         #expect(try disk.names(folder.path + "/tombstones").isEmpty)
         #expect(try archive.executions().isEmpty)
+    }
+
+    /// An earlier catalogue that is put back brings nothing back: of one tombstone it is just told where that was made of what it
+    /// knows, else it is made anew.
+    @Test(arguments: [1, 2]) func anEarlierCatalogueBringsNothingBack(tombstones: Int) throws {
+        let disk = ArchiveDisk()
+        let pieces = GrowingExecution(seed: 4, crashPerMille: 20, isSealed: true).pieces
+        let files = ["", "-wal", "-shm"].map { folder.path + "/catalogue.sqlite" + $0 }
+        func copy() -> [String: Data] {
+            files.reduce(into: [:]) { $0[$1] = FileManager.default.contents(atPath: $1) }
+        }
+        do {
+            let store = ArchiveStore(try grown(pieces, on: disk))
+            try store.keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
+        }
+        let earlier = copy()
+        let before: (answers: [String], dropped: Int)
+        do {
+            let archive = try Archive(folder.path, .readWrite, disk: disk)
+            for second in [300, 600].prefix(tombstones) {
+                #expect(try drop(before: second, in: ArchiveStore(archive)).hasDropped)
+            }
+            before = try state(archive)
+            #expect(before.dropped > 100)
+        }
+        for file in files { try FileManager.default.removeItem(atPath: file, ifThere: true) }
+        for (file, bytes) in earlier { try bytes.write(to: URL(fileURLWithPath: file)) }
+        let archive = try Archive(folder.path, .readWrite, disk: disk)
+        let problems = try archive.recover()
+        if tombstones == 1 {
+            #expect(problems == [])
+        } else {
+            #expect(problems.count == 1 && problems[0].contains("is older than"), "\(problems)")
+        }
+        let after = try state(archive)
+        #expect(after.dropped == before.dropped)
+        expectSame(after.answers, before.answers)
+        #expect(try ArchiveStore(archive).filed("main", .never) != nil, "what is kept goes on")
+        #expect(try drop(before: 600 - 1, in: ArchiveStore(archive)).problem == nil)
     }
 
     /// Whichever call of the disk fails, or the last that is made: all of it is dropped, or nothing.

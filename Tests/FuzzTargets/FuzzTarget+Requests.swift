@@ -135,8 +135,11 @@ extension FuzzTarget {
         _ head: HTTPRequest, _ body: ByteBuffer, _ responder: RouterResponder<BasicRequestContext>,
         _ logger: Logger, _ disk: SimulatedDisk
     ) async throws {
+        let channel = EmbeddedChannel()
+        // Else channel and pipeline keep each other.
+        defer { _ = try? channel.finish() }
         let context = BasicRequestContext(
-            source: ApplicationRequestContextSource(channel: EmbeddedChannel(), logger: logger))
+            source: ApplicationRequestContextSource(channel: channel, logger: logger))
         let before = disk.usedBytes
         let request = Request(head: head, body: RequestBody(buffer: body))
         var status = 0

@@ -48,8 +48,6 @@ final class SimulatedCollector: @unchecked Sendable {
     private(set) var droppedTexts: Set<String> = []
     /// By execution and run: up to which number events were dropped since they were old.
     private(set) var droppedNumbers: [String: [Identity128: UInt64]] = [:]
-    /// True once a catalogue was put back that does not know of all that was dropped since it was old.
-    private(set) var hasForgottenTombstones = false
     /// What broke a promise.
     private(set) var violations: [String] = []
     /// The call at which it is to die, and how.
@@ -370,38 +368,27 @@ final class SimulatedCollector: @unchecked Sendable {
         return listed
     }
 
-    /// A copy of the catalogue, and what was dropped by then since it was old.
-    struct CatalogueCopy {
-        fileprivate var files: [String: [UInt8]] = [:]
-        fileprivate var droppedNumbers: [String: [Identity128: UInt64]]
-    }
-
     private var catalogueFiles: [String] {
         ["", "-wal", "-shm", "-journal"].map { "\(path)/catalogue.sqlite\($0)" }
     }
 
     /// Ends, and copies what is there of the catalogue.
-    func copyCatalogue() -> CatalogueCopy {
+    func copyCatalogue() -> [String: [UInt8]] {
         if isRunning { die(.killed) }
-        var copy = CatalogueCopy(droppedNumbers: droppedNumbers)
+        var copy: [String: [UInt8]] = [:]
         untroubled {
             for name in catalogueFiles {
                 guard let file = try? disk.open(name, .read) else { continue }
-                copy.files[name] = try? file.read(at: 0, count: file.byteCount())
+                copy[name] = try? file.read(at: 0, count: file.byteCount())
             }
         }
         return copy
     }
 
     /// Somebody puts a copy of the catalogue in its place, or nothing, while no collector runs.
-    func putBack(_ copy: CatalogueCopy?) {
+    func putBack(_ copy: [String: [UInt8]]?) {
         if isRunning { die(.killed) }
         isCatalogueOther = true
-        if let copy, copy.droppedNumbers != droppedNumbers {
-            // What is dropped since it is old is dropped again once somebody looks, and not before.
-            droppedNumbers = copy.droppedNumbers
-            hasForgottenTombstones = true
-        }
         let capacity = disk.capacity
         disk.capacity = nil
         defer { disk.capacity = capacity }
@@ -410,7 +397,7 @@ final class SimulatedCollector: @unchecked Sendable {
                 for name in catalogueFiles + ["\(path)/catalogue.sqlite.next"] {
                     try disk.remove(file: name)
                 }
-                for (name, bytes) in (copy?.files ?? [:]).sorted(by: { $0.key < $1.key }) {
+                for (name, bytes) in (copy ?? [:]).sorted(by: { $0.key < $1.key }) {
                     let file = try disk.open(name, .create)
                     try file.write(bytes, at: 0)
                     try file.sync()

@@ -164,9 +164,7 @@ extension Simulation {
     /// - Parameter isAllWritten: Whether it must be of all that there is; and there once, since all is merged.
     func checkConvergence(_ when: String, isAllWritten: Bool = false) {
         // What contradicts itself cannot be cut, and what was damaged may not be readable.
-        guard !collector.isDamaged, !collector.hasForgottenTombstones, !world.hasClones,
-            !script.contains(.restored)
-        else { return }
+        guard !collector.isDamaged, !world.hasClones, !script.contains(.restored) else { return }
         collector.untroubled {
             do {
                 for execution in collector.executions() {
