@@ -232,7 +232,7 @@ extension Archive {
             let file = try Archive.open(path, disk)
             if let state {
                 contents = try SegmentContents(
-                    file, after: state, of: place.segment, numbers)
+                    file, after: state, of: place.segment, dropped: dropped, numbers)
             } else {
                 contents = try SegmentContents(file, place, dropped: dropped, numbers)
             }

@@ -108,6 +108,7 @@ package final class Archive: Sendable {
             let lock = try Archive.take(path, disk)
             let isThere = try files.current() != nil
             var problems = isThere ? [] : try Archive.rebuild(path, disk, lock)
+            try files.makeLogDurable()
             var catalogue = try Catalogue(path: files.path, isReadOnly: false)
             if isThere, let newer = try Archive.fileUnknown(to: catalogue, in: path, disk) {
                 try catalogue.close()

@@ -28,6 +28,14 @@ struct CatalogueFiles {
         return try disk.status(path) != nil ? path : nil
     }
 
+    /// Makes sure that what SQLite's log says is on the device before somebody goes on from it: a sync of it may have failed in a
+    /// process that has died since, and SQLite would sync only what comes behind. O(bytes of the log), which has some MB.
+    func makeLogDurable() throws(DiskError) {
+        let log = path + "-wal"
+        guard let status = try disk.status(log) else { return }
+        try disk.makeDurable(log, from: 0, to: status.byteCount)
+    }
+
     /// Removes what was begun and not finished.
     func removeNew() throws(DiskError) {
         for suffix in ["", "-journal", "-wal", "-shm"] { try disk.remove(file: new + suffix) }

@@ -34,7 +34,7 @@ struct SegmentContents {
     /// Reads what a file holds behind what is known of it. O(those bytes).
     init(
         _ file: any DiskFile, after state: SegmentState, of segment: Identity128,
-        _ numbers: DroppedNumbers
+        dropped: [ExactText: Int], _ numbers: DroppedNumbers
     ) throws(SegmentError) {
         let source: BytesOnDisk
         do throws(DiskError) { source = try BytesOnDisk(file) } catch { throw .disk(error) }
@@ -43,6 +43,7 @@ struct SegmentContents {
         append = Catalogue.Append(
             SegmentHeader(agent: state.agent, segment: segment, created: state.created),
             end: state.byteCount, digest: state.digest)
+        append.dropped = dropped
         append.droppedNumbers = numbers
         try read(&scanner, isIntact: true)
     }

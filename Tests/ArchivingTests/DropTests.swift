@@ -431,6 +431,27 @@ private final class DropWorld {
         #expect(try world.archive.recover() == [])
     }
 
+    /// What an earlier catalogue, which is put back, does not know of a segment yet is not there for that, if it was dropped.
+    @Test func anEarlierCatalogueCountsNothingThatWasDropped() throws {
+        var world: DropWorld? = try DropWorld()
+        let (folder, disk) = (world!.folder, world!.disk)
+        let files = ["", "-wal", "-shm"].map { folder.path + "/catalogue.sqlite" + $0 }
+        let earlier = files.map { FileManager.default.contents(atPath: $0) }
+        let (id, pieces) = world!.segments["open"]!
+        try world!.archive.append(pieces[3], to: id, at: pieces[..<3].joined().count)
+        let main = try DropWorld.events(world!.archive, "main")
+        _ = try world!.archive.drop("test")
+        world = nil
+        for (file, bytes) in zip(files, earlier) {
+            try FileManager.default.removeItem(atPath: file, ifThere: true)
+            try bytes?.write(to: URL(fileURLWithPath: file))
+        }
+        let archive = try Archive(folder.path, .readWrite, disk: disk)
+        #expect(try archive.recover() == [])
+        try DropWorld.expectDropped(archive, main)
+        #expect(try archive.taken(of: "main") == main.count)
+    }
+
     /// A record costs what it says, and the catalogue knows it too.
     @Test func aDamagedFileOfDropsIsNamed() throws {
         var world: DropWorld? = try DropWorld()

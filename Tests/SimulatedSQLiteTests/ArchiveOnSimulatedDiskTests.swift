@@ -126,4 +126,29 @@ private final class SimulatedArchive {
         }
         #expect((10..<calls.count).contains(failures))
     }
+
+    /// One call fails, and the program dies of it: what its successor acknowledges survives, with what it goes on from.
+    @Test func whateverFailedBeforeWhatASuccessorAcknowledgesStays() throws {
+        var failures = 0
+        // All that are made, and some beyond.
+        let calls = Array(1...125)
+        for call in calls {
+            let world = SimulatedArchive("successor \(call)")
+            var archive: Archive? = try world.open()
+            world.disk.fail(call: world.disk.counts.calls + call, with: EIO)
+            if world.append(from: 0, on: archive) < 3 { failures += 1 }
+            // Nothing that it would do from here on comes about.
+            world.disk.fail(fromCall: world.disk.counts.calls + 1, with: EIO)
+            archive = nil
+            world.disk.stopFailing()
+            let successor = try world.open()
+            #expect(try successor.recover() == [], "call \(call)")
+            let found = try successor.state(of: world.id)?.byteCount ?? 0
+            let next = try #require((0...3).first { world.end($0) == found }, "call \(call)")
+            #expect(world.append(from: next, on: successor) == 3, "call \(call)")
+            world.disk.crashLosingAllUnsynced()
+            try world.expectKept(3, "call \(call)")
+        }
+        #expect((10..<calls.count).contains(failures))
+    }
 }

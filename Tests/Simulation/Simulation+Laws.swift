@@ -79,8 +79,9 @@ extension Simulation {
     /// What was dropped does not come back: neither by what is repaired or made anew, nor by what is sent again.
     func checkDropped(_ when: String) {
         guard hasDropped else { return }
-        // A machine that was set back may send what it has as something new.
-        let isSentAnew = script.contains(.cloned) || script.contains(.restored)
+        // A machine that was set back may send what it has as something new, and so may one whose bytes rotted at the collector.
+        let isSentAnew =
+            script.contains(.cloned) || script.contains(.restored) || collector.isDamaged
         for execution in collector.executions() {
             let numbers = collector.droppedNumbers[execution] ?? [:]
             for (process, sequence, text) in collector.listed(execution)
