@@ -73,14 +73,25 @@ enum Completing {
         try await options.text(verb, QuestionParameters())
     }
 
-    /// Values of one key of each line, each once.
+    /// Whether a name means to every shell what it says: bash expands what it is offered, and would run what a name has between
+    /// backquotes. Whoever writes events chooses the names.
+    private static func isPlain(_ name: String) -> Bool {
+        func isWord(_ byte: UInt8) -> Bool {
+            (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte & 0xdf) || byte >= 0x80
+        }
+        return name.utf8.first.map(isWord) == true
+            && name.utf8.allSatisfy { isWord($0) || "._-/@#+,%".utf8.contains($0) }
+            && ExactText.isSame(printable(name), name)
+    }
+
+    /// Values of one key of each line, each once, but for those that a shell might take for something else.
     private static func names(_ lines: String, _ key: String) -> [String] {
         var names: [String] = []
         var known: Set<ExactText> = []
         for line in lines.split(separator: "\n") {
             guard let object = try? JSONScanner.object(Array(line.utf8)),
-                let name = JSONScanner.value(at: key, of: object)?.text, !name.isEmpty,
-                known.insert(ExactText(name)).inserted, ExactText.isSame(printable(name), name)
+                let name = JSONScanner.value(at: key, of: object)?.text, isPlain(name),
+                known.insert(ExactText(name)).inserted
             else { continue }
             names.append(name)
         }

@@ -73,6 +73,31 @@ import Testing
         #expect(try offered("show", "nobody").isEmpty)
     }
 
+    /// Bash expands what it is offered.
+    @Test func noNameIsRunByAShell() throws {
+        let folder = try TemporaryFolder()
+        let trace = "\(folder.path)/trace"
+        let hostile = [
+            "$(touch \(trace))", "a`touch \(trace)`", "a$HOME", "~root", "a;b", "a*", "a b", "-rf",
+            "#a",
+            "a\\b", "a'b",
+        ]
+        let lines = (hostile + ["plain#2", "plain@host", "größe"]).map { name in
+            "{\"process\":\"\(name.replacing("\\", with: "\\\\"))\",\"seq\":1}\n"
+        }.joined()
+        let into = "\(folder.path)/data"
+        let run = try Program.lightcone(
+            "import", "--into", into, "--format", "jsonl", folder.write("log", lines))
+        try #require(run.status == 0, "\(run.errors)")
+        for words in [["timeline", "--process", ""], ["show", ""], ["view", ""]] {
+            let found = try Self.offered(words, folder, environment: ["LIGHTCONE_SOURCE": into])
+            #expect(
+                found.allSatisfy { $0.hasPrefix("plain") || $0.hasPrefix("größe") }
+                    && found.count >= 3, "\(words): \(found)")
+        }
+        #expect(!FileManager.default.fileExists(atPath: trace))
+    }
+
     @Test func theSourceOfTheLineIsAsked() throws {
         let folder = try TemporaryFolder()
         let source = try Self.archive(folder)
