@@ -146,7 +146,7 @@ package struct TopText: Sendable {
         guard let old, new >= old, let start = before?.at, let end = last?.at, end > start else {
             return nil
         }
-        let rate = Double(new - old) * 1e9 / Double(end.nanoseconds - start.nanoseconds)
+        let rate = Double(new - old) * 1e9 / (Double(end.nanoseconds) - Double(start.nanoseconds))
         let tenths = Int(min((rate * 10).rounded(), 1e15))
         // Of few events a second, a tenth tells whether there are any.
         if (1..<100).contains(tenths), text(1) == "1" { return "\(tenths / 10).\(tenths % 10)" }

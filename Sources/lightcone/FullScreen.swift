@@ -14,7 +14,8 @@ final class FullScreen: Sendable {
     /// What wakes the loop: a byte for each signal, and for each `redraw`.
     private let wake: [Int32]
 
-    /// For the handler of signals, and for the program's end.
+    /// For the handler of signals, and for the program's end: unsafe since no lock may be taken there. The descriptor is set once, before
+    /// any handler; the settings are taken back by whoever ends the program, before it ends.
     private nonisolated(unsafe) static var wakeDescriptor: Int32 = -1
     private nonisolated(unsafe) static var settings: termios?
 

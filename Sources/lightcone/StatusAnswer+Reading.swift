@@ -8,6 +8,8 @@ extension StatusAnswer {
     init(json text: String) throws {
         do {
             let read = try JSONDecoder().decode(StatusMembers.self, from: Data(text.utf8))
+            guard read.agents.allSatisfy(\.isPossible), read.executions.allSatisfy(\.isPossible)
+            else { throw CommandFailure("it counts what cannot be") }
             self.init(
                 at: read.at.flatMap { WallTime(text: $0) }, agents: read.agents.map(\.answer),
                 executions: read.executions.map(\.answer),
@@ -27,15 +29,17 @@ private struct StatusMembers: Decodable {
         var readUpTo: String
         var silentSeconds: Int?
         var missing: UInt64
-        // A collector of before there was `top` does not say.
-        var events: Int?
-        var bytes: Int?
+        var events: Int
+        var bytes: Int
+
+        /// Whether it can be counted with: whoever answers may say anything.
+        var isPossible: Bool { min(events, bytes, silentSeconds ?? 0) >= 0 }
 
         var answer: AgentStatus {
             var agent = AgentStatus(
                 host: host, readUpTo: WallTime(text: readUpTo) ?? .earliest,
                 silentSeconds: silentSeconds)
-            (agent.missing, agent.events, agent.byteCount) = (missing, events ?? 0, bytes ?? 0)
+            (agent.missing, agent.events, agent.byteCount) = (missing, events, bytes)
             return agent
         }
     }
@@ -59,6 +63,11 @@ private struct StatusMembers: Decodable {
         var heldBackBy: Holding?
         var forks: Int
         var defects: Int
+
+        var isPossible: Bool {
+            min(processes, events, gaps, waiting, forks, defects) >= 0 && underWay <= missing
+                && heldBackBy.map { $0.first <= $0.last } ?? true
+        }
 
         var answer: ExecutionStatus {
             var status = ExecutionStatus(
