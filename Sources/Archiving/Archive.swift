@@ -231,7 +231,10 @@ package final class Archive: Sendable {
         }
         let acknowledged = known?.acknowledged ?? 0
         var append = Catalogue.Append(header, end: offset + bytes.count, digest: [])
-        append.isRepair = offset < acknowledged
+        if offset < acknowledged {
+            append.countedUpTo = acknowledged
+            append.uncounted = try catalogue.uncounted(in: segment)
+        }
         if known == nil || append.isRepair {
             append.dropped = try catalogue.dropped(in: [segment])[0]
         }

@@ -84,7 +84,38 @@ extension Catalogue {
         guard
             let segment = try Int64.fetchOne(find, arguments: [Data(append.header.segment.bytes)])
         else { throw ArchiveError.failed("segment \(append.header.segment) cannot be noted") }
+        if append.isRepair || !append.uncounted.isEmpty {
+            try database.execute(
+                sql: "DELETE FROM uncounted WHERE segment = ?", arguments: [segment])
+            for bytes in append.uncounted where append.end < bytes.upperBound {
+                try note(
+                    uncounted: max(bytes.lowerBound, append.end)..<bytes.upperBound, of: segment,
+                    database)
+            }
+        }
         return segment
+    }
+
+    /// Notes that the rows in some bytes of a segment do not count yet, though these were acknowledged: they cannot be read.
+    static func note(
+        uncounted bytes: Range<Int>, of segment: Int64, _ database: Database
+    ) throws {
+        try database.execute(
+            sql: "INSERT INTO uncounted VALUES (?, ?, ?)",
+            arguments: [segment, bytes.lowerBound, bytes.upperBound])
+    }
+
+    /// The bytes of a segment whose rows do not count yet.
+    func uncounted(in segment: Identity128) throws(ArchiveError) -> [Range<Int>] {
+        try read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT first, last FROM uncounted JOIN segment ON segment.id = uncounted.segment
+                    WHERE name = ? AND first < last
+                    """, arguments: [Data(segment.bytes)]
+            ).map { (try $0.value("first") as Int)..<(try $0.value("last") as Int) }
+        }
     }
 
     /// Notes lines that were no events, as many as there is room for beside those that are noted of the segment. O(these).
@@ -241,8 +272,11 @@ extension Catalogue {
                 }.map { ExactText($0.key.execution) }
             ).map(\.text)
         }
-        /// True where bytes came again that had been acknowledged.
-        var isRepair = false
+        /// Up to where rows count already, but for those in `uncounted`: where bytes come again that had been acknowledged.
+        var countedUpTo = 0
+        var isRepair: Bool { countedUpTo > 0 }
+        /// The bytes before what was acknowledged whose rows do not count yet, since they could not be read.
+        var uncounted: [Range<Int>] = []
 
         /// What is of one process.
         struct Taken {
@@ -261,6 +295,9 @@ extension Catalogue {
 
         /// Takes in a frame and what it holds.
         mutating func note(_ frame: StoredFrame, _ batch: EventBatch) throws(FormatError) {
+            let commit = try frame.commit()
+            let isNew =
+                frame.offset >= countedUpTo || uncounted.contains { $0.contains(frame.offset) }
             let dropped = Set(dropped.filter { frame.offset < $0.value }.keys)
             var found = [Taken](repeating: Taken(), count: batch.processes.count)
             let lasts = batch.processes.map {
@@ -269,7 +306,7 @@ extension Catalogue {
             for (slot, sequence) in zip(batch.slots, batch.sequences) {
                 found[Int(slot)].first = min(found[Int(slot)].first, sequence)
                 found[Int(slot)].last = max(found[Int(slot)].last, sequence)
-                if sequence > lasts[Int(slot)] { found[Int(slot)].events += 1 }
+                if isNew, sequence > lasts[Int(slot)] { found[Int(slot)].events += 1 }
             }
             for (key, new) in zip(batch.processes, found)
             where !dropped.contains(ExactText(key.execution)) {
@@ -277,7 +314,7 @@ extension Catalogue {
                 taken[key]!.first = min(taken[key]!.first, new.first)
                 taken[key]!.events += new.events
             }
-            guard let commit = try frame.commit() else { return }
+            guard let commit else { return }
             if !commit.host.isEmpty { host = commit.host }
             if let time = commit.readUpTo { readUpTo = readUpTo.map { max($0, time) } ?? time }
             for checkpoint in commit.checkpoints {

@@ -121,6 +121,10 @@ extension Catalogue {
 
     /// Drops an execution: notes it, and forgets everything about the execution.
     static func apply(_ drop: Drop, _ database: Database) throws {
+        try database.execute(
+            sql: """
+                DELETE FROM remains WHERE process IN (SELECT id FROM process WHERE execution = ?)
+                """, arguments: [drop.execution])
         for table in [
             "presence", "partPresence", "process", "unmatched", "orderFile", "tombstone",
             "outdated",
@@ -134,6 +138,9 @@ extension Catalogue {
             try database.execute(
                 sql:
                     "UPDATE segment SET part = NULL WHERE part = (SELECT id FROM part WHERE name = ?)",
+                arguments: [name])
+            try database.execute(
+                sql: "DELETE FROM remains WHERE part = (SELECT id FROM part WHERE name = ?)",
                 arguments: [name])
             try database.execute(sql: "DELETE FROM part WHERE name = ?", arguments: [name])
         }

@@ -101,6 +101,9 @@ extension Catalogue {
                 old.acknowledged, part,
             ])
         let id = try row(of: name, in: "segment", database)
+        if here ?? 0 < old.acknowledged {
+            try note(uncounted: (here ?? 0)..<old.acknowledged, of: id, database)
+        }
         for execution in old.executions {
             try database.execute(
                 sql: "INSERT OR IGNORE INTO presence VALUES (?, ?)",

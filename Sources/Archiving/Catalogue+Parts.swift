@@ -127,6 +127,12 @@ extension Catalogue {
     }
 
     private static func delete(part: Int64, _ database: Database) throws {
+        try database.execute(
+            sql: """
+                UPDATE process SET events = process.events - remains.events FROM remains
+                WHERE remains.process = process.id AND part = ?
+                """, arguments: [part])
+        try database.execute(sql: "DELETE FROM remains WHERE part = ?", arguments: [part])
         try database.execute(sql: "DELETE FROM partPresence WHERE part = ?", arguments: [part])
         try database.execute(
             sql: "DELETE FROM outdated WHERE part = (SELECT name FROM part WHERE id = ?)",
@@ -268,6 +274,12 @@ extension Catalogue {
             }
             for (key, run) in part.runs where !dropped.contains(ExactText(key.execution)) {
                 try note(key, Append.Taken(last: run.last, events: run.taken), in: row, database)
+                try database.execute(
+                    sql: """
+                        INSERT INTO remains VALUES (?, ?, ?)
+                        ON CONFLICT (part, process) DO UPDATE SET events = events + excluded.events
+                        """,
+                    arguments: [row, try Catalogue.process(key, database).row, run.taken])
             }
         }
     }
@@ -284,6 +296,11 @@ extension Catalogue {
     private static func note(
         _ merged: MergedSegment, in part: Int64, isDamaged: Bool = false, _ database: Database
     ) throws {
+        let known =
+            try Int.fetchOne(
+                database,
+                sql: "SELECT iif(sealed, ?, acknowledged) FROM segment WHERE name = ?",
+                arguments: [merged.byteCount, Data(merged.header.segment.bytes)]) ?? 0
         let update =
             isDamaged
             ? """
@@ -306,6 +323,9 @@ extension Catalogue {
                 merged.byteCount, !isDamaged, isDamaged ? Data() : Data(merged.digest), part,
             ])
         let segment = try row(of: merged.header.segment, in: "segment", database)
+        if isDamaged, known < merged.byteCount {
+            try note(uncounted: known..<merged.byteCount, of: segment, database)
+        }
         for unmatched in merged.unmatched
         where !(try has(unmatched.line, of: unmatched.path, segment, database)) {
             try note(unmatched.line, of: unmatched.path, segment: segment, database)

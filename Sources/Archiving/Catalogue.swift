@@ -18,6 +18,10 @@ import Segments
 ///     partPresence = the same of parts: rows of executions that are not named here do not count
 ///     agent     = which machine an agent reads, and how far in time it has
 ///     unmatched = lines that were no events
+///     uncounted = bytes of segments, from the first to before the last, that were acknowledged and whose events do not count as
+///                 taken, since they could not be read when the catalogue learned of them: they count when they come again
+///     remains   = how many events of a process count as taken since they can be read in a damaged part, though its segments are
+///                 asked of their agents again: when these are all here, and the part goes, they count no more
 ///     orderFile = the files of what follows from the events of an execution, slice by slice, and how many it had taken then
 ///     tombstone = what retention dropped of an execution: its file, how many events were taken up to there, when, the latest of
 ///                 their wall times, by which rule, whether what is kept goes on from it, and how many dropped events
@@ -31,7 +35,7 @@ struct Catalogue: Sendable {
     /// Nil where others may write.
     private let readings: CatalogueReadings?
 
-    private static let schemaVersion = 7
+    private static let schemaVersion = 8
 
     /// Opens the catalogue at a path. Whoever opens it to write has it checked: O(its size).
     init(path: String, isReadOnly: Bool) throws(ArchiveError) {
@@ -176,6 +180,13 @@ struct Catalogue: Sendable {
             segment INTEGER NOT NULL REFERENCES segment, path TEXT NOT NULL, line INTEGER NOT NULL,
             execution TEXT NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL) STRICT;
         CREATE INDEX unmatchedBySegment ON unmatched (segment);
+        CREATE TABLE uncounted (
+            segment INTEGER NOT NULL REFERENCES segment, first INTEGER NOT NULL, last INTEGER NOT NULL) STRICT;
+        CREATE INDEX uncountedBySegment ON uncounted (segment);
+        CREATE TABLE remains (
+            part INTEGER NOT NULL REFERENCES part, process INTEGER NOT NULL REFERENCES process, events INTEGER NOT NULL,
+            PRIMARY KEY (part, process)) STRICT, WITHOUT ROWID;
+        CREATE INDEX remainsByProcess ON remains (process);
         CREATE TABLE orderFile (
             execution TEXT NOT NULL, slice INTEGER NOT NULL, name BLOB NOT NULL, taken INTEGER NOT NULL,
             PRIMARY KEY (execution, slice)) STRICT, WITHOUT ROWID;

@@ -56,12 +56,14 @@ struct SegmentContents {
             switch item {
             case .damage(let damage):
                 isIntact = false
+                append.uncounted.append(damage.offset..<damage.offset + damage.byteCount)
                 problems.append("\(damage.text) (byte \(damage.offset))")
             case .frame(let frame):
                 do throws(FormatError) {
                     try append.note(frame, frame.batch())
                 } catch {
                     isIntact = false
+                    append.uncounted.append(frame.offset..<scanner.intactEnd)
                     problems.append("\(error) (frame at byte \(frame.offset))")
                 }
                 if isIntact { note(scanner.intactEnd, frame.digest) }
@@ -69,6 +71,8 @@ struct SegmentContents {
             }
         }
         append.acknowledged = max(append.acknowledged, scanner.intactEnd)
+        // What lies behind was never acknowledged.
+        append.uncounted.removeAll { $0.lowerBound >= append.acknowledged }
         if isIntact, scanner.isSealed {
             append.end = scanner.intactEnd
             append.isSealed = true

@@ -7,6 +7,9 @@ package protocol CausalFloor: CausalIndex {
     /// The wall time of the event at a place, in nanoseconds since 1970; `EventBatch.noTime` where it has none, or it cannot be
     /// read any more.
     func time(at place: EventPosition) throws(Failure) -> Int64
+    /// Whether it tells of contradictions, and names processes there as they were called at the cut: then none may be called
+    /// otherwise above it.
+    func keepsNames() throws(Failure) -> Bool
     /// What to throw where it says what cannot be. Traps for a floor in memory, which never does.
     func contradiction(_ what: String) -> Failure
 }
@@ -17,6 +20,9 @@ extension History: CausalFloor {
     package func time(at place: EventPosition) -> Int64 {
         processes[place.process].times[place.position]
     }
+
+    /// What it tells of is not looked at.
+    package func keepsNames() -> Bool { true }
 
     package func contradiction(_ what: String) -> Never { preconditionFailure(what) }
 }

@@ -33,6 +33,11 @@ package struct Chronicle<Floor: CausalFloor>: CausalFloor {
     /// A process in the floor; nil where nothing below the cut knows it.
     package func below(_ process: Int) -> Int? { numbers.below(process) }
 
+    /// A process of the floor as it is here. Throws where nothing above the cut goes on from it.
+    package func above(_ process: Int) throws(Failure) -> Int {
+        try numbers.above(process, of: floor)
+    }
+
     /// How many events of a process are below the cut.
     package func base(of process: Int) -> Int { tail.processes[process].base }
 
@@ -141,6 +146,9 @@ package struct Chronicle<Floor: CausalFloor>: CausalFloor {
         guard isBelow(place) else { return tail.kind(at: place) }
         return try floor.kind(at: numbers.below(place))
     }
+
+    /// What is above the cut is not looked at.
+    package func keepsNames() -> Bool { true }
 
     package func contradiction(_ what: String) -> Failure { floor.contradiction(what) }
 }

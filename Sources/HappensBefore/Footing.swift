@@ -145,43 +145,58 @@ extension History {
         }
     }
 
-    /// Compares what processes and citations mean with what they meant at the cut, and renumbers the footing where that holds.
-    /// O(what the footing keeps).
-    mutating func settle() {
-        guard let footing else { return }
+    /// Compares what processes and citations mean with what they meant at the cut, and renumbers the footing where that holds. A
+    /// process may be called otherwise, since another one of its name has come, where nothing but names depends on that.
+    /// Returns what one was called that is called otherwise. O(what the footing keeps).
+    mutating func settle() -> ProcessID? {
+        guard let footing else { return nil }
+        var renamed: ProcessID?
         var indices: [Int: Int] = [:]
+        // Who is not here is known by what cites it.
+        for (citation, target) in footing.targets {
+            guard case .process(let old) = target, case .process(let index) = targets[citation]
+            else { continue }
+            indices[old] = index
+        }
         for (old, settled) in footing.processes.sorted(by: { $0.key < $1.key }) {
-            let index = settled.isHere ? old : indexOf[settled.id] ?? -1
+            let index = settled.isHere ? old : indices[old] ?? indexOf[settled.id] ?? -1
             guard index >= 0, isSame(processes[index], as: settled) else {
                 breach = .renamed(settled.id)
-                return
+                return nil
             }
+            if processes[index].id != settled.id { renamed = settled.id }
             let line = processes[index]
             if line.runs.count(upTo: settled.sealed) != settled.base {
                 breach = .late(settled.id)
-                return
+                return nil
             }
             if settled.base > 0, line.speaks != settled.speaks {
                 breach = .speaking(settled.id)
-                return
+                return nil
             }
             indices[old] = index
         }
-        let renumbered = footing.renumbered(indices)
-        for (index, settled) in renumbered.processes.sorted(by: { $0.key < $1.key })
-        where breach == nil && Set(settled.implied) != Set(processes[index].implied) {
-            breach = .renamed(settled.id)
+        indices = indices.filter { footing.processes[$0.key] != nil }
+        guard Set(indices.values).count == indices.count else {
+            breach = .renamed(footing.processes.values.map(\.id).min(by: listingOrder)!)
+            return nil
         }
-        for (citation, target) in renumbered.targets.sorted(by: { $0.key < $1.key })
+        let settled = footing.renumbered(indices)
+        for (index, process) in settled.processes.sorted(by: { $0.key < $1.key })
+        where breach == nil && Set(process.implied) != Set(processes[index].implied) {
+            breach = .renamed(process.id)
+        }
+        for (citation, target) in settled.targets.sorted(by: { $0.key < $1.key })
         where breach == nil && targets[citation] != target {
             breach = .renamed(name(ofCitation: citation))
         }
-        self.footing = renumbered
+        self.footing = settled
+        return renamed
     }
 
     private func isSame(_ line: ProcessHistory, as settled: Footing.Settled) -> Bool {
-        line.id == settled.id && (line.key != nil) == settled.isHere
-            && line.standIn == settled.standIn && line.isUnlinked == settled.isUnlinked
+        (line.key != nil) == settled.isHere && line.standIn == settled.standIn
+            && line.isUnlinked == settled.isUnlinked
     }
 
     private func name(ofCitation citation: Int) -> ProcessID {

@@ -36,7 +36,9 @@ extension History {
     private mutating func find<Floor: CausalFloor>(in floor: Floor) throws(Floor.Failure) {
         guard breach == nil else { return }
         resolveMeanings()
-        settle()
+        if let renamed = settle(), breach == nil, try floor.keepsNames() {
+            breach = .renamed(renamed)
+        }
         if breach == nil { try borrow(from: floor) }
     }
 

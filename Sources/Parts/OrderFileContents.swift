@@ -73,11 +73,12 @@ package struct OrderFileContents: Sendable {
         var names: [ProcessID] = []
         var indices: Set<Int> = []
         for process in 0..<floor.settledCount {
-            let name = try floor.id(of: process)
-            guard let index = slice.index(of: name), indices.insert(index).inserted else {
-                throw floor.contradiction("\(name) is settled, and what goes on lacks it")
+            let index = try chronicle.above(process)
+            guard indices.insert(index).inserted else {
+                throw floor.contradiction(
+                    "\(try floor.id(of: process)) is settled, and what goes on lacks it")
             }
-            names.append(name)
+            names.append(slice.id(of: index))
         }
         self.init(
             slice, messages, try chronicle.defects(tally), tally: tally, resumption,

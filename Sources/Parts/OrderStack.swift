@@ -152,6 +152,10 @@ extension OrderStack {
 
     /// What a history keeps that goes on from the last cut; nil where none can.
     package func resumption() throws(PartError) -> Resumption? { try top.resumption() }
+
+    package func keepsNames() throws(PartError) -> Bool {
+        try tally().listed.contains { !$0.value.isEmpty }
+    }
 }
 
 // MARK: Events

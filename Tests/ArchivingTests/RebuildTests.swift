@@ -15,6 +15,7 @@ import Testing
     private let world: MergingWorld
     private let before: [String]
     private let lasts: [String]
+    private let taken: [Int]
     private var cataloguePath: String { world.folder.path + "/catalogue.sqlite" }
 
     init() throws {
@@ -22,6 +23,7 @@ import Testing
         let archive = try world.open()
         before = try world.answers(archive)
         lasts = try RebuildTests.lasts(archive)
+        taken = try RebuildTests.taken(archive)
     }
 
     /// How far each process has come.
@@ -39,6 +41,13 @@ import Testing
             let state = try archive.state(of: segment.id)
             #expect(state?.byteCount == segment.bytes.count, sourceLocation: location)
         }
+        #expect(
+            try RebuildTests.taken(archive) == taken, "each counts once", sourceLocation: location)
+    }
+
+    /// How many events count as taken.
+    private static func taken(_ archive: Archive) throws -> [Int] {
+        try archive.executions().map { try archive.orders(of: $0).taken }
     }
 
     /// As an agent does that still has a segment: it asks how much is here, and sends the rest.

@@ -119,6 +119,47 @@ private final class CrashingArchive {
     }
 
     /// Whichever call fails while the first bytes of a segment are kept: what is acknowledged later survives a crash.
+    /// What is lost and comes again counts once, whether or not it counted before; or nothing could be written of an execution any
+    /// more, and each question would read all of it.
+    @Test(arguments: ["torn", "cut", "rebuilt", "cut and rebuilt"], [false, true])
+    func whatComesAgainCountsOnce(how: String, comesInPieces: Bool) throws {
+        let world = try CrashingArchive()
+        let commits = [50, 60, 70, 80].map(world.commit)
+        let ends = commits.reduce(into: [0]) { $0.append($0.last! + $1.count) }
+        let all = commits.flatMap { $0 }
+        do {
+            let archive = try world.open()
+            _ = try archive.append(how == "torn" ? commits[0] : all, to: world.id, at: 0)
+        }
+        try world.disk.change(world.path) { bytes in
+            bytes = all
+            if how.hasPrefix("cut") {
+                bytes.removeSubrange((ends[2] + 30)...)
+            } else {
+                bytes[ends[2] + 30] ^= 1
+            }
+        }
+        var archive: Archive
+        if how.hasSuffix("rebuilt") {
+            archive = try Archive.rebuild(world.folder.path, disk: world.disk).archive
+        } else {
+            archive = try world.open()
+            _ = try archive.recover()
+        }
+        let taken = ["torn": 190, "cut": 260, "rebuilt": 190, "cut and rebuilt": 110]
+        #expect(try archive.orders(of: "main").taken == taken[how])
+        #expect(try archive.state(of: world.id)?.byteCount == ends[2])
+        for piece in comesInPieces ? Array(commits[2...]) : [commits[2] + commits[3]] {
+            let end = try #require(try archive.state(of: world.id)?.byteCount)
+            _ = try archive.append(piece, to: world.id, at: end)
+        }
+        #expect(try archive.orders(of: "main").taken == 260)
+        #expect(try ArchiveTests.sequences(archive, "main") == Array(1...260))
+        // And what comes then is new.
+        _ = try archive.append(world.commit(10), to: world.id, at: ends[4])
+        #expect(try archive.orders(of: "main").taken == 270)
+    }
+
     @Test func whatCouldNotBeSyncedOnceIsSyncedBeforeItIsAcknowledged() throws {
         var failures = 0
         for call in 1...40 {

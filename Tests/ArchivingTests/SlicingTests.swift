@@ -136,6 +136,85 @@ import Testing
         #expect(try store.filed("main", .never)?.eventCount == 80)
     }
 
+    /// Another process of a name that is written has come, and another one of a name that is only cited: as when a machine is put in
+    /// the place of another one, and counts its processes from the first again. What is written holds, though they are called
+    /// otherwise now; unless clocks name them, which may mean either then.
+    @Test(arguments: [true, false], [true, false])
+    func anotherOneOfItsNameLeavesWhatIsWritten(citesRuns: Bool, isMerged: Bool) throws {
+        let (folder, plainFolder) = (ArchiveFolder(), ArchiveFolder())
+        let archive = try Archive(folder.path, .readWrite)
+        let plain = try Archive(plainFolder.path, .readWrite)
+        var store = ArchiveStore(archive)
+        func key(_ name: String, on host: String) -> ProcessKey {
+            let run = citesRuns ? Identity128(naming: Array("\(name) on \(host)".utf8)) : nil
+            return ProcessKey(
+                execution: "main", host: host, process: ProcessID(name: name), run: run)
+        }
+        var created: Int64 = 0
+        /// Events of a process, each of which has seen the same one of another, the first one by a message of a run that never
+        /// reported.
+        func append(
+            _ key: ProcessKey, _ sequences: ClosedRange<UInt64>, after other: ProcessKey? = nil,
+            from silent: ProcessKey? = nil
+        ) throws {
+            let events = sequences.map { sequence in
+                var clock = [key.reference: sequence]
+                if let other { clock[other.reference] = sequence }
+                if let silent { clock[silent.reference] = 7 }
+                var event = Event(
+                    id: EventID(key.process, sequence), kind: .send, text: "event \(sequence)",
+                    clock: VectorClock(clock))
+                if let silent, sequence == sequences.lowerBound {
+                    event.kind = .receive
+                    event.causes = [
+                        Cause(
+                            EventReference(silent.reference, 7, name: silent.process), .token)
+                    ]
+                }
+                return event
+            }
+            created += 1
+            let header = SegmentHeader(
+                agent: Identity128(naming: [1]), segment: Identity128(naming: [UInt8(created)]),
+                created: WallTime(nanoseconds: created))
+            var writer = SegmentWriter(header)
+            let bytes =
+                header.encoded() + writer.commit(EventBatch(events, of: key), Commit())
+                + writer.footer()
+            for archive in [archive, plain] { try archive.append(bytes, to: header.segment, at: 0) }
+        }
+        func write() throws -> [OrderSlice] {
+            let patience = Patience(
+                now: WallTime(nanoseconds: 0), readUpTo: [:], eventsMin: 10,
+                tail: .init(eventsMax: 10, learnedMax: .max))
+            try store.keepOrder(of: "main", eventsMin: 1, sliceEventsMax: 100, patience)
+            return try archive.orders(of: "main").slices
+        }
+        func expectSameAnswers(_ location: SourceLocation = #_sourceLocation) throws {
+            expectSame(
+                try MergingWorld.answers(store), try MergingWorld.answers(ArchiveStore(plain)),
+                location)
+        }
+        let p = key("p", on: "h")
+        try append(p, 1...40)
+        try append(key("q", on: "h"), 1...40, after: p, from: key("g", on: "h"))
+        if isMerged { try archive.mergeAll() }
+        let slices = try write()
+        #expect(slices.last?.taken == 80)
+        try append(key("p", on: "i"), 1...5)
+        try append(key("r", on: "i"), 1...5, after: p, from: key("g", on: "i"))
+        #expect(try (store.filed("main", .never) != nil) == citesRuns)
+        try expectSameAnswers()
+        // Another program goes on, with nothing in memory.
+        store = ArchiveStore(archive)
+        try append(key("p", on: "i"), 6...40)
+        let more = try write()
+        if citesRuns { #expect(more.prefix(slices.count) == slices[...]) }
+        #expect(more.last?.taken == 125)
+        #expect(try store.filed("main", .never) != nil)
+        try expectSameAnswers()
+    }
+
     /// Where a slice ends within a block, as many events of it as the block has rows are not its rows for that.
     @Test func rowsAreFoundWhereASliceEndsWithinTheirBlock() throws {
         let folder = ArchiveFolder()

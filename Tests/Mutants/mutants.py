@@ -115,7 +115,7 @@ MUTANTS = [
     ("citation-forgotten", "an order file stays though an event arrived that was cited below its cut",
      "Sources/HappensBefore/Footing.swift",
      "            if line.runs.count(upTo: settled.sealed) != settled.base {\n"
-     "                breach = .late(settled.id)\n                return\n            }\n", ""),
+     "                breach = .late(settled.id)\n                return nil\n            }\n", ""),
     ("order-file-stale", "an order file counts for all though more was taken",
      "Sources/Collector/ArchiveStore.swift",
      "        if slices.last?.taken == taken { return below }\n",

@@ -58,6 +58,8 @@ struct Script: Hashable {
     /// Whether tokens are damaged on their way, and clocks have room for a few entries only.
     var breaksTokens = false
     var fillsClocks = false
+    /// How long agents gather what they read before they commit it.
+    var commitMilliseconds = 1
     /// Seconds for which it goes on at least when nothing is recorded any more.
     var restSeconds = 12
 
@@ -76,6 +78,11 @@ struct Script: Hashable {
         faults = []
         breaksTokens = Int.random(in: 0..<5, using: &random) == 0
         fillsClocks = Int.random(in: 0..<8, using: &random) == 0
+        // Drawn apart: a world is what it was where this is not so.
+        var others = SeededGenerator(seed: seed ^ 0xC0117)
+        if Int.random(in: 0..<4, using: &others) == 0 {
+            commitMilliseconds = Int.random(in: 300...1_000, using: &others)
+        }
         // A quarter of all worlds have none.
         guard Int.random(in: 0..<4, using: &random) > 0 else { return }
         let kinds = Fault.Kind.allCases.filter { kind in
@@ -102,7 +109,7 @@ struct Script: Hashable {
     /// One in which a collector does everything that it can, and nothing fails.
     init(surveying seed: UInt64) {
         self.init(seed: seed, steps: 90)
-        (faults, breaksTokens, fillsClocks) = ([], false, false)
+        (faults, breaksTokens, fillsClocks, commitMilliseconds) = ([], false, false, 1)
         // Until what parts have replaced is removed.
         restSeconds = 75
         for (step, kind): (Int, Fault.Kind) in [

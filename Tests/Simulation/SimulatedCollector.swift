@@ -58,6 +58,9 @@ final class SimulatedCollector: @unchecked Sendable {
     var troubles = 0
     /// True once bytes have rotted, or files were taken away: what was lost by that is lost.
     var isDamaged = false
+    /// True once it went on from an append that was torn in the middle, and not acknowledged: what lies behind the tear is read, though
+    /// nobody was told that it arrived.
+    private(set) var readsBehindDamage = false
     /// True once a catalogue was taken away or replaced, until one is there: whoever starts next is told, and may not know that the end
     /// of a file was never acknowledged.
     private var isCatalogueOther = false
@@ -177,7 +180,11 @@ final class SimulatedCollector: @unchecked Sendable {
         guard let archive else { return }
         for (id, bytes) in sent.sorted(by: { "\($0.key)" < "\($1.key)" }) {
             let count: Int
-            do { count = try archive.state(of: id)?.byteCount ?? 0 } catch {
+            do {
+                let state = try archive.state(of: id)
+                count = state?.byteCount ?? 0
+                if let state, state.acknowledged > count { readsBehindDamage = true }
+            } catch {
                 violations.append("state: \(error)")
                 continue
             }
@@ -247,7 +254,8 @@ final class SimulatedCollector: @unchecked Sendable {
         if case .wrongOffset = refusal { sent[id] = before }
         guard isRunning, !isDying else { return nil }
         if let end = end ?? nil {
-            if offset == known.count {
+            // Of a machine that was set back other bytes may come for what was damaged.
+            if offset == known.count || isAgain {
                 arrived[id] = sent[id]
             } else {
                 untroubled { checkArrived() }

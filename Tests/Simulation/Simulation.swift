@@ -86,6 +86,7 @@ final class Simulation: @unchecked Sendable {
         // Before everything has arrived, and where something is lost on its way, not all can be known.
         faults.segmentsMiss = !script.faults.isEmpty
         world = World(seed: script.seed, faults: faults, on: loop)
+        world.commitMilliseconds = script.commitMilliseconds
         network = SimulatedNetwork(loop, seed: script.seed ^ 0x4E7)
         random = SeededGenerator(seed: script.seed ^ 0x51D)
         collector = SimulatedCollector(
@@ -336,7 +337,9 @@ final class Simulation: @unchecked Sendable {
             guard chance(30) else { return }
             collector.start()
             note("collector \(collector.isRunning ? "up" : "down")")
-            if collector.isRunning, chance(30), !hasDropped, !collector.isDamaged {
+            if collector.isRunning, chance(30), !hasDropped, !collector.isDamaged,
+                !collector.readsBehindDamage
+            {
                 check("after a start", isAllHere: false)
             }
         }
@@ -392,7 +395,12 @@ final class Simulation: @unchecked Sendable {
             machine.disk.failNextSync(with: EIO, isLasting: isDeadly)
             mayFail.insert(machine.name)
             if isDeadly {
-                await world.tick(machine)
+                // It dies of the first: who tries again writes over what could still be read.
+                let syncs = machine.disk.counts.syncs
+                for _ in 0..<3 where machine.disk.counts.syncs == syncs {
+                    world.pass(1_000_000_000)
+                    _ = await machine.agent?.tick(world.uptime, wall: world.wall(of: machine))
+                }
                 await world.loseAgent(machine)
                 machine.disk.stopFailing()
                 try world.startAgent(on: machine)

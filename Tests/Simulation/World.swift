@@ -78,6 +78,8 @@ final class World {
     let seed: UInt64
     let faults: Faults
     private let programsMax: Int
+    /// How long agents gather what they read before they commit it.
+    var commitMilliseconds = 1
     var random: SeededGenerator
     private let surroundings: SimulatedSurroundings
     /// Where its agents run; nil: each on a thread of its own.
@@ -332,7 +334,7 @@ final class World {
         configuration.spool = machine.spool
         configuration.data = machine.data + "/agent"
         configuration.segmentBytesMax = 4096
-        configuration.commitMilliseconds = 1
+        configuration.commitMilliseconds = commitMilliseconds
         configuration.surroundings = surroundings.of(machine.skew)
         machine.agent = try SourceRecorder(configuration, logger: logger, on: executor)
         machine.local = LocalProcesses(configuration, on: executor)
@@ -585,8 +587,9 @@ final class World {
         guard let recorder = program.recorder else {
             return await ask(program, isSend: dice < 35, message)
         }
-        // Some are so long that their journal's chunks end.
-        record(program, recorder, isSend: dice < 35, message, padding: chance(10) ? 1500 : 0)
+        // Some are so long that their journal's chunks end; more of them where several reads are one commit.
+        let isLong = chance(commitMilliseconds > 1 ? 40 : 10)
+        record(program, recorder, isSend: dice < 35, message, padding: isLong ? 1500 : 0)
         if faults.spoolsFill, chance(20) {
             for _ in 0..<Int.random(in: 20...60, using: &random) {
                 record(program, recorder, isSend: false, nil, padding: 200)
