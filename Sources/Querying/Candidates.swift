@@ -22,8 +22,8 @@ struct Candidates: Sendable {
     private(set) var elements: [Element] = []
     /// The processes that have some, ascending, and which elements are theirs.
     private(set) var processes: [(process: Int, elements: Range<Int>)] = []
-    /// By process: its place in `processes`.
-    private var places: [Int: Int] = [:]
+    /// By process: its place in `processes`, or -1; none of the last ones that have no elements.
+    private var places: [Int32] = []
     /// How many elements before each are not certain.
     private var uncertainBefore: [Int32] = [0]
     /// Of the fields that are joined, by element: what they are.
@@ -39,11 +39,14 @@ struct Candidates: Sendable {
     var count: Int { elements.count }
 
     /// The place of a process in `processes`; nil where it has none.
-    func place(of process: Int) -> Int? { places[process] }
+    func place(of process: Int) -> Int? {
+        guard process < places.count, places[process] >= 0 else { return nil }
+        return Int(places[process])
+    }
 
     /// The elements of a process.
     func elements(of process: Int) -> Range<Int> {
-        places[process].map { processes[$0].elements } ?? 0..<0
+        place(of: process).map { processes[$0].elements } ?? 0..<0
     }
 
     /// The element that is the event of a process with a number; nil where none is. O(log elements).
@@ -108,11 +111,16 @@ struct Candidates: Sendable {
 
     mutating func append(unreadable event: EventID) { unreadable.append(event) }
 
-    /// Brings what was appended in causal order into order. O(elements · log elements).
+    /// Brings what was appended in causal order into order. O(elements), or where those of a process did not come as they follow each
+    /// other O(elements · log elements).
     mutating func finish(_ index: some CausalIndex) throws {
-        let order = elements.indices.sorted {
-            let (a, b) = (elements[$0], elements[$1])
-            return (a.process, a.position) < (b.process, b.position)
+        let byProcess = Dictionary(grouping: elements.indices) { elements[$0].process }
+        let order = byProcess.sorted { $0.key < $1.key }.flatMap { _, own in
+            let isAscending = zip(own, own.dropFirst()).allSatisfy {
+                elements[$0].position <= elements[$1].position
+            }
+            return isAscending
+                ? own : own.sorted { elements[$0].position < elements[$1].position }
         }
         elements = order.map { elements[$0] }
         values = values.mapValues { values in order.map { values[$0] } }
@@ -121,7 +129,8 @@ struct Candidates: Sendable {
             let process = elements[start].process
             var end = start
             while end < elements.count, elements[end].process == process { end += 1 }
-            places[Int(process)] = processes.count
+            places += Array(repeating: -1, count: Int(process) - places.count)
+            places.append(Int32(processes.count))
             processes.append((Int(process), start..<end))
             try findCertain(start..<end, index)
             start = end
@@ -159,7 +168,9 @@ struct KnowledgeWalk<Index: CausalIndex> {
     private let process: Int
     private var last: Int?
     /// What was learned at the positions up to `newsEnd`, ahead of being asked for.
-    private var news: ArraySlice<Arrival> = []
+    private var news: [Arrival] = []
+    /// How many of them were taken.
+    private var newsTaken = 0
     private var newsEnd = 0
 
     init(_ process: Int, in index: Index) {
@@ -178,8 +189,8 @@ struct KnowledgeWalk<Index: CausalIndex> {
                 // The next ones are near, most often.
                 let end = min(
                     newsEnd + Limits.rowsLookedAt, try index.sequences(of: process).count)
-                news = try index.learned(by: process, in: newsEnd..<end)[...]
-                newsEnd = end
+                news = try index.learned(by: process, in: newsEnd..<end)
+                (newsTaken, newsEnd) = (0, end)
                 try takeNews(upTo: position, learn)
             }
         } else {
@@ -187,7 +198,7 @@ struct KnowledgeWalk<Index: CausalIndex> {
                 try learn(key)
             }
             if last == nil { for key in try index.implied(by: process) { try learn(key) } }
-            (news, newsEnd) = ([], position + 1)
+            (news, newsTaken, newsEnd) = ([], 0, position + 1)
         }
         last = position
     }
@@ -195,9 +206,9 @@ struct KnowledgeWalk<Index: CausalIndex> {
     private mutating func takeNews(
         upTo position: Int, _ learn: (EventKey) throws -> Void
     ) rethrows {
-        while let next = news.first, next.position <= position {
-            try learn(next.event)
-            news.removeFirst()
+        while newsTaken < news.count, news[newsTaken].position <= position {
+            try learn(news[newsTaken].event)
+            newsTaken += 1
         }
     }
 }

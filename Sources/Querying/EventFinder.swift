@@ -28,6 +28,7 @@ final class EventFinder<Execution: IndexedExecution> {
     private let cancellation: Cancellation
     /// True where what events say may decide without the rest of them.
     private let asksForContent: Bool
+    private let isDecidedByColumns: Bool
     private let search: FrameSearch
     private let workers: Workers
     /// The wall times that events have which are taken, in nanoseconds; nil where they may have any, or none.
@@ -49,6 +50,7 @@ final class EventFinder<Execution: IndexedExecution> {
         self.selection = selection
         cancellation = options.cancellation
         asksForContent = selection.asksForContent
+        isDecidedByColumns = selection.isDecidedByColumns
         search = FrameSearch(selection, options.cancellation)
         workers = options.workers
         span = selection.span
@@ -178,7 +180,7 @@ final class EventFinder<Execution: IndexedExecution> {
             if let (batch, row) = searched.row(firstRow + next),
                 batch.sequences[row] == entry.sequences[next]
             {
-                if try isTaken(row, of: batch, entry, process, position) {
+                if try isDecidedByColumns || isTaken(row, of: batch, entry, process, position) {
                     found.append(position, row: row, of: batch)
                 }
             } else {

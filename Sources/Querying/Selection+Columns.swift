@@ -24,6 +24,9 @@ extension Selection {
     /// The hashes of words that every event has which it takes.
     var neededWords: [UInt64] { condition.neededWords }
 
+    /// True where `rowsThatMayHold` are all taken, since what is asked for is told by every column in full.
+    var isDecidedByColumns: Bool { condition.isDecidedByColumns }
+
     /// The rows that may be taken, ascending: all others are not for sure. O(what the columns hold). Stops where `check` throws.
     func rowsThatMayHold(
         _ columns: ContentColumns, check: () throws -> Void
@@ -46,6 +49,15 @@ extension Selection.Field {
 }
 
 extension Selection.Condition {
+    fileprivate var isDecidedByColumns: Bool {
+        switch self {
+        case .always, .compare(.name, _, _), .compare(.level, _, _): true
+        case .not(let inner): inner.isDecidedByColumns
+        case .and(let a, let b), .or(let a, let b): a.isDecidedByColumns && b.isDecidedByColumns
+        case .compare, .relate, .words, .exists, .elapsed: false
+        }
+    }
+
     fileprivate var span: ClosedRange<Int64>? {
         switch self {
         case .compare(.time, .greaterOrEqual, .time(let time)),

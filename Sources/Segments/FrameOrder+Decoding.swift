@@ -233,6 +233,15 @@ extension DecodedOrder {
         }
     }
 
+    /// What a byte says of a row, but for whether it has a time; nil where a loss belongs to it, or it says nothing.
+    private static let lossless: [(EventKind, Stamp)?] = (0..<128).map { (byte: UInt8) in
+        let stamps: [Stamp] = [.complete, .generating, .chained, .silent]
+        guard let kind = EventKind(rawValue: byte & 15), byte >> 4 < stamps.count else {
+            return nil
+        }
+        return (kind, stamps[Int(byte >> 4)])
+    }
+
     /// The kinds and stamps; which rows have a time.
     private mutating func readKinds(
         _ reader: inout ByteReader, _ rowCount: Int
@@ -241,7 +250,13 @@ extension DecodedOrder {
         var losses = LossReader()
         kinds.reserveCapacity(rowCount)
         stamps.reserveCapacity(rowCount)
+        let lossless = DecodedOrder.lossless
         for byte in bytes {
+            if let (kind, stamp) = lossless[Int(byte & 127)] {
+                kinds.append(kind)
+                stamps.append(stamp)
+                continue
+            }
             guard let kind = EventKind(rawValue: byte & 15),
                 let stamp = try Stamp(
                     rawValue: byte >> 4 & 7,
