@@ -15,7 +15,11 @@ extension StatusAnswer {
             lines += Self.table(rows, numbersFrom: 3) + [""]
         }
         var rows = [
-            ["execution", "processes", "events", "waiting", "missing", "lost", "forks", "defects"]
+            [
+                "execution", "processes", "events", "waiting", "missing", "lost", "forks",
+                "defects",
+                "unmatched",
+            ]
         ]
         for execution in executions {
             let summary = execution.summary
@@ -24,7 +28,7 @@ extension StatusAnswer {
                     + [
                         summary.processes, summary.events, execution.waiting,
                         Int(clamping: execution.missing), Int(clamping: execution.lost),
-                        execution.forks, execution.defects,
+                        execution.forks, execution.defects, execution.unmatchedLines,
                     ].map { grouped($0) })
         }
         lines += executions.isEmpty ? ["nothing is here yet"] : Self.table(rows, numbersFrom: 1)
@@ -161,6 +165,7 @@ extension ExecutionStatus {
         }
         writer.member("forks", forks)
         writer.member("defects", defects)
+        writer.member("unmatchedLines", unmatchedLines)
     }
 }
 

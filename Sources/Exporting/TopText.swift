@@ -119,7 +119,7 @@ package struct TopText: Sendable {
         var rows = [
             [
                 "execution", "events/s", "processes", "events", "waiting", "missing", "lost",
-                "forks", "defects",
+                "forks", "defects", "unmatched",
             ]
         ]
         for execution in executions {
@@ -133,7 +133,7 @@ package struct TopText: Sendable {
                     + [
                         summary.processes, summary.events, execution.waiting,
                         Int(clamping: execution.missing), Int(clamping: execution.lost),
-                        execution.forks, execution.defects,
+                        execution.forks, execution.defects, execution.unmatchedLines,
                     ].map { grouped($0) })
         }
         return StatusAnswer.table(rows, numbersFrom: 1)

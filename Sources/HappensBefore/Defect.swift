@@ -44,6 +44,9 @@ package struct Defect: Hashable, Sendable {
         /// A note: a message arrived at an earlier wall time than it was sent.
         case wallClockDisagrees = "wall-clock-disagrees"
 
+        /// True for what summaries count: not notes, nor what they count as something else, as a gap or as a line.
+        package var isCounted: Bool { !isNote && self != .ghost && self != .unmatchedLine }
+
         /// True where this says nothing against the causal order.
         package var isNote: Bool { self == .wallClockBackwards || self == .wallClockDisagrees }
     }

@@ -39,7 +39,8 @@ extension Answering {
                 + store.sourceDefects(of: index.execution)
             status.forks = defects.count { $0.kind == .fork }
             // What is cited and not here is missing: counted already.
-            status.defects = defects.count { !$0.kind.isNote && $0.kind != .ghost }
+            status.defects = defects.count { $0.kind.isCounted }
+            status.unmatchedLines = defects.count { $0.kind == .unmatchedLine }
             return status
         }
         return try opened(execution)

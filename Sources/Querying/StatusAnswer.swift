@@ -60,8 +60,10 @@ package struct ExecutionStatus: Sendable {
     /// The gap that most of them have seen, and how many have.
     package var heldBackBy: (gap: Gap, events: Int)?
     package var forks = 0
-    /// Contradictions, forks and lines that are no events; notes on wall clocks do not count, nor does what is missing.
+    /// Contradictions and forks; notes on wall clocks do not count, nor does what is missing.
     package var defects = 0
+    /// Lines of logs that were no events.
+    package var unmatchedLines = 0
 
     package init(summary: ExecutionSummary) { self.summary = summary }
 }
@@ -113,6 +115,12 @@ extension StatusAnswer {
             if others > 0 {
                 problems.append(
                     "\(name): \(count(others, "defect", "defects")) (lightcone defects)")
+            }
+            if execution.unmatchedLines > 0 {
+                let lines = count(execution.unmatchedLines, "line of a log is", "lines of logs are")
+                problems.append(
+                    "\(name): \(lines) no event\(execution.unmatchedLines == 1 ? "" : "s") (lightcone defects)"
+                )
             }
         }
         return problems

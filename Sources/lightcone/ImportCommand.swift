@@ -197,9 +197,7 @@ struct ImportCommand: ParsableCommand {
         } else {
             try summary.tally(store.graph(of: name))
         }
-        summary.defects += try store.sourceDefects(of: name).count {
-            !$0.kind.isNote && $0.kind != .unmatchedLine
-        }
+        summary.defects += try store.sourceDefects(of: name).count { $0.kind.isCounted }
         return summary
     }
 }
@@ -232,7 +230,7 @@ private struct ExecutionSummary {
             }
         }
         for defect in try execution.defects(.never) {
-            if defect.kind.isNote { notes += 1 } else { defects += 1 }
+            if defect.kind.isNote { notes += 1 } else if defect.kind.isCounted { defects += 1 }
         }
     }
 

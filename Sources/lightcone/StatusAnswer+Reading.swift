@@ -63,10 +63,11 @@ private struct StatusMembers: Decodable {
         var heldBackBy: Holding?
         var forks: Int
         var defects: Int
+        var unmatchedLines: Int
 
         var isPossible: Bool {
-            min(processes, events, gaps, waiting, forks, defects) >= 0 && underWay <= missing
-                && heldBackBy.map { $0.first <= $0.last } ?? true
+            min(processes, events, gaps, waiting, forks, defects, unmatchedLines) >= 0
+                && underWay <= missing && heldBackBy.map { $0.first <= $0.last } ?? true
         }
 
         var answer: ExecutionStatus {
@@ -75,6 +76,7 @@ private struct StatusMembers: Decodable {
             status.gaps = gaps
             (status.missing, status.underWay, status.lost) = (missing, underWay, lost)
             (status.waiting, status.forks, status.defects) = (waiting, forks, defects)
+            status.unmatchedLines = unmatchedLines
             status.heldBackBy = heldBackBy.map { holding in
                 (
                     Gap(

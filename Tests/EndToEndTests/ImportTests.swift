@@ -458,6 +458,16 @@ func edges(_ source: String, _ execution: String) throws -> Set<String> {
             let execution = (result.object["executions"] as? [[String: Any]])?.first
             #expect(execution?["unmatchedLines"] as? Int == 2)
             #expect(result.errors.contains("line 1:") && result.errors.contains("line 2:"))
+            // And whoever asks how it is doing is told the same.
+            let status = try Program.lightcone("status", "--source", source, "--json").object
+            let told = (status["executions"] as? [[String: Any]])?.first
+            #expect(told?["unmatchedLines"] as? Int == 2)
+            #expect(told?["defects"] as? Int == execution?["defects"] as? Int)
+            let problems = status["problems"] as? [String] ?? []
+            #expect(
+                problems.contains {
+                    $0.hasSuffix("2 lines of logs are no events (lightcone defects)")
+                })
             let gaps = try Program.lightcone("gaps", "--source", source).output
             #expect(gaps.contains("alice 1 is missing") && gaps.contains("bob 1 is missing"))
             #expect(

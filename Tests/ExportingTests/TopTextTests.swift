@@ -66,9 +66,9 @@ import Testing
                 web-1            0      0 B       7        0  90 s ago
                 db           1,234   120 kB   3,468        0   1 s ago
 
-                execution  events/s  processes  events  waiting  missing  lost  forks  defects
-                test              0          3       5        4        2     0      0        0
-                main          1,234          3   3,468        0        0     0      0        0
+                execution  events/s  processes  events  waiting  missing  lost  forks  defects  unmatched
+                test              0          3       5        4        2     0      0        0          0
+                main          1,234          3   3,468        0        0     0      0        0          0
                 test: waits for web 2–3, which 4 events have seen
 
                 33.1 MB of events, 200 GB free on the disk

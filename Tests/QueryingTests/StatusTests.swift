@@ -104,8 +104,8 @@ import Testing
                 agent of  has shipped up to     that was
                 h         2023-11-14T22:13:20Z  2 h ago
 
-                execution  processes  events  waiting  missing  lost  forks  defects
-                main               3       5        2        2     0      0        0
+                execution  processes  events  waiting  missing  lost  forks  defects  unmatched
+                main               3       5        2        2     0      0        0          0
                 waits for a 2–3, which 2 events have seen
 
                 12.3 MB of events, 999 B free on the disk
@@ -117,7 +117,7 @@ import Testing
                 """)
         #expect(
             try answering.written(.status, as: .json).text() == """
-                {"at":"2023-11-15T00:15:00Z","agents":[{"host":"h","readUpTo":"2023-11-14T22:13:20Z","silentSeconds":7300,"missing":2,"events":5,"bytes":7000}],"executions":[{"name":"main","processes":3,"events":5,"gaps":1,"missing":2,"underWay":0,"lost":0,"waiting":2,"heldBackBy":{"process":"a","first":2,"last":3,"events":2},"forks":0,"defects":0}],"disk":{"bytes":12345678,"freeBytes":999,"full":false},"problems":["h: its agent ships nothing, and 2 events of the host are missing","main: 2 events are missing (lightcone gaps)"]}
+                {"at":"2023-11-15T00:15:00Z","agents":[{"host":"h","readUpTo":"2023-11-14T22:13:20Z","silentSeconds":7300,"missing":2,"events":5,"bytes":7000}],"executions":[{"name":"main","processes":3,"events":5,"gaps":1,"missing":2,"underWay":0,"lost":0,"waiting":2,"heldBackBy":{"process":"a","first":2,"last":3,"events":2},"forks":0,"defects":0,"unmatchedLines":0}],"disk":{"bytes":12345678,"freeBytes":999,"full":false},"problems":["h: its agent ships nothing, and 2 events of the host are missing","main: 2 events are missing (lightcone gaps)"]}
 
                 """)
     }
