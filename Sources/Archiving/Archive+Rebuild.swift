@@ -172,15 +172,15 @@ extension Archive {
                         + "whose place is \(segmentPath(agent: header.agent, segment: header.segment)): is it a copy?"
                 ]
             }
-            // What the catalogue says is here must be on the device first.
-            try disk.makeDurable(
-                path, from: memory.segments[place.segment]?.acknowledged ?? 0,
-                to: max(contents.append.end, contents.append.acknowledged))
         } catch let error as ArchiveError {
             throw error
         } catch {
             return ["\(path) is left out: it cannot be read: \(error)"]
         }
+        // What the catalogue says is here must be on the device first: where that cannot be, the old one stays.
+        try disk.makeDurable(
+            path, from: memory.segments[place.segment]?.acknowledged ?? 0,
+            to: max(contents.append.end, contents.append.acknowledged))
         try catalogue.note(contents.append)
         return contents.problems.map { "\(path): \($0)" }
     }

@@ -55,6 +55,8 @@ struct Script: Hashable {
     var faults: [Fault]
     /// The call of a disk at which its machine dies, and how: for whoever visits one crash point after the other.
     var crash: Crash?
+    /// The call that fails, once: for the same.
+    var failure: Failure?
     /// Whether tokens are damaged on their way, and clocks have room for a few entries only.
     var breaksTokens = false
     var fillsClocks = false
@@ -62,6 +64,11 @@ struct Script: Hashable {
     var commitMilliseconds = 1
     /// Seconds for which it goes on at least when nothing is recorded any more.
     var restSeconds = 12
+
+    struct Failure: Hashable {
+        var call: CrashPoints.Call
+        var code: Int32
+    }
 
     struct Crash: Hashable {
         var call: CrashPoints.Call
@@ -107,7 +114,9 @@ struct Script: Hashable {
     }
 
     /// One in which a collector does everything that it can, and nothing fails.
-    init(surveying seed: UInt64) {
+    ///
+    /// - Parameter drops: Also what leaves less to be compared.
+    init(surveying seed: UInt64, drops: Bool) {
         self.init(seed: seed, steps: 90)
         (faults, breaksTokens, fillsClocks, commitMilliseconds) = ([], false, false, 1)
         // Until what parts have replaced is removed.
@@ -118,6 +127,7 @@ struct Script: Hashable {
         ] {
             faults.append(Fault(step: step, kind: kind, salt: seed &+ UInt64(step)))
         }
+        if !drops { faults.removeAll { [.dropped, .retained].contains($0.kind) } }
     }
 
     func contains(_ kind: Fault.Kind) -> Bool { faults.contains { $0.kind == kind } }

@@ -52,8 +52,10 @@ final class SimulatedCollector: @unchecked Sendable {
     private(set) var violations: [String] = []
     /// The call at which it is to die, and how.
     private var death: (call: Int, how: Death)?
+    /// The call of its disk that is to fail, and with which error.
+    private var failure: (call: Int, code: Int32)?
     /// While calls fail, what it says of them is no news.
-    var mayFail: Bool { troubles > 0 }
+    var mayFail: Bool { troubles > 0 || failure.map { disk.counts.calls >= $0.call } ?? false }
     /// How many things are wrong with its disk now.
     var troubles = 0
     /// True once bytes have rotted, or files were taken away: what was lost by that is lost.
@@ -98,6 +100,25 @@ final class SimulatedCollector: @unchecked Sendable {
         disk.fail(fromCall: disk.counts.calls + calls, with: EIO)
     }
 
+    /// A call of its disk is to fail, once, whoever looks at it before.
+    func fail(call: Int, with code: Int32) {
+        failure = (call, code)
+        disk.fail(call: call, with: code)
+    }
+
+    /// Nothing is to fail any more.
+    func stopFailing() {
+        failure = nil
+        disk.stopFailing()
+    }
+
+    /// What is to fail and has not come yet still does.
+    private func failAgain() {
+        if let failure, failure.call > disk.counts.calls {
+            disk.fail(call: failure.call, with: failure.code)
+        }
+    }
+
     /// What it was about to do when it died of `die(after:)`.
     private(set) var diedAt: CrashPoints.Point?
 
@@ -114,6 +135,7 @@ final class SimulatedCollector: @unchecked Sendable {
         }
         // What it is to die of is still to come.
         if let death { disk.fail(fromCall: death.call, with: EIO) }
+        failAgain()
     }
 
     /// True once it has come to the call that it dies of, in the middle of something.
@@ -161,7 +183,7 @@ final class SimulatedCollector: @unchecked Sendable {
             violations.append("recover: \(problems)")
         }
         isCatalogueOther = false
-        untroubled { checkArrived() }
+        untroubled { checkArrived(but: problems) }
     }
 
     /// Looks at what is there while its disk does not fail: what is to fail or to die of it does so afterwards.
@@ -173,12 +195,16 @@ final class SimulatedCollector: @unchecked Sendable {
             death = (next, how)
             disk.fail(fromCall: next, with: EIO)
         }
+        failAgain()
     }
 
     /// What was acknowledged is here; and perhaps what was being appended.
-    private func checkArrived() {
+    ///
+    /// - Parameter problems: What is wrong, as the archive says: what it cannot read now it takes in at the next start.
+    private func checkArrived(but problems: [String] = []) {
         guard let archive else { return }
-        for (id, bytes) in sent.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+        for (id, bytes) in sent.sorted(by: { "\($0.key)" < "\($1.key)" })
+        where !problems.contains(where: { $0.contains("\(id)") && $0.contains("left out") }) {
             let count: Int
             do {
                 let state = try archive.state(of: id)

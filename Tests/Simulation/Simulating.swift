@@ -26,6 +26,8 @@ struct Simulating {
         var reached: [CrashPoints.Point: [CrashPoints.Call]]
         /// Where a machine died as the script says.
         var died: CrashPoints.Point?
+        /// Where a call failed as the script says.
+        var failed: CrashPoints.Point?
     }
 
     static func live(
@@ -40,7 +42,8 @@ struct Simulating {
                 violations: simulation.violations, hash: simulation.trace.hash,
                 trace: simulation.trace.lines + (isTold ? simulation.world.story : []),
                 reached: simulation.points.reached,
-                died: simulation.diedAt)
+                died: simulation.diedAt,
+                failed: script.failure.flatMap { simulation.points.point(of: $0.call) })
         }
     }
 

@@ -144,6 +144,10 @@ final class Simulation: @unchecked Sendable {
                 machine.disk.fail(fromCall: crash.call.number, with: EIO)
                 mayFail.insert(machine.name)
             }
+            if let failure = script.failure, failure.call.disk == .machine(index) {
+                machine.disk.fail(call: failure.call.number, with: failure.code)
+                mayFail.insert(machine.name)
+            }
             if chance(80) {
                 do { try world.startAgent(on: machine) } catch {
                     if !mayFail.contains(machine.name) { throw error }
@@ -153,6 +157,9 @@ final class Simulation: @unchecked Sendable {
         for _ in 0..<Int.random(in: 2...6, using: &random) { world.startProgram() }
         if let crash = script.crash, crash.call.disk == .collector {
             collector.die(after: crash.call.number, crash.how)
+        }
+        if let failure = script.failure, failure.call.disk == .collector {
+            collector.fail(call: failure.call.number, with: failure.code)
         }
         collector.start()
     }
@@ -418,12 +425,12 @@ final class Simulation: @unchecked Sendable {
                 disk: .collector, number: collector.disk.counts.calls + calls)
             collector.troubles += 1
             points.expectFailure(of: call)
-            collector.disk.fail(call: call.number, with: Bool.random(using: &dice) ? EIO : ENOSPC)
+            collector.fail(call: call.number, with: Bool.random(using: &dice) ? EIO : ENOSPC)
             undone.append(
                 (
                     step + 30,
                     { [self] in
-                        collector.disk.stopFailing()
+                        collector.stopFailing()
                         collector.troubles -= 1
                         note("failed: \(points.failure(of: call) ?? "nothing")")
                     }
@@ -574,9 +581,12 @@ final class Simulation: @unchecked Sendable {
         network.halfOpen = []
         for (index, machine) in world.machines.enumerated() {
             machine.disk.capacity = nil
-            if !isToDie(index) { machine.disk.stopFailing() }
+            if !isToDie(index), script.failure?.call.disk != .machine(index) {
+                machine.disk.stopFailing()
+            }
         }
-        collector.disk.stopFailing()
+        // But for what is still to come as the script says.
+        collector.untroubled {}
         for program in world.programs { world.finish(program) }
         world.programs = []
         var quiet = 0

@@ -1,4 +1,6 @@
-/// Lets a machine die at every crash point that some worlds reach, and counts.
+import Glibc
+
+/// Lets a machine die at every crash point that some worlds reach, and the call fail that it was about to do, and counts.
 struct Visiting {
     let seed: UInt64
     let worlds: UInt64
@@ -20,8 +22,9 @@ struct Visiting {
         let begin = ContinuousClock.now
         var places: [CrashPoints.Point: [Place]] = [:]
         var broken = 0
-        for number in 0..<worlds {
-            let script = Script(surveying: seed &+ number)
+        for number in 0..<2 * worlds {
+            let script = Script(
+                surveying: seed &+ number / 2, drops: number.isMultiple(of: 2))
             let outcome = Simulating.live(script)
             for violation in outcome.violations {
                 say("seed \(script.seed): \(violation)")
@@ -34,7 +37,7 @@ struct Visiting {
                 }
             }
         }
-        var visited: Set<CrashPoints.Point> = []
+        var (visited, failed): (Set<CrashPoints.Point>, Set<CrashPoints.Point>) = ([], [])
         var runs = 0
         let deaths = SimulatedCollector.Death.allCases
         for (number, (point, all)) in places.sorted(by: { $0.key < $1.key }).enumerated() {
@@ -52,8 +55,27 @@ struct Visiting {
                 say("seed \(script.seed), \(script.crash!), \(point): \(violation)")
                 if isFirstEnough { return false }
             }
+            // All is compared where nothing was dropped.
+            let whole = all.filter { !$0.script.contains(.dropped) }
+            let meant = whole.isEmpty ? all : whole
+            for place in isThorough ? meant : [meant[number % meant.count]] {
+                var script = place.script
+                script.failure = Script.Failure(
+                    call: place.call, code: number.isMultiple(of: 2) ? EIO : ENOSPC)
+                runs += 1
+                let outcome = Simulating.live(script)
+                if outcome.failed == point { failed.insert(point) }
+                guard let violation = outcome.violations.first else { continue }
+                broken += 1
+                say("seed \(script.seed), \(script.failure!), \(point): \(violation)")
+                if isFirstEnough { return false }
+            }
+        }
+        for point in places.keys.filter({ !failed.contains($0) }).sorted() {
+            say("    did not fail: \(point)")
         }
         return report(Set(places.keys), visited, runs, broken, ContinuousClock.now - begin)
+            && failed.count == places.count
     }
 
     private func report(
