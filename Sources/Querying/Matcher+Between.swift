@@ -30,8 +30,8 @@ extension Matcher {
         let (least, most) = (counted.wanted.least, counted.wanted.most ?? .max)
         var sure = 0
         var others: [Range<Int>] = []
-        for range in counted.toLater.before(element) {
-            let after = counted.knowing.countBehind(partner, in: range)
+        for range in try counted.toLater.before(element) {
+            let after = try counted.knowing.countBehind(partner, in: range)
             sure += after
             if after < range.count { others.append(range.lowerBound..<range.upperBound - after) }
         }

@@ -11,12 +11,11 @@ final class Matcher<Execution: IndexedExecution> {
     let index: Execution.Index
     let finder: EventFinder<Execution>
     /// By term.
-    private(set) var candidates: [Candidates] = []
-    /// By link: how the events of the term behind it are ordered to those of the term before it. Of an absent term the other
-    /// way round.
-    private(set) var related: [Related] = []
-    /// By link: the fields whose values are equal in both terms, and what is looked up by them.
-    private(set) var joins: [Join?] = []
+    let candidates: [Candidates]
+    /// By link: what the events of the term behind it are asked from, or where that is absent, those of the term before it.
+    private(set) var sides: [Side] = []
+    /// By link: the other ways round; none where nobody goes them.
+    private(set) var backs: [Side] = []
     /// What holds between the events of a match, but for what `joins` are enough for; and whose events each is about.
     private(set) var conditions: [(condition: Selection.Condition, terms: Set<Int>)] = []
     let rows: RowReader<Execution>
@@ -24,18 +23,27 @@ final class Matcher<Execution: IndexedExecution> {
     let options: Question.Options
     /// The processes on which events of the absent term may be.
     private(set) var absentProcesses: [Int] = []
-    /// By link: where the events of the term before it that may be near enough lie; nil where its events are ordered.
-    private(set) var neighbours: [Neighbours?] = []
     /// By link: what is counted between its events.
     private(set) var counted: [[Counted]] = []
+
+    /// From the events of one term to the related ones of the next or the one before.
+    struct Side {
+        /// Whether it leads from the term before the link to the one behind it.
+        var isForth: Bool
+        var related: Related<Execution.Index>
+        /// The fields whose values are equal in both terms, and what is looked up by them.
+        var join: Join?
+        /// Where the events that may be near enough lie; nil where events are ordered.
+        var neighbours: Neighbours?
+    }
 
     /// The events of which so many lie between the events of a link.
     struct Counted {
         var wanted: Query.Between
         /// How they are ordered to the events of the term behind the link.
-        var toLater: Related
+        var toLater: Related<Execution.Index>
         /// By element of them: which of the term before the link it knows.
-        var knowing: Related
+        var knowing: Related<Execution.Index>
         /// The processes on which there may be some.
         var processes: [Int]
         /// Whether events that are known exactly tell all of these processes.
@@ -56,49 +64,58 @@ final class Matcher<Execution: IndexedExecution> {
         var doubt: String?
     }
 
-    init(
+    /// Finds the events of the terms in a slice.
+    convenience init(
         _ query: Query, _ execution: Execution, _ store: some HistoryStore,
         _ options: Question.Options, computed: Set<Selection.FieldReference>, isOrdered: Bool,
         _ slice: Slice
     ) throws {
+        let found = try Self.findCandidates(
+            query, CandidateSearch(execution, store, options, slice),
+            computed.union(query.joinedFields), isOrdered: isOrdered)
+        try self.init(query, execution, store, options, found, areFew: false)
+    }
+
+    /// - Parameters:
+    ///   - found: The events of the terms, and of what is counted between them, by link.
+    ///   - areFew: Whether matches of few events are asked for, which may be of any term.
+    init(
+        _ query: Query, _ execution: Execution, _ store: some HistoryStore,
+        _ options: Question.Options, _ found: FoundCandidates, areFew: Bool
+    ) throws {
         self.query = query
         self.execution = execution
         self.options = options
-        index = execution.index
+        candidates = found.terms
+        let index = execution.index
+        self.index = index
         finder = try EventFinder(execution, .everything, store, options)
         rows = RowReader(finder.processes, store)
         distance = Distance(rows)
         // Where clocks contradict themselves, two events may have seen each other: then neither is known to be before the other.
         let areSound = try execution.isSound(options.cancellation)
         let conjuncts = query.condition.conjuncts
-        var fields = computed
-        for conjunct in conjuncts { fields.formUnion(conjunct.references) }
-        let between = try findCandidates(
-            CandidateSearch(execution, store, options, slice), fields, isOrdered: isOrdered)
         for (number, link) in query.links.enumerated() {
-            let (own, other) =
-                link.isAbsent ? (number, number + 1) : (number + 1, number)
-            related.append(
-                try Related(
-                    candidates[own], to: candidates[other],
-                    link.isAbsent ? link.relation.reversed : link.relation,
-                    areSound: areSound, in: index, options.cancellation))
-            neighbours.append(
-                link.relation == .any ? Neighbours(candidates[other]) : nil)
-            joins.append(join(own, other, conjuncts))
+            sides.append(
+                try side(
+                    number, isForth: link.isAbsent, conjuncts, areSound: areSound, areFew: areFew))
+            guard areFew else { continue }
+            backs.append(
+                try side(
+                    number, isForth: !link.isAbsent, conjuncts, areSound: areSound, areFew: true))
         }
-        for (number, found) in between.enumerated() {
+        for (number, between) in found.between.enumerated() {
             counted.append(
-                try zip(query.links[number].between, found).map { between, found in
-                    let processes = try Self.processes(of: between.selection, index)
+                try zip(query.links[number].between, between).map { wanted, found in
+                    let processes = try Self.processes(of: wanted.selection, index)
                     return Counted(
-                        wanted: between,
+                        wanted: wanted,
                         toLater: try Related(
-                            candidates[number + 1], to: found, .before,
-                            areSound: areSound, in: index, options.cancellation),
+                            candidates[number + 1], to: found, .before, areSound: areSound,
+                            areFew: areFew, in: index, options.cancellation),
                         knowing: try Related(
-                            found, to: candidates[number], .before,
-                            areSound: areSound, in: index, options.cancellation),
+                            found, to: candidates[number], .before, areSound: areSound,
+                            areFew: areFew, in: index, options.cancellation),
                         processes: processes,
                         arePlain: try processes.allSatisfy { try index.isPlain($0) })
                 })
@@ -115,11 +132,32 @@ final class Matcher<Execution: IndexedExecution> {
         }
     }
 
-    /// The candidates of the terms; gives those that are counted between them, by link.
-    private func findCandidates(
-        _ search: CandidateSearch<Execution>, _ fields: Set<Selection.FieldReference>,
-        isOrdered: Bool
-    ) throws -> [[Candidates]] {
+    private func side(
+        _ number: Int, isForth: Bool, _ conjuncts: [Selection.Condition], areSound: Bool,
+        areFew: Bool
+    ) throws -> Side {
+        let relation = query.links[number].relation
+        let (own, other) = isForth ? (number, number + 1) : (number + 1, number)
+        return Side(
+            isForth: isForth,
+            related: try Related(
+                candidates[own], to: candidates[other], isForth ? relation.reversed : relation,
+                areSound: areSound, areFew: areFew, in: index, options.cancellation),
+            join: join(own, other, conjuncts),
+            neighbours: relation == .any ? Neighbours(candidates[other]) : nil)
+    }
+
+    /// The events of terms, and of what is counted between them.
+    struct FoundCandidates {
+        var terms: [Candidates]
+        /// By link.
+        var between: [[Candidates]]
+    }
+
+    private static func findCandidates(
+        _ query: Query, _ search: CandidateSearch<Execution>,
+        _ fields: Set<Selection.FieldReference>, isOrdered: Bool
+    ) throws -> FoundCandidates {
         var search = search
         // Terms that are of the same selection have the same candidates.
         let first = query.terms.indices.map { query.motif?.first(like: $0) ?? $0 }
@@ -134,13 +172,14 @@ final class Matcher<Execution: IndexedExecution> {
         }
         var found = isOrdered ? try terms.map { try search.ordered($0) } : []
         found += try search.unordered((isOrdered ? [] : terms) + counted)
-        candidates = first.map { found[unlike.firstIndex(of: $0)!] }
         var rest = found[unlike.count...]
-        return query.links.map { link in
-            let own = Array(rest.prefix(link.between.count))
-            rest = rest.dropFirst(link.between.count)
-            return own
-        }
+        return FoundCandidates(
+            terms: first.map { found[unlike.firstIndex(of: $0)!] },
+            between: query.links.map { link in
+                let own = Array(rest.prefix(link.between.count))
+                rest = rest.dropFirst(link.between.count)
+                return own
+            })
     }
 
     /// The processes on which a selection may take events, whether or not any are here.
@@ -189,9 +228,9 @@ final class Matcher<Execution: IndexedExecution> {
 
     /// Of some ranges of elements, those that a join leaves: all of them where nothing is joined.
     func joined(
-        _ ranges: [Range<Int>], _ link: Int, _ element: Int
+        _ ranges: [Range<Int>], _ side: Side, _ element: Int
     ) -> [Range<Int>] {
-        guard let join = joins[link] else { return ranges }
+        guard let join = side.join else { return ranges }
         guard let key = join.keys[element], let elements = join.elements[key] else { return [] }
         var left: [Range<Int>] = []
         for range in ranges {
@@ -206,14 +245,14 @@ final class Matcher<Execution: IndexedExecution> {
 
     // MARK: What holds between events
 
-    /// Whether all holds that is between events of which the last one was chosen now.
+    /// Whether all holds that is between events of which that of `newest` was chosen now.
     ///
-    /// - Parameter chosen: By term, its element, from `first` on.
-    func holds(_ chosen: [Int], from first: Int) -> Bool {
-        conditions.allSatisfy { condition, terms in
-            guard terms.contains(first), terms.min() == first, terms.max()! < chosen.count else {
-                return true
-            }
+    /// - Parameters:
+    ///   - chosen: By term, its element.
+    ///   - terms: Of which one was chosen.
+    func holds(_ chosen: [Int], of terms: Range<Int>, newest: Int) -> Bool {
+        conditions.allSatisfy { condition, asked in
+            guard asked.contains(newest), asked.allSatisfy(terms.contains) else { return true }
             return condition.holds { test in
                 test.holds(words: { _ in false }) { term, field in
                     self.value(term ?? 0, field, chosen)
@@ -242,6 +281,13 @@ final class Matcher<Execution: IndexedExecution> {
             }
     }
 
+}
+
+extension Query {
+    /// The fields that conditions between its events look at.
+    var joinedFields: Set<Selection.FieldReference> {
+        condition.conjuncts.reduce(into: []) { $0.formUnion($1.references) }
+    }
 }
 
 extension Query.Relation {
