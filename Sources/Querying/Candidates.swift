@@ -10,7 +10,7 @@ struct Candidates: Sendable {
         var sequence: UInt64
         /// In nanoseconds; `EventBatch.noTime` where it has none.
         var time: Int64
-        /// Its place among the candidates as they were found: in causal order, where that matters.
+        /// Its place among the candidates as they were found, or among the events of all terms: in causal order, where that matters.
         var rank: Int32
         /// Whether all that it knows is known.
         var isCertain = false
@@ -104,6 +104,18 @@ struct Candidates: Sendable {
             Element(
                 process: Int32(place.process), position: Int32(place.position), sequence: sequence,
                 time: time, rank: Int32(elements.count)))
+    }
+
+    /// One of which is known what it has in its fields.
+    ///
+    /// - Parameter rank: Its place among the events of all terms.
+    mutating func append(
+        _ place: EventPosition, sequence: UInt64, time: Int64, rank: Int32,
+        _ fields: [(Selection.Field, Selection.Field.Value)]
+    ) {
+        append(place, sequence: sequence, time: time)
+        elements[elements.count - 1].rank = rank
+        for (field, value) in fields { values[field]!.append(value) }
     }
 
     mutating func append(unreadable event: EventID) { unreadable.append(event) }
