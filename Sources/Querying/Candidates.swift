@@ -26,6 +26,8 @@ struct Candidates: Sendable {
     private var places: [Int: Int] = [:]
     /// How many elements before each are not certain.
     private var uncertainBefore: [Int32] = [0]
+    /// Those that are joined. Not the keys of `values`: while these are gone through, each change would copy all of it.
+    private let fields: [Selection.Field]
     /// Of the fields that are joined, by element: what they are.
     private(set) var values: [Selection.Field: [Selection.Field.Value]] = [:]
     /// Those that are there and cannot be read.
@@ -33,6 +35,7 @@ struct Candidates: Sendable {
 
     /// - Parameter fields: Those that are joined, of what an event says.
     init(fields: Set<Selection.Field>) {
+        self.fields = Array(fields)
         for field in fields { values[field] = [] }
     }
 
@@ -72,6 +75,16 @@ struct Candidates: Sendable {
         return element
     }
 
+    /// What an element is looked up by that is joined by some fields; nil where it equals nothing.
+    func joinKey(of element: Int, _ fields: [Selection.Field]) -> JoinKey? {
+        var parts: [JoinKey] = []
+        for field in fields {
+            guard let key = values[field]![element].joinKey else { return nil }
+            parts.append(key)
+        }
+        return parts.count == 1 ? parts[0] : .several(parts)
+    }
+
     /// The elements in causal order. O(elements).
     var ranked: [Int] {
         var ranked = [Int](repeating: 0, count: count)
@@ -81,8 +94,7 @@ struct Candidates: Sendable {
 
     mutating func append(_ listed: ListedEvent) {
         append(listed.batch.rows, listed.row, at: listed.place)
-        guard !values.isEmpty else { return }
-        for field in values.keys { values[field]!.append(listed.value(of: field)) }
+        for field in fields { values[field]!.append(listed.value(of: field)) }
     }
 
     /// One of which nobody asks what it did with messages.
@@ -90,7 +102,7 @@ struct Candidates: Sendable {
         _ batch: HeldBatch, _ row: Int, at place: EventPosition, _ process: ProcessEntry
     ) {
         append(batch.rows, row, at: place)
-        for field in values.keys {
+        for field in fields {
             values[field]!.append(field.value(ofRow: row, of: batch, process))
         }
     }
@@ -122,12 +134,17 @@ struct Candidates: Sendable {
 
     /// Brings what was appended in causal order into order. O(elements · log elements).
     mutating func finish(_ index: some CausalIndex) throws {
-        let order = elements.indices.sorted {
-            let (a, b) = (elements[$0], elements[$1])
-            return (a.process, a.position) < (b.process, b.position)
+        let isInOrder = zip(elements, elements.dropFirst()).allSatisfy {
+            ($0.process, $0.position) < ($1.process, $1.position)
         }
-        elements = order.map { elements[$0] }
-        values = values.mapValues { values in order.map { values[$0] } }
+        if !isInOrder {
+            let order = elements.indices.sorted {
+                let (a, b) = (elements[$0], elements[$1])
+                return (a.process, a.position) < (b.process, b.position)
+            }
+            elements = order.map { elements[$0] }
+            values = values.mapValues { values in order.map { values[$0] } }
+        }
         var start = 0
         while start < elements.count {
             let process = elements[start].process

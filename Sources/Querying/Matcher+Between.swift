@@ -68,7 +68,7 @@ extension Matcher {
         let isPlain = try index.isPlain(Int(from.process))
         for range in others {
             // Of those of one process, the last one knows most.
-            let last = counted.knowing.ownElement(range.upperBound - 1)
+            let last = counted.knowing.own.elements[range.upperBound - 1]
             guard last.process != from.process, !(last.isCertain && isPlain) else { continue }
             if case .unknown(.lacking(let lacks), let excluded) = try index.order(
                 start, index.id(last.place)), !excluded.contains(.before)

@@ -19,7 +19,7 @@ extension Matcher {
                 side.isForth ? try receipts(link, of: element) : try messages(link, to: element)
             case .any:
                 try distance.near(
-                    related.ownElement(element), side.neighbours!, seconds: query.together!)
+                    related.own.elements[element], side.neighbours!, seconds: query.together!)
             }
         return joined(ranges, side, element)
     }

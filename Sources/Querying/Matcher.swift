@@ -12,10 +12,10 @@ final class Matcher<Execution: IndexedExecution> {
     let finder: EventFinder<Execution>
     /// By term.
     let candidates: [Candidates]
-    /// By link: what the events of the term behind it are asked from, or where that is absent, those of the term before it.
-    private(set) var sides: [Side] = []
-    /// By link: the other ways round; none where nobody goes them.
-    private(set) var backs: [Side] = []
+    /// By link, the way back and the way forth, where they were gone.
+    private var sides: [(back: Side?, forth: Side?)] = []
+    private let areFew: Bool
+    private let areSound: Bool
     /// What holds between the events of a match, but for what `joins` are enough for; and whose events each is about.
     private(set) var conditions: [(condition: Selection.Condition, terms: Set<Int>)] = []
     let rows: RowReader<Execution>
@@ -51,7 +51,9 @@ final class Matcher<Execution: IndexedExecution> {
     }
 
     struct Join {
-        /// Of the term that is asked from, by element; nil for what equals nothing.
+        /// The fields of the term that is asked from.
+        var fields: [Selection.Field]
+        /// Of that term, by element; nil for what equals nothing. None where few are asked for.
         var keys: [JoinKey?]
         /// Of the other term: the elements of a key, ascending.
         var elements: [JoinKey: [Int]]
@@ -86,6 +88,7 @@ final class Matcher<Execution: IndexedExecution> {
         self.query = query
         self.execution = execution
         self.options = options
+        self.areFew = areFew
         candidates = found.terms
         let index = execution.index
         self.index = index
@@ -93,17 +96,11 @@ final class Matcher<Execution: IndexedExecution> {
         rows = RowReader(finder.processes, store)
         distance = Distance(rows)
         // Where clocks contradict themselves, two events may have seen each other: then neither is known to be before the other.
-        let areSound = try execution.isSound(options.cancellation)
+        areSound = try execution.isSound(options.cancellation)
         let conjuncts = query.condition.conjuncts
-        for (number, link) in query.links.enumerated() {
-            sides.append(
-                try side(
-                    number, isForth: link.isAbsent, conjuncts, areSound: areSound, areFew: areFew))
-            guard areFew else { continue }
-            backs.append(
-                try side(
-                    number, isForth: !link.isAbsent, conjuncts, areSound: areSound, areFew: true))
-        }
+        sides = query.links.map { _ in (nil, nil) }
+        // What all are asked for and is too much is told before anything is given.
+        if !areFew { for link in query.links.indices { _ = try side(link) } }
         for (number, between) in found.between.enumerated() {
             counted.append(
                 try zip(query.links[number].between, between).map { wanted, found in
@@ -132,19 +129,23 @@ final class Matcher<Execution: IndexedExecution> {
         }
     }
 
-    private func side(
-        _ number: Int, isForth: Bool, _ conjuncts: [Selection.Condition], areSound: Bool,
-        areFew: Bool
-    ) throws -> Side {
-        let relation = query.links[number].relation
-        let (own, other) = isForth ? (number, number + 1) : (number + 1, number)
-        return Side(
+    /// From the events of the term behind a link to those of the term before it; where the former is absent, forth.
+    func side(_ link: Int) throws -> Side { try side(link, isForth: query.links[link].isAbsent) }
+
+    /// - Parameter isForth: From the events of the term before the link to those of the term behind it.
+    func side(_ link: Int, isForth: Bool) throws -> Side {
+        if let known = isForth ? sides[link].forth : sides[link].back { return known }
+        let relation = query.links[link].relation
+        let (own, other) = isForth ? (link, link + 1) : (link + 1, link)
+        let side = Side(
             isForth: isForth,
             related: try Related(
                 candidates[own], to: candidates[other], isForth ? relation.reversed : relation,
                 areSound: areSound, areFew: areFew, in: index, options.cancellation),
-            join: join(own, other, conjuncts),
+            join: join(own, other, query.condition.conjuncts, areFew: areFew),
             neighbours: relation == .any ? Neighbours(candidates[other]) : nil)
+        if isForth { sides[link].forth = side } else { sides[link].back = side }
+        return side
     }
 
     /// The events of terms, and of what is counted between them.
@@ -203,27 +204,22 @@ final class Matcher<Execution: IndexedExecution> {
     }
 
     private func join(
-        _ own: Int, _ other: Int, _ conjuncts: [Selection.Condition]
+        _ own: Int, _ other: Int, _ conjuncts: [Selection.Condition], areFew: Bool
     ) -> Join? {
         let pairs = conjuncts.compactMap { $0.equality(between: own, other) }
         guard !pairs.isEmpty else { return nil }
-        func keys(_ term: Int, _ fields: [Selection.Field]) -> [JoinKey?] {
-            candidates[term].elements.indices.map { element in
-                var parts: [JoinKey] = []
-                for field in fields {
-                    guard let key = candidates[term].values[field]![element].joinKey else {
-                        return nil
-                    }
-                    parts.append(key)
-                }
-                return parts.count == 1 ? parts[0] : .several(parts)
-            }
-        }
         var elements: [JoinKey: [Int]] = [:]
-        for (element, key) in keys(other, pairs.map(\.other)).enumerated() {
+        let others = candidates[other]
+        for element in others.elements.indices {
+            let key = others.joinKey(of: element, pairs.map(\.other))
             if let key { elements[key, default: []].append(element) }
         }
-        return Join(keys: keys(own, pairs.map(\.own)), elements: elements)
+        let fields = pairs.map(\.own)
+        let keys =
+            areFew
+            ? []
+            : candidates[own].elements.indices.map { candidates[own].joinKey(of: $0, fields) }
+        return Join(fields: fields, keys: keys, elements: elements)
     }
 
     /// Of some ranges of elements, those that a join leaves: all of them where nothing is joined.
@@ -231,7 +227,10 @@ final class Matcher<Execution: IndexedExecution> {
         _ ranges: [Range<Int>], _ side: Side, _ element: Int
     ) -> [Range<Int>] {
         guard let join = side.join else { return ranges }
-        guard let key = join.keys[element], let elements = join.elements[key] else { return [] }
+        let key =
+            join.keys.isEmpty
+            ? side.related.own.joinKey(of: element, join.fields) : join.keys[element]
+        guard let key, let elements = join.elements[key] else { return [] }
         var left: [Range<Int>] = []
         for range in ranges {
             var next = partitionPoint(count: elements.count) { elements[$0] < range.lowerBound }

@@ -107,9 +107,10 @@ struct MatchWalk<Execution: IndexedExecution> {
     /// What the event of a term may be, whose neighbour was chosen.
     private func partners(of term: Int) throws -> [Matcher<Execution>.Partner] {
         guard term > order[0] else {
-            return try matcher.partners(term, matcher.sides[term], of: chosen[term + 1])
+            return try matcher.partners(term, matcher.side(term), of: chosen[term + 1])
         }
-        return try matcher.partners(term - 1, matcher.backs[term - 1], of: chosen[term - 1])
+        let side = try matcher.side(term - 1, isForth: true)
+        return try matcher.partners(term - 1, side, of: chosen[term - 1])
     }
 
     private func isOldEnough(_ element: Int, _ term: Int) -> Bool {
@@ -213,7 +214,7 @@ extension Matcher {
             for element in candidates[term + 1].elements.indices {
                 try options.cancellation.check()
                 var count = 0
-                for range in try ranges(term, sides[term], of: element) {
+                for range in try ranges(term, side(term), of: element) {
                     count = try Aggregation.sum(
                         count, sums[range.upperBound] - sums[range.lowerBound])
                 }

@@ -4,7 +4,7 @@ import HappensBefore
 /// How the candidates of one term are ordered to those of another.
 struct Related<Index: CausalIndex>: Sendable {
     let others: Candidates
-    private let own: Candidates
+    let own: Candidates
     private let index: Index
     /// How many others each knows; nil where nobody asks, or the index is asked each time.
     private let known: KnownCandidates?
@@ -132,9 +132,6 @@ struct Related<Index: CausalIndex>: Sendable {
                 try !isBefore(other, elements.lowerBound + $0)
             })
     }
-
-    /// One of those that are asked from.
-    func ownElement(_ element: Int) -> Candidates.Element { own.elements[element] }
 
     /// Those of which an element is the first of its process among the own ones that has seen them. O(processes).
     func nearest(_ element: Int) throws -> [Range<Int>] {
