@@ -237,6 +237,9 @@ struct LastMatches<Execution: IndexedExecution>: LiveMatchSequence {
     private var left: ArraySlice<(rank: Int32, term: Int, element: Int)> = []
     /// What was found, the last one first.
     private var rows: [MatchRow] = []
+    /// The last ones of the event that is looked at, in their order, and how many it has.
+    private var ofEvent: [MatchRow] = []
+    private var ofEventCount = 0
     private var read: [Match] = []
     private var byteCount = 0
     private var reader: EventReader
@@ -283,10 +286,18 @@ struct LastMatches<Execution: IndexedExecution>: LiveMatchSequence {
             walk = MatchWalk(matcher, completedBy: next.element, of: next.term)
             return .passed
         }
+        let missing = count - rows.count
         switch try walk!.next() {
-        case nil: walk = nil
-        case .passed: break
-        case .match(let doubt): rows.append(MatchRow(chosen: walk!.chosen, doubt: doubt))
+        case .passed: return .passed
+        case .match(let doubt) where ofEventCount < Limits.liveMatchesCountedMax:
+            ofEvent.append(MatchRow(chosen: walk!.chosen, doubt: doubt))
+            ofEventCount += 1
+            if ofEvent.count == missing + Limits.liveMatchesMax {
+                ofEvent.removeFirst(Limits.liveMatchesMax)
+            }
+        case .match, nil:
+            rows += ofEvent.suffix(missing).reversed()
+            (walk, ofEvent, ofEventCount) = (nil, [], 0)
         }
         return .passed
     }

@@ -246,6 +246,16 @@ import Testing
         }
     }
 
+    /// Of one event that brings many, the last ones, in their order.
+    @Test func theLastMatchesOfOneEvent() throws {
+        let event = AnsweringTests.event
+        let xs = (1...5).map { event("a", UInt64($0), "x", [:]) }
+        let store = MemoryStore(events: [xs, [event("b", 1, "y", ["a": 5])]])
+        var reader = try Reader(["q": [Self.pair], "last": ["3"]], seed: 1, breaks: false)
+        try reader.read(store)
+        #expect(reader.rows.map { "\($0.tuple[0])" } == ["a:3", "a:4", "a:5"])
+    }
+
     // MARK: What is said of them
 
     /// What came after something that had seen it makes late matches; what is shown before what it has seen, waiting ones.
