@@ -89,9 +89,13 @@ package struct LiveRequest: Sendable {
 }
 
 extension QuestionParameters {
-    /// Takes what somebody wants to follow: a selection, or a pattern.
+    /// Takes what somebody wants to follow: a selection, or a pattern. What is neither is taken for what it looks like, so that
+    /// its error is of use.
     package mutating func follow(_ text: String) {
-        self[(try? Selection(text, now: now)) == nil ? "q" : "where"] = [text]
+        let isSelection = (try? Selection(text, now: now)) != nil
+        let behind = text.drop { $0 != "}" }.dropFirst()
+        let isPattern = (try? Query(text, now: now)) != nil || behind.contains { !$0.isWhitespace }
+        self[!isSelection && isPattern ? "q" : "where"] = [text]
     }
 }
 

@@ -296,6 +296,26 @@ import Testing
         #expect(!rest.text.contains("p:60000"))
     }
 
+    /// A pattern whose terms take more than is kept ends, and says so, and from where a narrower one goes on; nobody tries again.
+    @Test func aPatternThatIsTooWideEnds() throws {
+        let folder = try TemporaryFolder()
+        let lines = (1...200_001).map { #"{"process":"p","seq":\#($0)}"# }
+        let log = try folder.write("p.log", lines.joined(separator: "\n") + "\n")
+        let imported = try Program.lightcone(
+            "import", "--into", "\(folder.path)/data", "--format", "jsonl", log)
+        try #require(imported.status == 0, "\(imported.errors)")
+        let collector = try RunningCollector(folder)
+        let pattern = "{} -> { text = never }"
+        let run = try Program.lightcone("tail", "--source", collector.url, "--all", pattern)
+        #expect(run.status == 2 && run.output.isEmpty)
+        #expect(run.errors.contains("more than 200000 events"), "\(run.errors)")
+        let connection = try RawConnection(collector.port)
+        connection.get("/v1/tail?all=true&q=%7B%7D%20-%3E%20%7B%20text%20=%20never%20%7D")
+        let answer = connection.read(seconds: 20) { $0.contains("\"notice\"") }.text
+        #expect(answer.contains("id: ") && answer.contains("event: ended\n"))
+        #expect(answer.contains(#""notice":"ended","text":"the terms of the pattern"#))
+    }
+
     @Test func whatCannotBeFollowedIsSaid() throws {
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)

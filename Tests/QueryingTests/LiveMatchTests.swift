@@ -397,7 +397,8 @@ import Testing
     @Test func selectionsAndPatternsAreToldApart() throws {
         for (text, name) in [
             ("level >= warn", "where"), ("{ level >= warn }", "where"), ("{} -> {}", "q"),
-            ("{ text = }", "q"), ("{} | count()", "q"), ("all({}, {}) within 5s", "q"),
+            ("{ text = }", "where"), ("level =", "where"), ("{ x = 1 } -> { y", "q"),
+            ("{ x = 1 } as a", "q"), ("{} | count()", "q"), ("all({}, {}) within 5s", "q"),
         ] {
             var parameters = QuestionParameters()
             parameters.follow(text)
