@@ -24,6 +24,19 @@ final class LiveCandidates {
         let fields: [Selection.Field]
         var lines: [LiveCursor.Run: Line] = [:]
         var unreadable: [EventID] = []
+        /// What is here and was not shown yet: for one look.
+        var ahead: [(place: EventPosition, kept: Kept)] = []
+        var unreadableAhead: [EventID] = []
+
+        func takes(_ event: Event, _ listed: ListedEvent) -> Bool {
+            selection.holds(for: event, host: listed.host, kind: listed.kind)
+        }
+
+        func kept(_ listed: ListedEvent, rank: Int32) -> Kept {
+            Kept(
+                sequence: listed.sequence, time: listed.batch.rows.times[listed.row], rank: rank,
+                values: fields.map { $0 == .process ? .nothing : listed.value(of: $0) })
+        }
     }
 
     /// The events of a run, ascending.
@@ -37,6 +50,9 @@ final class LiveCandidates {
         var rank: Int32
         /// By field of the term; none where it has no fields.
         var values: [Selection.Field.Value]
+
+        /// What it takes in memory, about.
+        var byteCount: Int { values.reduce(64) { $0 + $1.byteCount } }
     }
 
     init(_ query: Query, max: Int = Limits.liveCandidatesMax) {
@@ -52,7 +68,10 @@ final class LiveCandidates {
 
     /// Forgets all.
     func clear() {
-        for term in terms.indices { (terms[term].lines, terms[term].unreadable) = ([:], []) }
+        for term in terms.indices {
+            (terms[term].lines, terms[term].unreadable) = ([:], [])
+            (terms[term].ahead, terms[term].unreadableAhead) = ([], [])
+        }
         (isWhole, count, byteCount, rank) = (false, 0, 0, 0)
     }
 
@@ -61,15 +80,9 @@ final class LiveCandidates {
     func append(_ listed: ListedEvent, of run: LiveCursor.Run) throws {
         guard rank < .max else { throw OutdatedCandidates() }
         let event = listed.event
-        for term in terms.indices
-        where terms[term].selection.holds(for: event, host: listed.host, kind: listed.kind) {
-            let values = terms[term].fields.map {
-                $0 == .process ? .nothing : listed.value(of: $0)
-            }
-            let kept = Kept(
-                sequence: listed.sequence, time: listed.batch.rows.times[listed.row], rank: rank,
-                values: values)
-            try count(kept, by: 1)
+        for term in terms.indices where terms[term].takes(event, listed) {
+            let kept = terms[term].kept(listed, rank: rank)
+            try count(bytes: kept.byteCount)
             let all = terms[term].lines[run, default: Line()].events
             let place =
                 all.last.map { $0.sequence < kept.sequence } ?? true
@@ -80,19 +93,54 @@ final class LiveCandidates {
         rank += 1
     }
 
+    /// Takes note, for one look, of an event that is here and was not shown yet: it is in no match, but others may not be one for it.
+    func append(ahead listed: ListedEvent) throws {
+        let event = listed.event
+        for term in terms.indices where terms[term].takes(event, listed) {
+            let kept = terms[term].kept(listed, rank: .max)
+            try count(bytes: kept.byteCount)
+            terms[term].ahead.append((listed.place, kept))
+        }
+    }
+
+    /// The same of one that cannot be read.
+    func append(unreadableAhead id: EventID) throws {
+        for term in terms.indices
+        where terms[term].selection.mayHold(process: id.process, host: nil) {
+            try count(bytes: 64)
+            terms[term].unreadableAhead.append(id)
+        }
+    }
+
+    /// Forgets what was not shown yet.
+    func clearAhead() {
+        for term in terms.indices {
+            for (_, kept) in terms[term].ahead { discount(kept) }
+            count -= terms[term].unreadableAhead.count
+            byteCount -= 64 * terms[term].unreadableAhead.count
+            (terms[term].ahead, terms[term].unreadableAhead) = ([], [])
+        }
+    }
+
     /// Keeps an event that cannot be read.
     func append(unreadable id: EventID) throws {
         guard rank < .max else { throw OutdatedCandidates() }
         for term in terms.indices
         where terms[term].selection.mayHold(process: id.process, host: nil) {
+            try count(bytes: 64)
             terms[term].unreadable.append(id)
         }
         rank += 1
     }
 
-    private func count(_ kept: Kept, by one: Int) throws {
-        count += one
-        byteCount += one * kept.values.reduce(64) { $0 + $1.byteCount }
+    private func discount(_ kept: Kept) {
+        count -= 1
+        byteCount -= kept.byteCount
+    }
+
+    private func count(bytes: Int) throws {
+        count += 1
+        byteCount += bytes
         guard count <= max, byteCount <= Limits.liveCandidatesBytesMax else {
             let what =
                 count > max
@@ -129,7 +177,9 @@ final class LiveCandidates {
     ) throws -> Candidates? {
         let fields = terms[term].fields
         var found = Candidates(fields: Set(fields))
-        for id in terms[term].unreadable { found.append(unreadable: id) }
+        for id in terms[term].unreadable + terms[term].unreadableAhead {
+            found.append(unreadable: id)
+        }
         var seen = 0
         for (process, run) in runs.runs.enumerated() {
             guard let run, let line = terms[term].lines[run] else { continue }
@@ -148,8 +198,14 @@ final class LiveCandidates {
                     EventPosition(process: process, position: position), sequence: kept.sequence,
                     time: kept.time, rank: kept.rank, values)
             }
-            for kept in line.events.prefix(droppedCount) { try count(kept, by: -1) }
+            for kept in line.events.prefix(droppedCount) { discount(kept) }
             terms[term].lines[run]!.events.removeFirst(droppedCount)
+        }
+        for (place, kept) in terms[term].ahead {
+            let name: Selection.Field.Value = .process(try index.id(of: place.process))
+            found.append(
+                place, sequence: kept.sequence, time: kept.time, rank: kept.rank,
+                zip(fields, kept.values).map { ($0, $0 == .process ? name : $1) })
         }
         // A run that is gone, or has become several.
         guard seen == terms[term].lines.count else { return nil }

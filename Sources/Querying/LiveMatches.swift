@@ -108,6 +108,11 @@ struct LiveMatches<Execution: IndexedExecution>: LiveMatchSequence {
     private let runs: LiveRuns
     private var gathering: CandidateGathering<Execution>
     private var arriving: EventCursor<Execution>
+    /// Where it matters: what is here, was not shown, and is not new in this look; nil where all of that is noted.
+    private var ahead: EventCursor<Execution>?
+    private let shown: LiveCursor
+    /// By process: what is new.
+    private let fresh: [Range<Int>]
     /// New events, each with its name where it cannot be read. All that is kept is brought in order for some of them at once.
     private var arrived: [(place: EventPosition, sequence: UInt64, unreadable: EventID?)] = []
     /// How many of them are done.
@@ -132,23 +137,57 @@ struct LiveMatches<Execution: IndexedExecution>: LiveMatchSequence {
     ) throws {
         (self.kept, self.execution, self.store, self.runs) = (kept, execution, store, runs)
         self.options = options
+        kept.clearAhead()
         gathering = try CandidateGathering(kept, execution, store, options, runs, shown)
         arriving = try EventCursor(
             execution, Slice(ranges: fresh, lacks: []), kept.query.anySelection, .forwards, store,
             options.ofCandidates)
+        (self.shown, self.fresh) = (shown, fresh)
+        if kept.query.asksForOthers {
+            ahead = try EventCursor(
+                execution, Slice(ranges: runs.unshown(shown), lacks: []), kept.query.anySelection,
+                .forwards, store, options.ofCandidates)
+        }
         reader = EventReader(store)
     }
 
     mutating func next() throws -> LiveMatchStep? {
         if try gathering.step() { return .passed }
+        if try lookAhead() { return .passed }
         if matcher != nil { return try match() }
-        if arrived.count < max(Limits.liveEventsMax, kept.count / 4), try arrive() {
-            return .passed
-        }
+        // Where an event that comes later may decide, all that are new are looked at together.
+        let isEnough =
+            !kept.query.asksForOthers
+            && arrived.count >= max(Limits.liveEventsMax, kept.count / 4)
+        if !isEnough, try arrive() { return .passed }
         guard !arrived.isEmpty else { return nil }
         arriving.release()
         matcher = try kept.matcher(execution, store, options, runs)
         return .passed
+    }
+
+    /// Takes a step towards noting what is here and comes later; false where all of it is noted.
+    private mutating func lookAhead() throws -> Bool {
+        guard ahead != nil else { return false }
+        guard let step = try ahead!.next() else {
+            ahead = nil
+            return true
+        }
+        switch step {
+        case .event(let listed) where isAhead(listed.place, listed.sequence):
+            try kept.append(ahead: listed)
+        case .unreadable(let id):
+            if let place = try execution.index.position(of: id), isAhead(place, id.sequence) {
+                try kept.append(unreadableAhead: id)
+            }
+        case .event, .passed, .match: break
+        }
+        return true
+    }
+
+    private func isAhead(_ place: EventPosition, _ sequence: UInt64) -> Bool {
+        guard let run = runs.runs[place.process] else { return false }
+        return !shown.has(sequence, of: run) && !fresh[place.process].contains(place.position)
     }
 
     /// Takes a step towards the next new event; false where there is none.
@@ -252,6 +291,7 @@ struct LastMatches<Execution: IndexedExecution>: LiveMatchSequence {
     ) throws {
         (self.kept, self.execution, self.store, self.runs) = (kept, execution, store, runs)
         (self.options, self.count) = (options, count)
+        kept.clearAhead()
         gathering = try CandidateGathering(kept, execution, store, options, runs, shown)
         reader = EventReader(store)
     }

@@ -63,6 +63,18 @@ struct LiveRuns {
         }
     }
 
+    /// By process: from the first event on that was not shown, though others behind it may have been.
+    func unshown(_ cursor: LiveCursor) -> [Range<Int>] {
+        zip(all, fresh(cursor)).enumerated().map { process, ranges in
+            let (all, fresh) = ranges
+            guard let run = runs[process], let first = cursor.runs[run]?.missing.first else {
+                return fresh
+            }
+            let start = sequences[process].count(upTo: first.lowerBound - 1)
+            return min(max(start, all.lowerBound), fresh.lowerBound)..<fresh.upperBound
+        }
+    }
+
     /// By process: what comes before the end of what was shown, whether or not all of it was.
     func before(_ cursor: LiveCursor) -> [Range<Int>] {
         zip(all, fresh(cursor)).map { $0.lowerBound..<$1.lowerBound }

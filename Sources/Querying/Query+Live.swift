@@ -8,6 +8,11 @@ extension Query {
         return all.dropFirst().reduce(all[0]) { $0.or($1) }
     }
 
+    /// Whether an event that is in no match may decide whether others are one.
+    var asksForOthers: Bool {
+        links.contains { $0.isAbsent || !$0.between.isEmpty || $0.relation == .nearest }
+    }
+
     /// Throws where something that comes later may turn a match that was shown into none.
     ///
     /// What is asked of the past of events stays as it is: of a past that is here nothing comes later. So `!<-`, `->1`, `until`
