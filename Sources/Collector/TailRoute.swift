@@ -8,7 +8,7 @@ import NIOPosix
 import Querying
 import Synchronization
 
-/// `GET /v1/tail?…`: an execution as it goes on, as server-sent events. A client that comes again says in `Last-Event-ID`, or in
+/// `GET /v1/tail?…`: an execution as it goes on, its events or the matches of a pattern, as server-sent events. A client that comes again says in `Last-Event-ID`, or in
 /// the parameter `cursor`, what it was told last, and goes on from there.
 struct TailRoute: Sendable {
     let store: ArchiveStore
@@ -53,7 +53,7 @@ struct TailRoute: Sendable {
             // Given back with this closure, whether or not it is ever called.
             defer { withExtendedLifetime(share) {} }
             var turn = first
-            while !turn.isLast {
+            while true {
                 if let text = turn.text {
                     let isSlow = Task {
                         try await Task.sleep(for: .seconds(Limits.followReaderSeconds))
@@ -62,6 +62,7 @@ struct TailRoute: Sendable {
                     defer { isSlow.cancel() }
                     try await writer.write(ByteBuffer(string: text))
                 }
+                if turn.isLast { break }
                 try await Task.sleep(for: turn.rest)
                 turn = try await threads.runIfActive { try follower.next() }
             }
@@ -132,10 +133,17 @@ private final class Follower: Sendable {
     func next() throws -> Turn {
         try state.withLock { state in
             do {
+                let isFirst = state == nil
                 var at = state ?? State(live: LiveListing(request), text: LiveText(form))
                 state = nil
                 defer { state = at }
-                return try next(&at)
+                do {
+                    return try next(&at)
+                } catch let error as QuestionError where !isFirst {
+                    // Who comes again would be told the same.
+                    return Turn(
+                        text: at.text.ended(error.text, at: at.live.position), isLast: true)
+                }
             } catch let stopped as QuestionStopped {
                 switch stopped.reason {
                 case .askerGone, .shuttingDown: return Turn(isLast: true)

@@ -65,14 +65,14 @@ struct EventJSON {
         JSONWriter.append(to: &text) { write(listed, listed.clock, &$0) }
     }
 
-    /// The same of an event, or of one that cannot be read, as somebody who follows is told of it.
+    /// The same of an event, of one that cannot be read, or of a match, as somebody who follows is told of it.
     mutating func write(_ event: LiveEvent, to text: inout ByteWriter) {
-        JSONWriter.append(to: &text) { writer in
-            switch event.step {
-            case .event(let listed): write(listed, listed.clock, &writer, event)
-            case .unreadable(let id): writer.unreadable(id)
-            case .match, .passed: preconditionFailure("events are followed one by one")
-            }
+        switch event.step {
+        case .event(let listed):
+            JSONWriter.append(to: &text) { write(listed, listed.clock, &$0, event) }
+        case .unreadable(let id): JSONWriter.append(to: &text) { $0.unreadable(id) }
+        case .match(let match): write(match, to: &text, live: event)
+        case .passed: preconditionFailure("a step that brought nothing is not shown")
         }
     }
 

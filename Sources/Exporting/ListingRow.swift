@@ -3,9 +3,8 @@ import Causality
 /// A line of a listing in JSON, read again: what a picture of it for people is made of, wherever the listing comes from.
 package enum ListingRow: Sendable {
     case event(ShownRow)
-    /// Events that a query has found together, by the names of their terms; and why it is not known whether they are a match,
-    /// where it is not.
-    case match([(name: String, row: ListingRow)], doubt: String?)
+    /// Events that a query has found together, by the names of their terms; and what is said of them as a match.
+    case match([(name: String, row: ListingRow)], remarks: [String])
     /// An event that is there and cannot be read.
     case unreadable(id: String, text: String)
     /// The listing ends here, though there is more.
@@ -26,13 +25,18 @@ package enum ListingRow: Sendable {
             guard let member = texts[key], member.kind == .string else { return nil }
             return JSONScanner.text(line, member)
         }
+        func isTrue(_ key: String) -> Bool {
+            texts[key].map { JSONScanner.text(line, $0) == "true" } ?? false
+        }
         if let stopped = text("stopped") {
             self = .stopped(stopped)
             return
         }
         if let match = texts["match"], match.kind == .object {
             guard let named = Self.rows(in: match, of: line) else { return nil }
-            self = .match(named, doubt: text("because"))
+            let remarks = MatchRemarks(
+                doubt: text("because"), isLate: isTrue("late"), waits: isTrue("waits"))
+            self = .match(named, remarks: remarks.texts)
             return
         }
         guard let id = text("id") else { return nil }
@@ -45,9 +49,6 @@ package enum ListingRow: Sendable {
         func list(_ key: String) -> [String] {
             guard let member = texts[key], member.kind == .array else { return [] }
             return (JSONScanner.array(line, member.value) ?? []).map { JSONScanner.text(line, $0) }
-        }
-        func isTrue(_ key: String) -> Bool {
-            texts[key].map { JSONScanner.text(line, $0) == "true" } ?? false
         }
         self = .event(
             ShownRow(

@@ -58,47 +58,10 @@ private struct EventLines: EventWriter {
         case (.event(let listed), .json): json.write(listed, to: &text)
         case (.unreadable(let id), .text): text.text(printable("\(Lack.unreadable(id))"))
         case (.unreadable(let id), .json): JSONWriter.append(to: &text) { $0.unreadable(id) }
-        case (.match(let match), .text): write(lines: match, to: &text)
-        case (.match(let match), .json): write(match, to: &text)
+        case (.match(let match), .text): match.write(lines: &text)
+        case (.match(let match), .json): json.write(match, to: &text)
         }
         text.byte(UInt8(ascii: "\n"))
-    }
-
-    /// A line for each of its events, with the name of its term in front, and an empty line behind them; where each match is one
-    /// event, a line a match.
-    private func write(lines match: Match, to text: inout ByteWriter) {
-        let isOne = match.events.count == 1
-        let width = match.events.reduce(0) { max($0, $1.name.count) }
-        for (name, event) in match.events {
-            if !isOne { text.text(name + String(repeating: " ", count: width - name.count + 2)) }
-            switch event {
-            case .event(let listed): listed.write(line: &text)
-            case .unreadable(let id): text.text(printable("\(Lack.unreadable(id))"))
-            }
-            if !isOne { text.byte(UInt8(ascii: "\n")) }
-        }
-        guard let doubt = match.doubt else { return }
-        let why = printable("unknown, because \(doubt)")
-        text.text(isOne ? "  (\(why))" : why + "\n")
-    }
-
-    private mutating func write(_ match: Match, to text: inout ByteWriter) {
-        JSONWriter.append(to: &text) { writer in
-            writer.object { writer in
-                writer.key("match")
-                writer.object { writer in
-                    for (name, event) in match.events {
-                        writer.key(text: name)
-                        switch event {
-                        case .event(let listed): json.write(listed, listed.known, &writer)
-                        case .unreadable(let id): writer.unreadable(id)
-                        }
-                    }
-                }
-                writer.member("known", match.doubt == nil)
-                if let doubt = match.doubt { writer.member("because", doubt) }
-            }
-        }
     }
 }
 

@@ -4,9 +4,9 @@ import Querying
 
 /// What somebody who follows an execution is told, as server-sent events (WHATWG HTML, “Server-sent events”).
 ///
-/// Events come as `event: events`, each a line of data, as a listing has it; its `id` is the cursor behind all of them.
-/// `event: waiting` and `event: given-up` tell in one object of what is missing, `event: note` of what else a person must know; in
-/// each, `text` says it in a sentence.
+/// Events come as `event: events`, each a line of data, as a listing has it; its `id` is the cursor behind all of them. So do
+/// matches, which as lines for a person have as many as in a listing. `event: waiting` and `event: given-up` tell in one object of what is missing, `event: note` of what else a person must know; in
+/// each, `text` says it in a sentence. `event: ended` is the last: why it does not go on.
 package struct LiveText {
     private let form: AnswerForm
     private var json = EventJSON()
@@ -21,11 +21,7 @@ package struct LiveText {
             guard !events.isEmpty else { return Self.position(cursor) }
             var text = ByteWriter()
             text.text("event: events\nid: \(cursor.text)\n")
-            for event in events {
-                text.text("data: ")
-                write(event, to: &text)
-                text.byte(UInt8(ascii: "\n"))
-            }
+            for event in events { write(event, to: &text) }
             text.byte(UInt8(ascii: "\n"))
             return String(decoding: text.bytes, as: UTF8.self)
         case .waiting(let wait): return told("waiting", wait.text) { $0.write(wait) }
@@ -41,6 +37,13 @@ package struct LiveText {
     /// Where somebody has come to, without anything to show: also what keeps the connection alive.
     package static func position(_ cursor: LiveCursor?) -> String {
         cursor.map { "id: \($0.text)\n\n" } ?? ": nothing is here yet\n\n"
+    }
+
+    /// Why what is followed ends.
+    ///
+    /// - Parameter cursor: From where somebody may go on.
+    package func ended(_ reason: String, at cursor: LiveCursor?) -> String {
+        (cursor.map { "id: \($0.text)\n" } ?? "") + told("ended", reason) { _ in }
     }
 
     private func told(
@@ -59,18 +62,31 @@ package struct LiveText {
         return "event: \(name)\ndata: \(data)\n\n"
     }
 
+    /// As data: a line each, of a match perhaps several.
     private mutating func write(_ event: LiveEvent, to text: inout ByteWriter) {
-        switch form {
-        case .json: json.write(event, to: &text)
-        case .text:
-            switch event.step {
-            case .event(let listed): listed.write(line: &text)
-            case .unreadable(let id): text.text(printable("\(Lack.unreadable(id))"))
-            case .match, .passed: break
+        if form == .text, case .match(let match) = event.step {
+            var lines = ByteWriter()
+            match.write(lines: &lines, live: event)
+            let newline = UInt8(ascii: "\n")
+            for line in lines.bytes.split(separator: newline, omittingEmptySubsequences: false) {
+                text.text("data: ")
+                text.bytes(line)
+                text.byte(newline)
             }
-            if event.isLate { text.text("  (late)") }
-            if event.isWaiting { text.text("  (waits for what it has seen)") }
+            return
         }
+        text.text("data: ")
+        switch (form, event.step) {
+        case (.json, _): json.write(event, to: &text)
+        case (.text, .event(let listed)): listed.write(line: &text)
+        case (.text, .unreadable(let id)): text.text(printable("\(Lack.unreadable(id))"))
+        case (.text, .match), (.text, .passed): break
+        }
+        if form == .text {
+            let remarks = MatchRemarks(isLate: event.isLate, waits: event.isWaiting)
+            for remark in remarks.texts { text.text("  (\(remark))") }
+        }
+        text.byte(UInt8(ascii: "\n"))
     }
 }
 

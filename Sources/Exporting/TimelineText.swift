@@ -87,23 +87,27 @@ package struct TimelineText: ListingPicture {
     }
 
     private mutating func line(_ row: ListingRow) -> String {
-        guard case .match(let rows, let doubt) = row else { return line(row, of: nil, nil) }
-        guard rows.count != 1 else { return line(rows[0].row, of: nil, doubt) }
+        guard case .match(let rows, let remarks) = row else { return line(row, of: nil, []) }
+        guard rows.count != 1 else { return line(rows[0].row, of: nil, remarks) }
         // An empty line between two matches.
         var lines = isBehindMatch ? "\n" : ""
         isBehindMatch = true
         widen(row)
-        for (name, row) in rows { lines += line(row, of: printable(name), nil) }
-        guard let doubt else { return lines }
-        var line = StyledLine(width: form.width, isColored: form.isColored)
-        line.append(printable("unknown, because \(doubt)"), .level(.warning))
-        return lines + line.finished + "\n"
+        for (name, row) in rows { lines += line(row, of: printable(name), []) }
+        for remark in remarks {
+            var line = StyledLine(width: form.width, isColored: form.isColored)
+            line.append(printable(remark), .level(.warning))
+            lines += line.finished + "\n"
+        }
+        return lines
     }
 
     /// - Parameters:
     ///   - name: Of the term that the event is a match of.
-    ///   - doubt: Why it is not known whether the event alone is a match.
-    private mutating func line(_ row: ListingRow, of name: String?, _ doubt: String?) -> String {
+    ///   - remarks: What is said of the event alone as a match.
+    private mutating func line(
+        _ row: ListingRow, of name: String?, _ remarks: [String]
+    ) -> String {
         var line = StyledLine(width: form.width, isColored: form.isColored)
         let start = name == nil ? 0 : nameWidth + 2
         if let name { line.append(name, .dim) }
@@ -124,8 +128,8 @@ package struct TimelineText: ListingPicture {
                 column = max(column + widths[index], line.columns) + 2
                 if isRagged(index) { column = line.columns + 2 }
             }
-            if let doubt {
-                line.append(printable("  (unknown, because \(doubt))"), .level(.warning))
+            for remark in remarks {
+                line.append(printable("  (\(remark))"), .level(.warning))
             }
             return date + line.finished + "\n"
         }

@@ -10,7 +10,7 @@ struct Candidates: Sendable {
         var sequence: UInt64
         /// In nanoseconds; `EventBatch.noTime` where it has none.
         var time: Int64
-        /// Its place among the candidates as they were found: in causal order, where that matters.
+        /// Its place among the candidates as they were found, or among the events of all terms: in causal order, where that matters.
         var rank: Int32
         /// Whether all that it knows is known.
         var isCertain = false
@@ -26,6 +26,8 @@ struct Candidates: Sendable {
     private var places: [Int32] = []
     /// How many elements before each are not certain.
     private var uncertainBefore: [Int32] = [0]
+    /// Those that are joined. Not the keys of `values`: while these are gone through, each change would copy all of it.
+    private let fields: [Selection.Field]
     /// Of the fields that are joined, by element: what they are.
     private(set) var values: [Selection.Field: [Selection.Field.Value]] = [:]
     /// Those that are there and cannot be read.
@@ -33,6 +35,7 @@ struct Candidates: Sendable {
 
     /// - Parameter fields: Those that are joined, of what an event says.
     init(fields: Set<Selection.Field>) {
+        self.fields = Array(fields)
         for field in fields { values[field] = [] }
     }
 
@@ -75,6 +78,16 @@ struct Candidates: Sendable {
         return element
     }
 
+    /// What an element is looked up by that is joined by some fields; nil where it equals nothing.
+    func joinKey(of element: Int, _ fields: [Selection.Field]) -> JoinKey? {
+        var parts: [JoinKey] = []
+        for field in fields {
+            guard let key = values[field]![element].joinKey else { return nil }
+            parts.append(key)
+        }
+        return parts.count == 1 ? parts[0] : .several(parts)
+    }
+
     /// The elements in causal order. O(elements).
     var ranked: [Int] {
         var ranked = [Int](repeating: 0, count: count)
@@ -84,8 +97,7 @@ struct Candidates: Sendable {
 
     mutating func append(_ listed: ListedEvent) {
         append(listed.batch.rows, listed.row, at: listed.place)
-        guard !values.isEmpty else { return }
-        for field in values.keys { values[field]!.append(listed.value(of: field)) }
+        for field in fields { values[field]!.append(listed.value(of: field)) }
     }
 
     /// One of which nobody asks what it did with messages.
@@ -93,7 +105,7 @@ struct Candidates: Sendable {
         _ batch: HeldBatch, _ row: Int, at place: EventPosition, _ process: ProcessEntry
     ) {
         append(batch.rows, row, at: place)
-        for field in values.keys {
+        for field in fields {
             values[field]!.append(field.value(ofRow: row, of: batch, process))
         }
     }
@@ -109,21 +121,38 @@ struct Candidates: Sendable {
                 time: time, rank: Int32(elements.count)))
     }
 
+    /// One of which is known what it has in its fields.
+    ///
+    /// - Parameter rank: Its place among the events of all terms.
+    mutating func append(
+        _ place: EventPosition, sequence: UInt64, time: Int64, rank: Int32,
+        _ fields: [(Selection.Field, Selection.Field.Value)]
+    ) {
+        append(place, sequence: sequence, time: time)
+        elements[elements.count - 1].rank = rank
+        for (field, value) in fields { values[field]!.append(value) }
+    }
+
     mutating func append(unreadable event: EventID) { unreadable.append(event) }
 
     /// Brings what was appended in causal order into order. O(elements), or where those of a process did not come as they follow each
     /// other O(elements · log elements).
     mutating func finish(_ index: some CausalIndex) throws {
-        let byProcess = Dictionary(grouping: elements.indices) { elements[$0].process }
-        let order = byProcess.sorted { $0.key < $1.key }.flatMap { _, own in
-            let isAscending = zip(own, own.dropFirst()).allSatisfy {
-                elements[$0].position <= elements[$1].position
-            }
-            return isAscending
-                ? own : own.sorted { elements[$0].position < elements[$1].position }
+        let isInOrder = zip(elements, elements.dropFirst()).allSatisfy {
+            ($0.process, $0.position) < ($1.process, $1.position)
         }
-        elements = order.map { elements[$0] }
-        values = values.mapValues { values in order.map { values[$0] } }
+        if !isInOrder {
+            let byProcess = Dictionary(grouping: elements.indices) { elements[$0].process }
+            let order = byProcess.sorted { $0.key < $1.key }.flatMap { _, own in
+                let isAscending = zip(own, own.dropFirst()).allSatisfy {
+                    elements[$0].position <= elements[$1].position
+                }
+                return isAscending
+                    ? own : own.sorted { elements[$0].position < elements[$1].position }
+            }
+            elements = order.map { elements[$0] }
+            values = values.mapValues { values in order.map { values[$0] } }
+        }
         var start = 0
         while start < elements.count {
             let process = elements[start].process

@@ -77,6 +77,15 @@ package enum Limits {
     static let liveMilliseconds = 20
     /// The last events that somebody who begins to follow may ask for: they are one message.
     package static let liveLastMax = 1_000
+    /// Events that the terms of a pattern take, of what somebody who follows its matches was shown, and bytes of what is compared
+    /// of them: both are kept as long as he follows, at the most some 30 MB for each who does.
+    static let liveCandidatesMax = 200_000
+    static let liveCandidatesBytesMax = 32 << 20
+    /// Matches of one new event that are shown, and what they take in bytes: a message has all of them. Others are counted, as far
+    /// as that takes about a second.
+    static let liveMatchesMax = 1_000
+    static let liveMatchesBytesMax = 4 << 20
+    static let liveMatchesCountedMax = 1_000_000
     /// Times that following goes on after it could not read what it had to.
     static let liveFailuresMax = 3
     /// Runs in the cursor of somebody who follows.

@@ -5,7 +5,10 @@ import HappensBefore
 /// has seen events that are not here waits for them, but not for ever: `Limits.awaitedSeconds`, or where their process never
 /// reported or its agent is silent, `Limits.agentSilentSeconds`. What comes later still is shown late.
 ///
-/// It holds a place in the execution and nothing that was not sent: who reads slowly costs no memory.
+/// Of a pattern, its matches come, each with the last of its events (`LiveMatches`).
+///
+/// It holds a place in the execution and nothing that was not sent, but for the candidates of a pattern: who reads slowly costs no
+/// memory.
 /// It knows nothing of when something comes: whoever holds it says when to look again.
 package struct LiveListing<Store: HistoryStore> {
     /// What a call has brought.
@@ -18,14 +21,17 @@ package struct LiveListing<Store: HistoryStore> {
     }
 
     private var request: LiveRequest
-    private var cursor: LiveCursor?
-    private var pass: LivePass?
+    var cursor: LiveCursor?
+    var pass: LivePass?
     private var looksAgain = true
-    private var messages: [LiveMessage] = []
+    /// What is told before anything else.
+    var messages: [LiveMessage] = []
     /// What is waited for, by process.
     private var awaited: [ProcessID: Awaited] = [:]
     /// By process: up to which number nothing is waited for; nil where that is still to be found out from what was shown.
     private var settled: [ProcessID: UInt64]?
+    /// Of a pattern.
+    private let kept: LiveCandidates?
     private var failures = 0
     /// When something is to be told, though nothing comes.
     package private(set) var due: ContinuousClock.Instant?
@@ -37,7 +43,13 @@ package struct LiveListing<Store: HistoryStore> {
     }
 
     package init(_ request: LiveRequest) {
+        self.init(request, candidatesMax: Limits.liveCandidatesMax)
+    }
+
+    /// - Parameter candidatesMax: Events that the terms of a pattern may take.
+    init(_ request: LiveRequest, candidatesMax: Int) {
         self.request = request
+        kept = request.pattern.map { LiveCandidates($0, max: candidatesMax) }
         if case .cursor(let cursor) = request.start {
             self.cursor = cursor
         }
@@ -75,22 +87,42 @@ package struct LiveListing<Store: HistoryStore> {
             }
         } catch let stopped as QuestionStopped {
             // What was shown stays so: the next look goes on from there, with time of its own.
-            (pass, looksAgain, settled) = (nil, true, nil)
+            goOnFromCursor()
             switch stopped.reason {
             case .askerGone, .shuttingDown: throw stopped
             case .deadline, .events, .bytes, .heldBytes: return .working
             }
+        } catch is OutdatedCandidates {
+            goOnFromCursor()
+            return .working
         } catch let error where !(error is QuestionError) {
-            (pass, looksAgain, settled) = (nil, true, nil)
+            goOnFromCursor()
             failures += 1
             guard failures < Limits.liveFailuresMax else { throw error }
             return .working
         }
     }
 
+    private mutating func goOnFromCursor() {
+        (pass, looksAgain, settled) = (nil, true, nil)
+        kept?.clear()
+    }
+
     // MARK: What is shown
 
     private mutating func takeTurn() throws -> Turn {
+        // Taken out, since what is held twice is copied.
+        switch pass!.source.take()! {
+        case .events(var events):
+            defer { pass?.source = .events(events) }
+            return try takeEvents(&events)
+        case .matches(var matches):
+            defer { pass?.source = .matches(matches) }
+            return try takeMatches(&matches)
+        }
+    }
+
+    private mutating func takeEvents(_ source: inout any EventSequence) throws -> Turn {
         let clock = ContinuousClock()
         let began = clock.now
         var events: [LiveEvent] = []
@@ -98,7 +130,7 @@ package struct LiveListing<Store: HistoryStore> {
         while pass!.isWhole
             || events.count < Limits.liveEventsMax && byteCount < Limits.liveBytesMax
         {
-            guard let step = try pass!.events.next() else {
+            guard let step = try source.next() else {
                 try pass!.finish(&cursor!)
                 let isWhole = pass!.isWhole
                 pass = nil
@@ -111,10 +143,10 @@ package struct LiveListing<Store: HistoryStore> {
                 return events.isEmpty ? .working : .message(.events(events, cursor!))
             case .event(let listed):
                 byteCount += listed.byteCount
-                events.append(try pass!.show(step, listed.place, listed.sequence, &cursor!))
+                events.append(pass!.show(step, listed.place, listed.sequence, &cursor!))
             case .unreadable(let id):
                 guard let place = try pass!.place(id) else { continue }
-                events.append(try pass!.show(step, place, id.sequence, &cursor!))
+                events.append(pass!.show(step, place, id.sequence, &cursor!))
             case .match: preconditionFailure("events are followed one by one")
             }
         }
@@ -212,10 +244,11 @@ package struct LiveListing<Store: HistoryStore> {
             }
         }
         look.messages = try look.cursor.join(runs, index)
+        if !look.messages.isEmpty { kept?.clear() }
         let counts = try wait(for: execution, runs, answering, now, &look)
         let missed = runs.late(look.cursor)
         if missed.contains(where: { !$0.isEmpty }) {
-            look.pass = try pass(execution, missed, runs, answering)
+            look.pass = try pass(execution, missed, runs, look.cursor, answering)
             look.pass!.isLate = true
             if request.isEager { look.pass!.waitingFrom = counts }
             return look
@@ -226,7 +259,7 @@ package struct LiveListing<Store: HistoryStore> {
                 fresh[process] = range.clamped(to: 0..<counts[process])
             }
         }
-        look.pass = try pass(execution, fresh, runs, answering)
+        look.pass = try pass(execution, fresh, runs, look.cursor, answering)
         if !isFirst {
             let late = try lateUpTo(look, fresh, runs, index)
             look.pass?.lateUpTo = late
@@ -283,23 +316,38 @@ package struct LiveListing<Store: HistoryStore> {
             look.cursor.runs[run] = LiveCursor.Shown(runs.sequences[process])
         }
         guard case .last(let count) = request.start else { return }
+        if let kept {
+            let matches = try LastMatches(
+                kept, execution, answering.store, answering.options, runs, shown: look.cursor,
+                count: count)
+            look.pass = LivePass(
+                .matches(matches), runs, ranges: [], isWhole: true, execution.index)
+            return
+        }
         var options = answering.options
         options.limit = count
         let events = LastEvents(
             try EventCursor(
                 execution, Slice(ranges: runs.all, lacks: []), request.selection, .backwards,
                 answering.store, options))
-        look.pass = LivePass(events, runs, ranges: [], isWhole: true, execution.index)
+        look.pass = LivePass(.events(events), runs, ranges: [], isWhole: true, execution.index)
     }
 
     private func pass(
         _ execution: some IndexedExecution, _ ranges: [Range<Int>], _ runs: LiveRuns,
-        _ answering: Answering<Store>
+        _ shown: LiveCursor, _ answering: Answering<Store>
     ) throws -> LivePass? {
         guard ranges.contains(where: { !$0.isEmpty }) else { return nil }
+        if let kept {
+            let matches = try LiveMatches(
+                kept, execution, answering.store, answering.options, runs, shown: shown,
+                fresh: ranges)
+            return LivePass(
+                .matches(matches), runs, ranges: ranges, isWhole: false, execution.index)
+        }
         let events = try answering.events(
             Slice(ranges: ranges, lacks: []), request.selection, execution)
-        return LivePass(events, runs, ranges: ranges, isWhole: false, execution.index)
+        return LivePass(.events(events), runs, ranges: ranges, isWhole: false, execution.index)
     }
 
     /// The processes that are named; nil where none is.

@@ -13,7 +13,10 @@ package struct LiveRequest: Sendable {
         case cursor(LiveCursor)
     }
 
+    /// Which events are followed; of a pattern, those that any of its terms takes.
     package var selection: Selection
+    /// Of which matches are followed; nil where events are, one by one.
+    package var pattern: Query?
     package var start: Start
     var processes: [String]
     var hosts: [String]
@@ -21,7 +24,7 @@ package struct LiveRequest: Sendable {
     var isEager: Bool
     package var hasClock: Bool
 
-    /// Of the parameters `where`, `since`, `until`, `process`, `host`, `last`, `all`, `eager`, `clock` and `cursor`.
+    /// Of the parameters `q` (a pattern), or `where`, `since`, `until`, `process`, `host`, `last`, `all`, `eager`, `clock` and `cursor`.
     ///
     /// - Parameter lastCursor: Where an earlier connection had come, as its client says in a header.
     package init(
@@ -29,20 +32,11 @@ package struct LiveRequest: Sendable {
     ) throws(QuestionError) {
         try parameters.expect(
             only: [
-                "execution", "where", "since", "until", "process", "host", "last", "all", "eager",
+                "execution", "q", "where", "since", "until", "process", "host", "last", "all",
+                "eager",
                 "clock", "cursor", "as",
             ])
-        do {
-            selection = try parameters.selection()
-        } catch {
-            guard let text = try parameters.one("where"), let query = try? Query(text),
-                query.terms.count > 1 || !query.stages.isEmpty
-            else { throw error }
-            throw QuestionError(
-                .misuse,
-                "events are followed one by one, by a selection such as { level >= warn }: patterns and stages are for query"
-            )
-        }
+        (selection, pattern) = try Self.followed(parameters)
         processes = parameters["process"]
         hosts = parameters["host"]
         isEager = try parameters.flag("eager")
@@ -62,6 +56,28 @@ package struct LiveRequest: Sendable {
         }
     }
 
+    /// The events that are followed, and the pattern whose matches are.
+    private static func followed(
+        _ parameters: QuestionParameters
+    ) throws(QuestionError) -> (Selection, Query?) {
+        guard let text = try parameters.one("q") else {
+            return (try parameters.selection(), nil)
+        }
+        for name in ["where", "since", "until", "process", "host"]
+        where !parameters[name].isEmpty {
+            throw QuestionError(
+                .misuse, "q and \(name): expected one of them (in the braces, a pattern says all)")
+        }
+        let query: Query
+        do throws(QuerySyntaxError) {
+            query = try Query(text, now: parameters.now)
+        } catch {
+            throw QuestionError(.misuse, "\(error)")
+        }
+        try query.requireStable()
+        return (query.anySelection, query.terms.count > 1 ? query : nil)
+    }
+
     private static func last(_ parameters: QuestionParameters) throws(QuestionError) -> Int? {
         guard let text = try parameters.one("last") else { return nil }
         guard let last = Int(text), (0...Limits.liveLastMax).contains(last) else {
@@ -72,9 +88,20 @@ package struct LiveRequest: Sendable {
     }
 }
 
+extension QuestionParameters {
+    /// Takes what somebody wants to follow: a selection, or a pattern. What is neither is taken for what it looks like, so that
+    /// its error is of use.
+    package mutating func follow(_ text: String) {
+        let isSelection = (try? Selection(text, now: now)) != nil
+        let behind = text.drop { $0 != "}" }.dropFirst()
+        let isPattern = (try? Query(text, now: now)) != nil || behind.contains { !$0.isWhitespace }
+        self[!isSelection && isPattern ? "q" : "where"] = [text]
+    }
+}
+
 /// What somebody who follows is told.
 package enum LiveMessage: Sendable {
-    /// Events that come next, perhaps none, and where that leads.
+    /// Events that come next, or matches, perhaps none, and where that leads.
     case events([LiveEvent], LiveCursor)
     /// Events wait for others that are not here.
     case waiting(LiveWait)
@@ -84,9 +111,10 @@ package enum LiveMessage: Sendable {
     case note(String)
 }
 
+/// An event as somebody who follows is shown it, or a match: what is said of it is of its newest event, or of any that waits.
 package struct LiveEvent: Sendable {
     package var step: EventStep
-    /// It came after an event of its process that was shown.
+    /// It came after an event of its process that was shown, or after one that has seen it.
     package var isLate: Bool
     /// It is shown though what it has seen has not come.
     package var isWaiting: Bool

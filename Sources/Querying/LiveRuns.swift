@@ -7,7 +7,7 @@ struct LiveRuns {
     private(set) var runs: [LiveCursor.Run?] = []
     private(set) var sequences: [SequenceRuns] = []
     /// By process: how many of its first events were dropped.
-    private var dropped: [Int] = []
+    private(set) var dropped: [Int] = []
     /// By process: which of its events are meant and here.
     private(set) var all: [Range<Int>] = []
     var meantCount: Int { runs.count { $0 != nil } }
@@ -63,6 +63,23 @@ struct LiveRuns {
         }
     }
 
+    /// By process: from the first event on that was not shown, though others behind it may have been.
+    func unshown(_ cursor: LiveCursor) -> [Range<Int>] {
+        zip(all, fresh(cursor)).enumerated().map { process, ranges in
+            let (all, fresh) = ranges
+            guard let run = runs[process], let first = cursor.runs[run]?.missing.first else {
+                return fresh
+            }
+            let start = sequences[process].count(upTo: first.lowerBound - 1)
+            return min(max(start, all.lowerBound), fresh.lowerBound)..<fresh.upperBound
+        }
+    }
+
+    /// By process: what comes before the end of what was shown, whether or not all of it was.
+    func before(_ cursor: LiveCursor) -> [Range<Int>] {
+        zip(all, fresh(cursor)).map { $0.lowerBound..<$1.lowerBound }
+    }
+
     /// By process: what has come that was missing before something that was shown, the first part of it.
     func late(_ cursor: LiveCursor) -> [Range<Int>] {
         all.enumerated().map { process, range in
@@ -99,6 +116,16 @@ extension LiveCursor {
     }
 }
 
+extension LiveCursor {
+    /// Whether an event of a run was shown, or passed by.
+    func has(_ sequence: UInt64, of run: Run) -> Bool {
+        guard let shown = runs[run], sequence <= shown.last else { return false }
+        let missing = shown.missing
+        let next = partitionPoint(count: missing.count) { missing[$0].upperBound < sequence }
+        return next == missing.count || !missing[next].contains(sequence)
+    }
+}
+
 extension LiveCursor.Shown {
     /// All that is here.
     init(_ sequences: SequenceRuns) {
@@ -131,7 +158,10 @@ extension LiveCursor.Shown {
 
 /// Events that somebody who follows is shown next, one after the other.
 struct LivePass {
-    var events: any EventSequence
+    /// nil while it is taken from.
+    var source: Source?
+    /// Of a pattern: the matches of the event that is looked at.
+    var matches: [Match] = []
     private let runs: LiveRuns
     /// By process: those that are looked through; none where the cursor knows of them already.
     private let ranges: [Range<Int>]
@@ -145,11 +175,16 @@ struct LivePass {
     var lateUpTo: [UInt64]?
     private let process: (ProcessID) throws -> Int?
 
+    enum Source {
+        case events(any EventSequence)
+        case matches(any LiveMatchSequence)
+    }
+
     init(
-        _ events: any EventSequence, _ runs: LiveRuns, ranges: [Range<Int>], isWhole: Bool,
+        _ source: Source, _ runs: LiveRuns, ranges: [Range<Int>], isWhole: Bool,
         _ index: some CausalIndex
     ) {
-        self.events = events
+        self.source = source
         self.runs = runs
         self.ranges = ranges
         self.isWhole = isWhole
@@ -163,9 +198,10 @@ struct LivePass {
         return EventPosition(process: process, position: position)
     }
 
-    func show(
-        _ step: EventStep, _ place: EventPosition, _ sequence: UInt64, _ cursor: inout LiveCursor
-    ) throws -> LiveEvent {
+    /// Passes an event, as one that was shown or not selected. Gives what is to be said of it.
+    func pass(
+        _ place: EventPosition, _ sequence: UInt64, _ cursor: inout LiveCursor
+    ) -> (isLate: Bool, isWaiting: Bool) {
         if !ranges.isEmpty, let run = runs.runs[place.process] {
             if isLate {
                 cursor.runs[run]?.showLate(sequence)
@@ -174,9 +210,34 @@ struct LivePass {
                     upTo: sequence, runs.sequences[place.process])
             }
         }
-        return LiveEvent(
-            step: step, isLate: isLate || lateUpTo.map { sequence <= $0[place.process] } ?? false,
-            isWaiting: waitingFrom.map { place.position >= $0[place.process] } ?? false)
+        return (isLate || lateUpTo.map { sequence <= $0[place.process] } ?? false, waits(place))
+    }
+
+    private func waits(_ place: EventPosition) -> Bool {
+        waitingFrom.map { place.position >= $0[place.process] } ?? false
+    }
+
+    func show(
+        _ step: EventStep, _ place: EventPosition, _ sequence: UInt64, _ cursor: inout LiveCursor
+    ) -> LiveEvent {
+        let (isLate, isWaiting) = pass(place, sequence, &cursor)
+        return LiveEvent(step: step, isLate: isLate, isWaiting: isWaiting)
+    }
+
+    /// Passes the newest event of some matches.
+    func show(
+        _ matches: [Match], of place: EventPosition, _ sequence: UInt64,
+        _ cursor: inout LiveCursor
+    ) -> [LiveEvent] {
+        let (isLate, isWaiting) = pass(place, sequence, &cursor)
+        return matches.map { match in
+            LiveEvent(
+                step: .match(match), isLate: isLate,
+                isWaiting: isWaiting
+                    || match.events.contains { _, event in
+                        if case .event(let listed) = event { waits(listed.place) } else { false }
+                    })
+        }
     }
 
     /// All of them were shown.

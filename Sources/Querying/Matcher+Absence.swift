@@ -9,9 +9,9 @@ extension Matcher {
         let element = chosen[link]
         var doubt: String?
         if query.links[link].within == nil, conditions.isEmpty {
-            if try !ranges(link, of: element).isEmpty { return .no }
+            if try !ranges(link, side(link), of: element).isEmpty { return .no }
         } else {
-            for partner in try partners(link, of: element) {
+            for partner in try partners(link, side(link), of: element) {
                 guard conditionsOfAbsentHold(chosen + [partner.element]) else { continue }
                 guard let why = partner.doubt else { return .no }
                 doubt = doubt ?? why
@@ -89,7 +89,7 @@ extension Matcher {
                 guard
                     case .unknown(.lacking(let lacks), let excluded) = try index.order(
                         id, index.id(partner.place)), !excluded.contains(.before),
-                    joined([other..<other + 1], link, chosen[link]).count == 1,
+                    try joined([other..<other + 1], side(link), chosen[link]).count == 1,
                     conditionsOfAbsentHold(chosen + [other])
                 else { continue }
                 return lacks.first.map { "\($0)" }

@@ -30,8 +30,8 @@ extension Matcher {
         let (least, most) = (counted.wanted.least, counted.wanted.most ?? .max)
         var sure = 0
         var others: [Range<Int>] = []
-        for range in counted.toLater.before(element) {
-            let after = counted.knowing.countBehind(partner, in: range)
+        for range in try counted.toLater.before(element) {
+            let after = try counted.knowing.countBehind(partner, in: range)
             sure += after
             if after < range.count { others.append(range.lowerBound..<range.upperBound - after) }
         }
@@ -68,7 +68,7 @@ extension Matcher {
         let isPlain = try index.isPlain(Int(from.process))
         for range in others {
             // Of those of one process, the last one knows most.
-            let last = counted.knowing.ownElement(range.upperBound - 1)
+            let last = counted.knowing.own.elements[range.upperBound - 1]
             guard last.process != from.process, !(last.isCertain && isPlain) else { continue }
             if case .unknown(.lacking(let lacks), let excluded) = try index.order(
                 start, index.id(last.place)), !excluded.contains(.before)

@@ -10,8 +10,9 @@ extension Matcher {
             try options.cancellation.check()
             var doubt = doubt
             for first in chosen.indices {
-                guard holds(chosen, from: first) else { return }
-                switch try elapsedHolds(chosen, from: first) {
+                let terms = first..<chosen.count
+                guard holds(chosen, of: terms, newest: first) else { return }
+                switch try elapsedHolds(chosen, of: terms, newest: first) {
                 case .yes: break
                 case .no: return
                 case .unknown(let why): doubt = doubt ?? why

@@ -3,25 +3,25 @@ import HappensBefore
 
 // Which events are related to which, as links say.
 extension Matcher {
-    /// The elements of the term before a link that are surely related to one of the term behind it; where the term behind is
-    /// absent, the other way round.
-    func ranges(_ link: Int, of element: Int) throws -> [Range<Int>] {
-        let related = self.related[link]
+    /// The elements that are surely related to one of the term on the other side of a link.
+    func ranges(_ link: Int, _ side: Side, of element: Int) throws -> [Range<Int>] {
+        let related = side.related
         let relation = query.links[link].relation
         let ranges =
-            switch query.links[link].isAbsent ? relation.reversed : relation {
-            case .before: related.before(element)
-            case .after: related.after(element)
-            case .concurrent: try related.concurrent(element, in: index)
-            case .nearest: related.nearest(element)
+            switch side.isForth ? relation.reversed : relation {
+            case .before: try related.before(element)
+            case .after: try related.after(element)
+            case .concurrent: try related.concurrent(element)
+            case .nearest:
+                side.isForth ? try related.nearestAfter(element) : try related.nearest(element)
             case .sameProcess: related.ofSameProcess(element)
-            case .message: try messages(link, to: element)
+            case .message:
+                side.isForth ? try receipts(link, of: element) : try messages(link, to: element)
             case .any:
                 try distance.near(
-                    candidates[link + 1].elements[element], neighbours[link]!,
-                    seconds: query.together!)
+                    related.own.elements[element], side.neighbours!, seconds: query.together!)
             }
-        return joined(ranges, link, element)
+        return joined(ranges, side, element)
     }
 
     /// The elements whose message arrived at another.
@@ -36,24 +36,35 @@ extension Matcher {
         return ranges
     }
 
+    /// The elements at which the message of another arrived.
+    private func receipts(_ link: Int, of element: Int) throws -> [Range<Int>] {
+        let sent = candidates[link].elements[element]
+        return try finder.messages.receipts(of: sent.key).compactMap { place in
+            guard try index.isMessage(from: Int(sent.process), to: place.process),
+                let element = candidates[link + 1].element(at: place)
+            else { return nil }
+            return element..<element + 1
+        }
+    }
+
     /// The same one by one, those that are near enough, in causal order.
-    func partners(_ link: Int, of element: Int) throws -> [Partner] {
-        let (own, other) =
-            query.links[link].isAbsent ? (link, link + 1) : (link + 1, link)
+    func partners(_ link: Int, _ side: Side, of element: Int) throws -> [Partner] {
+        let other = side.isForth ? link + 1 : link
         var partners: [Partner] = []
-        for range in try ranges(link, of: element) {
+        for range in try ranges(link, side, of: element) {
             for partner in range {
                 try options.cancellation.check()
-                var doubt = try doubt(link, partner, element)
-                switch try holdsBetween(link, partner, element) {
+                let (first, second) = side.isForth ? (element, partner) : (partner, element)
+                var doubt = try doubt(link, first, second)
+                switch try holdsBetween(link, first, second) {
                 case .yes: break
                 case .no: continue
                 case .unknown(let why): doubt = doubt ?? why
                 }
                 if let span = query.links[link].within {
                     switch try verdict(
-                        candidates[other].elements[partner], candidates[own].elements[element],
-                        span, query.links[link])
+                        candidates[link].elements[first], candidates[link + 1].elements[second],
+                        span, query.links[link].relation)
                     {
                     case .within: break
                     case .beyond: continue
@@ -69,21 +80,22 @@ extension Matcher {
         }
     }
 
+    /// - Parameters:
+    ///   - first: Of the term before the link.
+    ///   - second: Of the term behind it.
     private func verdict(
-        _ partner: Candidates.Element, _ own: Candidates.Element, _ span: Query.Span,
-        _ link: Query.Link
+        _ first: Candidates.Element, _ second: Candidates.Element, _ span: Query.Span,
+        _ relation: Query.Relation
     ) throws -> Distance<Execution>.Verdict {
-        let relation = link.isAbsent ? link.relation.reversed : link.relation
         switch relation {
         case .before, .nearest, .message:
-            return try distance.verdict(partner, own, span, areOrdered: true)
-        case .after: return try distance.verdict(own, partner, span, areOrdered: true)
-        case .concurrent, .any:
-            return try distance.verdict(partner, own, span, areOrdered: false)
+            try distance.verdict(first, second, span, areOrdered: true)
+        case .after: try distance.verdict(second, first, span, areOrdered: true)
+        case .concurrent, .any: try distance.verdict(first, second, span, areOrdered: false)
         case .sameProcess:
-            return partner.position < own.position
-                ? try distance.verdict(partner, own, span, areOrdered: true)
-                : try distance.verdict(own, partner, span, areOrdered: true)
+            first.position < second.position
+                ? try distance.verdict(first, second, span, areOrdered: true)
+                : try distance.verdict(second, first, span, areOrdered: true)
         }
     }
 
@@ -149,18 +161,28 @@ extension Matcher {
     }
 
     /// Whether the time between the events of a match is as the query says, as far as that is known now.
-    func elapsedHolds(_ chosen: [Int], from first: Int) throws -> Verdict {
+    ///
+    /// - Parameters:
+    ///   - terms: Of which an event was chosen, the last of them that of `newest`.
+    func elapsedHolds(
+        _ chosen: [Int], of terms: Range<Int>, newest: Int
+    ) throws -> Verdict {
         var doubt: String?
         if let seconds = query.together {
-            for other in first + 1..<chosen.count {
-                switch try areTogether(chosen, first, other, seconds) {
+            for other in terms where other != newest {
+                switch try areTogether(
+                    chosen, min(newest, other), max(newest, other), seconds)
+                {
                 case .yes: break
                 case .no: return .no
                 case .unknown(let why): doubt = doubt ?? why
                 }
             }
         }
-        for elapsed in query.elapsed where min(elapsed.from, elapsed.to) == first {
+        for elapsed in query.elapsed
+        where [elapsed.from, elapsed.to].contains(newest)
+            && terms.contains(elapsed.from) && terms.contains(elapsed.to)
+        {
             let bounds = try self.elapsed(chosen, elapsed.from, elapsed.to)
             let (least, most) = (
                 elapsed.comparison.holds(.duration(bounds.lowerBound), .duration(elapsed.seconds)),

@@ -11,12 +11,11 @@ final class Matcher<Execution: IndexedExecution> {
     let index: Execution.Index
     let finder: EventFinder<Execution>
     /// By term.
-    private(set) var candidates: [Candidates] = []
-    /// By link: how the events of the term behind it are ordered to those of the term before it. Of an absent term the other
-    /// way round.
-    private(set) var related: [Related] = []
-    /// By link: the fields whose values are equal in both terms, and what is looked up by them.
-    private(set) var joins: [Join?] = []
+    let candidates: [Candidates]
+    /// By link, the way back and the way forth, where they were gone.
+    private var sides: [(back: Side?, forth: Side?)] = []
+    private let areFew: Bool
+    private let areSound: Bool
     /// What holds between the events of a match, but for what `joins` are enough for; and whose events each is about.
     private(set) var conditions: [(condition: Selection.Condition, terms: Set<Int>)] = []
     let rows: RowReader<Execution>
@@ -24,18 +23,27 @@ final class Matcher<Execution: IndexedExecution> {
     let options: Question.Options
     /// The processes on which events of the absent term may be.
     private(set) var absentProcesses: [Int] = []
-    /// By link: where the events of the term before it that may be near enough lie; nil where its events are ordered.
-    private(set) var neighbours: [Neighbours?] = []
     /// By link: what is counted between its events.
     private(set) var counted: [[Counted]] = []
+
+    /// From the events of one term to the related ones of the next or the one before.
+    struct Side {
+        /// Whether it leads from the term before the link to the one behind it.
+        var isForth: Bool
+        var related: Related<Execution.Index>
+        /// The fields whose values are equal in both terms, and what is looked up by them.
+        var join: Join?
+        /// Where the events that may be near enough lie; nil where events are ordered.
+        var neighbours: Neighbours?
+    }
 
     /// The events of which so many lie between the events of a link.
     struct Counted {
         var wanted: Query.Between
         /// How they are ordered to the events of the term behind the link.
-        var toLater: Related
+        var toLater: Related<Execution.Index>
         /// By element of them: which of the term before the link it knows.
-        var knowing: Related
+        var knowing: Related<Execution.Index>
         /// The processes on which there may be some.
         var processes: [Int]
         /// Whether events that are known exactly tell all of these processes.
@@ -43,7 +51,9 @@ final class Matcher<Execution: IndexedExecution> {
     }
 
     struct Join {
-        /// Of the term that is asked from, by element; nil for what equals nothing.
+        /// The fields of the term that is asked from.
+        var fields: [Selection.Field]
+        /// Of that term, by element; nil for what equals nothing. None where few are asked for.
         var keys: [JoinKey?]
         /// Of the other term: the elements of a key, ascending.
         var elements: [JoinKey: [Int]]
@@ -56,49 +66,53 @@ final class Matcher<Execution: IndexedExecution> {
         var doubt: String?
     }
 
-    init(
+    /// Finds the events of the terms in a slice.
+    convenience init(
         _ query: Query, _ execution: Execution, _ store: some HistoryStore,
         _ options: Question.Options, computed: Set<Selection.FieldReference>, isOrdered: Bool,
         _ slice: Slice
     ) throws {
+        let found = try Self.findCandidates(
+            query, CandidateSearch(execution, store, options, slice),
+            computed.union(query.joinedFields), isOrdered: isOrdered)
+        try self.init(query, execution, store, options, found, areFew: false)
+    }
+
+    /// - Parameters:
+    ///   - found: The events of the terms, and of what is counted between them, by link.
+    ///   - areFew: Whether matches of few events are asked for, which may be of any term.
+    init(
+        _ query: Query, _ execution: Execution, _ store: some HistoryStore,
+        _ options: Question.Options, _ found: FoundCandidates, areFew: Bool
+    ) throws {
         self.query = query
         self.execution = execution
         self.options = options
-        index = execution.index
+        self.areFew = areFew
+        candidates = found.terms
+        let index = execution.index
+        self.index = index
         finder = try EventFinder(execution, .everything, store, options)
         rows = RowReader(finder.processes, store)
         distance = Distance(rows)
         // Where clocks contradict themselves, two events may have seen each other: then neither is known to be before the other.
-        let areSound = try execution.isSound(options.cancellation)
+        areSound = try execution.isSound(options.cancellation)
         let conjuncts = query.condition.conjuncts
-        var fields = computed
-        for conjunct in conjuncts { fields.formUnion(conjunct.references) }
-        let between = try findCandidates(
-            CandidateSearch(execution, store, options, slice), fields, isOrdered: isOrdered)
-        for (number, link) in query.links.enumerated() {
-            let (own, other) =
-                link.isAbsent ? (number, number + 1) : (number + 1, number)
-            related.append(
-                try Related(
-                    candidates[own], to: candidates[other],
-                    link.isAbsent ? link.relation.reversed : link.relation,
-                    areSound: areSound, in: index, options.cancellation))
-            neighbours.append(
-                link.relation == .any ? Neighbours(candidates[other]) : nil)
-            joins.append(join(own, other, conjuncts))
-        }
-        for (number, found) in between.enumerated() {
+        sides = query.links.map { _ in (nil, nil) }
+        // What all are asked for and is too much is told before anything is given.
+        if !areFew { for link in query.links.indices { _ = try side(link) } }
+        for (number, between) in found.between.enumerated() {
             counted.append(
-                try zip(query.links[number].between, found).map { between, found in
-                    let processes = try Self.processes(of: between.selection, index)
+                try zip(query.links[number].between, between).map { wanted, found in
+                    let processes = try Self.processes(of: wanted.selection, index)
                     return Counted(
-                        wanted: between,
+                        wanted: wanted,
                         toLater: try Related(
-                            candidates[number + 1], to: found, .before,
-                            areSound: areSound, in: index, options.cancellation),
+                            candidates[number + 1], to: found, .before, areSound: areSound,
+                            areFew: areFew, in: index, options.cancellation),
                         knowing: try Related(
-                            found, to: candidates[number], .before,
-                            areSound: areSound, in: index, options.cancellation),
+                            found, to: candidates[number], .before, areSound: areSound,
+                            areFew: areFew, in: index, options.cancellation),
                         processes: processes,
                         arePlain: try processes.allSatisfy { try index.isPlain($0) })
                 })
@@ -115,11 +129,36 @@ final class Matcher<Execution: IndexedExecution> {
         }
     }
 
-    /// The candidates of the terms; gives those that are counted between them, by link.
-    private func findCandidates(
-        _ search: CandidateSearch<Execution>, _ fields: Set<Selection.FieldReference>,
-        isOrdered: Bool
-    ) throws -> [[Candidates]] {
+    /// From the events of the term behind a link to those of the term before it; where the former is absent, forth.
+    func side(_ link: Int) throws -> Side { try side(link, isForth: query.links[link].isAbsent) }
+
+    /// - Parameter isForth: From the events of the term before the link to those of the term behind it.
+    func side(_ link: Int, isForth: Bool) throws -> Side {
+        if let known = isForth ? sides[link].forth : sides[link].back { return known }
+        let relation = query.links[link].relation
+        let (own, other) = isForth ? (link, link + 1) : (link + 1, link)
+        let side = Side(
+            isForth: isForth,
+            related: try Related(
+                candidates[own], to: candidates[other], isForth ? relation.reversed : relation,
+                areSound: areSound, areFew: areFew, in: index, options.cancellation),
+            join: join(own, other, query.condition.conjuncts, areFew: areFew),
+            neighbours: relation == .any ? Neighbours(candidates[other]) : nil)
+        if isForth { sides[link].forth = side } else { sides[link].back = side }
+        return side
+    }
+
+    /// The events of terms, and of what is counted between them.
+    struct FoundCandidates {
+        var terms: [Candidates]
+        /// By link.
+        var between: [[Candidates]]
+    }
+
+    private static func findCandidates(
+        _ query: Query, _ search: CandidateSearch<Execution>,
+        _ fields: Set<Selection.FieldReference>, isOrdered: Bool
+    ) throws -> FoundCandidates {
         var search = search
         // Terms that are of the same selection have the same candidates.
         let first = query.terms.indices.map { query.motif?.first(like: $0) ?? $0 }
@@ -134,13 +173,14 @@ final class Matcher<Execution: IndexedExecution> {
         }
         var found = isOrdered ? try terms.map { try search.ordered($0) } : []
         found += try search.unordered((isOrdered ? [] : terms) + counted)
-        candidates = first.map { found[unlike.firstIndex(of: $0)!] }
         var rest = found[unlike.count...]
-        return query.links.map { link in
-            let own = Array(rest.prefix(link.between.count))
-            rest = rest.dropFirst(link.between.count)
-            return own
-        }
+        return FoundCandidates(
+            terms: first.map { found[unlike.firstIndex(of: $0)!] },
+            between: query.links.map { link in
+                let own = Array(rest.prefix(link.between.count))
+                rest = rest.dropFirst(link.between.count)
+                return own
+            })
     }
 
     /// The processes on which a selection may take events, whether or not any are here.
@@ -164,35 +204,33 @@ final class Matcher<Execution: IndexedExecution> {
     }
 
     private func join(
-        _ own: Int, _ other: Int, _ conjuncts: [Selection.Condition]
+        _ own: Int, _ other: Int, _ conjuncts: [Selection.Condition], areFew: Bool
     ) -> Join? {
         let pairs = conjuncts.compactMap { $0.equality(between: own, other) }
         guard !pairs.isEmpty else { return nil }
-        func keys(_ term: Int, _ fields: [Selection.Field]) -> [JoinKey?] {
-            candidates[term].elements.indices.map { element in
-                var parts: [JoinKey] = []
-                for field in fields {
-                    guard let key = candidates[term].values[field]![element].joinKey else {
-                        return nil
-                    }
-                    parts.append(key)
-                }
-                return parts.count == 1 ? parts[0] : .several(parts)
-            }
-        }
         var elements: [JoinKey: [Int]] = [:]
-        for (element, key) in keys(other, pairs.map(\.other)).enumerated() {
+        let others = candidates[other]
+        for element in others.elements.indices {
+            let key = others.joinKey(of: element, pairs.map(\.other))
             if let key { elements[key, default: []].append(element) }
         }
-        return Join(keys: keys(own, pairs.map(\.own)), elements: elements)
+        let fields = pairs.map(\.own)
+        let keys =
+            areFew
+            ? []
+            : candidates[own].elements.indices.map { candidates[own].joinKey(of: $0, fields) }
+        return Join(fields: fields, keys: keys, elements: elements)
     }
 
     /// Of some ranges of elements, those that a join leaves: all of them where nothing is joined.
     func joined(
-        _ ranges: [Range<Int>], _ link: Int, _ element: Int
+        _ ranges: [Range<Int>], _ side: Side, _ element: Int
     ) -> [Range<Int>] {
-        guard let join = joins[link] else { return ranges }
-        guard let key = join.keys[element], let elements = join.elements[key] else { return [] }
+        guard let join = side.join else { return ranges }
+        let key =
+            join.keys.isEmpty
+            ? side.related.own.joinKey(of: element, join.fields) : join.keys[element]
+        guard let key, let elements = join.elements[key] else { return [] }
         var left: [Range<Int>] = []
         for range in ranges {
             var next = partitionPoint(count: elements.count) { elements[$0] < range.lowerBound }
@@ -206,14 +244,14 @@ final class Matcher<Execution: IndexedExecution> {
 
     // MARK: What holds between events
 
-    /// Whether all holds that is between events of which the last one was chosen now.
+    /// Whether all holds that is between events of which that of `newest` was chosen now.
     ///
-    /// - Parameter chosen: By term, its element, from `first` on.
-    func holds(_ chosen: [Int], from first: Int) -> Bool {
-        conditions.allSatisfy { condition, terms in
-            guard terms.contains(first), terms.min() == first, terms.max()! < chosen.count else {
-                return true
-            }
+    /// - Parameters:
+    ///   - chosen: By term, its element.
+    ///   - terms: Of which one was chosen.
+    func holds(_ chosen: [Int], of terms: Range<Int>, newest: Int) -> Bool {
+        conditions.allSatisfy { condition, asked in
+            guard asked.contains(newest), asked.allSatisfy(terms.contains) else { return true }
             return condition.holds { test in
                 test.holds(words: { _ in false }) { term, field in
                     self.value(term ?? 0, field, chosen)
@@ -242,6 +280,13 @@ final class Matcher<Execution: IndexedExecution> {
             }
     }
 
+}
+
+extension Query {
+    /// The fields that conditions between its events look at.
+    var joinedFields: Set<Selection.FieldReference> {
+        condition.conjuncts.reduce(into: []) { $0.formUnion($1.references) }
+    }
 }
 
 extension Query.Relation {

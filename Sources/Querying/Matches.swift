@@ -21,13 +21,18 @@ struct MatchRow {
     var doubt: String?
 }
 
-/// The elements of matches, one match after the other.
+/// The elements of matches, one match after the other: from the events of one term on to those of the terms before it, then to
+/// those of the terms behind it.
 struct MatchWalk<Execution: IndexedExecution> {
     private let matcher: Matcher<Execution>
-    /// The elements of the last term, in causal order.
+    /// The elements of the term that it begins with: all of them in causal order, or the only one that is meant.
     private var roots: ArraySlice<Int>
-    /// Of the terms before it, from the last one on: what is left to be tried.
+    /// In which order the events of terms are chosen.
+    private let order: [Int]
+    /// Of each but the first: what is left to be tried.
     private var partners: [ArraySlice<Matcher<Execution>.Partner>] = []
+    /// The event that others of a match are not to be newer than, where it is the newest.
+    private let newest: Candidates.Element?
     /// By term.
     private(set) var chosen: [Int]
     private var doubts: [String?]
@@ -41,6 +46,20 @@ struct MatchWalk<Execution: IndexedExecution> {
         self.matcher = matcher
         let count = matcher.query.presentTerms.count
         roots = matcher.candidates[count - 1].ranked[...]
+        order = (0..<count).reversed()
+        newest = nil
+        chosen = [Int](repeating: 0, count: count)
+        doubts = [String?](repeating: nil, count: count)
+    }
+
+    /// The matches that one event completes, as that of a term: those of no term that came after it, nor of the terms before this
+    /// one itself. Ranks say what came after what, among the events of all terms. So each match is one of one event and term.
+    init(_ matcher: Matcher<Execution>, completedBy element: Int, of term: Int) {
+        self.matcher = matcher
+        let count = matcher.query.presentTerms.count
+        roots = [element]
+        order = (0...term).reversed() + (term + 1..<count)
+        newest = matcher.candidates[term].elements[element]
         chosen = [Int](repeating: 0, count: count)
         doubts = [String?](repeating: nil, count: count)
     }
@@ -49,28 +68,32 @@ struct MatchWalk<Execution: IndexedExecution> {
         try matcher.options.cancellation.check()
         guard !partners.isEmpty else {
             guard let root = roots.popFirst() else { return nil }
-            return try choose(root, nil, chosen.count - 1)
+            return try choose(root, nil, 0)
         }
         guard let partner = partners[partners.count - 1].popFirst() else {
             partners.removeLast()
             return .passed
         }
-        return try choose(partner.element, partner.doubt, chosen.count - 1 - partners.count)
+        return try choose(partner.element, partner.doubt, partners.count)
     }
 
+    /// - Parameter number: How many were chosen before.
     private mutating func choose(
-        _ element: Int, _ doubt: String?, _ term: Int
+        _ element: Int, _ doubt: String?, _ number: Int
     ) throws -> Step {
+        let term = order[number]
+        guard isOldEnough(element, term) else { return .passed }
         chosen[term] = element
         doubts[term] = doubt
-        guard matcher.holds(chosen, from: term) else { return .passed }
-        switch try matcher.elapsedHolds(chosen, from: term) {
+        let terms = term <= order[0] ? term..<order[0] + 1 : 0..<term + 1
+        guard matcher.holds(chosen, of: terms, newest: term) else { return .passed }
+        switch try matcher.elapsedHolds(chosen, of: terms, newest: term) {
         case .yes: break
         case .no: return .passed
         case .unknown(let why): doubts[term] = doubt ?? why
         }
-        guard term == 0 else {
-            partners.append(try matcher.partners(term - 1, of: element)[...])
+        guard number == order.count - 1 else {
+            partners.append(try partners(of: order[number + 1])[...])
             return .passed
         }
         let doubt = doubts.lazy.compactMap { $0 }.first
@@ -79,6 +102,21 @@ struct MatchWalk<Execution: IndexedExecution> {
         case .yes: return .match(doubt: doubt)
         case .unknown(let why): return .match(doubt: doubt ?? why)
         }
+    }
+
+    /// What the event of a term may be, whose neighbour was chosen.
+    private func partners(of term: Int) throws -> [Matcher<Execution>.Partner] {
+        guard term > order[0] else {
+            return try matcher.partners(term, matcher.side(term), of: chosen[term + 1])
+        }
+        let side = try matcher.side(term - 1, isForth: true)
+        return try matcher.partners(term - 1, side, of: chosen[term - 1])
+    }
+
+    private func isOldEnough(_ element: Int, _ term: Int) -> Bool {
+        guard let newest, term != order[0] else { return true }
+        let rank = matcher.candidates[term].elements[element].rank
+        return term < order[0] ? rank < newest.rank : rank <= newest.rank
     }
 }
 
@@ -127,27 +165,29 @@ struct MatchCursor<Execution: IndexedExecution>: EventSequence {
             throw QuestionStopped(.events(max: limit))
         }
         taken += 1
-        return .match(Match(events: try events(chosen), doubt: doubt))
+        return .match(Match(events: try matcher.events(chosen, &reader), doubt: doubt))
     }
+}
 
-    private mutating func events(
-        _ chosen: [Int]
+extension Matcher {
+    /// The events of a match that are shown, by the names of their terms.
+    func events(
+        _ chosen: [Int], _ reader: inout EventReader
     ) throws -> [(name: String, event: Match.Event)] {
-        let terms = matcher.query.selected ?? Array(matcher.query.presentTerms)
         var events: [(name: String, event: Match.Event)] = []
-        for term in terms {
-            let place = matcher.candidates[term].elements[chosen[term]].place
-            events.append((matcher.query.terms[term].name, try event(at: place)))
+        for term in query.selected ?? Array(query.presentTerms) {
+            let place = candidates[term].elements[chosen[term]].place
+            events.append((query.terms[term].name, try event(at: place, &reader)))
         }
         return events
     }
 
-    private mutating func event(at place: EventPosition) throws -> Match.Event {
-        let finder = matcher.finder
-        guard let (batch, row) = try reader.row(at: place, of: matcher.execution) else {
-            return .unreadable(try matcher.index.id(place))
+    private func event(
+        at place: EventPosition, _ reader: inout EventReader
+    ) throws -> Match.Event {
+        guard let (batch, row) = try reader.row(at: place, of: execution) else {
+            return .unreadable(try index.id(place))
         }
-        let options = matcher.options
         return .event(
             try ListedEvent(
                 batch, row, at: place, finder.processes,
@@ -174,7 +214,7 @@ extension Matcher {
             for element in candidates[term + 1].elements.indices {
                 try options.cancellation.check()
                 var count = 0
-                for range in try ranges(term, of: element) {
+                for range in try ranges(term, side(term), of: element) {
                     count = try Aggregation.sum(
                         count, sums[range.upperBound] - sums[range.lowerBound])
                 }

@@ -10,6 +10,14 @@ extension Query {
         /// Messages to one process from at least so many others, while none left it.
         case gather(Int)
 
+        var name: String {
+            switch self {
+            case .requestResponse: "request-response"
+            case .broadcast: "broadcast"
+            case .gather: "gather"
+            }
+        }
+
         static let names = ["request-response", "broadcast", "gather"]
 
         /// The terms, by the selection that each is of: the first one or the second one.

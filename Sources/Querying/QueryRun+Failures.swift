@@ -14,12 +14,12 @@ extension QueryRun {
         let shown = try EventTexts(execution, store, options)
         for element in events.ranked {
             try options.cancellation.check()
-            guard related.before(element).isEmpty else { continue }
+            guard try related.before(element).isEmpty else { continue }
             guard try isAllOfItsPastHere(events.elements[element], processes) else {
                 doubtful += 1
                 continue
             }
-            let count = related.after(element).reduce(0) { $0 + $1.count }
+            let count = try related.after(element).reduce(0) { $0 + $1.count }
             lines.append(
                 .init(
                     groups: try shown.texts(events.elements[element].place), number: .count(count)))

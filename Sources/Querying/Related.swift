@@ -2,12 +2,13 @@ import Causality
 import HappensBefore
 
 /// How the candidates of one term are ordered to those of another.
-struct Related: Sendable {
+struct Related<Index: CausalIndex>: Sendable {
     let others: Candidates
-    private let own: Candidates
-    /// How many others each knows; nil where nobody asks.
+    let own: Candidates
+    private let index: Index
+    /// How many others each knows; nil where nobody asks, or the index is asked each time.
     private let known: KnownCandidates?
-    /// By other: how many of the own ones it knows; nil where nobody asks.
+    /// By other: how many of the own ones it knows; nil where nobody asks, or the index is asked each time.
     private let knowers: KnownCandidates?
     /// By process: whether what is known exactly of an event tells whether it has seen one of the process.
     private let isPlain: [Bool]
@@ -16,11 +17,13 @@ struct Related: Sendable {
     /// - Parameters:
     ///   - relation: What will be asked.
     ///   - areSound: Whether no two events have seen each other.
+    ///   - areFew: Whether few of them are asked about: then nothing is found out for all of them at once.
     init(
         _ own: Candidates, to others: Candidates, _ relation: Query.Relation, areSound: Bool,
-        in index: some CausalIndex, _ cancellation: Cancellation
+        areFew: Bool = false, in index: Index, _ cancellation: Cancellation
     ) throws {
         (self.own, self.others, self.areSound) = (own, others, areSound)
+        self.index = index
         let (needsKnown, needsKnowers) =
             switch relation {
             case .before, .nearest: (true, !areSound)
@@ -29,9 +32,11 @@ struct Related: Sendable {
             case .message, .sameProcess, .any: (false, false)
             }
         known =
-            needsKnown ? try KnownCandidates(others, by: own, in: index, cancellation) : nil
+            needsKnown && !areFew
+            ? try KnownCandidates(others, by: own, in: index, cancellation) : nil
         knowers =
-            needsKnowers ? try KnownCandidates(own, by: others, in: index, cancellation) : nil
+            needsKnowers && !areFew
+            ? try KnownCandidates(own, by: others, in: index, cancellation) : nil
         var isPlain = [Bool](repeating: true, count: index.processCount)
         if relation == .concurrent {
             for process in isPlain.indices { isPlain[process] = try index.isPlain(process) }
@@ -41,73 +46,104 @@ struct Related: Sendable {
 
     /// How many others of a process, by its place, have happened before an element: the first ones, but for those that
     /// have seen it too.
-    private func knownEnd(_ element: Int, _ place: Int) -> Int {
-        others.processes[place].elements.lowerBound + known!.count(element, place)
+    private func knownEnd(_ element: Int, _ place: Int) throws -> Int {
+        let (process, elements) = others.processes[place]
+        if let known { return elements.lowerBound + known.count(element, place) }
+        let event = own.elements[element]
+        let last =
+            process == Int(event.process)
+            ? event.sequence - 1 : try index.known(of: process, at: event.place)
+        return elements.lowerBound
+            + partitionPoint(count: elements.count) {
+                others.elements[elements.lowerBound + $0].sequence <= last
+            }
     }
 
     /// The first other of a process, by its place, that has seen an element, or the end of them.
-    private func firstKnower(_ element: Int, _ place: Int) -> Int {
+    private func firstKnower(_ element: Int, _ place: Int) throws -> Int {
+        guard let knowers else { return try firstThatKnows(own.elements[element], place) }
         let process = Int(own.elements[element].process)
         let ownPlace = own.place(of: process)!
         let number = element - own.processes[ownPlace].elements.lowerBound
         let elements = others.processes[place].elements
         return elements.lowerBound
             + partitionPoint(count: elements.count) {
-                knowers!.count(elements.lowerBound + $0, ownPlace) <= number
+                knowers.count(elements.lowerBound + $0, ownPlace) <= number
+            }
+    }
+
+    /// The same, as the index says.
+    private func firstThatKnows(_ event: Candidates.Element, _ place: Int) throws -> Int {
+        let (process, elements) = others.processes[place]
+        let first =
+            process == Int(event.process)
+            ? Int(event.position) + 1 : try index.firstPosition(knowing: event.key, in: process)
+        guard let first else { return elements.upperBound }
+        return elements.lowerBound
+            + partitionPoint(count: elements.count) {
+                Int(others.elements[elements.lowerBound + $0].position) < first
             }
     }
 
     /// The others that surely happened before an element. O(processes).
-    func before(_ element: Int) -> [Range<Int>] {
-        others.processes.indices.compactMap { place in
+    func before(_ element: Int) throws -> [Range<Int>] {
+        try others.processes.indices.compactMap { place in
             let start = others.processes[place].elements.lowerBound
-            var end = knownEnd(element, place)
-            if !areSound { end = min(end, firstKnower(element, place)) }
+            var end = try knownEnd(element, place)
+            if !areSound { end = min(end, try firstKnower(element, place)) }
             return start < end ? start..<end : nil
         }
     }
 
     /// The others that surely happened after an element. O(processes · log others).
-    func after(_ element: Int) -> [Range<Int>] {
-        others.processes.indices.compactMap { place in
+    func after(_ element: Int) throws -> [Range<Int>] {
+        try others.processes.indices.compactMap { place in
             let end = others.processes[place].elements.upperBound
-            var start = firstKnower(element, place)
-            if !areSound { start = max(start, knownEnd(element, place)) }
+            var start = try firstKnower(element, place)
+            if !areSound { start = max(start, try knownEnd(element, place)) }
             return start < end ? start..<end : nil
         }
     }
 
+    /// Of each process the first other that has seen an element. O(processes · log others).
+    func nearestAfter(_ element: Int) throws -> [Range<Int>] {
+        try others.processes.indices.compactMap { place in
+            let first = try firstKnower(element, place)
+            guard first < others.processes[place].elements.upperBound,
+                try areSound || first >= knownEnd(element, place)
+            else { return nil }
+            return first..<first + 1
+        }
+    }
+
     /// Whether one of the others surely happened before an element.
-    func isBefore(_ other: Int, _ element: Int) -> Bool {
+    func isBefore(_ other: Int, _ element: Int) throws -> Bool {
         let place = others.place(of: Int(others.elements[other].process))!
-        return other < knownEnd(element, place)
+        return try other < knownEnd(element, place)
             && (areSound || other < firstKnower(element, place))
     }
 
     /// Of some elements of one process, how many surely happened after one of the others: the last ones, where no two events
     /// have seen each other. O(log elements), else O(elements).
-    func countBehind(_ other: Int, in elements: Range<Int>) -> Int {
-        guard areSound else { return elements.count { isBefore(other, $0) } }
+    func countBehind(_ other: Int, in elements: Range<Int>) throws -> Int {
+        guard areSound else { return try elements.count { try isBefore(other, $0) } }
         return elements.count
-            - partitionPoint(count: elements.count) {
-                !isBefore(other, elements.lowerBound + $0)
-            }
+            - (try partitionPoint(count: elements.count) {
+                try !isBefore(other, elements.lowerBound + $0)
+            })
     }
 
-    /// One of those that are asked from.
-    func ownElement(_ element: Int) -> Candidates.Element { own.elements[element] }
-
     /// Those of which an element is the first of its process among the own ones that has seen them. O(processes).
-    func nearest(_ element: Int) -> [Range<Int>] {
+    func nearest(_ element: Int) throws -> [Range<Int>] {
         let isFirst = own.elements(of: Int(own.elements[element].process)).lowerBound == element
-        return others.processes.indices.compactMap { place in
+        return try others.processes.indices.compactMap { place in
             let start =
                 isFirst
-                ? others.processes[place].elements.lowerBound : knownEnd(element - 1, place)
-            let end = knownEnd(element, place)
+                ? others.processes[place].elements.lowerBound : try knownEnd(element - 1, place)
+            let end = try knownEnd(element, place)
             guard start < end else { return nil }
             guard !areSound else { return start..<end }
-            let sound = min(end, firstKnower(element, place))
+            let sound = min(end, try firstKnower(element, place))
             return start < sound ? start..<sound : nil
         }
     }
@@ -129,11 +165,13 @@ struct Related: Sendable {
 
     /// The others that surely neither influenced an element nor were influenced by it. O(processes · log others), and
     /// a question to the index for each that is not certain.
-    func concurrent(_ element: Int, in index: some CausalIndex) throws -> [Range<Int>] {
+    func concurrent(_ element: Int) throws -> [Range<Int>] {
         let event = own.elements[element]
         var ranges: [Range<Int>] = []
         for (place, (process, _)) in others.processes.enumerated() where process != event.process {
-            let (start, end) = (knownEnd(element, place), firstKnower(element, place))
+            let (start, end) = (
+                try knownEnd(element, place), try firstKnower(element, place)
+            )
             let isCertain = event.isCertain && isPlain[Int(event.process)] && isPlain[process]
             guard start < end else { continue }
             if isCertain, others.areCertain(start..<end) {
@@ -143,7 +181,7 @@ struct Related: Sendable {
             for other in start..<end {
                 guard
                     try isCertain && others.elements[other].isCertain
-                        || isConcurrent(event, others.elements[other], index)
+                        || isConcurrent(event, others.elements[other])
                 else { continue }
                 if let last = ranges.last, last.upperBound == other {
                     ranges[ranges.count - 1] = last.lowerBound..<other + 1
@@ -156,7 +194,7 @@ struct Related: Sendable {
     }
 
     private func isConcurrent(
-        _ a: Candidates.Element, _ b: Candidates.Element, _ index: some CausalIndex
+        _ a: Candidates.Element, _ b: Candidates.Element
     ) throws -> Bool {
         try index.order(index.id(a.place), index.id(b.place)) == .known(.concurrent)
     }

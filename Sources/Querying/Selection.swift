@@ -77,6 +77,13 @@ package struct Selection: Sendable {
             condition: .and(condition, other.condition), text: "(\(text)) && (\(other.text))")
     }
 
+    /// Those of them, and those that another takes.
+    func or(_ other: Selection) -> Selection {
+        if isEverything || other.isEverything { return .everything }
+        return Selection(
+            condition: .or(condition, other.condition), text: "(\(text)) || (\(other.text))")
+    }
+
     package var isEverything: Bool {
         if case .always = condition { true } else { false }
     }

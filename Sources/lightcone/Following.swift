@@ -9,7 +9,7 @@ import Shipping
 struct Following {
     let source: RemoteSource
     var parameters: QuestionParameters
-    /// Events after which it ends.
+    /// Events, or matches, after which it ends.
     let limit: Int?
     /// Whether what is told beside events belongs to the answer.
     let isJSON: Bool
@@ -94,23 +94,21 @@ struct Following {
     private mutating func show(_ message: ServerSentEvents.Message) throws {
         if let id = message.id { cursor = id }
         guard message.event != "events" else {
+            // Matches that have several lines end with an empty one.
+            let hasEnds = message.data.contains("")
             for line in message.data where !isOver {
                 try output.write(line + "\n")
-                shown += 1
+                if !hasEnds || line.isEmpty { shown += 1 }
             }
             return
         }
         guard let data = message.data.first else { return }
         output.flush()
-        if isJSON {
-            try output.write(data + "\n")
-        } else if let object = try? JSONScanner.object(Array(data.utf8)),
-            let text = JSONScanner.value(at: "text", of: object)?.text
-        {
-            Terminal.note(text)
-        } else {
-            Terminal.note(data)
-        }
+        let object = try? JSONScanner.object(Array(data.utf8))
+        let text = object.flatMap { JSONScanner.value(at: "text", of: $0)?.text } ?? data
+        if isJSON { try output.write(data + "\n") }
+        if message.event == "ended" { throw QuestionError(.misuse, text) }
+        if !isJSON { Terminal.note(text) }
     }
 }
 

@@ -37,17 +37,17 @@ import Testing
     /// A program whose output is read while it runs.
     private final class Reader {
         private let process = Process()
-        private let output: String
+        private let path: String
         private let errors: String
 
         init(_ folder: TemporaryFolder, _ arguments: [String]) throws {
-            (output, errors) = ("\(folder.path)/\(UUID()).out", "\(folder.path)/\(UUID()).err")
-            for path in [output, errors] {
+            (path, errors) = ("\(folder.path)/\(UUID()).out", "\(folder.path)/\(UUID()).err")
+            for path in [path, errors] {
                 _ = FileManager.default.createFile(atPath: path, contents: nil)
             }
             process.executableURL = URL(fileURLWithPath: Program.path)
             process.arguments = arguments
-            process.standardOutput = FileHandle(forWritingAtPath: output)
+            process.standardOutput = FileHandle(forWritingAtPath: path)
             process.standardError = FileHandle(forWritingAtPath: errors)
             process.standardInput = FileHandle.nullDevice
             try process.run()
@@ -59,7 +59,9 @@ import Testing
             String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
         }
 
-        var lines: [Substring] { Self.text(output).split(separator: "\n") }
+        /// All that it has shown.
+        var output: String { Self.text(path) }
+        var lines: [Substring] { output.split(separator: "\n") }
         var said: String { Self.text(errors) }
 
         /// The events that it has shown.
@@ -180,6 +182,96 @@ import Testing
         #expect(longest.contains("400 Bad Request") && longest.contains("no cursor of a tail"))
     }
 
+    /// The matches of a pattern come as query shows them, each once, over a restart of the collector.
+    @Test func matchesAreFollowedOverARestart() throws {
+        let house = try House()
+        let url = house.collector.url
+        func send(_ number: Int) throws -> String {
+            try house.record("--process", "deploy", "--send", "to rollout \(number)")
+        }
+        func receive(_ token: String, _ number: Int) throws {
+            try house.record("--process", "rollout", "--receive", token, "started \(number)")
+        }
+        try receive(send(1), 1)
+        try waitUntil("they are there") { try house.collector.eventCount() == 2 }
+        let pattern = "{ process = deploy } as cause ~> { process = rollout } as effect"
+        let before = "{ process = deploy } -> { text =~ \"^started\" } select 2"
+        let readers = try [
+            [pattern], [pattern, "--json", "--all"], [pattern, "--last", "0", "--limit", "3"],
+            [before, "--all"],
+        ].map { try Reader(house.folder, ["tail", "--source", url] + $0) }
+        try waitUntil("what is there is shown") {
+            readers[0].lines.count == 2 && readers[1].lines.count == 1
+                && readers[3].lines.count == 1
+        }
+        let half = try send(2)
+        house.collector.kill()
+        try waitUntil("it is told") {
+            readers.allSatisfy { $0.said.contains("the collector is away") }
+        }
+        try receive(half, 2)
+        try house.collector.start()
+        try waitUntil("it goes on") { readers[0].lines.count == 4 }
+        try receive(send(3), 3)
+        try receive(send(4), 4)
+        try waitUntil("all are shown") {
+            readers[0].lines.count == 8 && readers[1].lines.count == 4
+                && readers[3].lines.count == 10
+        }
+        func query(_ text: String, _ options: String...) throws -> String {
+            let run = try Program.lightcone(["query", text, "--source", url] + options)
+            try #require(run.status == 0, "\(run.errors)")
+            return run.output
+        }
+        #expect(readers[0].output == (try query(pattern)))
+        #expect(readers[1].output == (try query(pattern, "--json")))
+        #expect(readers[2].status() == 0)
+        #expect((try query(pattern)).hasSuffix(readers[2].output))
+        #expect(Set(readers[3].lines) == Set(try query(before).split(separator: "\n")))
+        // On a terminal, too.
+        let shown = try Program.lightcone([
+            "tail", pattern, "--source", url, "--all", "--limit", "4", "--color", "always",
+        ])
+        #expect(try shown.output == query(pattern, "--color", "always") && shown.status == 0)
+    }
+
+    /// Who comes again with the cursor of an earlier connection gets the matches that were not sent, from a collector that was
+    /// restarted, too.
+    @Test func aCursorGoesOnBetweenMatches() throws {
+        let house = try House()
+        for number in 1...4 { try house.record("--process", "p", "\(number)") }
+        try waitUntil("they are there") { try house.collector.eventCount() == 4 }
+        func connect(_ cursor: String?, _ enough: (String) -> Bool) throws -> String {
+            let connection = try RawConnection(house.collector.port)
+            let header = cursor.map { "Last-Event-ID: \($0)\r\n" } ?? ""
+            let query = "q=%7B%20seq%20%3C%203%20%7D%20-%3E%20%7B%20seq%20%3E%202%20%7D"
+            connection.send(
+                "GET /v1/tail?all=true&as=json&\(query) HTTP/1.1\r\nHost: h\r\n\(header)\r\n")
+            return connection.read(seconds: 20, until: enough).text
+        }
+        func cursor(_ text: String) throws -> String {
+            let line = try #require(
+                text.split(whereSeparator: \.isNewline).last { $0.hasPrefix("id: ") })
+            return String(line.dropFirst(4))
+        }
+        func matches(_ text: String) -> Int {
+            text.split(separator: "data: {\"match\":", omittingEmptySubsequences: false).count - 1
+        }
+        let first = try connect(nil) { matches($0) == 4 && $0.hasSuffix("\n\n\r\n") }
+        #expect(matches(first) == 4 && first.contains("event: events"), "\(first)")
+        house.collector.kill()
+        try house.collector.start()
+        for number in 5...6 { try house.record("--process", "p", "\(number)") }
+        let second = try connect(cursor(first)) {
+            matches($0) == 4 && $0.hasSuffix("\n\n\r\n")
+        }
+        for number in 3...6 {
+            #expect(second.contains("\"2\":{\"id\":\"web-1/p:\(number)\"") == (number > 4))
+        }
+        let third = try connect(cursor(second)) { $0.contains("\n\n") }
+        #expect(matches(third) == 0 && third.contains("id: "))
+    }
+
     /// Who takes nothing is cut off, and costs others nothing.
     @Test func whoTakesNothingIsCutOff() throws {
         let folder = try TemporaryFolder()
@@ -204,6 +296,26 @@ import Testing
         #expect(!rest.text.contains("p:60000"))
     }
 
+    /// A pattern whose terms take more than is kept ends, and says so, and from where a narrower one goes on; nobody tries again.
+    @Test func aPatternThatIsTooWideEnds() throws {
+        let folder = try TemporaryFolder()
+        let lines = (1...200_001).map { #"{"process":"p","seq":\#($0)}"# }
+        let log = try folder.write("p.log", lines.joined(separator: "\n") + "\n")
+        let imported = try Program.lightcone(
+            "import", "--into", "\(folder.path)/data", "--format", "jsonl", log)
+        try #require(imported.status == 0, "\(imported.errors)")
+        let collector = try RunningCollector(folder)
+        let pattern = "{} -> { text = never }"
+        let run = try Program.lightcone("tail", "--source", collector.url, "--all", pattern)
+        #expect(run.status == 2 && run.output.isEmpty)
+        #expect(run.errors.contains("more than 200000 events"), "\(run.errors)")
+        let connection = try RawConnection(collector.port)
+        connection.get("/v1/tail?all=true&q=%7B%7D%20-%3E%20%7B%20text%20=%20never%20%7D")
+        let answer = connection.read(seconds: 20) { $0.contains("\"notice\"") }.text
+        #expect(answer.contains("id: ") && answer.contains("event: ended\n"))
+        #expect(answer.contains(#""notice":"ended","text":"the terms of the pattern"#))
+    }
+
     @Test func whatCannotBeFollowedIsSaid() throws {
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)
@@ -211,8 +323,9 @@ import Testing
             (["tail", "--source", folder.path], 2, "a collector is followed"),
             (["tail", "--source", "http://127.0.0.1:9"], 3, "cannot reach"),
             (["tail", "--source", collector.url, "{ text = }"], 2, "text"),
-            (["tail", "--source", collector.url, "{ text = a } -> { text = b }"], 2, "for query"),
-            (["tail", "--source", collector.url, "{ text = a } | count()"], 2, "for query"),
+            (["tail", "--source", collector.url, "{ a = 1 } !-> { a = 2 }"], 2, "!-> cannot be"),
+            (["tail", "--source", collector.url, "{ a = 1 } | count()"], 2, "| count() cannot"),
+            (["tail", "--source", collector.url, "{ a = 1 } -> { a = 2"], 2, "expected"),
             (["tail", "--source", collector.url, "--last", "1001"], 2, "from 0 to 1000"),
             (["tail", "--source", collector.url, "--last", "x"], 2, "x"),
             (["tail", "--source", collector.url, "--lanes"], 2, "--lanes"),
@@ -223,7 +336,10 @@ import Testing
             #expect(run.status == status, "\(arguments): \(run.errors)")
             #expect(run.errors.contains(words), "\(arguments): \(run.errors)")
         }
-        for query in ["as=xml", "all=true&last=3", "lost=1", "cursor=x"] {
+        for query in [
+            "as=xml", "all=true&last=3", "lost=1", "cursor=x", "q=%7B%7D%20!-%3E%20%7B%7D",
+            "q=%7B%7D%20-%3E%20%7B%7D&where=%7B%7D",
+        ] {
             let connection = try RawConnection(collector.port)
             connection.get("/v1/tail?\(query)")
             let answer = connection.read(seconds: 10) { $0.contains("}") }.text

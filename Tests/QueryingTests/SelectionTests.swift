@@ -148,6 +148,8 @@ import Testing
 struct MemoryStore: HistoryStore {
     var events: [[Event]]
     var damaged: Set<Int> = []
+    /// Those of which only the order can be read.
+    var unreadable: Set<Int> = []
     /// The segments that frames are in, where it is not the first one.
     var segments: [Int: Int] = [:]
     /// Of the execution.
@@ -163,15 +165,18 @@ struct MemoryStore: HistoryStore {
                 segment: Identity128(high: 0, low: UInt64(segments[index] ?? 1)))
         }
     }
-    func causality(of frame: Int) throws -> EventBatch { try events(of: frame) }
-    func events(of frame: Int) throws -> EventBatch {
+    func causality(of frame: Int) throws -> EventBatch {
         if damaged.contains(frame) { throw DamagedFrame("bytes") }
+        return EventBatch(events[frame], of: key(of: frame))
+    }
+    func events(of frame: Int) throws -> EventBatch {
+        if damaged.contains(frame) || unreadable.contains(frame) { throw DamagedFrame("bytes") }
         return EventBatch(events[frame], of: key(of: frame))
     }
     func expected(in execution: String) throws -> [(process: ProcessKey, last: UInt64)] {
         events.indices.map { (key(of: $0), events[$0].last!.id.sequence) }
     }
-    private func key(of frame: Int) -> ProcessKey {
+    func key(of frame: Int) -> ProcessKey {
         let process = events[frame][0].id.process
         return ProcessKey(execution: name, host: hosts[process.name] ?? "h", process: process)
     }
