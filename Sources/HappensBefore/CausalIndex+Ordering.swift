@@ -12,6 +12,13 @@ extension CausalIndex {
     /// O(log n) for events that are here, O(processes · log n) for missing ones.
     package func order(_ a: EventID, _ b: EventID) throws(Failure) -> EventOrder {
         guard a != b else { return .known(.equal) }
+        for event in [a, b] {
+            if let fork = try fork(of: event) {
+                let first = EventID(event.process, fork.sequence)
+                return .unknown(
+                    .lacking([.fork(first, isOfOneSource: fork.isOfOneSource)]), excluded: [])
+            }
+        }
         guard let first = try key(a) else {
             return .unknown(.noSuchProcess(a.process), excluded: [])
         }

@@ -116,8 +116,21 @@ extension CausalIndex {
         EventID(try id(of: key.process), key.sequence)
     }
 
+    /// The event that is called so; nil where nothing of its process is known, or it may be one of several.
     func key(_ id: EventID) throws(Failure) -> EventKey? {
-        try index(of: id.process).map { EventKey(process: $0, sequence: id.sequence) }
+        guard let process = try index(of: id.process) else { return nil }
+        return try fork(of: id) == nil ? EventKey(process: process, sequence: id.sequence) : nil
+    }
+
+    /// Where a run goes on in several ways before an event that is called so: it may be one of any of them; nil where it is none
+    /// or one.
+    func fork(of id: EventID) throws(Failure) -> Fork? {
+        guard let process = try index(of: id.process) else { return nil }
+        let facts = try facts(of: process)
+        guard let fork = facts.fork, facts.branch == nil, id.sequence >= fork.sequence else {
+            return nil
+        }
+        return fork
     }
 
     /// The last event of a process that was dropped; nil where none was.

@@ -40,11 +40,23 @@ extension History {
         let isSwept = isSwept
         for process in 0..<lineCount { resolveKnowledge(of: process, isAll: !isSwept) }
         for index in 0..<lineCount {
-            processes[index].citedMax = max(processes[index].citedMax, processes[index].expectedMax)
+            processes[index].citedMax = max(processes[index].citedMax, expectedMax(of: index))
         }
         for (index, settled) in footing?.processes ?? [:] where settled.cited > 0 {
             note(cited: EventKey(process: index, sequence: settled.cited))
         }
+    }
+
+    /// Up to which number a process is known to have events, though they may not be read. Of a run that goes on in several ways, what is
+    /// expected behind that is one's of them: where one has as many, nothing else is.
+    private func expectedMax(of index: Int) -> UInt64 {
+        let expected = processes[index].expectedMax
+        guard let identity = processes[index].identity, identity.branch == nil,
+            let fork = forks[identity.run]
+        else { return expected }
+        let last = processes[..<lineCount].lazy.filter { $0.identity?.run == identity.run }
+            .map(\.last).max()!
+        return last < expected ? expected : min(expected, fork.sequence - 1)
     }
 
     // MARK: Names
