@@ -16,7 +16,7 @@ struct TailCommand: AsyncParsableCommand {
             Example:
               lightcone tail --source http://127.0.0.1:4780 '{ level >= warn }'
               lightcone tail --source http://127.0.0.1:4780 --last 100 --json
-              lightcone tail --source http://127.0.0.1:4780 '{ name = deploy } -> { level >= error }'
+              lightcone tail '{ name = deploy } -> { level >= error }'
             """)
 
     @Argument(
