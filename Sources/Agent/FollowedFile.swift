@@ -41,6 +41,8 @@ final class FollowedFile {
     private(set) var grewSeconds: Double
     /// When the file's name was seen to mean another file, or none.
     var lostNameSeconds: Double?
+    /// True from then on until there is another file of its name.
+    var awaitsSuccessor = false
     private(set) var isFinished = false
     /// True where something changed since the last checkpoint.
     private var isDirty = false

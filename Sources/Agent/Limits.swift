@@ -51,6 +51,12 @@ enum Limits {
     static let filesLookedAtOften = 100
     /// Finished sources that checkpoints still name, so that they are not read again.
     static let finishedSourcesMax = 10_000
+    /// How often the names of rotated files are looked at, until two looks agree.
+    static let rotationLooksMax = 20
+    /// How often that is tried, a tick each, before what is there then is taken.
+    static let rotationTicksMax = 50
+    /// Seconds for which a renamed file's successor is waited for, before what was renamed after it is looked for all the same.
+    static let successorSeconds = 2.0
     /// Unmatched lines that the log shows of one source.
     static let unmatchedLoggedMax = 10
     /// Seconds after which a shipper looks again, though nothing woke it.

@@ -41,8 +41,15 @@ extension SourceRecorder {
     func discover(_ now: Double, _ wall: WallTime) {
         discoverJournals(now, wall)
         noticeRenames(now)
+        rotating = rotating.filter { path, _ in
+            files.contains {
+                $0.path == path && ($0.lostNameSeconds == nil || $0.awaitsSuccessor)
+                    && !$0.isFinished
+            }
+        }
         for (number, follow) in configuration.follow.enumerated() {
-            for path in follow.isPattern ? disk.matching(follow.path) : [follow.path] {
+            for path in follow.isPattern ? disk.matching(follow.path) : [follow.path]
+            where rotating[path] == nil {
                 consider(path, number, now)
             }
         }
@@ -51,11 +58,28 @@ extension SourceRecorder {
     /// Sees which followed files have lost their names, and looks at once for what came after them. Costs one system call for
     /// each file: with many files only when all sources are looked for.
     func noticeRenames(_ now: Double) {
-        for file in files where file.lostNameSeconds == nil && !file.isFinished {
+        for file in files
+        where !file.isFinished && (file.lostNameSeconds == nil || file.awaitsSuccessor) {
             let status = try? disk.status(file.path)
-            guard status.map(FileKey.init) != file.key else { continue }
-            file.lostNameSeconds = now
-            seekUnseen(after: file, now)
+            let tries = rotating[file.path] ?? 0
+            if let lost = file.lostNameSeconds {
+                guard status != nil || now - lost >= Limits.successorSeconds else { continue }
+            } else {
+                guard status.map(FileKey.init) != file.key else { continue }
+                if status == nil {
+                    // Between two renames: what comes after it is looked for when there is something.
+                    (file.lostNameSeconds, file.awaitsSuccessor) = (now, true)
+                    rotating[file.path] = tries
+                    continue
+                }
+            }
+            // What came between is read first, so that nothing is looked for behind it before that is found.
+            guard seekUnseen(after: file, now) || tries == Limits.rotationTicksMax else {
+                rotating[file.path] = tries + 1
+                continue
+            }
+            rotating[file.path] = nil
+            (file.lostNameSeconds, file.awaitsSuccessor) = (file.lostNameSeconds ?? now, false)
             consider(file.path, file.follow, now)
         }
     }
@@ -231,16 +255,23 @@ extension SourceRecorder {
     // MARK: Rotation
 
     /// A followed file was renamed: finds the files that were written after it, and renamed too, before anybody saw them. They
-    /// are read after it, in the order in which they were written. What is missing in a numbered row is said, and leaves a gap.
-    private func seekUnseen(after file: FollowedFile, _ now: Double) {
+    /// are read after it, in the order in which they were written. What is missing in a numbered row is said, and leaves a gap. False where names change
+    /// meanwhile: then it is to be done again.
+    private func seekUnseen(after file: FollowedFile, _ now: Double) -> Bool {
         do {
             let base = file.path.split(separator: "/").last.map(String.init) ?? file.path
-            var beside: [(path: String, place: Int?, status: DiskStatus)] = []
-            for (path, name) in try neighbours(of: file.path)
-            where FileIdentity.isRotated(name, from: base) {
-                guard let status = try? disk.status(path), status.isRegular else { continue }
-                beside.append((path, FileIdentity.place(name, from: base), status))
+            var (beside, isSettled) = (try rotated(of: file.path, base), false)
+            // Names may change while they are looked at, one after the other.
+            for _ in 0..<Limits.rotationLooksMax {
+                let again = try rotated(of: file.path, base)
+                let isSame = beside.elementsEqual(again) {
+                    $0.path == $1.path && FileKey($0.status) == FileKey($1.status)
+                }
+                beside = again
+                isSettled = isSame
+                if isSame { break }
             }
+            guard isSettled else { return false }
             let own = beside.first { FileKey($0.status) == file.key }?.place
             let last = try changedSeconds(of: file)
             var unseen: [(seconds: Int, place: Int, path: String)] = []
@@ -255,23 +286,38 @@ extension SourceRecorder {
             }
             unseen.sort { ($0.seconds, $0.place, $0.path) < ($1.seconds, $1.place, $1.path) }
             for (_, _, place) in unseen {
+                let key = beside.first { $0.path == place }.map { FileKey($0.status) }
+                guard try disk.status(place).map(FileKey.init) == key else { return false }
                 let generation = (identity.latest(file.path)?.generation ?? 0) + 1
                 try open(file.path, place, generation, after: nil, file.follow, now)
                 logger.notice(
                     "found a file that was rotated away unseen", metadata: ["file": "\(place)"])
             }
-            guard let own else { return }
+            guard let own else { return true }
             let known = Set(identity.known.values.map(\.key))
             let present = Set(
                 beside.filter { known.contains(FileKey($0.status)) }.compactMap(\.place))
             let missing = FileIdentity.missing(before: own, present: present)
-            guard missing > 0 else { return }
+            guard missing > 0 else { return true }
             breaks[file.path, default: 0] += missing
             file.note(
                 "\(missing) file\(missing == 1 ? "" : "s") of its rotation came and went unread: their lines are lost",
                 execution: configuration.follow[file.follow].execution)
         } catch {
             report("cannot look for rotated files beside", file.path, error)
+        }
+        return true
+    }
+
+    /// The files beside one that bear its name and more.
+    private func rotated(
+        of path: String, _ base: String
+    ) throws -> [(path: String, place: Int?, status: DiskStatus)] {
+        try neighbours(of: path).compactMap { path, name in
+            guard FileIdentity.isRotated(name, from: base), let status = try? disk.status(path),
+                status.isRegular
+            else { return nil }
+            return (path, FileIdentity.place(name, from: base), status)
         }
     }
 

@@ -44,6 +44,8 @@ package actor SourceRecorder {
     var breaks: [String: Int] = [:]
     /// Finished files that were found to be what their checkpoints say.
     var verified: Set<String> = []
+    /// By path of a followed file that has lost its name: how often names changed while what came after it was looked for.
+    var rotating: [String: Int] = [:]
 
     var disk: any Disk { configuration.disk }
 
