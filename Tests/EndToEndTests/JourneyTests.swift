@@ -214,7 +214,8 @@ import Testing
         try Self.expectExactly(written, of: "a", in: collector.data)
     }
 
-    /// Ten files a second come and go, each renamed along a numbered row before the agent has looked twice.
+    /// Ten files a second come and go, each renamed along a numbered row before the agent has looked twice: one name after the
+    /// other, so that it looks between two of them, too, and when there is no file of the name.
     @Test func rotationFasterThanTheAgentLooksLosesNothing() throws {
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)
@@ -225,8 +226,10 @@ import Testing
             for number in stride(from: round - 1, through: 1, by: -1) {
                 try FileManager.default.moveItem(
                     atPath: "\(log).\(number)", toPath: "\(log).\(number + 1)")
+                RunLoop.current.run(until: Date().addingTimeInterval(0.002))
             }
             if round > 0 { try FileManager.default.moveItem(atPath: log, toPath: "\(log).1") }
+            RunLoop.current.run(until: Date().addingTimeInterval(0.004))
             var text = ""
             for _ in 0..<7 {
                 written += 1
