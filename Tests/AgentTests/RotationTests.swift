@@ -15,9 +15,13 @@ import Testing
     /// Several files were written and rotated away between two looks: they are read after the one that was followed, one after
     /// the other, as they were written, and as one process.
     ///
-    /// - Parameter step: Seconds between two rotations; where it is 0 the numbers in the names decide.
-    @Test(arguments: [0, 1])
-    func unseenSiblingsAreReadInTheOrderInWhichTheyWereWritten(step: Int) async throws {
+    /// - Parameters:
+    ///   - step: Seconds between two rotations; where it is 0 the numbers in the names decide.
+    ///   - looksBetween: Whether the agent looks when the file has been renamed, and there is no other one of its name yet.
+    @Test(arguments: [0, 1], [false, true])
+    func unseenSiblingsAreReadInTheOrderInWhichTheyWereWritten(
+        step: Int, looksBetween: Bool
+    ) async throws {
         let clock = Clock()
         let disk = SimulatedDisk(seconds: { clock.seconds.withLock { $0 } })
         try disk.make(folder: "/logs")
@@ -43,6 +47,7 @@ import Testing
                 try disk.rename("/logs/a.log.\(place)", to: "/logs/a.log.\(place + 1)")
             }
             try disk.rename("/logs/a.log", to: "/logs/a.log.1")
+            if looksBetween, text == "second" { _ = await agent.tick(0.2, wall: wall) }
             clock.seconds.withLock { $0 += step }
             try write(text)
         }
