@@ -255,8 +255,8 @@ extension SourceRecorder {
     // MARK: Rotation
 
     /// A followed file was renamed: finds the files that were written after it, and renamed too, before anybody saw them. They
-    /// are read after it, in the order in which they were written. What is missing in a numbered row is said, and leaves a gap. False where names change
-    /// meanwhile: then it is to be done again.
+    /// are read after it, in the order in which they were written. What is missing in a numbered row is said, and leaves a gap.
+    /// False where names change meanwhile: then it is to be done again.
     private func seekUnseen(after file: FollowedFile, _ now: Double) -> Bool {
         do {
             let base = file.path.split(separator: "/").last.map(String.init) ?? file.path
