@@ -1,0 +1,77 @@
+// How many events the buckets of a window have, as an image that is made once: a frame copies and stretches a part of it.
+
+/** @typedef {import("./window.js").HistoryWindow} HistoryWindow */
+
+/**
+ * @typedef {{canvas: HTMLCanvasElement, height: number, rowOf: Map<number, number>, key: string}} DensityPicture
+ */
+
+/** Pixels that one image may have: 32 MiB. */
+const pixelsMax = 8 << 20;
+
+/**
+ * The image of a window's buckets: a strip for each lane, a column for each bucket.
+ * @param {HistoryWindow} window
+ * @param {number} height device pixels of a strip
+ * @param {string} colour
+ * @returns {DensityPicture | null}
+ */
+export function densityPicture(window, height, colour) {
+  const kept = /** @type {DensityPicture | null} */ (window.picture);
+  const key = `${height} ${colour}`;
+  if (kept?.key === key) return kept;
+  const columns = window.lanes.reduce((most, lane) => Math.max(most, lane.counts.length), 0);
+  if (columns === 0) return null;
+  const strip = Math.max(1, Math.min(height, Math.floor(pixelsMax / (columns * window.lanes.length))));
+  const canvas = document.createElement("canvas");
+  canvas.width = columns;
+  canvas.height = strip * window.lanes.length;
+  const context = canvas.getContext("2d");
+  if (!context) return null;
+  const image = context.createImageData(canvas.width, canvas.height);
+  const pixels = new Uint32Array(image.data.buffer);
+  const full = packed(colour);
+  // The same height means the same number in windows that are alike: the most is a power of two.
+  const most = 2 ** Math.ceil(Math.log2(window.countMax));
+  const rowOf = new Map();
+  window.lanes.forEach((lane, row) => {
+    rowOf.set(lane.lane, row);
+    const bottom = (row + 1) * strip - 1;
+    for (let column = 0; column < lane.counts.length; column++) {
+      const count = lane.counts[column];
+      if (count === 0) continue;
+      // By the root: one event is still seen beside thousands.
+      const tall = Math.max(1, Math.round(strip * Math.sqrt(count / most)));
+      for (let y = 0; y < tall; y++) pixels[(bottom - y) * columns + column] = full;
+    }
+    for (let at = 0; at + 1 < lane.uncertain.length; at += 2) {
+      const first = Math.max(0, Math.floor(lane.uncertain[at] / window.bucket));
+      const last = Math.min(columns - 1, Math.floor(lane.uncertain[at + 1] / window.bucket));
+      for (let y = row * strip; y <= bottom; y++) {
+        for (let column = first; column <= last; column++) {
+          const index = y * columns + column;
+          // Pale: half of what covers it.
+          pixels[index] = (pixels[index] & 0x00ffffff) | (((pixels[index] >>> 24) >> 1) << 24);
+        }
+      }
+    }
+  });
+  context.putImageData(image, 0, 0);
+  const picture = { canvas, height: strip, rowOf, key };
+  window.picture = picture;
+  return picture;
+}
+
+/**
+ * A colour as a pixel has it.
+ * @param {string} colour
+ */
+function packed(colour) {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 1;
+  const context = canvas.getContext("2d");
+  if (!context) return 0xff000000;
+  context.fillStyle = colour;
+  context.fillRect(0, 0, 1, 1);
+  return new Uint32Array(context.getImageData(0, 0, 1, 1).data.buffer)[0];
+}

@@ -1,0 +1,754 @@
+// The page: what its parts do together. The address says what is shown; each change of it comes here, and each part draws itself.
+
+import { axisNames } from "./axis.js";
+import { readArea, showArea, written } from "./area-panel.js";
+import { Cone } from "./cone.js";
+import { commands, listenForKeys, listenToDivider, showHelp, showPalette, Theme } from "./commands.js";
+import { compare } from "./compare.js";
+import { counted, find, make } from "./dom.js";
+import { EventPanel } from "./event-panel.js";
+import { EventsTable } from "./events-table.js";
+import { listen } from "./gestures.js";
+import { LaneList } from "./lane-list.js";
+import { QueryBox } from "./query-box.js";
+import { ask, connection, list, parts, QuestionError } from "./questions.js";
+import { Results } from "./results.js";
+import { Saving } from "./save.js";
+import { PageState } from "./state.js";
+import { firstSteps, Status } from "./status.js";
+import { View } from "./view.js";
+
+/** @typedef {import("./view.js").Hit} Hit */
+/** @typedef {import("./questions.js").EventAnswer} EventAnswer */
+
+const tabs = ["event", "results", "lanes", "table"];
+/** Milliseconds between two looks at what came, live and where the collector is away or empty. */
+const liveMilliseconds = 1000;
+const awayMilliseconds = 2000;
+
+export class Page {
+  constructor() {
+    this.state = new PageState();
+    this.theme = new Theme(() => this.restyle());
+    const listener = {
+      changed: () => this.windowChanged(),
+      moving: (/** @type {View} */ view) => this.link(view),
+      moved: (/** @type {View} */ view) => this.moved(view),
+    };
+    this.view = new View(find("picture", HTMLCanvasElement), listener);
+    this.second = new View(find("second", HTMLCanvasElement), listener);
+    this.status = new Status(this);
+    this.queryBox = new QueryBox(this);
+    this.eventPanel = new EventPanel(this, find("panel-event", HTMLElement));
+    this.results = new Results(this, find("panel-results", HTMLElement));
+    this.laneList = new LaneList(this, find("panel-lanes", HTMLElement));
+    this.table = new EventsTable(this, find("panel-table", HTMLElement));
+    this.saving = new Saving(this, find("save", HTMLDialogElement));
+    this.commands = commands(this);
+    /**
+     * Executions that there are.
+     * @type {{name: string, events: number, processes: number}[]}
+     */
+    this.executions = [];
+    /** What the banner says where nothing is wrong. */
+    this.remark = "";
+    this.isMarking = false;
+    /** @type {AbortController | null} */
+    this.selecting = null;
+    /** @type {AbortController | null} */
+    this.comparing = null;
+    /** @type {Set<string> | null} */
+    this.talking = null;
+    this.versionAsked = "";
+    this.loading = 0;
+    this.said = find("said", HTMLElement);
+  }
+
+  /** The pictures that are shown. */
+  get views() {
+    return this.state.now.compare ? [this.view, this.second] : [this.view];
+  }
+
+  /** @param {(view: View) => void} act */
+  eachView(act) {
+    this.views.forEach(act);
+  }
+
+  /**
+   * Tells a screen reader.
+   * @param {string} text
+   */
+  say(text) {
+    this.said.textContent = text;
+  }
+
+  async start() {
+    listenForKeys(this.commands);
+    listenToDivider();
+    for (const view of [this.view, this.second]) this.listenTo(view);
+    const press = (/** @type {string} */ id, /** @type {() => void} */ run) => find(id, HTMLElement).addEventListener("click", run);
+    press("live", () => this.state.set({ live: !this.state.now.live }));
+    press("show-lanes", () => this.toggleTab("lanes"));
+    press("show-table", () => this.toggleTab("table"));
+    press("show-save", () => this.saving.open());
+    press("show-commands", () => this.commandPalette());
+    press("close-side", () => this.state.set({ tab: "" }));
+    this.listenToTabs();
+    const execution = find("execution", HTMLSelectElement);
+    execution.addEventListener("change", () => this.state.set({ ...fresh, execution: execution.value }));
+    const axis = find("axis", HTMLSelectElement);
+    axis.addEventListener("change", () => this.chooseAxis(axis.value));
+    connection.listeners.push(() => this.status.draw());
+    this.state.listeners.push((changed) => this.apply(changed));
+    this.restyle();
+    await this.load();
+    this.follow();
+  }
+
+  /** @param {View} view */
+  listenTo(view) {
+    listen(view, {
+      click: (hit, isSecond) => this.click(view, hit, isSecond),
+      area: (area) => area && this.state.set({ area: written(area), tab: "event" }),
+      hover: (x, y) => {
+        view.pointerX = x;
+        this.status.point(view, x, y);
+        view.paintSoon();
+      },
+      leave: () => {
+        view.pointerX = -1;
+        this.status.hidePoint();
+        view.paintSoon();
+      },
+      lane: (lane) => view === this.view && this.laneList.openMenu(lane),
+    });
+  }
+
+  listenToTabs() {
+    tabs.forEach((tab, index) => {
+      const button = find(`tab-${tab}`, HTMLElement);
+      button.addEventListener("click", () => this.state.set({ tab }));
+      button.addEventListener("keydown", (event) => {
+        const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+        if (step === 0) return;
+        const next = tabs[(index + step + tabs.length) % tabs.length];
+        this.state.set({ tab: next });
+        find(`tab-${next}`, HTMLElement).focus();
+      });
+    });
+  }
+
+  /** Loads the execution that the address names, and shows all that it says. */
+  async load() {
+    const loading = ++this.loading;
+    const { state, view } = this;
+    try {
+      const executions = list("executions", {});
+      executions.catch(() => {});
+      try {
+        await view.load(state.now.execution);
+      } catch (error) {
+        if (!(error instanceof QuestionError) || error.status === 0) throw error;
+        this.executions = (await executions).items;
+        if (loading !== this.loading) return;
+        this.drawExecutions();
+        const largest = [...this.executions].sort((a, b) => b.events - a.events)[0];
+        if (this.executions.length === 0 || state.now.execution !== "") return this.noExecution(error.message);
+        await view.load(largest.name);
+      }
+      if (loading !== this.loading) return;
+      this.begin();
+      this.executions = (await executions).items;
+      this.drawExecutions();
+    } catch (error) {
+      if (loading !== this.loading) return;
+      const detail = error instanceof QuestionError ? error.message : String(error);
+      this.status.instead("Nothing can be shown", make("p", {}, detail.slice(0, 600)), make("p", { class: "muted" }, "Is the collector running? The page tries again every two seconds."));
+    }
+  }
+
+  /** @param {string} detail */
+  noExecution(detail) {
+    const hasSome = this.executions.length > 0;
+    this.status.instead(
+      hasSome ? "There is no such execution" : "There are no events yet",
+      ...(hasSome
+        ? [make("p", {}, detail.slice(0, 600)), make("ul", {}, ...this.executions.slice(0, 50).map((one) => make("li", {}, make("button", { type: "button", class: "link", onclick: () => this.state.set({ ...fresh, execution: one.name }) }, one.name))))]
+        : firstSteps()));
+  }
+
+  /** The lanes are here. */
+  begin() {
+    const { view, state } = this;
+    if (view.lanes.all.length === 0) return this.noExecution("");
+    this.status.instead("");
+    view.resize();
+    view.setAxis(state.now.axis);
+    this.drawAxes();
+    this.arrange();
+    this.showRangeOfState();
+    this.drawTabs();
+    this.showSelection();
+    this.applyArea();
+    if (state.now.q) this.runStateQuery();
+    if (state.now.talk.length > 0) this.applyTalk();
+    if (state.now.compare) this.applyComparison();
+    this.status.drawLegend();
+    this.status.draw();
+  }
+
+  /**
+   * The address has changed.
+   * @param {Set<string>} changed
+   */
+  apply(changed) {
+    const has = (/** @type {string[]} */ ...names) => names.some((name) => changed.has(name));
+    const { now } = this.state;
+    if (has("execution")) {
+      this.results.showNothing();
+      this.showFound([], []);
+      this.load();
+      return;
+    }
+    if (!this.view.isLoaded) return;
+    if (has("axis")) {
+      this.eachView((view) => view.setAxis(now.axis));
+      this.drawAxes();
+    }
+    if (has("axis", "from", "to")) this.showRangeOfState();
+    if (has("talk")) this.applyTalk();
+    if (has("hide", "pin", "order", "lanes", "group", "collapse", "height")) this.arrange();
+    if (has("event", "other", "axis")) this.showSelection();
+    if (has("area")) this.applyArea();
+    if (has("q")) this.runStateQuery();
+    else if (has("show")) this.results.draw();
+    if (has("tab")) this.drawTabs();
+    if (has("compare")) this.applyComparison();
+    if (has("live")) this.drawLive();
+    this.status.draw();
+  }
+
+  arrange() {
+    const { now } = this.state;
+    this.eachView((view) => {
+      view.laneHeightWanted = Number(now.height) || 0;
+      view.arrange(now, this.talking);
+    });
+    if (now.tab === "lanes") this.laneList.draw();
+    this.windowChanged();
+  }
+
+  async applyTalk() {
+    const { talk } = this.state.now;
+    if (talk.length === 0) {
+      this.talking = null;
+    } else {
+      try {
+        const found = await Promise.all(talk.map((process) => this.laneList.talking(process)));
+        this.talking = new Set(found.flat().concat(talk));
+      } catch (error) {
+        this.say(error instanceof Error ? error.message : String(error));
+      }
+    }
+    this.arrange();
+  }
+
+  // Where the picture stands.
+
+  showRangeOfState() {
+    const { from, to } = this.state.now;
+    const { axisView } = this.view;
+    if (from === "") axisView.fit();
+    else if (String(axisView.from) !== from || String(axisView.to) !== to) axisView.show(BigInt(from), BigInt(to));
+    this.link(this.view);
+    this.eachView((view) => view.paintSoon());
+  }
+
+  /**
+   * @param {bigint} from
+   * @param {bigint} to
+   */
+  showRange(from, to) {
+    const margin = (to - from) / 20n + 1n;
+    this.view.axisView.show(from - margin, to + margin);
+    this.view.moved();
+  }
+
+  fit() {
+    this.eachView((view) => {
+      view.axisView.fit();
+      view.moved();
+    });
+  }
+
+  /**
+   * Two pictures stand on the same place behind their beginnings.
+   * @param {View} view
+   */
+  link(view) {
+    if (this.views.length < 2) return;
+    const other = view === this.view ? this.second : this.view;
+    if (!other.isLoaded) return;
+    const mine = view.axisView;
+    const begin = other.axisView.first + (mine.from - mine.first);
+    if (other.axisView.from !== begin || other.axisView.scale !== mine.scale) {
+      other.axisView.show(begin, begin + (mine.to - mine.from));
+      other.paintSoon();
+    }
+  }
+
+  /**
+   * The picture rests where it was moved.
+   * @param {View} view
+   */
+  moved(view) {
+    this.link(view);
+    const { axisView } = this.view;
+    const isFit = axisView.isFit && Number(axisView.end - axisView.first) * 1.3 > axisView.span;
+    this.state.set(isFit ? { from: "", to: "" } : { from: String(axisView.from), to: String(axisView.to) }, { isStep: false });
+    this.windowChanged();
+  }
+
+  /** What is drawn has changed. */
+  windowChanged() {
+    this.status.draw();
+    requestAnimationFrame(() => {
+      this.status.draw();
+      if (this.state.now.tab === "table") this.table.draw();
+    });
+    const { versionSeen } = this.view.windows;
+    if (versionSeen !== "" && versionSeen !== this.view.lanes.version && versionSeen !== this.versionAsked) {
+      this.versionAsked = versionSeen;
+      this.renew();
+    }
+  }
+
+  /** @param {string} axis */
+  chooseAxis(axis) {
+    this.state.set({ axis, from: "", to: "", area: "" });
+  }
+
+  nextAxis() {
+    const known = Object.keys(axisNames).filter((axis) => this.view.lanes.axes[axis]);
+    this.chooseAxis(known[(known.indexOf(this.view.axis) + 1) % known.length]);
+  }
+
+  /** @param {number} factor */
+  setLaneHeight(factor) {
+    this.state.set({ height: String(Math.round(this.view.laneHeight * factor)) }, { isStep: false });
+  }
+
+  // What is selected.
+
+  /**
+   * @param {View} view
+   * @param {Hit | null} hit
+   * @param {boolean} isSecond
+   */
+  click(view, hit, isSecond) {
+    if (!hit) {
+      if (!isSecond) this.state.set({ event: "", other: "", area: "" });
+    } else {
+      this.select(view.idOf(hit), isSecond);
+    }
+  }
+
+  /**
+   * @param {string} id
+   * @param {boolean} [isSecond] whether it is compared with the one that is selected
+   */
+  select(id, isSecond = false) {
+    const { now } = this.state;
+    if ((isSecond || this.isMarking) && now.event && now.event !== id) this.state.set({ other: id, tab: "event", area: "" });
+    else this.state.set({ event: id, other: "", tab: "event", area: "" });
+  }
+
+  /** What is selected next is compared with what is now. */
+  mark() {
+    this.isMarking = !this.isMarking && this.state.now.event !== "";
+    this.remark = this.isMarking ? `Select another event: how is it ordered with ${this.state.now.event}? (M or Escape ends this)` : "";
+    this.say(this.remark);
+    this.status.draw();
+  }
+
+  /** Shows the selection that the address says. */
+  async showSelection() {
+    const { event, other } = this.state.now;
+    this.selecting?.abort();
+    const selecting = (this.selecting = new AbortController());
+    this.results.markSelected();
+    this.showPath([]);
+    if (event === "") {
+      this.eachView((view) => {
+        view.selected = view.other = null;
+        view.setCone(null);
+      });
+      if (!this.state.now.area) this.eventPanel.showNothing();
+      return;
+    }
+    this.eventPanel.show(event, other);
+    this.eachView((view) => {
+      view.selected = this.markOf(view, event, null);
+      view.other = other ? this.markOf(view, other, null) : null;
+      view.paintSoon();
+    });
+    try {
+      await Promise.all(this.views.map((view) => this.coneOf(view, event, other, selecting.signal)));
+    } catch (error) {
+      if (!selecting.signal.aborted) this.eachView((view) => view.setCone(null));
+    }
+    if (!selecting.signal.aborted) this.windowChanged();
+  }
+
+  /**
+   * @param {View} view
+   * @param {string} event
+   * @param {string} other
+   * @param {AbortSignal} signal
+   */
+  async coneOf(view, event, other, signal) {
+    const about = (/** @type {string} */ id) => ask("cone", { execution: view.execution, event: id, axis: view.axis }, signal);
+    const [answer, second] = await Promise.all([about(event), other ? about(other) : null]);
+    if (signal.aborted) return;
+    const cone = new Cone(answer, view.lanes);
+    view.setCone(cone);
+    view.selected = this.markOf(view, event, cone.position);
+    if (second) view.other = this.markOf(view, other, second.x === null ? null : BigInt(second.x));
+    if (view === this.view) this.revealSelected(false);
+  }
+
+  /**
+   * @param {View} view
+   * @param {string} id
+   * @param {bigint | null} position
+   */
+  markOf(view, id, position) {
+    const { process, sequence } = parts(id);
+    const lane = view.lanes.byProcess.get(process);
+    return lane === undefined ? null : { lane, sequence, position };
+  }
+
+  /**
+   * Brings what is selected into sight: one event, or both and what lies between.
+   * @param {boolean} isWanted whether somebody asked for it
+   */
+  revealSelected(isWanted) {
+    const { selected, other, axisView } = this.view;
+    if (!selected) return;
+    const isSeen = (/** @type {typeof selected} */ mark) => {
+      const pixel = this.view.pixelOf(mark);
+      return pixel >= 0 && pixel <= axisView.width;
+    };
+    if (other?.position != null && selected.position !== null && (isWanted || !isSeen(selected) || !isSeen(other))) {
+      const [from, to] = selected.position < other.position ? [selected.position, other.position] : [other.position, selected.position];
+      this.showRange(from, to);
+    } else {
+      if (isWanted && selected.position !== null) axisView.pan(axisView.pixel(selected.position) - axisView.width / 2);
+      this.view.reveal(selected);
+      if (isWanted) this.view.moved();
+    }
+  }
+
+  selectedPixel() {
+    const { selected, axisView } = this.view;
+    const pixel = selected ? this.view.pixelOf(selected) : NaN;
+    return pixel >= 0 && pixel <= axisView.width ? pixel : null;
+  }
+
+  /** The event that keys start from. */
+  get current() {
+    return this.isMarking && this.view.other ? this.view.other : this.view.selected;
+  }
+
+  selectFirst() {
+    const hit = this.view.firstSeen();
+    if (hit) this.select(this.view.idOf(hit));
+  }
+
+  /** @param {number} step */
+  selectNeighbour(step) {
+    const { current, view } = this;
+    if (!current) return this.selectFirst();
+    const lane = view.lanes.all[current.lane];
+    const sequence = current.sequence + step;
+    if (sequence < 1 || sequence > Math.max(lane.last, lane.cited)) return this.say("There is none.");
+    this.select(view.idOf({ lane: current.lane, sequence }));
+  }
+
+  /** @param {number} step */
+  selectBeside(step) {
+    const { current, view } = this;
+    if (!current) return this.selectFirst();
+    const hit = view.beside(current, step);
+    if (hit) this.select(view.idOf(hit));
+  }
+
+  /** @param {{from: {id: string}, to: {id: string}}[]} path */
+  showPath(path) {
+    this.eachView((view) => {
+      view.path = links(view, path.map((hop) => ({ from: hop.from.id, to: hop.to.id, isArrow: true })));
+      view.paintSoon();
+    });
+  }
+
+  /**
+   * A button that selects an event; with Shift as the second one.
+   * @param {string} id
+   */
+  eventLink(id) {
+    return make("button", {
+      type: "button", class: "link id", onclick: (/** @type {MouseEvent} */ event) => this.select(id, event.shiftKey),
+    }, make("bdi", {}, id));
+  }
+
+  applyArea() {
+    const area = readArea(this.state.now.area);
+    this.view.area = area;
+    this.view.paintSoon();
+    if (area) showArea(this, find("panel-event", HTMLElement), area);
+    else if (this.state.now.event) this.eventPanel.show(this.state.now.event, this.state.now.other);
+    else this.eventPanel.showNothing();
+  }
+
+  // Queries.
+
+  /** @param {string} query */
+  runQuery(query) {
+    if (query !== "" && query === this.state.now.q) this.results.run(query);
+    this.state.set({ q: query, tab: query ? "results" : this.state.now.tab });
+  }
+
+  runStateQuery() {
+    const { q } = this.state.now;
+    this.queryBox.show(q);
+    if (q) {
+      this.results.run(q);
+    } else {
+      this.results.showNothing();
+      this.showFound([], []);
+    }
+  }
+
+  /**
+   * @param {EventAnswer[]} events
+   * @param {{from: string, to: string, isArrow: boolean}[]} pairs
+   */
+  showFound(events, pairs) {
+    this.eachView((view) => {
+      view.found = byLane(view, events.map((event) => event.id));
+      view.pairs = links(view, pairs);
+      view.paintSoon();
+    });
+  }
+
+  // The side.
+
+  drawTabs() {
+    const { tab } = this.state.now;
+    const isOpen = tabs.includes(tab);
+    find("side", HTMLElement).hidden = find("divider", HTMLElement).hidden = !isOpen;
+    for (const one of tabs) {
+      find(`panel-${one}`, HTMLElement).hidden = one !== tab;
+      const button = find(`tab-${one}`, HTMLElement);
+      button.setAttribute("aria-selected", String(one === tab));
+      button.tabIndex = one === tab ? 0 : -1;
+    }
+    if (tab === "lanes") this.laneList.draw();
+    if (tab === "table") this.table.draw();
+    find("show-lanes", HTMLElement).setAttribute("aria-pressed", String(tab === "lanes"));
+    find("show-table", HTMLElement).setAttribute("aria-pressed", String(tab === "table"));
+  }
+
+  /** @param {string} tab */
+  toggleTab(tab) {
+    const isOpen = this.state.now.tab !== tab;
+    this.state.set({ tab: isOpen ? tab : "" });
+    if (isOpen) find(`panel-${tab}`, HTMLElement).focus();
+    else this.view.canvas.focus();
+  }
+
+  help() {
+    showHelp(find("help", HTMLDialogElement), this.commands);
+  }
+
+  commandPalette() {
+    const dialog = find("palette", HTMLDialogElement);
+    if (!dialog.open) showPalette(dialog, this.commands);
+  }
+
+  escape() {
+    const { now } = this.state;
+    if (this.isMarking) this.mark();
+    else if (now.area) this.state.set({ area: "" });
+    else if (now.other) this.state.set({ other: "" });
+    else if (now.tab) this.state.set({ tab: "" });
+    else if (now.event) this.state.set({ event: "" });
+    else if (now.q) this.state.set({ q: "" });
+  }
+
+  // Executions.
+
+  drawExecutions() {
+    const select = find("execution", HTMLSelectElement);
+    const name = this.view.execution || this.state.now.execution;
+    select.replaceChildren(...this.executions.slice(0, 2000).map((one) => {
+      const option = make("option", { value: one.name }, `${one.name.slice(0, 80)}  (${counted(one.events, "event")})`);
+      option.selected = one.name === name;
+      return option;
+    }));
+  }
+
+  drawAxes() {
+    const select = find("axis", HTMLSelectElement);
+    select.replaceChildren(...Object.entries(axisNames).map(([axis, title]) => {
+      const option = make("option", { value: axis, disabled: !this.view.lanes.axes[axis] }, title);
+      option.selected = axis === this.view.axis;
+      return option;
+    }));
+  }
+
+  chooseComparison() {
+    const others = this.executions.filter((one) => one.name !== this.view.execution);
+    const entry = (/** @type {string} */ title, /** @type {string} */ compare, /** @type {string} */ shown) => ({ title, group: "", keys: [], shown, run: () => this.state.set({ compare }) });
+    showPalette(find("palette", HTMLDialogElement), [
+      ...(this.state.now.compare ? [entry("Only one execution", "", "—")] : []),
+      ...others.map((one) => entry(`Beside it: ${one.name}`, one.name, counted(one.events, "event"))),
+    ]);
+  }
+
+  async applyComparison() {
+    const { compare: name } = this.state.now;
+    this.comparing?.abort();
+    const comparing = (this.comparing = new AbortController());
+    const isOn = name !== "";
+    this.second.canvas.hidden = !isOn;
+    const titles = [find("first-name", HTMLElement), find("second-name", HTMLElement)];
+    titles.forEach((title) => (title.hidden = !isOn));
+    this.view.differing = new Map();
+    this.view.resize();
+    if (!isOn) return;
+    try {
+      await this.second.load(name, comparing.signal);
+      if (comparing.signal.aborted) return;
+      this.second.resize();
+      this.second.setAxis(this.state.now.axis);
+      this.arrange();
+      this.link(this.view);
+      this.showSelection();
+      const difference = await compare(this.view, this.second, comparing.signal);
+      if (comparing.signal.aborted) return;
+      const mark = (/** @type {View} */ view, /** @type {Map<string, number[]>} */ events) =>
+        byLane(view, [...events].flatMap(([process, sequences]) => sequences.map((sequence) => `${process}:${sequence}`)));
+      this.view.differing = mark(this.view, difference.events);
+      this.second.differing = mark(this.second, difference.otherEvents);
+      const number = (/** @type {Map<string, number[]>} */ events) => [...events.values()].reduce((sum, one) => sum + one.length, 0);
+      const sum = (/** @type {View} */ view, /** @type {string[]} */ processes, /** @type {Map<string, number[]>} */ events) =>
+        `${view.execution} — ${difference.note || `${counted(number(events), "event")} without a counterpart`}${processes.length > 0 ? `, only here: ${processes.slice(0, 6).join(", ")}${processes.length > 6 ? " …" : ""}` : ""}`;
+      titles[0].textContent = sum(this.view, difference.processes, difference.events);
+      titles[1].textContent = sum(this.second, difference.otherProcesses, difference.otherEvents);
+      this.say(`${titles[0].textContent}. ${titles[1].textContent}`);
+      this.eachView((view) => view.paintSoon());
+    } catch (error) {
+      if (!comparing.signal.aborted) titles[1].textContent = `${name} — ${error instanceof Error ? error.message : error}`;
+    }
+  }
+
+  // Live.
+
+  drawLive() {
+    find("live", HTMLElement).setAttribute("aria-pressed", String(this.state.now.live));
+    if (this.state.now.live) this.renew();
+  }
+
+  /** Looks at what came, as often as is worth it. */
+  async follow() {
+    this.drawLive();
+    for (;;) {
+      const { live } = this.state.now;
+      await new Promise((resolve) => setTimeout(resolve, live && !connection.isLost ? liveMilliseconds : awayMilliseconds));
+      if (document.hidden) continue;
+      if (!this.view.isLoaded || this.view.lanes.all.length === 0) await this.load();
+      else if (live || connection.isLost) await this.renew();
+    }
+  }
+
+  /** Asks whether lanes have changed; what is shown is asked for anew if so. */
+  async renew() {
+    const { view, state } = this;
+    const wasLost = connection.isLost;
+    const wasFit = view.axisView.isFit;
+    try {
+      const isNew = await view.load(view.execution);
+      if (wasLost) {
+        view.windows.invalidate();
+        list("executions", {}).then(({ items }) => {
+          this.executions = items;
+          this.drawExecutions();
+        }, () => {});
+      }
+      if (isNew) this.renewed(wasFit && state.now.from === "");
+      else if (wasLost) view.paintSoon();
+    } catch (error) {
+      if (error instanceof QuestionError && error.status === 404) this.load();
+    }
+    this.status.draw();
+  }
+
+  /** @param {boolean} wasFit */
+  renewed(wasFit) {
+    const { view, state } = this;
+    view.setAxis(state.now.axis);
+    this.drawAxes();
+    this.arrange();
+    if (wasFit) {
+      view.axisView.fit();
+    } else if (state.now.live) {
+      const { axisView } = view;
+      axisView.pan(axisView.pixel(axisView.end) - axisView.width * 0.94);
+      view.moved();
+    }
+    if (state.now.event) this.showSelection();
+    view.paintSoon();
+  }
+
+  restyle() {
+    for (const view of [this.view, this.second]) view?.restyle();
+    this.status?.drawLegend();
+  }
+}
+
+/** What another execution begins with. */
+const fresh = { from: "", to: "", event: "", other: "", area: "", hide: [], pin: [], order: [], talk: [], lanes: "", q: "", compare: "" };
+
+/**
+ * Sequence numbers of events by lane, ascending.
+ * @param {View} view
+ * @param {string[]} ids
+ */
+function byLane(view, ids) {
+  /** @type {Map<number, number[]>} */
+  const found = new Map();
+  for (const id of ids) {
+    const { process, sequence } = parts(id);
+    const lane = view.lanes.byProcess.get(process);
+    if (lane === undefined) continue;
+    const numbers = found.get(lane);
+    if (numbers) numbers.push(sequence);
+    else found.set(lane, [sequence]);
+  }
+  return new Map([...found].map(([lane, numbers]) => [lane, Float64Array.from(numbers).sort()]));
+}
+
+/**
+ * @param {View} view
+ * @param {{from: string, to: string, isArrow: boolean}[]} pairs
+ */
+function links(view, pairs) {
+  return pairs.flatMap((pair) => {
+    const [from, to] = [parts(pair.from), parts(pair.to)];
+    const fromLane = view.lanes.byProcess.get(from.process);
+    const toLane = view.lanes.byProcess.get(to.process);
+    if (fromLane === undefined || toLane === undefined) return [];
+    return [{ from: { lane: fromLane, sequence: from.sequence }, to: { lane: toLane, sequence: to.sequence }, isArrow: pair.isArrow }];
+  });
+}

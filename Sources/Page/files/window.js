@@ -1,0 +1,240 @@
+// One window of history, decoded into typed arrays: positions are numbers relative to its origin.
+
+/** @typedef {import("./questions.js").WindowAnswer} WindowAnswer */
+/** @typedef {import("./questions.js").LaneAnswer} LaneAnswer */
+/** @typedef {import("./lanes.js").Lanes} Lanes */
+
+/** How an event relates to the selected one. */
+export const Relation = { none: 0, past: 1, future: 2, concurrent: 3, self: 4, unknown: 5 };
+export const relationNames = ["", "past", "future", "concurrent", "selected", "unknown"];
+
+/** Numbers of one message in `messages`. */
+export const messageStride = 7;
+
+/** What one lane has in a window. */
+export class LaneWindow {
+  /**
+   * @param {LaneAnswer} answer
+   * @param {number} lane
+   */
+  constructor(answer, lane) {
+    this.lane = lane;
+    this.events = answer.events;
+    const points = answer.points;
+    this.isSingle = points !== undefined;
+    this.x = Float64Array.from(points?.x ?? []);
+    this.sequence = Float64Array.from(points?.sequence ?? []);
+    this.kind = points?.kind ?? "";
+    this.level = Uint8Array.from(points?.level ?? []);
+    /** @type {string[] | null} */
+    this.label = points?.label ?? null;
+    /** Of each single event, how it relates to the selected one. */
+    this.relation = new Uint8Array(this.x.length);
+    /** 1 where a single event lies in a run of local ones that is drawn as one. */
+    this.inRun = new Uint8Array(this.x.length);
+    /**
+     * Such runs: first and last index.
+     * @type {number[]}
+     */
+    this.runs = [];
+    this.counts = Float64Array.from(answer.counts ?? []);
+    this.starts = starts(answer);
+    this.severe = Float64Array.from(answer.severe ?? []);
+    this.gaps = Float64Array.from(answer.gaps ?? []);
+    this.uncertain = Float64Array.from(answer.uncertain ?? []);
+    this.findRuns();
+  }
+
+  /** Finds the runs of local events that matter little: three or more. */
+  findRuns() {
+    let start = 0;
+    const close = (/** @type {number} */ end) => {
+      if (end - start >= 3) {
+        this.runs.push(start, end - 1);
+        this.inRun.fill(1, start, end);
+      }
+    };
+    for (let index = 0; index < this.x.length; index++) {
+      const isQuiet = this.kind[index] !== "s" && this.kind[index] !== "r" && this.level[index] < 5;
+      if (!isQuiet) {
+        close(index);
+        start = index + 1;
+      }
+    }
+    close(this.x.length);
+  }
+
+  /**
+   * Where an event lies, as far as this window tells; NaN where it lies outside.
+   * @param {number} sequence
+   * @param {number} bucket
+   */
+  xOf(sequence, bucket) {
+    if (this.isSingle) {
+      const index = search(this.sequence, sequence);
+      return this.sequence[index] === sequence ? this.x[index] : NaN;
+    }
+    let low = 0;
+    let high = this.starts.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.starts[middle] <= sequence) low = middle + 1;
+      else high = middle;
+    }
+    // Empty buckets start where the next one does.
+    for (let at = low - 1; at >= 0; at--) {
+      if (this.counts[at] === 0) continue;
+      const behind = sequence - this.starts[at];
+      return behind < this.counts[at] ? (at + (behind + 0.5) / this.counts[at]) * bucket : NaN;
+    }
+    return NaN;
+  }
+}
+
+/**
+ * The sequence number of the first event of each bucket.
+ * @param {LaneAnswer} answer
+ */
+function starts(answer) {
+  const counts = answer.counts ?? [];
+  const jumps = new Map();
+  const flat = answer.jumps ?? [];
+  for (let at = 0; at + 1 < flat.length; at += 2) jumps.set(flat[at], flat[at + 1]);
+  const found = new Float64Array(counts.length);
+  let next = answer.first ?? 1;
+  counts.forEach((count, bucket) => {
+    next = jumps.get(bucket) ?? next;
+    found[bucket] = next;
+    next += count;
+  });
+  return found;
+}
+
+/**
+ * The index of the first number that is not less.
+ * @param {Float64Array} sorted
+ * @param {number} number
+ */
+export function search(sorted, number) {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+export class HistoryWindow {
+  /**
+   * @param {WindowAnswer} answer
+   * @param {Lanes} lanes
+   */
+  constructor(answer, lanes) {
+    this.version = answer.version;
+    this.axis = answer.axis;
+    this.origin = BigInt(answer.origin);
+    this.from = BigInt(answer.from);
+    this.to = BigInt(answer.to);
+    this.bucket = Number(answer.bucket);
+    this.isExact = answer.isExact;
+    this.isSettled = answer.isSettled;
+    this.events = answer.events;
+    /** Where it begins and ends, relative to its origin. */
+    this.start = Number(this.from - this.origin);
+    this.end = Number(this.to - this.origin);
+    const laneOf = answer.processes.map((process) => lanes.byProcess.get(process) ?? -1);
+    /** @type {LaneWindow[]} */
+    this.lanes = answer.lanes
+      .filter((lane) => laneOf[lane.process] >= 0)
+      .map((lane) => new LaneWindow(lane, laneOf[lane.process]));
+    /** @type {Map<number, LaneWindow>} */
+    this.byLane = new Map(this.lanes.map((lane) => [lane.lane, lane]));
+    this.isSingle = this.lanes.every((lane) => lane.isSingle);
+    this.countMax = 1;
+    for (const lane of this.lanes) for (const count of lane.counts) if (count > this.countMax) this.countMax = count;
+    this.messages = relaned(answer.messages, messageStride, [0, 3], laneOf);
+    this.messageRelation = new Uint8Array(this.messages.length / messageStride);
+    this.messagesHidden = answer.messagesHidden;
+    this.restarts = relaned(answer.restarts, 4, [0, 2], laneOf);
+    this.ghosts = relaned(answer.ghosts, 3, [0], laneOf);
+    /** @type {{lane: number, x: number, kind: string, text: string}[]} */
+    this.defects = [];
+    for (let at = 0; at + 3 < answer.defects.length; at += 4) {
+      const [lane, x, kind, text] = answer.defects.slice(at, at + 4);
+      this.defects.push({ lane: laneOf[Number(lane)] ?? -1, x: Number(x), kind: String(kind), text: String(text) });
+    }
+    /** The origin relative to an axis view's anchor, and of which version of that. */
+    this.relative = 0;
+    this.anchorVersion = -1;
+    /**
+     * What was drawn of it once: see density.js.
+     * @type {unknown}
+     */
+    this.picture = null;
+  }
+
+  /**
+   * The pixel of its origin.
+   * @param {import("./axis.js").AxisView} view
+   */
+  pixelOfOrigin(view) {
+    if (this.anchorVersion !== view.anchorVersion) {
+      this.relative = Number(this.origin - view.anchor);
+      this.anchorVersion = view.anchorVersion;
+    }
+    return (this.relative - view.offset) * view.scale;
+  }
+
+  /**
+   * Where an event lies, relative to the origin; NaN where this window does not tell.
+   * @param {number} lane
+   * @param {number} sequence
+   */
+  xOf(lane, sequence) {
+    return this.byLane.get(lane)?.xOf(sequence, this.bucket) ?? NaN;
+  }
+
+  /**
+   * Says of each event and message how it relates to what is selected.
+   * @param {import("./cone.js").Cone | null} cone
+   */
+  relate(cone) {
+    for (const lane of this.lanes) {
+      for (let index = 0; index < lane.x.length; index++) {
+        lane.relation[index] = cone ? cone.relation(lane.lane, lane.sequence[index]) : Relation.none;
+      }
+    }
+    const messages = this.messages;
+    for (let index = 0; index < this.messageRelation.length; index++) {
+      const at = index * messageStride;
+      this.messageRelation[index] = cone
+        ? cone.relationOfMessage(messages[at], messages[at + 2], messages[at + 3], messages[at + 5])
+        : Relation.none;
+    }
+  }
+}
+
+/**
+ * Flat records whose lanes are those of the page; records of lanes that are not known yet are left out.
+ * @param {number[]} flat
+ * @param {number} stride
+ * @param {number[]} laneFields
+ * @param {number[]} laneOf
+ */
+function relaned(flat, stride, laneFields, laneOf) {
+  const kept = new Float64Array(flat.length - (flat.length % stride));
+  let used = 0;
+  for (let at = 0; at + stride <= flat.length; at += stride) {
+    for (let field = 0; field < stride; field++) kept[used + field] = flat[at + field];
+    let isKnown = true;
+    for (const field of laneFields) {
+      const lane = laneOf[flat[at + field]] ?? -1;
+      kept[used + field] = lane;
+      isKnown &&= lane >= 0;
+    }
+    if (isKnown) used += stride;
+  }
+  return kept.slice(0, used);
+}
