@@ -91,7 +91,7 @@ export function showHelp(dialog, list) {
   const groups = new Map();
   for (const command of list) groups.set(command.group, [...(groups.get(command.group) ?? []), command]);
   dialog.replaceChildren(
-    make("h2", { id: "help-title" }, "Keys"),
+    dialogTitle(dialog, "help-title", "Keys"),
     ...[...groups].flatMap(([group, members]) => [
       make("h3", {}, group),
       make("dl", {}, ...members.flatMap((/** @type {Command} */ command) => [
@@ -101,9 +101,18 @@ export function showHelp(dialog, list) {
     make("h3", {}, "Mouse and touch"),
     make("p", {}, "The wheel or a pinch zooms; with Shift it moves. Drag moves. Click selects, Shift-click (or a long touch) the second event. Drag with Shift counts what lies in an area. A click on a name opens a lane's menu."),
     make("h3", {}, "Signs"),
-    make("p", {}, "A full sign has a message, a hollow one has none. A triangle is a warning, a diamond an error, a diamond in a ring critical. Dotted circles are cited and not here; hatched boxes are missing numbers; a red cross is a contradiction. Blue is the causal past, green the causal future; dashed lines are what each process had seen, and where each first knew."),
-    make("div", { class: "actions" }, make("button", { type: "button", onclick: () => dialog.close() }, "Close")));
+    make("p", {}, "A full sign has a message, a hollow one has none. A triangle is a warning, a diamond an error, a diamond in a ring critical. Dotted circles are cited and not here; hatched boxes are missing numbers; a red cross is a contradiction. Blue is the causal past, green the causal future; dashed lines are what each process had seen, and where each first knew."));
   dialog.showModal();
+}
+
+/**
+ * A dialog's title and the button that closes it.
+ * @param {HTMLDialogElement} dialog
+ * @param {string} id
+ * @param {string} title
+ */
+export function dialogTitle(dialog, id, title) {
+  return make("div", { class: "dialog-title" }, make("h2", { id }, title), make("button", { type: "button", onclick: () => dialog.close() }, "Close"));
 }
 
 /** @param {Command} command */

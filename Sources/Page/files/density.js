@@ -31,8 +31,7 @@ export function densityPicture(window, height, colour) {
   const image = context.createImageData(canvas.width, canvas.height);
   const pixels = new Uint32Array(image.data.buffer);
   const full = packed(colour);
-  // The same height means the same number in windows that are alike: the most is a power of two.
-  const most = 2 ** Math.ceil(Math.log2(window.countMax));
+  const most = scaleOf(window);
   const rowOf = new Map();
   window.lanes.forEach((lane, row) => {
     rowOf.set(lane.lane, row);
@@ -60,6 +59,15 @@ export function densityPicture(window, height, colour) {
   const picture = { canvas, height: strip, rowOf, key };
   window.picture = picture;
   return picture;
+}
+
+/**
+ * The number that fills a strip: the same in windows that are alike, since it is a power of two or one and a half times it.
+ * @param {HistoryWindow} window
+ */
+export function scaleOf(window) {
+  const power = 2 ** Math.floor(Math.log2(window.countMax));
+  return window.countMax <= power ? power : window.countMax <= power * 1.5 ? power * 1.5 : power * 2;
 }
 
 /**

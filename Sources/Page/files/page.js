@@ -592,7 +592,7 @@ export class Page {
     const select = find("execution", HTMLSelectElement);
     const name = this.view.execution || this.state.now.execution;
     select.replaceChildren(...this.executions.slice(0, 2000).map((one) => {
-      const option = make("option", { value: one.name }, `${one.name.slice(0, 80)}  (${counted(one.events, "event")})`);
+      const option = make("option", { value: one.name }, `${one.name.slice(0, 80)} · ${rough.format(one.events)}`);
       option.selected = one.name === name;
       return option;
     }));
@@ -716,6 +716,9 @@ export class Page {
     this.status?.drawLegend();
   }
 }
+
+/** Numbers of which only the size matters. */
+const rough = new Intl.NumberFormat("en", { notation: "compact" });
 
 /** What another execution begins with. */
 const fresh = { from: "", to: "", event: "", other: "", area: "", hide: [], pin: [], order: [], talk: [], lanes: "", q: "", compare: "" };

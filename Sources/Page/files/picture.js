@@ -2,7 +2,7 @@
 // one affine transform, changes nothing but the canvas, and makes nothing anew from frame to frame but the texts of ticks.
 
 import { date, ticks } from "./axis.js";
-import { densityPicture } from "./density.js";
+import { densityPicture, scaleOf } from "./density.js";
 import { drawArrow, drawMessages } from "./arrows.js";
 import { drawSign } from "./signs.js";
 import { fonts } from "./palette.js";
@@ -249,7 +249,7 @@ function paintDensity(context, view, window, origin) {
  */
 function paintBars(context, view, window, origin, tall) {
   const bucket = window.bucket * view.axisView.scale;
-  const most = 2 ** Math.ceil(Math.log2(window.countMax));
+  const most = scaleOf(window);
   eachRow(view, (lane, row, y) => {
     const counts = window.byLane.get(lane)?.counts;
     if (!counts) return;

@@ -34,7 +34,10 @@ export class QueryBox {
       this.propose();
     });
     this.input.addEventListener("keydown", (event) => this.key(event));
-    this.input.addEventListener("blur", () => this.close());
+    this.input.addEventListener("blur", () => {
+      this.close();
+      this.error.hidden = true;
+    });
   }
 
   focus() {
@@ -159,7 +162,7 @@ export class QueryBox {
    * @param {string} detail empty: nothing is wrong
    */
   showError(detail) {
-    this.error.hidden = detail === "";
+    this.error.hidden = detail === "" || document.activeElement !== this.input;
     this.input.setAttribute("aria-invalid", String(detail !== ""));
     if (detail === "") return;
     const [first, ...rest] = detail.split("\n");

@@ -39,6 +39,7 @@ export class Results {
     this.asking?.abort();
     this.items = [];
     this.query = "";
+    this.page.queryBox.showError("");
     const example = (/** @type {string} */ text) => make("li", {}, make("button", { type: "button", class: "link id", onclick: () => this.page.runQuery(text) }, text));
     this.element.replaceChildren(
       make("h2", {}, "No query yet"),
@@ -70,7 +71,7 @@ export class Results {
       this.items = [];
       this.page.showFound([], []);
       if (!asking.signal.aborted) this.page.queryBox.showError(detail);
-      this.element.replaceChildren(make("p", { class: "box-note" }, detail.split("\n")[0]));
+      this.element.replaceChildren(make("p", { class: "box-note" }, detail.split("\n")[0]), ...(detail.includes("\n") ? [make("pre", { class: "code" }, detail.split("\n").slice(1).join("\n"))] : []));
     } finally {
       if (this.asking === asking) this.element.removeAttribute("aria-busy");
     }

@@ -1,5 +1,6 @@
 // What is seen as SVG or PNG, and the graph in every format that `export` writes.
 
+import { dialogTitle } from "./commands.js";
 import { make } from "./dom.js";
 import { address } from "./questions.js";
 import { paint } from "./picture.js";
@@ -47,7 +48,7 @@ export class Saving {
       make("li", {}, make("a", { class: "link", href: address("export", { format, execution, ...part }), download: `${name}.${ending}` }, title))));
     const link = make("input", { type: "text", readonly: true, value: location.href, "aria-label": "Link to what is seen" });
     this.dialog.replaceChildren(
-      make("h2", { id: "save-title" }, "Save or export"),
+      dialogTitle(this.dialog, "save-title", "Save or export"),
       make("h3", {}, "What is seen"),
       make("div", { class: "actions" },
         make("button", { type: "button", onclick: () => download(new Blob([svgOf(view)], { type: "image/svg+xml" }), `${name}.svg`) }, "SVG"),
@@ -62,8 +63,7 @@ export class Saving {
       }, "Copy")),
       make("h3", {}, "All events of the execution"),
       links({}),
-      ...(event ? [make("h3", {}, "What could have led to ", make("bdi", {}, event)), links({ "past-of": event }), make("h3", {}, "What it could have affected"), links({ "future-of": event })] : []),
-      make("div", { class: "actions" }, make("button", { type: "button", onclick: () => this.dialog.close() }, "Close")));
+      ...(event ? [make("h3", {}, "What could have led to ", make("bdi", {}, event)), links({ "past-of": event }), make("h3", {}, "What it could have affected"), links({ "future-of": event })] : []));
     this.dialog.showModal();
   }
 }

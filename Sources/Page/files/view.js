@@ -20,7 +20,7 @@ import { warningLevel } from "./questions.js";
 /** @typedef {{lane: number, sequence: number, count: number, label: string, level: number, what: "event" | "bucket" | "ghost"}} Hit */
 
 /** Pixels of lanes: as many as fit, within these. */
-const laneHeights = { min: 5, comfortable: 16, max: 54 };
+const laneHeights = { min: 5, comfortable: 16, max: 64 };
 /** Pixels from an event within which it is meant. */
 const reach = 14;
 /** Milliseconds without a movement after which the picture is drawn as well as it can be. */
