@@ -97,7 +97,7 @@ extension [LogicalStep] {
         let limit = next < count ? self[next].position : end
         guard next > 0 else { return limit }
         let step = self[next - 1]
-        return Swift.min(limit, step.position + time - step.time)
+        return step.position + Swift.min(limit - step.position, time - step.time)
     }
 }
 

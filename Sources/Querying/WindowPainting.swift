@@ -333,15 +333,28 @@ struct WindowPainting<Execution: IndexedExecution> {
             }
             each = try bundled(tallies)
         }
+        let ranks = try ranks(of: each)
         each.sort { a, b in
             guard a.count == b.count else { return a.count > b.count }
-            return (a.receiver, a.arrival.position, a.arrival.event.process)
-                < (b.receiver, b.arrival.position, b.arrival.event.process)
+            let (x, y) = (a.arrival, b.arrival)
+            return (ranks[a.receiver]!, x.position, ranks[x.event.process]!, x.event.sequence)
+                < (ranks[b.receiver]!, y.position, ranks[y.event.process]!, y.event.sequence)
         }
         for bundle in each.dropFirst(Limits.windowMessagesMax) {
             window.messagesHidden += bundle.count
         }
         for bundle in each.prefix(Limits.windowMessagesMax) { try paint(bundle) }
+    }
+
+    /// By process that has to do with messages: its place among these in listing order.
+    private func ranks(of bundles: [Bundle]) throws -> [Int: Int] {
+        var ids: [Int: ProcessID] = [:]
+        for bundle in bundles {
+            for process in [bundle.receiver, bundle.arrival.event.process]
+            where ids[process] == nil { ids[process] = try index.id(of: process) }
+        }
+        let listed = ids.sorted { listingOrder($0.value, $1.value) }
+        return Dictionary(uniqueKeysWithValues: listed.enumerated().map { ($1.key, $0) })
     }
 
     /// The messages that left the lanes in the window and arrived outside, or at other lanes.
