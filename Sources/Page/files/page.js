@@ -188,7 +188,7 @@ export class Page {
     this.arrange();
     this.showRangeOfState();
     this.drawTabs();
-    this.showSelection();
+    this.showSelection(state.now.from === "");
     this.applyArea();
     if (state.now.q) this.runStateQuery();
     if (state.now.talk.length > 0) this.applyTalk();
@@ -218,7 +218,7 @@ export class Page {
     if (has("axis", "from", "to")) this.showRangeOfState();
     if (has("talk")) this.applyTalk();
     if (has("hide", "pin", "order", "lanes", "group", "collapse", "height")) this.arrange();
-    if (has("event", "other", "axis")) this.showSelection();
+    if (has("event", "other", "axis")) this.showSelection(!has("from", "to") || has("axis"));
     if (has("area")) this.applyArea();
     if (has("q")) this.runStateQuery();
     else if (has("show")) this.results.draw();
@@ -371,8 +371,11 @@ export class Page {
     this.status.draw();
   }
 
-  /** Shows the selection that the address says. */
-  async showSelection() {
+  /**
+   * Shows the selection that the address says.
+   * @param {boolean} isRevealed whether it is brought into sight: not where the address says what is seen
+   */
+  async showSelection(isRevealed) {
     const { event, other } = this.state.now;
     this.selecting?.abort();
     const selecting = (this.selecting = new AbortController());
@@ -393,7 +396,7 @@ export class Page {
       view.paintSoon();
     });
     try {
-      await Promise.all(this.views.map((view) => this.coneOf(view, event, other, selecting.signal)));
+      await Promise.all(this.views.map((view) => this.coneOf(view, event, other, isRevealed, selecting.signal)));
     } catch (error) {
       if (!selecting.signal.aborted) this.eachView((view) => view.setCone(null));
     }
@@ -404,9 +407,10 @@ export class Page {
    * @param {View} view
    * @param {string} event
    * @param {string} other
+   * @param {boolean} isRevealed
    * @param {AbortSignal} signal
    */
-  async coneOf(view, event, other, signal) {
+  async coneOf(view, event, other, isRevealed, signal) {
     const about = (/** @type {string} */ id) => ask("cone", { execution: view.execution, event: id, axis: view.axis }, signal);
     const [answer, second] = await Promise.all([about(event), other ? about(other) : null]);
     if (signal.aborted) return;
@@ -414,7 +418,7 @@ export class Page {
     view.setCone(cone);
     view.selected = this.markOf(view, event, cone.position);
     if (second) view.other = this.markOf(view, other, second.x === null ? null : BigInt(second.x));
-    if (view === this.view) this.revealSelected(false);
+    if (isRevealed && view === this.view) this.revealSelected(false);
   }
 
   /**
@@ -634,7 +638,7 @@ export class Page {
       this.second.setAxis(this.state.now.axis);
       this.arrange();
       this.link(this.view);
-      this.showSelection();
+      this.showSelection(false);
       const difference = await compare(this.view, this.second, comparing.signal);
       if (comparing.signal.aborted) return;
       const mark = (/** @type {View} */ view, /** @type {Map<string, number[]>} */ events) =>
@@ -707,7 +711,7 @@ export class Page {
       axisView.pan(axisView.pixel(axisView.end) - axisView.width * 0.94);
       view.moved();
     }
-    if (state.now.event) this.showSelection();
+    if (state.now.event) this.showSelection(false);
     view.paintSoon();
   }
 

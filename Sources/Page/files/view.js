@@ -424,9 +424,10 @@ export class View {
       const found = this.rowAt(Math.max(y, axisHeight));
       return found < 0 ? this.lanes.rows.length - 1 : found;
     };
-    const position = (/** @type {number} */ x) => this.axisView.position(Math.max(0, x - this.namesWidth));
+    // What lies behind a point begins at the next position.
+    const behind = (/** @type {number} */ x) => this.axisView.position(Math.max(0, x - this.namesWidth)) + 1n;
     return {
-      from: position(Math.min(a.x, b.x)), to: position(Math.max(a.x, b.x)) + 1n,
+      from: behind(Math.min(a.x, b.x)), to: behind(Math.max(a.x, b.x)),
       firstRow: row(Math.min(a.y, b.y)), lastRow: row(Math.max(a.y, b.y)),
     };
   }
