@@ -118,8 +118,8 @@ let package = Package(
         .target(
             name: "Collector",
             dependencies: [
-                "CMalloc", "Causality", "Disks", "Segments", "Archiving", "HappensBefore", "Parts",
-                "Querying", "Exporting", "Shipping",
+                "CMalloc", "Causality", "Disks", "Segments", "Archiving", "HappensBefore", "Page",
+                "Parts", "Querying", "Exporting", "Shipping",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -175,6 +175,8 @@ let package = Package(
                 "SimulatedHistories",
             ],
             swiftSettings: strict),
+        // The files of the page, embedded in the executable.
+        .target(name: "Page", exclude: ["files"]),
         .target(name: "CAllocations"),
         .target(name: "SimulatedHistories", dependencies: ["Causality"], swiftSettings: strict),
         .testTarget(

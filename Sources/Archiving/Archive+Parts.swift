@@ -85,6 +85,23 @@ extension Archive {
         }
     }
 
+    /// What the rows of a place are called, and how severe they are: their columns without texts and values; nil where they do
+    /// not lie in one piece of a part. Throws `.damaged` where they cannot be read.
+    package func headings(at place: EventPlace) throws(ArchiveError) -> ContentColumns? {
+        guard case .block(let part, let block) = place else { return nil }
+        return try asking(part) { (file) throws(PartError) in
+            try file.decode(file.read(block, .headings)) { (block) throws(FormatError) in
+                try block.headings()
+            }
+        }
+    }
+
+    /// No row of a place is more severe, as far as it is told without reading it.
+    package func levelMax(at place: EventPlace) -> UInt8 {
+        guard case .block(_, let block) = place else { return .max }
+        return block.levelMax
+    }
+
     /// False where no row of a place has all of some words, by their hashes.
     package func mayHold(
         words hashes: [UInt64], at place: EventPlace

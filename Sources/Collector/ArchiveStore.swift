@@ -10,6 +10,7 @@ import Synchronization
 package final class ArchiveStore: HistoryStore {
     package let archive: Archive
     private let places = Mutex(Places())
+    private let severe = Mutex(SevereRows())
     private let graphs = Mutex<[LoadedGraph]>([])
     /// The order files that were asked last.
     private let orders = Mutex<[(name: Identity128, file: OrderFile)]>([])
@@ -169,6 +170,29 @@ package final class ArchiveStore: HistoryStore {
                 try Self.damaged { () throws(ArchiveError) in try found.events(rows) }
             }
         }
+    }
+
+    package func headings(of frame: Int) throws -> RowHeadings {
+        let found = try reading(frame) { place throws(ArchiveError) in
+            try archive.headings(at: place)
+        }
+        return try found.map { RowHeadings($0) } ?? RowHeadings(events(of: frame))
+    }
+
+    package func severeRows(of frame: Int) throws -> [SevereRow] {
+        if let known = severe.withLock({ $0[frame] }) { return known }
+        let rows = try headings(of: frame).severeRows()
+        severe.withLock { $0.keep(rows, of: frame) }
+        return rows
+    }
+
+    package func levelMax(of frame: Int) throws -> UInt8 {
+        try reading(frame) { place throws(ArchiveError) in archive.levelMax(at: place) }
+    }
+
+    package func version(of execution: String) throws -> String {
+        let (slices, taken) = try archive.orders(of: execution)
+        return "\(archive.revision).\(slices.count).\(slices.last?.taken ?? 0).\(taken)"
     }
 
     package func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool {

@@ -68,28 +68,12 @@ package struct CollectorService: Sendable {
         let stopping = Stopping()
         let store = ArchiveStore(archive)
         let router = router(store, connections, stopping, pools)
-        let application = Application(
-            router: router,
-            server: .http1(
-                configuration: HTTP1Channel.Configuration(
-                    additionalChannelHandlers: [
-                        ConnectionGuard(connections),
-                        ContinueHandler(bodyBytesMax: Archiving.Limits.appendBytesMax),
-                    ])),
-            configuration: ApplicationConfiguration(
-                address: .hostname(configuration.listenHost, port: configuration.listenPort),
-                serverName: "lightcone"),
-            onServerRunning: { [logger] channel in
-                let port = channel.localAddress?.port ?? 0
-                let host = channel.localAddress?.ipAddress ?? "?"
-                logger.notice(
-                    "collecting",
-                    metadata: [
-                        "data": "\(data)",
-                        "listen": "http://\(host.contains(":") ? "[\(host)]" : host):\(port)",
-                    ])
-            },
-            logger: logger)
+        let application = server(
+            router, host: configuration.listenHost, port: configuration.listenPort, connections,
+            logger
+        ) { [logger] address in
+            logger.notice("collecting", metadata: ["data": "\(data)", "listen": "\(address)"])
+        }
         do {
             // The last one is told first to stop: then questions end, and the server waits for none.
             try await ServiceGroup(
@@ -137,28 +121,57 @@ package struct CollectorService: Sendable {
         DropRoute(
             archive: store.archive, connections: connections, threads: pools.uploads, logger: logger
         ).add(to: router)
-        QuestionRoutes(
-            store: store, connections: connections, stopping: stopping,
-            begins: pools.begins, pieces: pools.pieces
-        ).add(to: router)
-        TailRoute(
-            store: store, connections: connections, stopping: stopping, threads: pools.follow
-        ).add(to: router)
+        addAsking(to: router, store, connections, stopping, pools.asking)
         return router
     }
 }
 
-/// The threads of a collector: what one kind of work does with its own, the others do not feel.
-private struct ThreadPools {
-    let uploads = NIOThreadPool(numberOfThreads: Limits.uploadThreads)
+/// Adds the page, and the questions that it and the command line ask.
+func addAsking(
+    to router: Router<CollectorContext>, _ store: ArchiveStore, _ connections: Connections,
+    _ stopping: Stopping, _ threads: AskingThreads
+) {
+    QuestionRoutes(
+        store: store, connections: connections, stopping: stopping,
+        begins: threads.begins, pieces: threads.pieces
+    ).add(to: router)
+    TailRoute(
+        store: store, connections: connections, stopping: stopping, threads: threads.follow
+    ).add(to: router)
+    PageRoutes().add(to: router)
+}
+
+/// An HTTP server. `onRunning` gets to know its address, once it listens.
+func server(
+    _ router: Router<CollectorContext>, host: String, port: Int, _ connections: Connections,
+    _ logger: Logger, onRunning: @escaping @Sendable (String) -> Void
+) -> some ApplicationProtocol {
+    Application(
+        router: router,
+        server: .http1(
+            configuration: HTTP1Channel.Configuration(
+                additionalChannelHandlers: [
+                    ConnectionGuard(connections),
+                    ContinueHandler(bodyBytesMax: Archiving.Limits.appendBytesMax),
+                ])),
+        configuration: ApplicationConfiguration(
+            address: .hostname(host, port: port), serverName: "lightcone"),
+        onServerRunning: { channel in
+            let port = channel.localAddress?.port ?? 0
+            let host = channel.localAddress?.ipAddress ?? "?"
+            onRunning("http://\(host.contains(":") ? "[\(host)]" : host):\(port)")
+        },
+        logger: logger)
+}
+
+/// The threads that answer questions.
+struct AskingThreads {
     /// Each question has one until its answer begins.
     let begins = NIOThreadPool(numberOfThreads: Limits.questionsBegunMax)
     let pieces = NIOThreadPool(numberOfThreads: Limits.pieceThreads)
     let follow = NIOThreadPool(numberOfThreads: Limits.followThreads)
-    let health = NIOThreadPool(numberOfThreads: 1)
-    let order = NIOThreadPool(numberOfThreads: 1)
 
-    private var all: [NIOThreadPool] { [uploads, begins, pieces, follow, health, order] }
+    fileprivate var all: [NIOThreadPool] { [begins, pieces, follow] }
 
     init() { for pool in all { pool.start() } }
 
@@ -167,8 +180,25 @@ private struct ThreadPools {
     }
 }
 
+/// The threads of a collector: what one kind of work does with its own, the others do not feel.
+private struct ThreadPools {
+    let uploads = NIOThreadPool(numberOfThreads: Limits.uploadThreads)
+    let asking = AskingThreads()
+    let health = NIOThreadPool(numberOfThreads: 1)
+    let order = NIOThreadPool(numberOfThreads: 1)
+
+    private var own: [NIOThreadPool] { [uploads, health, order] }
+
+    init() { for pool in own { pool.start() } }
+
+    func shutdown() async throws {
+        for pool in own { try await pool.shutdownGracefully() }
+        try await asking.shutdown()
+    }
+}
+
 /// Tells questions when the collector is asked to stop.
-private struct StopWatcher: Service {
+struct StopWatcher: Service {
     let stopping: Stopping
 
     func run() async throws {

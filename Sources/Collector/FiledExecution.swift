@@ -52,6 +52,16 @@ package struct FiledExecution: IndexedExecution {
 
     package func messages(_ cancellation: Cancellation) -> OrderStack { index }
 
+    package func logicalTimes(_ cancellation: Cancellation) -> OrderStack { index }
+
+    package func isSettled(_ place: EventPosition) -> Bool { true }
+
+    package func timeSpans(
+        of process: Int, in positions: Range<Int>
+    ) throws -> [TimeSpan] {
+        try index.timeSpans(of: process, in: positions)
+    }
+
     package func rows(at place: EventPosition) throws -> EventRows? {
         if try place.position < index.droppedCount(of: place.process) { return nil }
         return try rows.rows(at: place, of: index.file(of: place))

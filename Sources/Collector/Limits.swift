@@ -31,6 +31,11 @@ package enum Limits {
     /// The same of one address, behind which there may be many agents. The others come again a second later.
     static let uploadsOfPeerMax = 8
 
+    /// Rows that are warnings at least of which a collector keeps where they are, of 4 bytes each.
+    static let severeRowsKeptMax = 4_000_000
+    /// Bytes of an answer from which on it is compressed for whoever can read that: what a few packets hold is not worth it.
+    static let compressedAnswerBytesMin = 8 << 10
+
     // Connections.
 
     /// Connections at the same time: agents and people.

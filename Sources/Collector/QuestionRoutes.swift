@@ -62,6 +62,18 @@ struct QuestionRoutes: Sendable {
                 }
             }
         }
+        for verb in PictureQuestion.verbs {
+            router.get("/v1/\(verb)") { request, context in
+                try await respond(request, context, inOnePiece: true) {
+                    [store] parameters, options, _ in
+                    let question = try PictureQuestion(verb, parameters)
+                    return (
+                        try store.answering(options).written(question),
+                        MediaType.json.rawValue
+                    )
+                }
+            }
+        }
         router.get("/v1/export") { request, context in
             try await respond(request, context) { [store] parameters, options, _ in
                 let question = try ExportQuestion(parameters)
@@ -90,8 +102,10 @@ struct QuestionRoutes: Sendable {
     }
 
     /// `answer` reads the question, too: to compile what somebody sent is work.
+    ///
+    /// - Parameter inOnePiece: Whether the answer is in memory anyway, and is sent at once.
     private func respond(
-        _ request: Request, _ context: CollectorContext,
+        _ request: Request, _ context: CollectorContext, inOnePiece: Bool = false,
         _ answer:
             @escaping @Sendable (QuestionParameters, Question.Options, AnswerForm) throws
             -> (WrittenAnswer, mediaType: String)
@@ -111,15 +125,25 @@ struct QuestionRoutes: Sendable {
         options.bytesMax = Limits.answerBytesReadMax
         options.cancellation = run.cancellation
         let open = OpenAnswer(run) { [options] in try answer(parameters, options, form) }
-        let beginning = try await begin(open, asker)
+        var beginning = try await begin(open, asker)
+        while inOnePiece, !beginning.piece.isLast {
+            var piece = try await pieces.runIfActive { try open.next() }
+            beginning.piece.bytes.writeBuffer(&piece.bytes)
+            beginning.piece.isLast = piece.isLast
+        }
         var headers: HTTPFields = [.contentType: beginning.mediaType, .cacheControl: "no-store"]
         headers[.lightconeAnswer] = beginning.isYes.map { $0 ? "yes" : "no" } ?? "text"
         for note in beginning.notes.prefix(10) {
             headers.append(HTTPField(name: .lightconeNote, value: .escaped(note)))
         }
         if beginning.piece.isLast {
-            let body = ResponseBody(byteBuffer: beginning.piece.bytes)
-            return Response(status: .ok, headers: headers, body: body)
+            var bytes = beginning.piece.bytes
+            if let packed = Compressed(bytes, for: request) {
+                bytes = packed.bytes
+                headers[.contentEncoding] = packed.encoding
+            }
+            return Response(
+                status: .ok, headers: headers, body: ResponseBody(byteBuffer: bytes))
         }
         let share = try answers.enter(asker.peer, "answers")
         return Response(status: .ok, headers: headers, body: body(open, beginning.piece, share))

@@ -10,6 +10,7 @@ final class Tail: Sendable {
     let history: History
     private let loaded: Set<Int>
     private let lazyEdges = Mutex<MessageEdges?>(nil)
+    private let lazyTimes = Mutex<LogicalSteps?>(nil)
 
     init(_ history: History, _ loaded: Set<Int>) {
         self.history = history
@@ -24,6 +25,17 @@ final class Tail: Sendable {
         let edges = try MessageEdges(chronicle, check: cancellation.check)
         lazyEdges.withLock { $0 = edges }
         return edges
+    }
+
+    /// When the events above the cut happened in logical time; found at the first use, which is O(messages).
+    func times(
+        _ chronicle: Chronicle<OrderStack>, _ cancellation: Cancellation
+    ) throws -> LogicalSteps {
+        if let times = lazyTimes.withLock({ $0 }) { return times }
+        let times = try LogicalSteps(
+            chronicle, edges(chronicle, cancellation), check: cancellation.check)
+        lazyTimes.withLock { $0 = times }
+        return times
     }
 
     /// Loads what is above some files. Nil where these do not hold: something came that was not waited for any more, or is there

@@ -36,6 +36,28 @@ package struct TailedExecution: IndexedExecution {
             index, below: below.index, above: try tail.edges(index, cancellation))
     }
 
+    package func logicalTimes(
+        _ cancellation: Cancellation
+    ) throws -> ChronicleTimes<OrderStack, OrderStack> {
+        ChronicleTimes(index, below: below.index, above: try tail.times(index, cancellation))
+    }
+
+    package func isSettled(_ place: EventPosition) -> Bool { index.below(place) != nil }
+
+    package func timeSpans(
+        of process: Int, in positions: Range<Int>
+    ) throws -> [TimeSpan] {
+        let base = index.base(of: process)
+        var spans: [TimeSpan] = []
+        if positions.lowerBound < base, let there = index.below(process) {
+            let range = positions.lowerBound..<min(base, positions.upperBound)
+            spans = try below.timeSpans(of: there, in: range)
+        }
+        guard positions.upperBound > base else { return spans }
+        let range = max(base, positions.lowerBound)..<positions.upperBound
+        return spans + index.tail.timeSpans(of: process, in: range)
+    }
+
     package func rows(at place: EventPosition) throws -> EventRows? {
         if let there = index.below(place) { return try below.rows(at: there) }
         let (frame, row, positions) = index.tail.rows(at: place)

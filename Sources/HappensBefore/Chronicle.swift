@@ -7,7 +7,8 @@ import Causality
 package struct Chronicle<Floor: CausalFloor>: CausalFloor {
     package typealias Failure = Floor.Failure
 
-    fileprivate let floor: Floor
+    /// What is put away.
+    package let floor: Floor
     /// What lies above the cut.
     package let tail: History
     fileprivate let numbers: FloorNumbers
@@ -229,5 +230,72 @@ where Below.Failure == Floor.Failure {
             before.append(Departure(sequence: departure.sequence, receipt: receipt))
         }
         return Departure.merged(before, here)
+    }
+}
+
+/// The logical times of a chronicle: those below its cut and those above.
+package struct ChronicleTimes<Floor: CausalFloor, Below: LogicalTimes>: LogicalTimes
+where Below.Failure == Floor.Failure {
+    package typealias Failure = Floor.Failure
+
+    private let chronicle: Chronicle<Floor>
+    private let below: Below
+    private let above: LogicalSteps
+
+    /// - Parameters:
+    ///   - below: Those of the chronicle's floor, in its indexes.
+    ///   - above: Those of the events above the cut.
+    package init(_ chronicle: Chronicle<Floor>, below: Below, above: LogicalSteps) {
+        self.chronicle = chronicle
+        self.below = below
+        self.above = above
+    }
+
+    package func steps(
+        of process: Int, in positions: Range<Int>
+    ) throws(Failure) -> [LogicalStep] {
+        let base = chronicle.base(of: process)
+        var steps: [LogicalStep] = []
+        if positions.lowerBound < base, let there = chronicle.below(process) {
+            let range = positions.lowerBound..<min(base, positions.upperBound)
+            steps = try below.steps(of: there, in: range)
+        }
+        guard positions.upperBound > base else { return steps }
+        let range = max(base, positions.lowerBound)..<positions.upperBound
+        return steps + above.steps(of: process, in: range)
+    }
+
+    package func firstPositions(of process: Int, from times: [Int]) throws(Failure) -> [Int] {
+        let base = chronicle.base(of: process)
+        guard base > 0, let there = chronicle.below(process) else {
+            return above.firstPositions(of: process, from: times)
+        }
+        let found = try below.firstPositions(of: there, from: times)
+        guard base < chronicle.tail.processes[process].count,
+            let first = found.firstIndex(of: base)
+        else { return found }
+        return found[..<first]
+            + above.firstPositions(of: process, from: Array(times[first...]))
+    }
+
+    package func tallies(
+        at process: Int, in positions: Range<Int>
+    ) throws(Failure) -> [MessageTally] {
+        let base = chronicle.base(of: process)
+        var tallies: [MessageTally] = []
+        if positions.lowerBound < base, let there = chronicle.below(process) {
+            let range = positions.lowerBound..<min(base, positions.upperBound)
+            for var tally in try below.tallies(at: there, in: range) {
+                for index in tally.peers.indices {
+                    let sender = tally.peers[index].first.event.process
+                    tally.peers[index].first.event.process = try chronicle.above(sender)
+                }
+                tally.peers.sort { $0.first.event.process < $1.first.event.process }
+                tallies.append(tally)
+            }
+        }
+        guard positions.upperBound > base else { return tallies }
+        let range = max(base, positions.lowerBound)..<positions.upperBound
+        return tallies + above.tallies(at: process, in: range)
     }
 }

@@ -6,7 +6,7 @@ package struct MessageEdges: MessageIndex {
     package typealias Failure = Never
 
     /// For each process, its receives in ascending order of position.
-    private var incoming: [[Edge]] = []
+    private(set) var incoming: [[Edge]] = []
     /// For each process, its sends in ascending order of sequence number.
     private var outgoing: [[Edge]] = []
     /// How many edges begin at an event that is here.
@@ -15,7 +15,7 @@ package struct MessageEdges: MessageIndex {
     package private(set) var ghostCount = 0
     package private(set) var areAllKnown = true
 
-    private struct Edge: Sendable {
+    struct Edge: Sendable {
         var sender: UInt32
         var receiver: UInt32
         var position: UInt32

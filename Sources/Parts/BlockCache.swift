@@ -175,6 +175,10 @@ extension EventFactsBlock: CachedBlock {
     }
 }
 
+extension LogicalTimesBlock: CachedBlock {
+    var cachedByteCount: Int { byteCount }
+}
+
 extension EventMessagesBlock: CachedBlock {
     var cachedByteCount: Int { byteCount }
 }

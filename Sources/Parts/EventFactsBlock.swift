@@ -52,6 +52,15 @@ struct EventFactsBlock: Sendable {
         return found.map { max(position, start + $0 * Limits.rowsOfSummary) }
     }
 
+    /// The summaries that have some of a range of positions, of a block that ends before one.
+    func spans(in positions: Range<Int>, end: Int) -> [TimeSpan] {
+        times.enumerated().compactMap { index, times in
+            let first = start + index * Limits.rowsOfSummary
+            let span = first..<min(first + Limits.rowsOfSummary, end)
+            return span.overlaps(positions) ? TimeSpan(span, times) : nil
+        }
+    }
+
     /// The positions of the last summary whose least time is not later; nil where there is none.
     func lastPositions(by time: Int64, eventCount: Int) -> Range<Int>? {
         guard let index = times.lastIndex(where: { $0.map { $0.lowerBound <= time } ?? false })

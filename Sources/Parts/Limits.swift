@@ -1,3 +1,5 @@
+import HappensBefore
+
 /// The limits of parts and order files. A reader refuses what exceeds one; a writer never writes it.
 package enum Limits {
     /// Events of one block: enough for columns to pay, few enough to read for one event.
@@ -16,6 +18,8 @@ package enum Limits {
     static let filterBitsOfWord = 6
     /// Bits of a filter for each event, whatever its words: 1.5 bytes.
     static let filterBitsOfEventMax = 12
+    /// Bytes behind its order that are read of a block to find what its events are called: most have them there.
+    static let headingsBytesMax = 32 << 10
     /// Bytes of a record that is neither block nor page: a segment's chains and lines are the largest.
     package static let recordBytesMax = 64 << 20
     /// Bytes that are written at once.
@@ -29,7 +33,7 @@ package enum Limits {
     /// Bytes of these lines, and of the paths and reasons that go with them: some hundred each is what agents send.
     package static let unmatchedBytesOfSegmentMax = 8 << 20
     /// Events of a summary of wall times: as many are looked through for one moment.
-    static let rowsOfSummary = 256
+    static let rowsOfSummary = TimeSpan.eventsMax
     /// Bytes of a page of defects, unless one alone takes more.
     static let defectPageBytes = 64 << 10
     /// Entries of one piece of knowledge, or of one block of facts of events: 2 to 10 kB, which are read and decoded in some 10 µs.
@@ -39,6 +43,8 @@ package enum Limits {
     static let knowledgeStepsOfFloor = 16
     /// Steps of a piece that a reader expands, to 64 MB: many times what a writer puts into one.
     static let knowledgeStepsMax = 1 << 22
+    /// The greatest logical time: a chain of as many events is longer than what a file can hold.
+    static let logicalTimeMax = 1 << 47
     /// Bytes of a page of processes, unless one alone takes more: a few hundred processes' facts are read at once.
     static let processPageBytes = 8 << 10
     /// Bytes of a page of what a history keeps that goes on from a slice, unless one process alone takes more.

@@ -27,8 +27,21 @@ extension OrderFileContents {
         for process in 0..<floor.settledCount { names.append(try floor.id(of: process)) }
         let messages = MessageEdges(
             noneOf: lasts.processCount, areAllKnown: floor.areAllKnown)
+        let chronicle = try Chronicle(floor, history)
+        var times: [LogicalStep?] = []
+        for process in 0..<history.processCount {
+            let last = chronicle.base(of: process) - 1
+            guard let there = chronicle.below(EventPosition(process: process, position: last))
+            else {
+                times.append(nil)
+                continue
+            }
+            times.append(
+                LogicalStep(position: last, time: try floor.logicalTime(at: there)))
+        }
         self.init(
-            lasts, messages, try floor.defects(), tally: tally, resumption,
+            lasts, messages, LogicalSteps(lasts: times), try floor.defects(), tally: tally,
+            resumption,
             settled: history.settledProcesses(), namesBelow: names, places: [:])
         self.tombstone = tombstone
     }
@@ -44,9 +57,12 @@ extension OrderFileContents {
         upTo lasts: [(process: ProcessKey, last: UInt64)]
     ) {
         let history = History(execution: execution, ofDropped: lasts)
+        let times = history.processes.map {
+            $0.count > 0 ? LogicalStep(position: 0, time: 1) : nil
+        }
         self.init(
-            history, MessageEdges(noneOf: history.processCount, areAllKnown: false), [],
-            tally: DefectTally(), nil, places: [:])
+            history, MessageEdges(noneOf: history.processCount, areAllKnown: false),
+            LogicalSteps(lasts: times), [], tally: DefectTally(), nil, places: [:])
         self.tombstone = tombstone
     }
 }

@@ -130,6 +130,24 @@ extension OrderFile: MessageIndex {
         return nil
     }
 
+    /// The wall times of the events of a process in a range of positions, which lie in the slice, summary by summary. Reads the
+    /// blocks that have some, and no event.
+    package func timeSpans(
+        of process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [TimeSpan] {
+        let blocks = try directory(process).facts
+        let count = try line(process).facts.count
+        let first = positions.lowerBound
+        var number = max(0, partitionPoint(count: blocks.count) { blocks[$0].start <= first } - 1)
+        var spans: [TimeSpan] = []
+        while number < blocks.count, blocks[number].start < positions.upperBound {
+            let end = number + 1 < blocks.count ? blocks[number + 1].start : count
+            spans += try facts(process, number).spans(in: positions, end: end)
+            number += 1
+        }
+        return spans
+    }
+
     /// What contradicts itself in the history, and notes on wall clocks.
     package func defects() throws(PartError) -> [Defect] {
         var defects: [Defect] = []

@@ -212,6 +212,8 @@ struct Directory: Sendable {
     private(set) var pieces: [(first: Int, place: FilePlace)] = []
     /// The blocks of facts of its events.
     private(set) var facts: [(start: Int, place: FilePlace)] = []
+    /// The blocks of logical times of its events, each with that of its first one.
+    private(set) var times: [(start: Int, place: FilePlace, time: Int)] = []
     /// By number of a send that is not here: what the receivers of its message learned by it.
     private(set) var learned: [UInt64: [EventKey]] = [:]
     /// The processes of which some event knows something of this one.
@@ -255,6 +257,7 @@ struct Directory: Sendable {
         for _ in 0..<(try reader.count(reader.remaining / 3, "blocks")) {
             facts.append(try blocks.next(&reader))
         }
+        try readTimes(&reader, positions)
         var last: UInt64 = 0
         for _ in 0..<(try reader.count(reader.remaining / 2, "missing sends")) {
             last += try reader.sequence("missing send")
@@ -268,6 +271,25 @@ struct Directory: Sendable {
             learned[last] = events
         }
         try readKnowers(&reader, processCount)
+    }
+
+    private mutating func readTimes(
+        _ reader: inout ByteReader, _ positions: Range<Int>
+    ) throws(FormatError) {
+        var blocks = BlockPlaces(positions)
+        var last = 0
+        for _ in 0..<(try reader.count(reader.remaining / 4, "blocks")) {
+            let (start, place) = try blocks.next(&reader)
+            let distance = try reader.count(Limits.logicalTimeMax - last, "time")
+            // Each event is later than the one before it.
+            let least = times.last.map { start - $0.start } ?? 1
+            guard distance >= least else {
+                throw reader.malformed(
+                    "time: expected one from \(last + least) on, found \(last + distance)")
+            }
+            last += distance
+            times.append((start, place, last))
+        }
     }
 
     private mutating func readKnowers(

@@ -37,7 +37,7 @@ package final class OrderFile: CausalIndex {
     }
 
     /// Of the format.
-    package static let version = 5
+    package static let version = 6
 
     /// Whether a file begins or ends as an order file of this version does.
     package static func isOne(_ file: any DiskFile) -> Bool {
@@ -314,6 +314,24 @@ package final class OrderFile: CausalIndex {
             return try expand(place) { [footer] () throws(FormatError) in
                 try EventMessagesBlock(
                     facts, processCount: footer.processCount, eventCount: eventCount)
+            }
+        }
+    }
+
+    /// A block of logical times of the events of a process, by its number among these.
+    func times(_ process: Int, _ number: Int) throws(PartError) -> LogicalTimesBlock {
+        let blocks = try directory(process).times
+        let (start, place, time) = blocks[number]
+        return try kept(place.offset) { () throws(PartError) in
+            let count = try line(process).facts.count
+            let end = number + 1 < blocks.count ? blocks[number + 1].start : count
+            return try load(place) { [footer] (reader) throws(FormatError) in
+                let block = try LogicalTimesBlock(
+                    &reader, start..<end, processCount: footer.processCount)
+                guard block.steps[0].time == time else {
+                    throw reader.malformed("time: expected \(time), found \(block.steps[0].time)")
+                }
+                return block
             }
         }
     }

@@ -11,6 +11,8 @@ package struct OrderFileContents: Sendable {
     let namesBelow: [ProcessID]
     /// Those that arrived in the slice.
     let messages: MessageEdges
+    /// When the events of the slice happened in logical time.
+    let times: LogicalSteps
     /// What contradicts itself here and below.
     let tally: DefectTally
     /// What a history keeps that goes on from here; nil where none can.
@@ -30,6 +32,7 @@ package struct OrderFileContents: Sendable {
         check: () throws -> Void
     ) throws {
         let tally = try history.tally(messages, check: check)
+        let times = try LogicalSteps(history, messages, check: check)
         var below = history
         var resumption: Resumption?
         var settled: Set<Int> = []
@@ -40,8 +43,8 @@ package struct OrderFileContents: Sendable {
             settled = above.settledProcesses()
         }
         self.init(
-            below, messages, history.defects(tally), tally: tally, resumption, settled: settled,
-            places: places)
+            below, messages, times, history.defects(tally), tally: tally, resumption,
+            settled: settled, places: places)
     }
 
     /// Of the events of a history up to a cut, which are put away in it. Stops where `check` throws, and throws what the files
@@ -63,8 +66,9 @@ package struct OrderFileContents: Sendable {
             let messages = try MessageEdges(slice, check: check)
             let tally = try slice.tally(messages, check: check)
             self.init(
-                slice, messages, slice.defects(tally), tally: tally, resumption, settled: settled,
-                places: places, openFrames: openFrames)
+                slice, messages, try LogicalSteps(slice, messages, check: check),
+                slice.defects(tally), tally: tally, resumption, settled: settled, places: places,
+                openFrames: openFrames)
             return
         }
         let chronicle = try Chronicle(floor, slice)
@@ -81,8 +85,9 @@ package struct OrderFileContents: Sendable {
             names.append(slice.id(of: index))
         }
         self.init(
-            slice, messages, try chronicle.defects(tally), tally: tally, resumption,
-            settled: settled, namesBelow: names, places: places, openFrames: openFrames)
+            slice, messages, try LogicalSteps(chronicle, messages, check: check),
+            try chronicle.defects(tally), tally: tally, resumption, settled: settled,
+            namesBelow: names, places: places, openFrames: openFrames)
     }
 
     /// A frame of a segment.
@@ -118,6 +123,7 @@ package struct OrderFileContents: Sendable {
     /// - Parameters:
     ///   - history: Of the events of the slice, cut off at its end: those of the whole execution, or what lies on a floor.
     ///   - messages: Those that arrived there.
+    ///   - times: When its events happened.
     ///   - defects: All that there are to tell of the execution up to here.
     ///   - tally: What of these later ones add to.
     ///   - resumption: What the history above keeps, in the indexes of this one.
@@ -125,12 +131,14 @@ package struct OrderFileContents: Sendable {
     ///   - settled: The processes that will not change while what is here and below holds.
     ///   - namesBelow: What those are called that are settled in the files below, by number.
     package init(
-        _ history: History, _ messages: MessageEdges, _ defects: [Defect], tally: DefectTally,
-        _ resumption: Resumption?, settled: Set<Int> = [], namesBelow: [ProcessID] = [],
+        _ history: History, _ messages: MessageEdges, _ times: LogicalSteps, _ defects: [Defect],
+        tally: DefectTally, _ resumption: Resumption?, settled: Set<Int> = [],
+        namesBelow: [ProcessID] = [],
         places: [Int: FrameName], openFrames: Set<Int> = []
     ) {
         self.history = history
         self.messages = messages
+        self.times = times
         self.tally = tally
         self.resumption = resumption
         self.settled = settled

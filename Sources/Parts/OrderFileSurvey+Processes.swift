@@ -42,12 +42,17 @@ extension OrderFileSurvey {
             }
         }
         for block in directory.facts { note(block.place, .events) }
+        for block in directory.times { note(block.place, .times) }
+        expect(
+            directory.times.isEmpty == isEmpty, in: place,
+            "process \(number) has \(directory.times.count) blocks of logical times")
         try read { (survey) throws(PartError) in
             try survey.readKnowledge(number, line, directory)
         }
         try read { (survey) throws(PartError) in
             try survey.readCertainty(number, line, directory, &process)
         }
+        try read { (survey) throws(PartError) in try survey.readTimes(number, line, directory) }
         for block in directory.facts.indices {
             try read { (survey) throws(PartError) in
                 try survey.readEvents(number, line, directory, block)
@@ -129,6 +134,27 @@ extension OrderFileSurvey {
                 try file.directory(other).isKnown(by: number),
                 in: place ?? directory.entries[0].certainty,
                 "process \(other) is known by process \(number), and does not say so")
+        }
+    }
+
+    private mutating func readTimes(
+        _ number: Int, _ line: ProcessPage.Line, _ directory: Directory
+    ) throws(PartError) {
+        var last = 0
+        for (index, (_, place, time)) in directory.times.enumerated() {
+            let block = try file.times(number, index)
+            let positions = block.tally.positions
+            expect(
+                time > last, in: place,
+                "process \(number): a logical time of \(time) after one of \(last)")
+            last = block.steps.time(at: positions.upperBound - 1)
+            // Of a tombstone's last events it is not told what arrived at them.
+            guard file.tombstone == nil else { continue }
+            let counted = MessageTally(
+                positions, counting: try file.arrivals(at: number, in: positions))
+            expect(
+                counted == block.tally, in: place,
+                "process \(number): counts of other messages than those that arrived")
         }
     }
 

@@ -8,7 +8,7 @@ import HappensBefore
 package struct OrderFileSurvey: Sendable {
     /// What bytes are for.
     package enum Section: String, CaseIterable, Sendable {
-        case knowledge, certainty, events, directories, processes, names, references, defects
+        case knowledge, certainty, events, times, directories, processes, names, references, defects
         case segments, tally, resumption
         /// The footer, and what stands before and behind.
         case ends

@@ -7,9 +7,9 @@ import Segments
 // slice lies between two cuts: it has of each process the events from a position on up to another; those before, if any, are in
 // the files below it (`OrderStack`).
 //
-//     order file = "LCORDER5", block*, footer, trailer
+//     order file = "LCORDER6", block*, footer, trailer
 //     block      = bytes, CRC-32 of them u32
-//     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER5"
+//     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER6"
 //
 // Little-endian; numbers are varints where nothing else is said; a place is offset and length of a block without its
 // checksum. Processes have numbers. The first ones are settled: they have events in the slice or below it, or are known to some;
@@ -19,16 +19,18 @@ import Segments
 //
 // Of each process that has events in the slice, or sent messages to some: its knowledge, block by block, each a block of certainty
 // (`CertaintyBlock`) and pieces (`KnowledgePiece`) that lie behind one another; blocks of facts of its events
-// (`EventFactsBlock`); and a directory:
+// (`EventFactsBlock`); blocks of their logical times (`LogicalTimesBlock`); and a directory:
 //
 //     directory = block count, (start, place, certain, piece count, (first process, length)*)*,
 //                 block count, (start, place)*,
+//                 block count, (start, place, time)*,
 //                 count of missing sends, (sequence number, count, event*)*,
 //                 count of runs of knowers, bits
 //     bits      = passed over, lengths                columns (`BitColumns.swift`)
 //     certain   = 0 | 1 | position + 2
 //
-// Starts, offsets and sequence numbers are written as distances from the one before, and so are the first processes of pieces,
+// The second blocks are those of facts, the third those of logical times, each with the time of its first event. Starts, offsets,
+// times and sequence numbers are written as distances from the one before, and so are the first processes of pieces,
 // each of which tells of those up to the next one's. Certain is what is known by no event of a block (0), by all (1), or by one
 // at a position from the start on, the first. The missing sends are those of the process whose receivers learned something by
 // their messages: events of others, which the send had seen. The knowers are the processes that have an event which knows
@@ -221,6 +223,7 @@ package struct OrderFileWriter {
         var writer = ByteWriter()
         try writeKnowledge(of: index, &writer)
         try write(facts, &writer)
+        try writeTimes(of: index, &writer)
         write(learned, &writer)
         write(knowers: knowers, &writer)
         return try append(block: writer.bytes)
@@ -306,6 +309,35 @@ package struct OrderFileWriter {
         }
         writer.varint(count)
         writer.bytes(directory.bytes)
+    }
+
+    private mutating func writeTimes(
+        of index: Int, _ writer: inout ByteWriter
+    ) throws(DiskError) {
+        let positions = history.processes[index].base..<history.processes[index].count
+        let steps = contents.times.steps(of: index)
+        let tallies = contents.times.tallies(at: index, in: positions)
+        writer.varint(tallies.count)
+        var (lastStart, lastEnd, lastTime) = (0, 0, 0)
+        for var tally in tallies {
+            for peer in tally.peers.indices {
+                let sender = tally.peers[peer].first.event.process
+                tally.peers[peer].first.event.process = numbers[sender]
+            }
+            tally.peers.sort { $0.first.event.process < $1.first.event.process }
+            let start = tally.positions.lowerBound
+            let first = partitionPoint(count: steps.count) { steps[$0].position <= start } - 1
+            let end = partitionPoint(count: steps.count) {
+                steps[$0].position < tally.positions.upperBound
+            }
+            let place = try append(block: LogicalTimesBlock.bytes(steps[first..<end], tally))
+            let time = steps.time(at: start)
+            writer.varint(start - lastStart)
+            writer.varint(place.offset - lastEnd)
+            writer.varint(place.byteCount)
+            writer.varint(time - lastTime)
+            (lastStart, lastEnd, lastTime) = (start, place.end, time)
+        }
     }
 
     private func write(_ learned: [EventKey], _ writer: inout ByteWriter) {

@@ -84,7 +84,7 @@ package struct OrderStack: CausalFloor {
     }
 
     /// The files that know some processes, the newest first.
-    private func filesDownward(
+    func filesDownward(
         knowing process: Int, _ other: Int = 0
     ) -> ReversedCollection<ArraySlice<OrderFile>> {
         let first = partitionPoint(count: files.count) {
@@ -94,7 +94,7 @@ package struct OrderStack: CausalFloor {
     }
 
     /// The positions of a process that lie in each slice where some of a range do, the oldest first.
-    private func parts(
+    func parts(
         of process: Int, in positions: Range<Int>
     ) throws(PartError) -> [(file: OrderFile, positions: Range<Int>)] {
         var parts: [(file: OrderFile, positions: Range<Int>)] = []

@@ -36,6 +36,8 @@ package final class PartFile: Sendable {
         case sources
         /// What ordering needs.
         case order
+        /// That, and what `StoredBlock.headings()` needs; nothing else, but where that is much.
+        case headings
         case all
     }
 
@@ -337,6 +339,7 @@ extension PartFile {
             switch depth {
             case .sources: entry.sourcesByteCount
             case .order: entry.orderByteCount
+            case .headings: min(entry.byteCount, entry.orderByteCount + Limits.headingsBytesMax)
             case .all: entry.byteCount
             }
         let bytes = try bytes(at: entry.offset, count: count)
@@ -354,6 +357,9 @@ extension PartFile {
                 what:
                     "a block of \(block.header.blockByteCount) bytes and \(block.header.rowCount) "
                     + "rows: the index says \(entry.byteCount) and \(entry.rowCount)")
+        }
+        if depth == .headings, count < block.header.range(BlockHeader.place(.forms)).upperBound {
+            return try read(entry, .all)
         }
         return block
     }

@@ -58,6 +58,15 @@ package struct StoredBlock: Sendable {
         return try ContentColumns(columns: columns, rowCount: header.rowCount, &budget)
     }
 
+    /// What its events are called, how severe they are, and which attributes they have: the columns without texts and values.
+    /// O(rows).
+    package func headings() throws(FormatError) -> ContentColumns {
+        var budget = Budget()
+        return try ContentColumns(
+            columns: [.forms: column(BlockHeader.place(.forms))], rowCount: header.rowCount,
+            &budget)
+    }
+
     /// Some events, all of them but their clocks: the rows of these numbers, which ascend. O(what the order holds + those rows).
     ///
     /// - Parameter said: What `columns()` gave.

@@ -14,6 +14,7 @@ package final class ExecutionGraph: Sendable {
     private let framesOf: [Identity128: Set<Int>]
     private let lazyEdges = Mutex<MessageEdges?>(nil)
     private let lazyDefects = Mutex<[Defect]?>(nil)
+    private let lazyTimes = Mutex<LogicalSteps?>(nil)
 
     private init(
         history: History, damage: [Defect], loaded: Set<Int>, framesOf: [Identity128: Set<Int>]
@@ -147,6 +148,19 @@ extension ExecutionGraph: IndexedExecution {
 
     package func messages(_ cancellation: Cancellation) throws -> MessageEdges {
         try edges(cancellation)
+    }
+
+    package func logicalTimes(_ cancellation: Cancellation) throws -> LogicalSteps {
+        if let times = lazyTimes.withLock({ $0 }) { return times }
+        let times = try LogicalSteps(history, edges(cancellation), check: cancellation.check)
+        lazyTimes.withLock { $0 = times }
+        return times
+    }
+
+    package func isSettled(_ place: EventPosition) -> Bool { false }
+
+    package func timeSpans(of process: Int, in positions: Range<Int>) -> [TimeSpan] {
+        history.timeSpans(of: process, in: positions)
     }
 
     package func rows(at place: EventPosition) -> EventRows? {

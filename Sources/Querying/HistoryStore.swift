@@ -16,6 +16,14 @@ package protocol HistoryStore: Sendable {
     /// The rows of a frame by what they say, column by column; nil where only `events` has them. Throws `DamagedFrame` where it
     /// cannot be read. Several threads may ask at once.
     func searchable(_ frame: Int) throws -> SearchableRows?
+    /// What the events of a frame are called, and how severe they are. Throws `DamagedFrame` where it cannot be read.
+    func headings(of frame: Int) throws -> RowHeadings
+    /// The rows of a frame whose events are warnings at least, ascending. Throws `DamagedFrame` where it cannot be read.
+    func severeRows(of frame: Int) throws -> [SevereRow]
+    /// No event of a frame is more severe: found out without reading it.
+    func levelMax(of frame: Int) throws -> UInt8
+    /// A text that changes where something of an execution does that questions ask about.
+    func version(of execution: String) throws -> String
     /// False where no row of a frame has all of some words, by their hashes: found out without reading it.
     func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool
     /// An execution as files have it that tell what follows from all its events that are here; nil where that has to be found
@@ -54,6 +62,20 @@ extension HistoryStore {
 
     package func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool { true }
 
+    package func headings(of frame: Int) throws -> RowHeadings {
+        RowHeadings(try events(of: frame))
+    }
+
+    package func severeRows(of frame: Int) throws -> [SevereRow] {
+        try headings(of: frame).severeRows()
+    }
+
+    package func levelMax(of frame: Int) throws -> UInt8 { .max }
+
+    package func version(of execution: String) throws -> String {
+        "\(try frames(of: execution).count)"
+    }
+
     package func filed(
         _ execution: String, _ cancellation: Cancellation
     ) throws -> (any IndexedExecution)? { nil }
@@ -72,6 +94,46 @@ package struct SearchableRows: Sendable {
         self.columns = columns
         self.events = events
     }
+}
+
+/// What the rows of a frame are called, and how severe they are.
+package struct RowHeadings: Sendable {
+    /// The distinct names.
+    package let names: [String]
+    /// For each row the place of its name.
+    package let nameOf: [UInt32]
+    /// For each row its level; 0 where it has none.
+    package let levels: [UInt8]
+
+    package init(_ columns: ContentColumns) {
+        names = columns.names
+        let forms = columns.forms
+        nameOf = columns.formOf.map { forms[Int($0)].name }
+        levels = columns.formOf.map { forms[Int($0)].level }
+    }
+
+    /// Those of warnings at least.
+    package func severeRows() -> [SevereRow] {
+        levels.enumerated().compactMap { row, level in
+            level >= Level.warning.rawValue ? SevereRow(row: row, level: level) : nil
+        }
+    }
+
+    package init(_ batch: EventBatch) {
+        names = (0..<batch.names.count).map { String(decoding: batch.names[$0], as: UTF8.self) }
+        nameOf = batch.nameNumbers.map { UInt32($0) }
+        levels = batch.levels
+    }
+}
+
+/// A row of a frame whose event is a warning at least. 4 bytes: many are kept.
+package struct SevereRow: Hashable, Sendable {
+    private let packed: UInt32
+
+    package init(row: Int, level: UInt8) { packed = UInt32(row) << 8 | UInt32(level) }
+
+    package var row: Int { Int(packed >> 8) }
+    package var level: UInt8 { UInt8(truncatingIfNeeded: packed) }
 }
 
 /// Where a frame is from.

@@ -5,6 +5,7 @@ import HappensBefore
 package protocol IndexedExecution: Sendable {
     associatedtype Index: CausalIndex
     associatedtype Messages: MessageIndex
+    associatedtype Times: LogicalTimes
 
     var index: Index { get }
     /// How many events are here.
@@ -13,6 +14,13 @@ package protocol IndexedExecution: Sendable {
     var findsEvents: Bool { get }
     /// The messages; where they have to be found first, `cancellation` is asked meanwhile.
     func messages(_ cancellation: Cancellation) throws -> Messages
+    /// When events happened in logical time; where that has to be found first, `cancellation` is asked meanwhile.
+    func logicalTimes(_ cancellation: Cancellation) throws -> Times
+    /// Whether the logical time of the event at a place is what it will be, whatever else arrives as it should.
+    func isSettled(_ place: EventPosition) -> Bool
+    /// The wall times of the events of a process in a range of positions, in stretches of some hundred events that may begin
+    /// before it and end behind it.
+    func timeSpans(of process: Int, in positions: Range<Int>) throws -> [TimeSpan]
     /// The frame that holds the event at a place, and what follows on it there; nil where it is not found.
     func rows(at place: EventPosition) throws -> EventRows?
     /// Looks again where events lie, since a frame could not be read. False where they lie where they did.

@@ -97,4 +97,27 @@ package enum Limits {
     static let cursorBytesMax = 54_000
     /// Gaps of an execution of which it is found out which events have seen them: a search in each process each.
     static let gapsWeighedMax = 1_000
+    /// Buckets of a window of a picture: more than a screen has columns.
+    static let windowBucketsMax = 4_096
+    /// Lanes of a window: more than can be told apart.
+    static let windowLanesMax = 1_000
+    /// Cells of a window, a bucket of a lane each: some 500 kB of text before it is compressed. Where there are more lanes, the
+    /// buckets are wider.
+    static let windowCellsMax = 200_000
+    /// Events of a window up to which each is told by itself: three times what a screen shows well.
+    static let windowPointsMax = 6_000
+    /// The same with what each is called.
+    static let windowLabelsMax = 1_500
+    /// Events of a window up to which the messages that arrived at them are looked at one by one: 50 ms.
+    static let windowMessagesReadMax = 200_000
+    /// Messages of a window that are told: more look like a tangle.
+    static let windowMessagesMax = 2_000
+    /// Events whose wall times are read for a window: about a tenth of a second. Those of more are spread between the first and
+    /// the last of each stretch.
+    static let windowTimesReadMax = 400_000
+    /// Look-ups of what is uncertain in a window.
+    static let windowUncertainMax = 4_000
+    /// Gaps and contradictions of a window that are told.
+    static let windowGapsMax = 2_000
+    static let windowDefectsMax = 1_000
 }

@@ -75,6 +75,20 @@ final class ChildProcess {
         return pid
     }
 
+    /// Has the system's browser open an address; goes on at once.
+    static func open(_ address: String) throws {
+        let path = "/usr/bin/xdg-open"
+        guard access(path, X_OK) == 0 else { throw CommandFailure("there is no \(path)") }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        for output: Int32 in 1...2 {
+            posix_spawn_file_actions_addopen(&actions, output, "/dev/null", O_WRONLY, 0)
+        }
+        _ = try spawn(path, ["xdg-open", address], &actions)
+    }
+
     deinit { endInput() }
 
     /// Writes a line to its standard input. It is lost where the child has ended: that shows elsewhere.

@@ -41,7 +41,7 @@ struct Lightcone: AsyncParsableCommand {
                     OrderCommand.self, PastCommand.self,
                     FutureCommand.self,
                     ConcurrentCommand.self, PathCommand.self, CutCommand.self, SnapshotCommand.self,
-                    ViewCommand.self,
+                    ViewCommand.self, BrowseCommand.self,
                     ExportCommand.self,
                 ]),
             CommandGroup(
@@ -109,6 +109,7 @@ enum Main {
         "trace": "why", "find": "query", "search": "query", "grep": "query",
         "services": "processes",
         "logs": "timeline", "events": "timeline", "ls": "executions", "follow": "tail",
+        "ui": "browse", "open": "browse", "web": "browse",
         "watch": "top", "health": "status", "serve": "collector", "server": "collector",
     ]
 

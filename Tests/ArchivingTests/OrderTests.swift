@@ -23,8 +23,10 @@ import Testing
             _ = history.append(frame)
         }
         history.finish()
+        let messages = MessageEdges(history)
         return OrderFileContents(
-            history, MessageEdges(history), [], tally: DefectTally(), nil, places: [:])
+            history, messages, try LogicalSteps(history, messages) {}, [], tally: DefectTally(),
+            nil, places: [:])
     }
 
     private func orderFiles() throws -> [String] {

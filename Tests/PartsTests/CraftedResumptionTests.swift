@@ -121,7 +121,7 @@ import Testing
         var (refused, same) = (0, 0)
         for _ in 0..<300 {
             let crafted = OrderFileContents(
-                whole.history, whole.messages, whole.defects, tally: whole.tally,
+                whole.history, whole.messages, whole.times, whole.defects, tally: whole.tally,
                 Self.crafted(try #require(whole.resumption), &random), settled: whole.settled,
                 places: [:])
             do {

@@ -67,7 +67,7 @@ import Testing
             settled: Set<Int>? = nil, _ tally: DefectTally? = nil, _ resumption: Resumption? = nil
         ) throws -> String {
             let contents = OrderFileContents(
-                history, whole.messages, whole.defects, tally: tally ?? whole.tally,
+                history, whole.messages, whole.times, whole.defects, tally: tally ?? whole.tally,
                 resumption ?? whole.resumption, settled: settled ?? whole.settled, places: [:])
             let file = try SimulatedDisk().open("/crafted", .create)
             try OrderFileWriter.write(contents, to: file)

@@ -112,6 +112,17 @@ import Testing
                 told.append("\(id) \(positions): \(place)")
                 position = positions.upperBound
             }
+            if count > 0 {
+                for step in try file.steps(of: process, in: 0..<count) {
+                    told.append("\(id): at \(step.position) logical time \(step.time)")
+                }
+                for tally in try file.tallies(at: process, in: 0..<count) {
+                    told.append("\(id): \(tally)")
+                }
+                for span in try file.timeSpans(of: process, in: 0..<count) {
+                    told.append("\(id): \(span)")
+                }
+            }
             for time in [Int64.min, 0, 1_000_000_000, .max] {
                 let positions = try file.lastPositions(
                     in: process, by: WallTime(nanoseconds: time))
@@ -249,13 +260,13 @@ import Testing
         }
     }
 
-    /// Version 4 as it was first written: its bytes follow from the history alone.
-    @Test func version5() throws {
+    /// Version 6 as it was first written: its bytes follow from the history alone.
+    @Test func version6() throws {
         let history = Self.history(seed: 5, processes: 3, events: 300, lostPerMille: 20)
         let written = try Self.write(history)
         let bytes = try written.read(at: 0, count: written.byteCount())
         let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("Golden/v5.lcorder")
+            .appendingPathComponent("Golden/v6.lcorder")
         if ProcessInfo.processInfo.environment["RECORD_GOLDEN"] == "1" {
             try Data(bytes).write(to: url)
             Issue.record("the golden order file was recorded anew: run again without RECORD_GOLDEN")
@@ -360,7 +371,9 @@ import Testing
         let file = try SimulatedDisk().open("/order", .create)
         try OrderFileWriter.write(
             OrderFileContents(
-                history(2), MessageEdges(history(6)), [], tally: DefectTally(), nil, places: [:]),
+                history(2), MessageEdges(history(6)),
+                try LogicalSteps(history(2), MessageEdges(history(2))) {}, [], tally: DefectTally(),
+                nil, places: [:]),
             to: file)
         let read = try OrderFile(file)
         let sender = try #require(try read.index(of: ProcessID(name: "p")))

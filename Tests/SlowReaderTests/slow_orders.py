@@ -1,13 +1,13 @@
 """A second reader of order files, slow and plain, written from the grammar in OrderFileWriter.swift alone, as far as that says where things
 lie: the ends, the footer, the facts of processes and their directories, and the checksum of every block. What blocks of knowledge,
-certainty and facts say in them is not looked at."""
+certainty, facts and times say in them is not looked at."""
 
 import struct
 import zlib
 
 from slow_reader import INCARNATION_MAX, NAME_MAX, SEQUENCE_MAX, Malformed, Reader, read_process, require
 
-MAGIC = b"LCORDER5"
+MAGIC = b"LCORDER6"
 TRAILER = 16
 FILE_MAX, BLOCK_MAX = 1 << 47, 1 << 30
 HERE, NAMED, BRANCH, FORKED, STAND_IN, DIRECTORY = 1, 2, 4, 8, 16, 64
@@ -152,6 +152,10 @@ class OrderFile:
         end = 0
         for _ in range(reader.count(len(reader.data), "blocks")):
             end = self.next_block(reader, end)
+        end = 0
+        for _ in range(reader.count(len(reader.data), "blocks")):
+            end = self.next_block(reader, end)
+            reader.varint()
         for _ in range(reader.count(len(reader.data), "missing sends")):
             reader.count(SEQUENCE_MAX, "a send")
             for _ in range(reader.count(len(reader.data), "learned")):

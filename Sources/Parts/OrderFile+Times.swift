@@ -1,0 +1,124 @@
+import Causality
+import HappensBefore
+
+// When events happened in logical time.
+extension OrderFile: LogicalTimes {
+    package func steps(
+        of process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [LogicalStep] {
+        var steps: [LogicalStep] = []
+        try forEachBlock(of: process, in: positions) { (block) throws(PartError) in
+            let range = positions.clamped(to: block.tally.positions)
+            // Where a block begins there is a step, whether or not the time jumps there.
+            steps += block.steps.steps(in: range)
+        }
+        guard steps.first?.position == positions.lowerBound else {
+            throw damaged("process \(process) has no time of position \(positions.lowerBound)")
+        }
+        return steps
+    }
+
+    /// Of the events of the slice alone.
+    package func firstPositions(of process: Int, from times: [Int]) throws(PartError) -> [Int] {
+        let blocks = try directory(process).times
+        let base = try base(of: process)
+        var number = -1
+        var block: LogicalTimesBlock?
+        var found: [Int] = []
+        found.reserveCapacity(times.count)
+        for time in times {
+            let next = number + 1
+            number += partitionPoint(count: blocks.count - next) { blocks[next + $0].time < time }
+            guard number >= 0 else {
+                found.append(blocks.first?.start ?? base)
+                continue
+            }
+            if block?.tally.positions.lowerBound != blocks[number].start {
+                block = try self.times(process, number)
+            }
+            found.append(
+                block!.steps.position(from: time, end: block!.tally.positions.upperBound))
+        }
+        return found
+    }
+
+    /// Calls `body` with the blocks that have some of a range of positions.
+    private func forEachBlock(
+        of process: Int, in positions: Range<Int>,
+        _ body: (LogicalTimesBlock) throws(PartError) -> Void
+    ) throws(PartError) {
+        let blocks = try directory(process).times
+        var number = max(
+            0, partitionPoint(count: blocks.count) { blocks[$0].start <= positions.lowerBound } - 1)
+        while number < blocks.count, blocks[number].start < positions.upperBound {
+            try body(times(process, number))
+            number += 1
+        }
+    }
+
+    package func tallies(
+        at process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [MessageTally] {
+        var tallies: [MessageTally] = []
+        try forEachBlock(of: process, in: positions) { (block) in tallies.append(block.tally) }
+        return tallies
+    }
+}
+
+extension OrderStack: LogicalTimes {
+    package func steps(
+        of process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [LogicalStep] {
+        var positions = positions
+        var steps: [LogicalStep] = []
+        let dropped = try droppedCount(of: process)
+        if positions.lowerBound < dropped {
+            // Along a process times ascend.
+            let last = try files[0].steps(of: process, in: dropped - 1..<dropped)[0]
+            let start = positions.lowerBound
+            steps.append(
+                LogicalStep(position: start, time: last.time - last.position + start))
+            guard positions.upperBound > dropped else { return steps }
+            positions = dropped..<positions.upperBound
+        }
+        for part in try parts(of: process, in: positions) {
+            steps += try part.file.steps(of: process, in: part.positions)
+        }
+        return steps
+    }
+
+    package func firstPositions(of process: Int, from times: [Int]) throws(PartError) -> [Int] {
+        var found: [Int] = []
+        for file in filesDownward(knowing: process).reversed() {
+            let (base, count) = try (file.base(of: process), file.sequences(of: process).count)
+            guard base < count, found.count < times.count else { continue }
+            let rest = Array(times[found.count...])
+            found += try file.firstPositions(of: process, from: rest).prefix { $0 < count }
+        }
+        let count = try sequences(of: process).count
+        return found + Array(repeating: count, count: times.count - found.count)
+    }
+
+    package func tallies(
+        at process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [MessageTally] {
+        var tallies: [MessageTally] = []
+        for part in try parts(of: process, in: positions) {
+            tallies += try part.file.tallies(at: process, in: part.positions)
+        }
+        return tallies
+    }
+
+    /// The wall times of the events of a process in a range of positions, summary by summary; of those that were dropped nothing.
+    package func timeSpans(
+        of process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [TimeSpan] {
+        let first = try max(positions.lowerBound, droppedCount(of: process))
+        guard first < positions.upperBound else { return [] }
+        var spans: [TimeSpan] = []
+        for part in try parts(of: process, in: first..<positions.upperBound) {
+            spans += try part.file.timeSpans(of: process, in: part.positions)
+        }
+        return spans
+    }
+}

@@ -1,0 +1,440 @@
+import Causality
+import HappensBefore
+
+/// Finds what lies in a window of a picture, piece by piece.
+struct WindowPainting<Execution: IndexedExecution> {
+    private(set) var window: Window
+    private let execution: Execution
+    private let index: Execution.Index
+    private let store: any HistoryStore
+    private let axes: PictureAxes<Execution>
+    private let messages: Execution.Messages
+    private let times: Execution.Times
+    private let cancellation: Cancellation
+    /// By lane: its process. Those that only messages lead to come last.
+    private var processes: [Int]
+    /// By process: its lane.
+    private var laneOf: [Int: Int] = [:]
+    private var places: [LanePlaces] = []
+    /// By sender and receiver: whether what leads from one to the other is a message.
+    private var pairs: [MessagePair: Bool] = [:]
+
+    init(
+        _ window: Window, _ processes: [Int], _ execution: Execution, _ store: some HistoryStore,
+        _ axes: PictureAxes<Execution>, _ messages: Execution.Messages, _ times: Execution.Times,
+        _ cancellation: Cancellation
+    ) {
+        self.window = window
+        self.processes = processes
+        self.execution = execution
+        self.store = store
+        self.axes = axes
+        self.messages = messages
+        self.times = times
+        self.cancellation = cancellation
+        index = execution.index
+        laneOf = Dictionary(uniqueKeysWithValues: processes.enumerated().map { ($1, $0) })
+    }
+
+    mutating func paint() throws {
+        places = try axes.lanes(of: processes, in: window.range, window.buckets)
+        for lane in places.indices {
+            window.processes.append(try index.id(of: processes[lane]))
+            window.eventCount += places[lane].count
+            window.isExact = window.isExact && places[lane].isExact
+            window.lanes.append(try self.lane(lane))
+        }
+        let hasPoints = window.isExact && window.eventCount <= Limits.windowPointsMax
+        for lane in places.indices {
+            try cancellation.check()
+            if hasPoints {
+                window.lanes[lane].points = try points(lane)
+            } else {
+                window.lanes[lane].severe = try severe(lane)
+            }
+            window.lanes[lane].gaps = try gaps(lane)
+            window.lanes[lane].uncertain = try uncertain(lane)
+        }
+        try paintMessages(isEach: hasPoints)
+        try paintRestarts()
+        try paintDefects()
+    }
+
+    private func lane(_ lane: Int) throws -> Window.Lane {
+        let (here, process) = (places[lane], processes[lane])
+        let sequences = try index.sequences(of: process)
+        var made = Window.Lane()
+        made.eventCount = here.count
+        made.counts = here.counts
+        made.firsts = zip(here.counts, here.firsts).map { $0 > 0 ? sequences[$1] : 0 }
+        return made
+    }
+
+    /// The lane of a process; one is added for what is not among those that were asked for.
+    private mutating func lane(of process: Int) throws -> Int {
+        if let known = laneOf[process] { return known }
+        laneOf[process] = processes.count
+        processes.append(process)
+        window.processes.append(try index.id(of: process))
+        return processes.count - 1
+    }
+
+    // MARK: Events
+
+    private mutating func points(_ lane: Int) throws -> [Window.Point] {
+        let (process, positions) = (processes[lane], places[lane].positions)
+        guard !positions.isEmpty else { return [] }
+        let last = EventPosition(process: process, position: positions.upperBound - 1)
+        if !execution.isSettled(last) { window.isSettled = false }
+        let sequences = try index.sequences(of: process)
+        var points: [Window.Point?] = try positions.map { position in
+            let place = try axes.place(of: EventPosition(process: process, position: position))
+            guard let place, window.range.contains(place) else { return nil }
+            return Window.Point(place: place, sequence: sequences[position])
+        }
+        let start = positions.lowerBound
+        try execution.forEachRows(
+            of: process, in: positions, cancellation, reading: store.causality
+        ) { rows, batch in
+            for position in rows.positions {
+                let row = rows.row + position - rows.positions.lowerBound
+                guard let batch, row < batch.count else { continue }
+                points[position - start]?.kind = batch.kinds[row]
+            }
+        }
+        let hasNames = window.eventCount <= Limits.windowLabelsMax
+        try execution.forEachRows(
+            of: process, in: positions, cancellation, reading: store.headings
+        ) { rows, headings in
+            for position in rows.positions {
+                let row = rows.row + position - rows.positions.lowerBound
+                guard let headings, row < headings.levels.count else { continue }
+                points[position - start]?.level = headings.levels[row]
+                guard hasNames else { continue }
+                points[position - start]?.name = headings.names[Int(headings.nameOf[row])]
+            }
+        }
+        return points.compactMap { $0 }
+    }
+
+    /// Of each bucket the most severe event, and of several the first.
+    private mutating func severe(_ lane: Int) throws -> [Window.Severe] {
+        let (process, here) = (processes[lane], places[lane])
+        guard !here.positions.isEmpty else { return [] }
+        let last = EventPosition(process: process, position: here.positions.upperBound - 1)
+        if !execution.isSettled(last) { window.isSettled = false }
+        let least = Level.warning.rawValue
+        let sequences = try index.sequences(of: process)
+        let filled = here.counts.indices.filter { here.counts[$0] > 0 }
+            .sorted { here.firsts[$0] < here.firsts[$1] }
+        var found: [Int: Window.Severe] = [:]
+        try execution.forEachRows(
+            of: process, in: here.positions, cancellation,
+            reading: { try store.levelMax(of: $0) < least ? [] : store.severeRows(of: $0) }
+        ) { rows, severe in
+            guard let severe, !severe.isEmpty else { return }
+            let end = rows.row + rows.positions.count
+            let first = partitionPoint(count: severe.count) { severe[$0].row < rows.row }
+            for entry in severe[first...] {
+                guard entry.row < end else { break }
+                let position = rows.positions.lowerBound + entry.row - rows.row
+                let next = partitionPoint(count: filled.count) {
+                    here.firsts[filled[$0]] <= position
+                }
+                guard next > 0 else { continue }
+                let bucket = filled[next - 1]
+                guard found[bucket].map({ $0.level < entry.level }) ?? true else { continue }
+                found[bucket] = Window.Severe(
+                    bucket: bucket, level: entry.level, sequence: sequences[position])
+            }
+        }
+        return found.values.sorted { $0.bucket < $1.bucket }
+    }
+
+    // MARK: What is not known
+
+    private func gaps(_ lane: Int) throws -> [Window.GapMark] {
+        let process = processes[lane]
+        let sequences = try index.sequences(of: process)
+        let dropped = try index.droppedCount(of: process)
+        var marks: [Window.GapMark] = []
+        for gap in try index.gaps(of: process) {
+            let next = sequences.count(upTo: gap.first)
+            func place(_ position: Int) throws -> Int64? {
+                guard position >= dropped, position < sequences.count else { return nil }
+                return try axes.place(of: EventPosition(process: process, position: position))
+            }
+            let (before, after) = (try place(next - 1), try place(next))
+            guard before ?? after != nil || sequences.count == 0 else { continue }
+            let start = before ?? after.map { $0 - window.buckets.width } ?? window.range.lowerBound
+            let end =
+                after ?? before.map { $0.addingSaturating(window.buckets.width) }
+                ?? window.range.upperBound
+            guard start < window.range.upperBound, end > window.range.lowerBound else { continue }
+            let mark = Window.GapMark(
+                range: start..<max(start, end), first: gap.first, last: gap.last,
+                isLost: gap.isLost, missing: gap.last - gap.first + 1)
+            guard let last = marks.last, window.lanes[lane].points == nil,
+                mark.range.upperBound - last.range.lowerBound <= window.buckets.width
+            else {
+                guard marks.count < Limits.windowGapsMax else { break }
+                marks.append(mark)
+                continue
+            }
+            // Too close to be told apart.
+            marks[marks.count - 1].range = last.range.lowerBound..<mark.range.upperBound
+            marks[marks.count - 1].last = mark.last
+            marks[marks.count - 1].isLost = last.isLost && mark.isLost
+            marks[marks.count - 1].missing += mark.missing
+        }
+        return marks
+    }
+
+    /// Where what events knew is a lower bound: event by event where there are few, else as the first of each bucket has it.
+    private func uncertain(_ lane: Int) throws -> [Range<Int64>] {
+        let (process, here) = (processes[lane], places[lane])
+        var samples: [(position: Int, places: Range<Int64>)] = []
+        if let points = window.lanes[lane].points {
+            let sequences = try index.sequences(of: process)
+            for (point, next) in zip(
+                points, points.dropFirst().map(\.place) + [points.last?.place ?? 0])
+            {
+                let position = sequences.position(of: point.sequence)!
+                samples.append((position, min(point.place, next)..<max(point.place, next) + 1))
+            }
+        } else {
+            let step = 1 + here.counts.count * places.count / Limits.windowUncertainMax
+            let filled = here.counts.indices.filter { here.counts[$0] > 0 }
+            for bucket in stride(from: 0, to: filled.count, by: step).map({ filled[$0] }) {
+                let start = window.buckets.origin + Int64(bucket) << Int64(window.buckets.shift)
+                samples.append(
+                    (
+                        here.firsts[bucket],
+                        start..<start.addingSaturating(Int64(step) << Int64(window.buckets.shift))
+                    ))
+            }
+        }
+        var ranges: [Range<Int64>] = []
+        var certainEnd = 0
+        for (position, range) in samples {
+            guard position >= certainEnd else { continue }
+            let place = EventPosition(process: process, position: position)
+            certainEnd = try index.certainEnd(from: place)
+            guard certainEnd <= position else { continue }
+            certainEnd = 0
+            if let last = ranges.last, last.upperBound >= range.lowerBound {
+                ranges[ranges.count - 1] =
+                    last.lowerBound..<max(last.upperBound, range.upperBound)
+            } else {
+                ranges.append(range)
+            }
+        }
+        return ranges
+    }
+
+    private mutating func paintRestarts() throws {
+        for process in processes {
+            let dropped = try index.droppedCount(of: process)
+            guard dropped == 0, try index.sequences(of: process).count > 0,
+                let to = try axes.exactPlace(of: EventPosition(process: process, position: 0))
+            else { continue }
+            for key in try index.implied(by: process) {
+                guard
+                    let position = try index.sequences(of: key.process).position(of: key.sequence),
+                    let from = try axes.exactPlace(
+                        of: EventPosition(process: key.process, position: position)),
+                    min(from, to) < window.range.upperBound,
+                    max(from, to) >= window.range.lowerBound
+                else { continue }
+                window.restarts.append(
+                    Window.Restart(
+                        from: try lane(of: key.process), fromPlace: from,
+                        to: try lane(of: process), toPlace: to))
+            }
+        }
+    }
+
+    private mutating func paintDefects() throws {
+        for defect in try execution.defects(cancellation) {
+            for event in defect.events {
+                guard let position = try index.position(of: event),
+                    let lane = laneOf[position.process],
+                    try position.position >= index.droppedCount(of: position.process),
+                    let place = try axes.exactPlace(of: position), window.range.contains(place)
+                else { continue }
+                guard window.defects.count < Limits.windowDefectsMax else { return }
+                window.defects.append(
+                    Window.DefectMark(lane: lane, place: place, defect: defect))
+                break
+            }
+        }
+    }
+
+    // MARK: Messages
+
+    /// The same as the index has it, of which each pair is asked once.
+    private mutating func isMessage(from sender: Int, to receiver: Int) throws -> Bool {
+        let pair = MessagePair(sender: sender, receiver: receiver)
+        if let known = pairs[pair] { return known }
+        let isMessage = try index.isMessage(from: sender, to: receiver)
+        pairs[pair] = isMessage
+        return isMessage
+    }
+
+    private struct MessagePair: Hashable {
+        var sender: Int
+        var receiver: Int
+    }
+
+    /// A message, or several between two processes that arrived at about the same time.
+    private struct Bundle {
+        var arrival: Arrival
+        var receiver: Int
+        var count: Int
+    }
+
+    private struct BundleKey: Hashable {
+        var sender: Int
+        var receiver: Int
+        /// About when they arrived.
+        var piece: Int
+    }
+
+    /// - Parameter isEach: Whether each is told where they are not too many, and those that leave the window too.
+    private mutating func paintMessages(isEach: Bool) throws {
+        let asked = places.count
+        var each: [Bundle] = []
+        if window.eventCount <= Limits.windowMessagesReadMax, window.isExact {
+            for lane in 0..<asked {
+                try cancellation.check()
+                for arrival in try messages.arrivals(
+                    at: processes[lane], in: places[lane].positions)
+                where try isMessage(from: arrival.event.process, to: processes[lane]) {
+                    each.append(Bundle(arrival: arrival, receiver: processes[lane], count: 1))
+                }
+            }
+            if each.count <= Limits.windowMessagesMax {
+                if isEach { each += try leaving(asked) }
+            } else {
+                each = try bundled(each)
+            }
+        } else {
+            var tallies: [Bundle] = []
+            for lane in 0..<asked where !places[lane].positions.isEmpty {
+                try cancellation.check()
+                let process = processes[lane]
+                for tally in try times.tallies(at: process, in: places[lane].positions) {
+                    for peer in tally.peers
+                    where try isMessage(from: peer.first.event.process, to: process) {
+                        tallies.append(
+                            Bundle(arrival: peer.first, receiver: process, count: peer.count))
+                    }
+                }
+            }
+            each = try bundled(tallies)
+        }
+        each.sort { a, b in
+            guard a.count == b.count else { return a.count > b.count }
+            return (a.receiver, a.arrival.position, a.arrival.event.process)
+                < (b.receiver, b.arrival.position, b.arrival.event.process)
+        }
+        for bundle in each.dropFirst(Limits.windowMessagesMax) {
+            window.messagesHidden += bundle.count
+        }
+        for bundle in each.prefix(Limits.windowMessagesMax) { try paint(bundle) }
+    }
+
+    /// The messages that left the lanes in the window and arrived outside, or at other lanes.
+    private mutating func leaving(_ asked: Int) throws -> [Bundle] {
+        var bundles: [Bundle] = []
+        for lane in 0..<asked where !places[lane].positions.isEmpty {
+            let (process, positions) = (processes[lane], places[lane].positions)
+            let sequences = try index.sequences(of: process)
+            let last = sequences[positions.upperBound - 1]
+            var next = sequences[positions.lowerBound]
+            walk: while next <= last {
+                try cancellation.check()
+                let departures = try messages.departures(from: process, since: next)
+                guard let end = departures.last else { break }
+                for departure in departures {
+                    guard departure.sequence <= last else { break walk }
+                    let receipt = departure.receipt
+                    let isTold = laneOf[receipt.process].map {
+                        $0 < asked && places[$0].positions.contains(receipt.position)
+                    }
+                    guard isTold != true,
+                        try isMessage(from: process, to: receipt.process)
+                    else { continue }
+                    let send = EventKey(process: process, sequence: departure.sequence)
+                    bundles.append(
+                        Bundle(
+                            arrival: Arrival(position: receipt.position, event: send),
+                            receiver: receipt.process, count: 1))
+                    if bundles.count >= Limits.windowMessagesMax { return bundles }
+                }
+                next = end.sequence + 1
+            }
+        }
+        return bundles
+    }
+
+    /// Puts together those between two processes that arrived at about the same time: a 32nd of the window.
+    private func bundled(_ bundles: [Bundle]) throws -> [Bundle] {
+        let shift = Int64(max(0, window.buckets.shift + 5 - (window.buckets.count < 64 ? 3 : 0)))
+        var found: [BundleKey: Bundle] = [:]
+        // Of one stretch all arrived at about the same time.
+        var lastPlace: (receiver: Int, position: Int, piece: Int)?
+        for bundle in bundles {
+            let receipt = EventPosition(
+                process: bundle.receiver, position: bundle.arrival.position)
+            let piece: Int
+            if let last = lastPlace, last.receiver == bundle.receiver,
+                last.position == receipt.position
+            {
+                piece = last.piece
+            } else {
+                piece = Int((try axes.place(of: receipt) ?? 0) >> shift)
+                lastPlace = (bundle.receiver, receipt.position, piece)
+            }
+            let key = BundleKey(
+                sender: bundle.arrival.event.process, receiver: bundle.receiver, piece: piece)
+            if let known = found[key] {
+                found[key]!.count += bundle.count
+                if bundle.arrival.position < known.arrival.position {
+                    found[key]!.arrival = bundle.arrival
+                }
+            } else {
+                found[key] = bundle
+            }
+        }
+        return Array(found.values)
+    }
+
+    private mutating func paint(_ bundle: Bundle) throws {
+        let receipt = EventPosition(process: bundle.receiver, position: bundle.arrival.position)
+        let send = bundle.arrival.event
+        let isNear = window.isExact && bundle.count == 1
+        guard let to = try isNear ? axes.exactPlace(of: receipt) : axes.place(of: receipt) else {
+            return
+        }
+        let sequences = try index.sequences(of: send.process)
+        var from: Int64?
+        if let position = sequences.position(of: send.sequence),
+            try position >= index.droppedCount(of: send.process)
+        {
+            let place = EventPosition(process: send.process, position: position)
+            from = try isNear ? axes.exactPlace(of: place) : axes.place(of: place)
+        }
+        let (fromLane, toLane) = (try lane(of: send.process), try lane(of: bundle.receiver))
+        if from == nil, try !index.isHere(send) {
+            window.ghosts.append(
+                Window.Ghost(lane: fromLane, place: to - 1, sequence: send.sequence))
+        }
+        window.messages.append(
+            Window.Message(
+                from: fromLane, fromPlace: from ?? to - 1, fromSequence: send.sequence,
+                to: toLane, toPlace: to,
+                toSequence: try index.sequences(of: bundle.receiver)[receipt.position],
+                count: bundle.count))
+    }
+}
