@@ -8,7 +8,7 @@ import { drawSign } from "./signs.js";
 import { fonts } from "./palette.js";
 import { Lanes } from "./lanes.js";
 import { oneLine } from "./dom.js";
-import { Relation, search } from "./window.js";
+import { gapStride, Relation, search } from "./window.js";
 import { warningLevel } from "./questions.js";
 
 /** @typedef {import("./view.js").View} View */
@@ -163,7 +163,7 @@ function paintGaps(context, view, window, origin) {
   eachRow(view, (lane, row, y) => {
     const gaps = window.byLane.get(lane)?.gaps;
     if (!gaps) return;
-    for (let at = 0; at + 4 < gaps.length; at += 5) {
+    for (let at = 0; at + gapStride <= gaps.length; at += gapStride) {
       const from = Math.max(origin + gaps[at] * axisView.scale, view.namesWidth - 20);
       const to = Math.min(Math.max(origin + gaps[at + 1] * axisView.scale, from + 6), view.width + 20);
       if (to < view.namesWidth || from > view.width) continue;

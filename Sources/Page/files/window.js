@@ -11,6 +11,9 @@ export const relationNames = ["", "past", "future", "concurrent", "selected", "u
 /** Numbers of one message in `messages`. */
 export const messageStride = 7;
 
+/** Numbers of one gap in a lane's `gaps`: from, to, first, last, whether it is lost, how many are missing. */
+export const gapStride = 6;
+
 /** What one lane has in a window. */
 export class LaneWindow {
   /**
