@@ -19,7 +19,7 @@ from selenium.webdriver.common.by import By
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "Sources/lightcone/Documentation.docc/demo.ndjson"
-LIGHTCONE = os.environ["LIGHTCONE_BINARY"]
+LIGHTCONE = os.environ.get("LIGHTCONE_BINARY", "lightcone")
 PATIENT_SECONDS = 30.0
 """A time limit that only a broken program reaches, however busy the machine is."""
 LISTENS = re.compile(r"listen=http://127\.0\.0\.1:(\d+)")

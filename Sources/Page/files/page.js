@@ -25,6 +25,8 @@ const tabs = ["event", "results", "lanes", "table"];
 /** Milliseconds between two looks at what came, live and where the collector is away or empty. */
 const liveMilliseconds = 1000;
 const awayMilliseconds = 2000;
+/** A look that took long is followed by a rest so many times as long. */
+const restTimes = 4;
 
 export class Page {
   constructor() {
@@ -61,6 +63,8 @@ export class Page {
     this.talking = null;
     this.versionAsked = "";
     this.loading = 0;
+    /** How long the last look took. */
+    this.renewMilliseconds = 0;
     this.said = find("said", HTMLElement);
   }
 
@@ -669,7 +673,8 @@ export class Page {
     this.drawLive();
     for (;;) {
       const { live } = this.state.now;
-      await new Promise((resolve) => setTimeout(resolve, live && !connection.isLost ? liveMilliseconds : awayMilliseconds));
+      const pause = live && !connection.isLost ? liveMilliseconds : awayMilliseconds;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(pause, this.renewMilliseconds * restTimes)));
       if (document.hidden) continue;
       if (!this.view.isLoaded || this.view.lanes.all.length === 0) await this.load();
       else if (live || connection.isLost) await this.renew();
@@ -679,10 +684,12 @@ export class Page {
   /** Asks whether lanes have changed; what is shown is asked for anew if so. */
   async renew() {
     const { view, state } = this;
+    const began = performance.now();
     const wasLost = connection.isLost;
     const wasFit = view.axisView.isFit;
     try {
       const isNew = await view.load(view.execution);
+      this.renewMilliseconds = performance.now() - began;
       if (wasLost) {
         view.windows.invalidate();
         list("executions", {}).then(({ items }) => {
