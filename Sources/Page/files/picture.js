@@ -2,14 +2,14 @@
 // one affine transform, changes nothing but the canvas, and makes nothing anew from frame to frame but the texts of ticks.
 
 import { date, ticks } from "./axis.js";
-import { densityPicture, scaleOf } from "./density.js";
+import { densityPicture, scaleOf, tickHeight } from "./density.js";
 import { drawArrow, drawMessages } from "./arrows.js";
 import { drawSign } from "./signs.js";
 import { fonts } from "./palette.js";
 import { Lanes } from "./lanes.js";
 import { oneLine } from "./dom.js";
 import { gapStride, Relation, search } from "./window.js";
-import { warningLevel } from "./questions.js";
+import { criticalLevel, warningLevel } from "./questions.js";
 
 /** @typedef {import("./view.js").View} View */
 /** @typedef {import("./window.js").HistoryWindow} HistoryWindow */
@@ -18,6 +18,8 @@ import { warningLevel } from "./questions.js";
 export const axisHeight = 30;
 /** Pixels between a lane's events and its upper edge, where labels stand. */
 const labelGap = 8;
+/** Signs of severe buckets stand so far apart, on average, or there are none. */
+const pixelsOfSign = 90;
 /** How strongly what is not in a cone is drawn. */
 const dimmed = 0.32;
 
@@ -210,7 +212,7 @@ function paintDensity(context, view, window, origin) {
     paintBars(context, view, window, origin, tall);
     return;
   }
-  const picture = densityPicture(window, Math.round(tall * view.ratio), colours.density);
+  const picture = densityPicture(window, Math.round(tall * view.ratio), colours);
   if (!picture) return;
   const bucket = window.bucket * axisView.scale;
   context.imageSmoothingEnabled = false;
@@ -259,7 +261,7 @@ function paintBars(context, view, window, origin, tall) {
     counts.forEach((count, at) => {
       const x = origin + at * bucket;
       if (count === 0 || x + bucket < view.namesWidth || x > view.width) return;
-      const high = Math.max(1, tall * Math.sqrt(count / most));
+      const high = Math.max(1, (tall - tickHeight(tall)) * Math.sqrt(count / most));
       context.rect(x, bottom - high, bucket, high);
     });
     context.fill();
@@ -299,18 +301,37 @@ function paintEvents(context, view, window, origin) {
       sign(origin + events.x[index] * axisView.scale, y, events.kind[index], events.level[index], relation);
     }
     if (collapse) paintRuns(context, view, events, origin, y);
-    let free = -Infinity;
-    for (let at = 0; !events.isSingle && at + 2 < events.severe.length; at += 3) {
+    const least = events.isSingle ? Infinity : rareLevel(view, events, first / window.bucket, last / window.bucket);
+    for (let at = 0; at + 2 < events.severe.length; at += 3) {
+      if (events.severe[at + 1] < least) continue;
       const unit = (events.severe[at] + 0.5) * window.bucket;
       const x = origin + unit * axisView.scale;
-      if (x < view.namesWidth - 8 || x > view.width + 8 || x < free) continue;
-      free = x + 11;
+      if (x < view.namesWidth - 8 || x > view.width + 8) continue;
       const relation = cone ? cone.relation(lane, events.severe[at + 2]) : Relation.none;
       context.globalAlpha = relation === Relation.concurrent || relation === Relation.unknown ? dimmed : 1;
       sign(x, y, "s", events.severe[at + 1], relation);
     }
     context.globalAlpha = 1;
   });
+}
+
+/**
+ * The level from which on severe buckets are so rare that each has a sign: where there are more, their ticks tell.
+ * @param {View} view
+ * @param {LaneWindow} events
+ * @param {number} first
+ * @param {number} last
+ */
+function rareLevel(view, events, first, last) {
+  const most = view.axisView.width / pixelsOfSign;
+  let found = 0;
+  for (let level = criticalLevel; level >= warningLevel; level--) {
+    for (let at = 0; at + 2 < events.severe.length; at += 3) {
+      if (events.severe[at + 1] === level && events.severe[at] >= first && events.severe[at] <= last) found++;
+    }
+    if (found > most) return level + 1;
+  }
+  return warningLevel;
 }
 
 /**
