@@ -28,7 +28,7 @@ export class Status {
     const { window, lanes } = view;
     const hidden = lanes.hidden > 0 ? `, ${lanes.hidden} hidden` : "";
     put(this.summary, view.isLoaded ? `${counted(lanes.events, "event")} · ${counted(lanes.all.length, "process", "processes")}${hidden}` : "");
-    const isLoading = this.notice.hidden && (!view.isLoaded || this.page.views.some((one) => one.windows.isLoading));
+    const isLoading = this.notice.hidden && (!view.isLoaded || this.page.views.some((one) => one.isLoading));
     put(this.progress, isLoading && !connection.isLost ? "loading …" : "");
     document.documentElement.dataset.state = isLoading ? "loading" : "ready";
     const remarks = [];

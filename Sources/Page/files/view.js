@@ -180,6 +180,11 @@ export class View {
     this.scrollTo(this.scroll);
   }
 
+  /** Whether something is being asked for, or will be with the next frame. */
+  get isLoading() {
+    return this.windows.isLoading || (this.window === null && this.lanes.rows.length > 0 && this.windows.error === null);
+  }
+
   /** Pixels that all lanes take. */
   get lanesHeight() {
     return this.lanes.rows.length * this.laneHeight;
