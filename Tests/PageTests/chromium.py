@@ -58,6 +58,13 @@ def import_lines(folder, events, *options):
     return folder
 
 
+def ask(url, verb, **parameters):
+    """The answer to a question that has one object."""
+    query = urllib.parse.urlencode(parameters, doseq=True)
+    with urllib.request.urlopen(f"{url}/v1/{verb}?{query}") as answer:
+        return json.load(answer)
+
+
 class Collector:
     """A collector of its own, at a port that it keeps when it is started again."""
 
@@ -84,11 +91,6 @@ class Collector:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(PATIENT_SECONDS)
 
-    def ask(self, verb, **parameters):
-        query = urllib.parse.urlencode(parameters, doseq=True)
-        with urllib.request.urlopen(f"{self.url}/v1/{verb}?{query}") as answer:
-            return json.load(answer)
-
     def list(self, verb, **parameters):
         query = urllib.parse.urlencode(parameters, doseq=True)
         with urllib.request.urlopen(f"{self.url}/v1/{verb}?{query}") as answer:
@@ -101,6 +103,21 @@ class Collector:
         answer.read()
         connection.close()
         return answer.status, answer.headers
+
+
+class Browsing:
+    """`lightcone browse` of a folder, in which nothing is written."""
+
+    def __init__(self, folder):
+        self.process = subprocess.Popen(
+            [LIGHTCONE, "browse", "--no-open", folder], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.url = self.process.stdout.readline().strip().rstrip("/")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(PATIENT_SECONDS)
+        self.process.stdout.close()
 
 
 class Browser:

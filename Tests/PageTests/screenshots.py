@@ -7,7 +7,7 @@ import sys
 import tempfile
 import urllib.parse
 
-from chromium import DEMO, Browser, Collector, import_lines, lightcone
+from chromium import DEMO, Browser, Browsing, Collector, ask, import_lines, lightcone
 
 WORDS = "api orders stock mailer payments search sessions scheduler".split()
 
@@ -69,10 +69,10 @@ def main():
             ("two-executions", url, {"execution": "busy", "compare": "busy, again"}),
         ]
         if len(sys.argv) > 2:
-            collectors.append(Collector(sys.argv[2]))
+            collectors.append(Browsing(sys.argv[2]))
             large = collectors[1].url
             shots.append(("large", large, {}))
-            facts = collectors[1].ask("lanes")
+            facts = ask(large, "lanes")
             first, last = map(int, facts["axes"]["logical"])
             middle = (first + last) // 2
             shots.append(("large-near", large, {"from": middle, "to": middle + 60}))

@@ -379,8 +379,8 @@ function paintOddities(context, view, window, origin) {
   const { axisView, colours } = view;
   const { restarts, ghosts } = window;
   context.lineWidth = 1.5;
-  context.strokeStyle = colours.muted;
-  context.setLineDash([2, 3]);
+  context.strokeStyle = colours.ink;
+  context.setLineDash([2, 2]);
   context.beginPath();
   for (let at = 0; at < restarts.length; at += 4) {
     const from = view.laneY(restarts[at]);
@@ -395,7 +395,7 @@ function paintOddities(context, view, window, origin) {
     const x = origin + ghosts[at + 1] * axisView.scale - 10;
     if (Number.isNaN(y) || x < view.namesWidth - 8 || x > view.width + 8) continue;
     context.beginPath();
-    context.arc(x, y, 4.5, 0, Math.PI * 2);
+    context.arc(x, y, 5.5, 0, Math.PI * 2);
     context.fillStyle = colours.canvas;
     context.fill();
     context.stroke();
@@ -417,7 +417,7 @@ function paintOddities(context, view, window, origin) {
 }
 
 /**
- * What a query found, as rings; and events without a counterpart in the other execution.
+ * What a query found, as discs; and as squares events without a counterpart in the other execution.
  * @param {CanvasRenderingContext2D} context
  * @param {View} view
  * @param {HistoryWindow} window
@@ -425,7 +425,7 @@ function paintOddities(context, view, window, origin) {
  */
 function paintFound(context, view, window, origin) {
   const { axisView, colours } = view;
-  for (const [found, colour] of /** @type {[Map<number, Float64Array>, string][]} */ ([[view.found, colours.found], [view.differing, colours.critical]])) {
+  for (const [found, colour] of /** @type {[Map<number, Float64Array>, string][]} */ ([[view.found, colours.found], [view.differing, colours.accent]])) {
     context.fillStyle = colour;
     for (const [lane, sequences] of found) {
       const y = view.laneY(lane);
@@ -439,7 +439,8 @@ function paintFound(context, view, window, origin) {
         free = x + 1;
         if (events.isSingle) {
           context.beginPath();
-          context.arc(x, y, 9, 0, Math.PI * 2);
+          if (found === view.found) context.arc(x, y, 9, 0, Math.PI * 2);
+          else context.rect(x - 8.5, y - 8.5, 17, 17);
           context.fill();
         } else {
           context.fillRect(x - 1, y - view.laneHeight / 2 + 1, 2.5, view.laneHeight - 2);

@@ -33,7 +33,7 @@ export class Status {
     document.documentElement.dataset.state = isLoading ? "loading" : "ready";
     const remarks = [];
     if (window && !window.isSingle && !window.isExact) remarks.push("counts are rough");
-    if (window && !window.isSettled) remarks.push("still arriving");
+    if (window && !window.isSettled && this.page.state.now.live) remarks.push("still arriving");
     if (window && window.messagesHidden > 0) remarks.push(`${counted(window.messagesHidden, "message")} not drawn`);
     remarks.push(`${distance(view.axisView.span, view.axis)} wide`);
     put(this.range, view.isLoaded ? remarks.join(" · ") : "");
