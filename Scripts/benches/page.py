@@ -70,7 +70,7 @@ class Page:
             log = self.work.path / f"{name}.jsonl"
             say(f"making the input of {name} processes")
             self.binaries.generate(
-                log, "jsonl-clocks", self.options.events, PROCESSES[name], SEED)
+                log, "jsonl", self.options.events, PROCESSES[name], SEED)
             archive = Archive(self.binaries, self.work.folder(f"archive-{name}"), log,
                               self.options.events, self.remarks)
             log.unlink()
