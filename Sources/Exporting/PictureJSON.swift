@@ -17,16 +17,16 @@ extension Answering {
 }
 
 private func json(_ lanes: Lanes) -> String {
-    func ranges(_ ranges: [PictureAxis: Range<Int64>], _ writer: inout JSONWriter) {
+    func forEach(
+        _ ranges: [PictureAxis: Range<Int64>], _ writer: inout JSONWriter,
+        _ body: (Range<Int64>, inout JSONWriter) -> Void
+    ) {
         writer.key("axes")
         writer.object { writer in
             for axis in PictureAxis.allCases {
                 guard let range = ranges[axis] else { continue }
                 writer.key(text: axis.rawValue)
-                writer.array {
-                    $0.value("\(range.lowerBound)")
-                    $0.value("\(range.upperBound)")
-                }
+                body(range, &writer)
             }
         }
     }
@@ -34,7 +34,12 @@ private func json(_ lanes: Lanes) -> String {
         writer.member("execution", lanes.execution)
         writer.member("version", lanes.version)
         writer.member("events", lanes.eventCount)
-        ranges(lanes.axes, &writer)
+        forEach(lanes.axes, &writer) { range, writer in
+            writer.object {
+                $0.member("from", "\(range.lowerBound)")
+                $0.member("to", "\(range.upperBound)")
+            }
+        }
         writer.key("lanes")
         writer.array { writer in
             for lane in lanes.lanes {
@@ -53,7 +58,12 @@ private func json(_ lanes: Lanes) -> String {
                     writer.member("dropped", lane.dropped)
                     writer.member("isUncertain", lane.isUncertain)
                     writer.member("after", lane.after.map(\.description))
-                    ranges(lane.axes, &writer)
+                    forEach(lane.axes, &writer) { range, writer in
+                        writer.array {
+                            $0.value("\(range.lowerBound)")
+                            $0.value("\(range.upperBound)")
+                        }
+                    }
                 }
             }
         }

@@ -31,7 +31,8 @@ extension OrderFileContents {
         var times: [LogicalStep?] = []
         for process in 0..<history.processCount {
             let last = chronicle.base(of: process) - 1
-            guard let there = chronicle.below(EventPosition(process: process, position: last))
+            guard last >= 0,
+                let there = chronicle.below(EventPosition(process: process, position: last))
             else {
                 times.append(nil)
                 continue
