@@ -73,7 +73,7 @@ def main():
             large = collectors[1].url
             shots.append(("large", large, {}))
             facts = ask(large, "lanes")
-            first, last = map(int, facts["axes"]["logical"])
+            first, last = (int(facts["axes"]["logical"][end]) for end in ("from", "to"))
             middle = (first + last) // 2
             shots.append(("large-near", large, {"from": middle, "to": middle + 60}))
             shots.append(("large-cone", large, {"event": f"{facts['lanes'][3]['process']}:{facts['lanes'][3]['last'] // 2}", "from": middle - 3000, "to": middle + 3000}))

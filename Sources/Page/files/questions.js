@@ -4,7 +4,7 @@
  * @typedef {{process: string, host: string, name: string, incarnation: number, fork?: string, events: number, first: number,
  *   last: number, missing: number, cited: number, dropped: number, isUncertain: boolean, after: string[],
  *   axes: {[axis: string]: [string, string]}}} LaneFacts
- * @typedef {{execution: string, events: number, version: string, axes: {[axis: string]: [string, string]},
+ * @typedef {{execution: string, events: number, version: string, axes: {[axis: string]: {from: string, to: string}},
  *   lanes: LaneFacts[]}} LanesAnswer
  * `gaps` are six numbers each: from where to where, first and last number, 1 where they are lost, how many are missing.
  * @typedef {{process: number, events: number, first?: number, counts?: number[], jumps?: number[], severe?: number[],

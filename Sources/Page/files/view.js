@@ -150,7 +150,7 @@ export class View {
     const isOther = known !== this.axis;
     this.axis = known;
     const extent = this.lanes.axes[known];
-    this.axisView.setExtent(BigInt(extent?.[0] ?? 0), BigInt(extent?.[1] ?? 1));
+    this.axisView.setExtent(BigInt(extent?.from ?? 0), BigInt(extent?.to ?? 1));
     this.laneAnchor = -1;
     if (isOther) this.window = null;
     return isOther;
