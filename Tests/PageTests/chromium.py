@@ -25,6 +25,16 @@ PATIENT_SECONDS = 30.0
 LISTENS = re.compile(r"listen=http://127\.0\.0\.1:(\d+)")
 
 
+def import_fork(folder, execution):
+    """One run that goes on in two ways, as after a disk was restored."""
+    def events(end):
+        return [{"process": "db", "name": name, "clock": {"db": number}}
+                for number, name in enumerate(["begin", "write", f"write {end}", f"sync {end}"], 1)]
+    web = {"process": "web", "name": "asks", "clock": {"db": 2, "web": 1}}
+    for end in "ab":
+        import_lines(folder, [*events(end), web], "--host", "h1", "--execution", execution, log=end)
+
+
 class Broken(AssertionError):
     """What did not happen in time."""
 
@@ -50,9 +60,9 @@ def lightcone(*arguments, **more):
         stderr=subprocess.DEVNULL, env={**environment, **more}).stdout
 
 
-def import_lines(folder, events, *options):
+def import_lines(folder, events, *options, log=""):
     """Imports events, given as objects of `import --format jsonl`."""
-    log = pathlib.Path(f"{folder}.jsonl")
+    log = pathlib.Path(f"{folder}{log}.jsonl")
     log.write_text("".join(json.dumps(event) + "\n" for event in events))
     lightcone("import", "--into", folder, "--format", "jsonl", *options, log)
     return folder

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import urllib.parse
 
-from chromium import DEMO, Browser, Browsing, Collector, ask, import_lines, lightcone
+from chromium import DEMO, Browser, Browsing, Collector, ask, import_fork, import_lines, lightcone
 
 WORDS = "api orders stock mailer payments search sessions scheduler".split()
 
@@ -53,6 +53,7 @@ def main():
                             for line in DEMO.read_text().splitlines() if '"process":"n3"' not in line])
         import_lines(data, busy(), "--execution", "busy")
         import_lines(data, [event for number, event in enumerate(busy()) if number % 97], "--execution", "busy, again")
+        import_fork(data, "fork")
         collectors.append(Collector(data))
         url = collectors[0].url
         shots = [
@@ -60,8 +61,9 @@ def main():
             ("cones", url, {"execution": "main", "event": "n2:8", "tab": "event"}),
             ("path", url, {"execution": "main", "event": "n2:29", "other": "n1#2:12", "tab": "event"}),
             ("gap", url, {"execution": "without n3", "event": "n2:21", "tab": "event"}),
+            ("fork", url, {"execution": "fork", "event": "db:2", "tab": "event"}),
             ("busy", url, {"execution": "busy"}),
-            ("busy-cone", url, {"execution": "busy", "event": "host-1/orders:20", "tab": "event"}),
+            ("busy-cone", url, {"execution": "busy", "event": "host-1/orders:30", "tab": "event"}),
             ("wall", url, {"execution": "busy", "axis": "wall", "group": "1"}),
             ("table", url, {"execution": "main", "event": "n2:8", "tab": "table"}),
             ("lanes", url, {"execution": "busy", "tab": "lanes", "pin": "host-2/api"}),

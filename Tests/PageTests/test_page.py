@@ -13,7 +13,7 @@ import xml.etree.ElementTree
 
 from selenium.webdriver.common.keys import Keys
 
-from chromium import (DEMO, LIGHTCONE, Browser, Collector, import_lines, lightcone, wait_until)
+from chromium import (DEMO, LIGHTCONE, Browser, Collector, ask, import_fork, import_lines, lightcone, wait_until)
 
 AXE = os.environ.get("AXE_JS")
 HOSTILE = [
@@ -273,6 +273,20 @@ class PageTests(unittest.TestCase):
         self.browser.open(collector.url, "talk=web")
         rows = "return [...lightcone.view.lanes.rows].map(lane => lightcone.view.lanes.all[lane].process)"
         wait_until(lambda: self.browser.run(rows) == ["db", "web"], "the third is hidden")
+
+    def test_a_fork_stands_side_by_side(self):
+        import_fork(self.work / "fork", "main")
+        collector = Collector(self.work / "fork")
+        self.addCleanup(collector.stop)
+        self.browser.open(collector.url, "event=db%3A2&tab=table")
+        wait_until(lambda: self.rows().get("db:2") == "selected", "db:2 is selected")
+        forks = [lane["process"] for lane in ask(collector.url, "lanes")["lanes"] if lane.get("fork")]
+        self.assertEqual(len(forks), 2)
+        for fork in forks:
+            self.assertEqual(self.rows()[f"{fork}:3"], "future", fork)
+        rows = [self.browser.run("return lightcone.view.lanes.rowOf[lightcone.view.lanes.byProcess.get(arguments[0])]", process) for process in ("db", *sorted(forks))]
+        self.assertEqual(rows, [0, 1, 2])
+        self.assertEqual(self.browser.run("return lightcone.view.window.restarts.length / 4"), 2)
 
     def test_an_area_is_counted(self):
         self.open(execution="main")

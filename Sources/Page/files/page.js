@@ -608,8 +608,9 @@ export class Page {
 
   drawAxes() {
     const select = find("axis", HTMLSelectElement);
-    select.replaceChildren(...Object.entries(axisNames).map(([axis, title]) => {
-      const option = make("option", { value: axis, disabled: !this.view.lanes.axes[axis] }, title);
+    const known = Object.entries(axisNames).filter(([axis]) => this.view.lanes.axes[axis]);
+    select.replaceChildren(...known.map(([axis, title]) => {
+      const option = make("option", { value: axis }, title);
       option.selected = axis === this.view.axis;
       return option;
     }));
