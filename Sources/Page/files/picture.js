@@ -392,7 +392,7 @@ function paintOddities(context, view, window, origin) {
   context.stroke();
   for (let at = 0; at < ghosts.length; at += 3) {
     const y = view.laneY(ghosts[at]);
-    const x = origin + ghosts[at + 1] * axisView.scale - 10;
+    const x = origin + ghosts[at + 1] * axisView.scale;
     if (Number.isNaN(y) || x < view.namesWidth - 8 || x > view.width + 8) continue;
     context.beginPath();
     context.arc(x, y, 5.5, 0, Math.PI * 2);
@@ -624,7 +624,7 @@ function paintNames(context, view) {
       x += Math.min(view.texts.width(context, view.texts.fitted(context, oneLine(title.host, 200), right * 0.55, true)), right * 0.55);
     }
     context.fillStyle = isSelected ? colours.accent : facts.events > 0 ? colours.ink : colours.muted;
-    context.fillText(view.texts.fitted(context, oneLine(title.name + (facts.fork ? " ⑂" : ""), 400), right - x, true), x, y);
+    context.fillText(view.texts.fitted(context, oneLine(title.name, 400), right - x, true), x, y);
     if (facts.missing > 0) {
       context.strokeStyle = colours.gap;
       context.lineWidth = 1.25;

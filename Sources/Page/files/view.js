@@ -333,7 +333,7 @@ export class View {
     const unit = (x - this.namesWidth - window.pixelOfOrigin(this.axisView)) / this.axisView.scale;
     const ghosts = window.ghosts;
     for (let at = 0; at < ghosts.length; at += 3) {
-      const pixels = (ghosts[at + 1] - unit) * this.axisView.scale - 10;
+      const pixels = (ghosts[at + 1] - unit) * this.axisView.scale;
       if (ghosts[at] === lane && Math.abs(pixels) < 8) {
         return { lane, sequence: ghosts[at + 2], count: 1, label: "", level: 0, what: "ghost" };
       }
