@@ -1,4 +1,4 @@
-"""Scripts/bench ingest | live | cold | scale | serve: measures whole programs from outside.
+"""Scripts/bench ingest | live | cold | scale | serve | page: measures whole programs from outside.
 
 See Scripts/bench.
 """
@@ -9,6 +9,7 @@ import sys
 import cold
 import ingest
 import live
+import page
 import report
 import scale
 import serve
@@ -20,9 +21,10 @@ BENCHES = {
     "cold": (cold.Cold, cold.NAMES, 1_000_000),
     "scale": (scale.Scale, scale.NAMES, 300_000),
     "serve": (serve.Serve, serve.NAMES, 1_000_000),
+    "page": (page.Page, page.NAMES, 10_000_000),
 }
 # These are asked of archives: their events come first, and their rounds are an option.
-OF_ARCHIVES = ("cold", "scale", "serve")
+OF_ARCHIVES = ("cold", "scale", "serve", "page")
 
 
 def positive(text):
@@ -56,6 +58,9 @@ def parse(arguments):
         if name == "serve":
             bench.add_argument("--seconds", type=positive, default=30,
                                help="of questions while agents upload")
+        if name == "page":
+            bench.add_argument("--minutes", type=positive, default=10,
+                               help="of looking around; the goal is for ten")
         if name == "live":
             bench.add_argument("--seconds", type=positive, default=30,
                                help="of 100 processes; of 10 processes twice that")

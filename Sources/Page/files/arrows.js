@@ -22,12 +22,14 @@ export function drawMessages(context, view, window, origin) {
   const { colours } = view;
   const isCone = view.cone !== null;
   drawBundles(context, view, window, origin);
-  context.lineWidth = 1.1;
-  drawPass(context, view, window, origin, Relation.none, colours.message, 1);
+  // Among bars a single message is one of many.
+  const alpha = window.isSingle ? 1 : 0.4;
+  context.lineWidth = window.isSingle ? 1.1 : 0.8;
+  drawPass(context, view, window, origin, Relation.none, colours.message, alpha);
   if (!isCone) return;
-  drawPass(context, view, window, origin, Relation.concurrent, colours.message, 0.25);
-  drawPass(context, view, window, origin, Relation.past, colours.past, 1);
-  drawPass(context, view, window, origin, Relation.future, colours.future, 1);
+  drawPass(context, view, window, origin, Relation.concurrent, colours.message, 0.25 * alpha);
+  drawPass(context, view, window, origin, Relation.past, colours.past, alpha);
+  drawPass(context, view, window, origin, Relation.future, colours.future, alpha);
 }
 
 /**
@@ -111,8 +113,8 @@ function drawBundles(context, view, window, origin) {
     const y2 = view.laneY(messages[at + 3]);
     if (Number.isNaN(y1 + y2)) continue;
     const relation = messageRelation[index];
-    context.globalAlpha = relation === Relation.concurrent ? 0.12 : 0.4;
-    context.lineWidth = Math.min(12, 0.75 + Math.log2(count) * 0.8);
+    context.globalAlpha = relation === Relation.concurrent ? 0.08 : 0.26;
+    context.lineWidth = Math.min(9, 0.75 + Math.log2(count) * 0.6);
     context.beginPath();
     context.moveTo(x1, y1);
     context.lineTo(x2, y2);

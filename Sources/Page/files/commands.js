@@ -1,6 +1,6 @@
 // All that the keyboard can do: one list, from which come the keys, the help and the palette.
 
-import { find, make } from "./dom.js";
+import { find, make, remember, remembered } from "./dom.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {{title: string, group: string, keys: string[], shown?: string, run: () => void}} Command */
@@ -176,14 +176,16 @@ export class Theme {
   }
 
   apply() {
-    const theme = localStorage.getItem("theme") ?? (this.media.matches ? "dark" : "light");
+    const theme = remembered("theme") ?? (this.media.matches ? "dark" : "light");
     document.documentElement.dataset.theme = theme;
     this.changed();
   }
 
   toggle() {
-    localStorage.setItem("theme", document.documentElement.dataset.theme === "dark" ? "light" : "dark");
-    this.apply();
+    const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+    remember("theme", theme);
+    document.documentElement.dataset.theme = theme;
+    this.changed();
   }
 }
 

@@ -1,5 +1,7 @@
 // How many events the buckets of a window have, as an image that is made once: a frame copies and stretches a part of it.
 
+import { warningLevel } from "./questions.js";
+
 /** @typedef {import("./window.js").HistoryWindow} HistoryWindow */
 
 /**
@@ -13,12 +15,12 @@ const pixelsMax = 8 << 20;
  * The image of a window's buckets: a strip for each lane, a column for each bucket.
  * @param {HistoryWindow} window
  * @param {number} height device pixels of a strip
- * @param {string} colour
+ * @param {import("./palette.js").Palette} colours
  * @returns {DensityPicture | null}
  */
-export function densityPicture(window, height, colour) {
+export function densityPicture(window, height, colours) {
   const kept = /** @type {DensityPicture | null} */ (window.picture);
-  const key = `${height} ${colour}`;
+  const key = `${height} ${colours.density}`;
   if (kept?.key === key) return kept;
   const columns = window.lanes.reduce((most, lane) => Math.max(most, lane.counts.length), 0);
   if (columns === 0) return null;
@@ -30,7 +32,9 @@ export function densityPicture(window, height, colour) {
   if (!context) return null;
   const image = context.createImageData(canvas.width, canvas.height);
   const pixels = new Uint32Array(image.data.buffer);
-  const full = packed(colour);
+  const full = packed(colours.density);
+  const severe = [colours.warning, colours.error, colours.critical].map(packed);
+  const tick = tickHeight(strip);
   const most = scaleOf(window);
   const rowOf = new Map();
   window.lanes.forEach((lane, row) => {
@@ -40,8 +44,15 @@ export function densityPicture(window, height, colour) {
       const count = lane.counts[column];
       if (count === 0) continue;
       // By the root: one event is still seen beside thousands.
-      const tall = Math.max(1, Math.round(strip * Math.sqrt(count / most)));
+      const tall = Math.max(1, Math.round((strip - tick) * Math.sqrt(count / most)));
       for (let y = 0; y < tall; y++) pixels[(bottom - y) * columns + column] = full;
+    }
+    // The most severe event of a bucket is a tick above the bars: the worse, the longer.
+    for (let at = 0; at + 2 < lane.severe.length; at += 3) {
+      const how = Math.min(2, Math.max(0, lane.severe[at + 1] - warningLevel));
+      const tall = Math.max(1, Math.round((tick - 1) * [0.4, 0.7, 1][how]));
+      if (lane.severe[at] >= columns) continue;
+      for (let y = 0; y < tall; y++) pixels[(row * strip + y) * columns + lane.severe[at]] = severe[how];
     }
     for (let at = 0; at + 1 < lane.uncertain.length; at += 2) {
       const first = Math.max(0, Math.floor(lane.uncertain[at] / window.bucket));
@@ -59,6 +70,14 @@ export function densityPicture(window, height, colour) {
   const picture = { canvas, height: strip, rowOf, key };
   window.picture = picture;
   return picture;
+}
+
+/**
+ * How much of a strip the ticks of severe events take.
+ * @param {number} strip
+ */
+export function tickHeight(strip) {
+  return Math.round(strip * 0.24);
 }
 
 /**

@@ -80,6 +80,30 @@ export function oneLine(text, most) {
   return line.length > most ? line.slice(0, most - 1) + "…" : line;
 }
 
+/**
+ * What this browser remembers of the page; null where it remembers nothing, or may not.
+ * @param {string} key
+ */
+export function remembered(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {string} key
+ * @param {string} value
+ */
+export function remember(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // No room, or not allowed: it holds until the page is left.
+  }
+}
+
 const numbers = new Intl.NumberFormat("en");
 
 /**

@@ -65,7 +65,7 @@ export class EventPanel {
     const attributes = Object.entries(event.attributes);
     const clock = Object.entries(event.clock ?? {}).filter(([process]) => process !== event.process);
     return [
-      make("div", { class: "event-title" }, make("bdi", { class: "id" }, event.id), level, make("span", { class: "muted" }, event.kind)),
+      make("div", { class: "event-title" }, make("h2", { class: "id" }, make("bdi", {}, event.id)), level, make("span", { class: "muted" }, event.kind)),
       make("p", { class: "event-name", dir: "auto" }, event.name || "(no name)"),
       event.text ? make("p", {}, longText(event.text)) : "",
       make("p", { class: "muted" }, event.time ? event.time.replace("T", " ").replace("Z", " UTC") : "no wall time", event.host ? ` · host ${event.host}` : ""),
@@ -128,7 +128,7 @@ export class EventPanel {
   /** @param {{id: string, ghost: boolean, text: string, effects: EventEnd[]}} shown */
   missing(shown) {
     return [
-      make("div", { class: "event-title" }, make("bdi", { class: "id" }, shown.id), make("span", { class: "badge level-error" }, shown.ghost ? "ghost" : "not here")),
+      make("div", { class: "event-title" }, make("h2", { class: "id" }, make("bdi", {}, shown.id)), make("span", { class: "badge level-error" }, shown.ghost ? "ghost" : "not here")),
       make("p", {}, shown.text),
       ...section("Went to", shown.effects.length === 0 ? null : cutList(shown.effects, (end) => make("li", {}, this.page.eventLink(end.id), ` ${end.name ?? ""}`))),
     ];

@@ -25,6 +25,8 @@ const tabs = ["event", "results", "lanes", "table"];
 /** Milliseconds between two looks at what came, live and where the collector is away or empty. */
 const liveMilliseconds = 1000;
 const awayMilliseconds = 2000;
+/** A look that took long is followed by a rest so many times as long. */
+const restTimes = 4;
 
 export class Page {
   constructor() {
@@ -61,6 +63,8 @@ export class Page {
     this.talking = null;
     this.versionAsked = "";
     this.loading = 0;
+    /** How long the last look took. */
+    this.renewMilliseconds = 0;
     this.said = find("said", HTMLElement);
   }
 
@@ -188,7 +192,7 @@ export class Page {
     this.arrange();
     this.showRangeOfState();
     this.drawTabs();
-    this.showSelection();
+    this.showSelection(state.now.from === "");
     this.applyArea();
     if (state.now.q) this.runStateQuery();
     if (state.now.talk.length > 0) this.applyTalk();
@@ -218,7 +222,7 @@ export class Page {
     if (has("axis", "from", "to")) this.showRangeOfState();
     if (has("talk")) this.applyTalk();
     if (has("hide", "pin", "order", "lanes", "group", "collapse", "height")) this.arrange();
-    if (has("event", "other", "axis")) this.showSelection();
+    if (has("event", "other", "axis")) this.showSelection(!has("from", "to") || has("axis"));
     if (has("area")) this.applyArea();
     if (has("q")) this.runStateQuery();
     else if (has("show")) this.results.draw();
@@ -371,8 +375,11 @@ export class Page {
     this.status.draw();
   }
 
-  /** Shows the selection that the address says. */
-  async showSelection() {
+  /**
+   * Shows the selection that the address says.
+   * @param {boolean} isRevealed whether it is brought into sight: not where the address says what is seen
+   */
+  async showSelection(isRevealed) {
     const { event, other } = this.state.now;
     this.selecting?.abort();
     const selecting = (this.selecting = new AbortController());
@@ -393,7 +400,7 @@ export class Page {
       view.paintSoon();
     });
     try {
-      await Promise.all(this.views.map((view) => this.coneOf(view, event, other, selecting.signal)));
+      await Promise.all(this.views.map((view) => this.coneOf(view, event, other, isRevealed, selecting.signal)));
     } catch (error) {
       if (!selecting.signal.aborted) this.eachView((view) => view.setCone(null));
     }
@@ -404,9 +411,10 @@ export class Page {
    * @param {View} view
    * @param {string} event
    * @param {string} other
+   * @param {boolean} isRevealed
    * @param {AbortSignal} signal
    */
-  async coneOf(view, event, other, signal) {
+  async coneOf(view, event, other, isRevealed, signal) {
     const about = (/** @type {string} */ id) => ask("cone", { execution: view.execution, event: id, axis: view.axis }, signal);
     const [answer, second] = await Promise.all([about(event), other ? about(other) : null]);
     if (signal.aborted) return;
@@ -414,7 +422,7 @@ export class Page {
     view.setCone(cone);
     view.selected = this.markOf(view, event, cone.position);
     if (second) view.other = this.markOf(view, other, second.x === null ? null : BigInt(second.x));
-    if (view === this.view) this.revealSelected(false);
+    if (isRevealed && view === this.view) this.revealSelected(false);
   }
 
   /**
@@ -600,8 +608,9 @@ export class Page {
 
   drawAxes() {
     const select = find("axis", HTMLSelectElement);
-    select.replaceChildren(...Object.entries(axisNames).map(([axis, title]) => {
-      const option = make("option", { value: axis, disabled: !this.view.lanes.axes[axis] }, title);
+    const known = Object.entries(axisNames).filter(([axis]) => this.view.lanes.axes[axis]);
+    select.replaceChildren(...known.map(([axis, title]) => {
+      const option = make("option", { value: axis }, title);
       option.selected = axis === this.view.axis;
       return option;
     }));
@@ -634,7 +643,7 @@ export class Page {
       this.second.setAxis(this.state.now.axis);
       this.arrange();
       this.link(this.view);
-      this.showSelection();
+      this.showSelection(false);
       const difference = await compare(this.view, this.second, comparing.signal);
       if (comparing.signal.aborted) return;
       const mark = (/** @type {View} */ view, /** @type {Map<string, number[]>} */ events) =>
@@ -665,7 +674,8 @@ export class Page {
     this.drawLive();
     for (;;) {
       const { live } = this.state.now;
-      await new Promise((resolve) => setTimeout(resolve, live && !connection.isLost ? liveMilliseconds : awayMilliseconds));
+      const pause = live && !connection.isLost ? liveMilliseconds : awayMilliseconds;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(pause, this.renewMilliseconds * restTimes)));
       if (document.hidden) continue;
       if (!this.view.isLoaded || this.view.lanes.all.length === 0) await this.load();
       else if (live || connection.isLost) await this.renew();
@@ -675,10 +685,12 @@ export class Page {
   /** Asks whether lanes have changed; what is shown is asked for anew if so. */
   async renew() {
     const { view, state } = this;
+    const began = performance.now();
     const wasLost = connection.isLost;
     const wasFit = view.axisView.isFit;
     try {
       const isNew = await view.load(view.execution);
+      this.renewMilliseconds = performance.now() - began;
       if (wasLost) {
         view.windows.invalidate();
         list("executions", {}).then(({ items }) => {
@@ -707,7 +719,7 @@ export class Page {
       axisView.pan(axisView.pixel(axisView.end) - axisView.width * 0.94);
       view.moved();
     }
-    if (state.now.event) this.showSelection();
+    if (state.now.event) this.showSelection(false);
     view.paintSoon();
   }
 

@@ -2,14 +2,14 @@
 // one affine transform, changes nothing but the canvas, and makes nothing anew from frame to frame but the texts of ticks.
 
 import { date, ticks } from "./axis.js";
-import { densityPicture, scaleOf } from "./density.js";
+import { densityPicture, scaleOf, tickHeight } from "./density.js";
 import { drawArrow, drawMessages } from "./arrows.js";
 import { drawSign } from "./signs.js";
 import { fonts } from "./palette.js";
 import { Lanes } from "./lanes.js";
 import { oneLine } from "./dom.js";
-import { Relation, search } from "./window.js";
-import { warningLevel } from "./questions.js";
+import { gapStride, Relation, search } from "./window.js";
+import { criticalLevel, warningLevel } from "./questions.js";
 
 /** @typedef {import("./view.js").View} View */
 /** @typedef {import("./window.js").HistoryWindow} HistoryWindow */
@@ -18,6 +18,8 @@ import { warningLevel } from "./questions.js";
 export const axisHeight = 30;
 /** Pixels between a lane's events and its upper edge, where labels stand. */
 const labelGap = 8;
+/** Signs of severe buckets stand so far apart, on average, or there are none. */
+const pixelsOfSign = 90;
 /** How strongly what is not in a cone is drawn. */
 const dimmed = 0.32;
 
@@ -163,7 +165,7 @@ function paintGaps(context, view, window, origin) {
   eachRow(view, (lane, row, y) => {
     const gaps = window.byLane.get(lane)?.gaps;
     if (!gaps) return;
-    for (let at = 0; at + 4 < gaps.length; at += 5) {
+    for (let at = 0; at + gapStride <= gaps.length; at += gapStride) {
       const from = Math.max(origin + gaps[at] * axisView.scale, view.namesWidth - 20);
       const to = Math.min(Math.max(origin + gaps[at + 1] * axisView.scale, from + 6), view.width + 20);
       if (to < view.namesWidth || from > view.width) continue;
@@ -210,7 +212,7 @@ function paintDensity(context, view, window, origin) {
     paintBars(context, view, window, origin, tall);
     return;
   }
-  const picture = densityPicture(window, Math.round(tall * view.ratio), colours.density);
+  const picture = densityPicture(window, Math.round(tall * view.ratio), colours);
   if (!picture) return;
   const bucket = window.bucket * axisView.scale;
   context.imageSmoothingEnabled = false;
@@ -259,7 +261,7 @@ function paintBars(context, view, window, origin, tall) {
     counts.forEach((count, at) => {
       const x = origin + at * bucket;
       if (count === 0 || x + bucket < view.namesWidth || x > view.width) return;
-      const high = Math.max(1, tall * Math.sqrt(count / most));
+      const high = Math.max(1, (tall - tickHeight(tall)) * Math.sqrt(count / most));
       context.rect(x, bottom - high, bucket, high);
     });
     context.fill();
@@ -299,18 +301,37 @@ function paintEvents(context, view, window, origin) {
       sign(origin + events.x[index] * axisView.scale, y, events.kind[index], events.level[index], relation);
     }
     if (collapse) paintRuns(context, view, events, origin, y);
-    let free = -Infinity;
-    for (let at = 0; !events.isSingle && at + 2 < events.severe.length; at += 3) {
+    const least = events.isSingle ? Infinity : rareLevel(view, events, first / window.bucket, last / window.bucket);
+    for (let at = 0; at + 2 < events.severe.length; at += 3) {
+      if (events.severe[at + 1] < least) continue;
       const unit = (events.severe[at] + 0.5) * window.bucket;
       const x = origin + unit * axisView.scale;
-      if (x < view.namesWidth - 8 || x > view.width + 8 || x < free) continue;
-      free = x + 11;
+      if (x < view.namesWidth - 8 || x > view.width + 8) continue;
       const relation = cone ? cone.relation(lane, events.severe[at + 2]) : Relation.none;
       context.globalAlpha = relation === Relation.concurrent || relation === Relation.unknown ? dimmed : 1;
       sign(x, y, "s", events.severe[at + 1], relation);
     }
     context.globalAlpha = 1;
   });
+}
+
+/**
+ * The level from which on severe buckets are so rare that each has a sign: where there are more, their ticks tell.
+ * @param {View} view
+ * @param {LaneWindow} events
+ * @param {number} first
+ * @param {number} last
+ */
+function rareLevel(view, events, first, last) {
+  const most = view.axisView.width / pixelsOfSign;
+  let found = 0;
+  for (let level = criticalLevel; level >= warningLevel; level--) {
+    for (let at = 0; at + 2 < events.severe.length; at += 3) {
+      if (events.severe[at + 1] === level && events.severe[at] >= first && events.severe[at] <= last) found++;
+    }
+    if (found > most) return level + 1;
+  }
+  return warningLevel;
 }
 
 /**
@@ -358,8 +379,8 @@ function paintOddities(context, view, window, origin) {
   const { axisView, colours } = view;
   const { restarts, ghosts } = window;
   context.lineWidth = 1.5;
-  context.strokeStyle = colours.muted;
-  context.setLineDash([2, 3]);
+  context.strokeStyle = colours.ink;
+  context.setLineDash([2, 2]);
   context.beginPath();
   for (let at = 0; at < restarts.length; at += 4) {
     const from = view.laneY(restarts[at]);
@@ -371,10 +392,10 @@ function paintOddities(context, view, window, origin) {
   context.stroke();
   for (let at = 0; at < ghosts.length; at += 3) {
     const y = view.laneY(ghosts[at]);
-    const x = origin + ghosts[at + 1] * axisView.scale - 10;
+    const x = origin + ghosts[at + 1] * axisView.scale;
     if (Number.isNaN(y) || x < view.namesWidth - 8 || x > view.width + 8) continue;
     context.beginPath();
-    context.arc(x, y, 4.5, 0, Math.PI * 2);
+    context.arc(x, y, 5.5, 0, Math.PI * 2);
     context.fillStyle = colours.canvas;
     context.fill();
     context.stroke();
@@ -396,7 +417,7 @@ function paintOddities(context, view, window, origin) {
 }
 
 /**
- * What a query found, as rings; and events without a counterpart in the other execution.
+ * What a query found, as discs; and as squares events without a counterpart in the other execution.
  * @param {CanvasRenderingContext2D} context
  * @param {View} view
  * @param {HistoryWindow} window
@@ -404,7 +425,7 @@ function paintOddities(context, view, window, origin) {
  */
 function paintFound(context, view, window, origin) {
   const { axisView, colours } = view;
-  for (const [found, colour] of /** @type {[Map<number, Float64Array>, string][]} */ ([[view.found, colours.found], [view.differing, colours.critical]])) {
+  for (const [found, colour] of /** @type {[Map<number, Float64Array>, string][]} */ ([[view.found, colours.found], [view.differing, colours.accent]])) {
     context.fillStyle = colour;
     for (const [lane, sequences] of found) {
       const y = view.laneY(lane);
@@ -418,7 +439,8 @@ function paintFound(context, view, window, origin) {
         free = x + 1;
         if (events.isSingle) {
           context.beginPath();
-          context.arc(x, y, 9, 0, Math.PI * 2);
+          if (found === view.found) context.arc(x, y, 9, 0, Math.PI * 2);
+          else context.rect(x - 8.5, y - 8.5, 17, 17);
           context.fill();
         } else {
           context.fillRect(x - 1, y - view.laneHeight / 2 + 1, 2.5, view.laneHeight - 2);
@@ -602,7 +624,7 @@ function paintNames(context, view) {
       x += Math.min(view.texts.width(context, view.texts.fitted(context, oneLine(title.host, 200), right * 0.55, true)), right * 0.55);
     }
     context.fillStyle = isSelected ? colours.accent : facts.events > 0 ? colours.ink : colours.muted;
-    context.fillText(view.texts.fitted(context, oneLine(title.name + (facts.fork ? " ⑂" : ""), 400), right - x, true), x, y);
+    context.fillText(view.texts.fitted(context, oneLine(title.name, 400), right - x, true), x, y);
     if (facts.missing > 0) {
       context.strokeStyle = colours.gap;
       context.lineWidth = 1.25;

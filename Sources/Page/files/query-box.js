@@ -1,7 +1,7 @@
 // The box in which queries are written: completion, history, and errors at their column.
 
 import { complete } from "./completion.js";
-import { find, make } from "./dom.js";
+import { find, make, remember, remembered } from "./dom.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./completion.js").Completion} Completion */
@@ -56,11 +56,7 @@ export class QueryBox {
     const query = this.input.value.trim();
     if (query !== "") {
       const history = [query, ...this.history().filter((one) => one !== query)].slice(0, historyMax);
-      try {
-        localStorage.setItem("queries", JSON.stringify(history));
-      } catch {
-        // No room: it is not remembered.
-      }
+      remember("queries", JSON.stringify(history));
     }
     this.at = -1;
     this.page.runQuery(query);
@@ -69,7 +65,7 @@ export class QueryBox {
   /** @returns {string[]} */
   history() {
     try {
-      const kept = JSON.parse(localStorage.getItem("queries") ?? "[]");
+      const kept = JSON.parse(remembered("queries") ?? "[]");
       return Array.isArray(kept) ? kept.map(String) : [];
     } catch {
       return [];

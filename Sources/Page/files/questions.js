@@ -6,6 +6,7 @@
  *   axes: {[axis: string]: [string, string]}}} LaneFacts
  * @typedef {{execution: string, events: number, version: string, axes: {[axis: string]: {from: string, to: string}},
  *   lanes: LaneFacts[]}} LanesAnswer
+ * `gaps` are six numbers each: from where to where, first and last number, 1 where they are lost, how many are missing.
  * @typedef {{process: number, events: number, first?: number, counts?: number[], jumps?: number[], severe?: number[],
  *   gaps?: number[], uncertain?: number[],
  *   points?: {x: number[], sequence: number[], kind: string, level: number[], label?: string[]}}} LaneAnswer

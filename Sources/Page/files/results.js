@@ -116,7 +116,7 @@ export class Results {
     const { show } = this.page.state.now;
     const choice = (/** @type {string} */ form, /** @type {string} */ title) =>
       make("button", { type: "button", "aria-pressed": String(show === form), onclick: () => this.page.state.set({ show: form }) }, title);
-    const head = make("div", { class: "controls" }, make("strong", {}, this.summary()), choice("list", "List"), choice("table", "Table"), choice("chart", "Chart"));
+    const head = make("div", { class: "controls" }, make("h2", {}, this.summary()), choice("list", "List"), choice("table", "Table"), choice("chart", "Chart"));
     const notes = this.notes.map((note) => make("p", { class: "box-note" }, note));
     const body = this.items.length === 0
       ? make("p", { class: "muted" }, "No event of this execution answers the query. Names are compared exactly; =~ takes a regular expression.")

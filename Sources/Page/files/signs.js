@@ -103,8 +103,10 @@ export class Signs {
   draw(context, x, y, kind, level, relation) {
     const row = relation === Relation.past ? 1 : relation === Relation.future ? 2 : 0;
     const column = severity(level) * 3 + fill(kind);
+    // On whole device pixels: sharp, and nothing is resampled.
+    const left = Math.round((x - middle) * this.ratio) / this.ratio;
+    const top = Math.round((y - middle) * this.ratio) / this.ratio;
     context.drawImage(
-      this.canvas, column * this.box, row * this.box, this.box, this.box, x - middle, y - middle, this.box / this.ratio,
-      this.box / this.ratio);
+      this.canvas, column * this.box, row * this.box, this.box, this.box, left, top, this.box / this.ratio, this.box / this.ratio);
   }
 }

@@ -5,7 +5,7 @@ import { distance } from "./axis.js";
 import { counted, find, make, oneLine } from "./dom.js";
 import { connection, levels } from "./questions.js";
 import { drawSign, signSize } from "./signs.js";
-import { Relation } from "./window.js";
+import { gapStride, Relation } from "./window.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {import("./view.js").View} View */
@@ -28,12 +28,12 @@ export class Status {
     const { window, lanes } = view;
     const hidden = lanes.hidden > 0 ? `, ${lanes.hidden} hidden` : "";
     put(this.summary, view.isLoaded ? `${counted(lanes.events, "event")} · ${counted(lanes.all.length, "process", "processes")}${hidden}` : "");
-    const isLoading = this.page.views.some((one) => one.windows.isLoading) || !view.isLoaded && !connection.isLost;
-    put(this.progress, isLoading && this.notice.hidden ? "loading …" : "");
+    const isLoading = this.notice.hidden && (!view.isLoaded || this.page.views.some((one) => one.isLoading));
+    put(this.progress, isLoading && !connection.isLost ? "loading …" : "");
     document.documentElement.dataset.state = isLoading ? "loading" : "ready";
     const remarks = [];
     if (window && !window.isSingle && !window.isExact) remarks.push("counts are rough");
-    if (window && !window.isSettled) remarks.push("still arriving");
+    if (window && !window.isSettled && this.page.state.now.live) remarks.push("still arriving");
     if (window && window.messagesHidden > 0) remarks.push(`${counted(window.messagesHidden, "message")} not drawn`);
     remarks.push(`${distance(view.axisView.span, view.axis)} wide`);
     put(this.range, view.isLoaded ? remarks.join(" · ") : "");
@@ -134,8 +134,8 @@ export class Status {
       return [id, make("div", {}, [level, oneLine(hit.label, 160)].filter(Boolean).join(" · "))];
     }
     const gaps = window.byLane.get(index)?.gaps ?? [];
-    for (let at = 0; at + 4 < gaps.length; at += 5) {
-      if (unit >= gaps[at] && unit <= gaps[at + 1]) return [make("b", {}, `${lane.process} ${gaps[at + 2]}–${gaps[at + 3]}`), make("div", {}, gaps[at + 4] ? "lost" : "missing")];
+    for (let at = 0; at + gapStride <= gaps.length; at += gapStride) {
+      if (unit >= gaps[at] && unit <= gaps[at + 1]) return [make("b", {}, `${counted(gaps[at + 5], "event")} ${gaps[at + 4] ? "lost" : "missing"}`), make("div", {}, `${oneLine(lane.process, 80)} ${gaps[at + 2]}–${gaps[at + 3]}`)];
     }
     return null;
   }

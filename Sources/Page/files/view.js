@@ -180,6 +180,11 @@ export class View {
     this.scrollTo(this.scroll);
   }
 
+  /** Whether something is being asked for, or will be with the next frame. */
+  get isLoading() {
+    return this.windows.isLoading || (this.window === null && this.lanes.rows.length > 0 && this.windows.error === null);
+  }
+
   /** Pixels that all lanes take. */
   get lanesHeight() {
     return this.lanes.rows.length * this.laneHeight;
@@ -244,6 +249,8 @@ export class View {
     if (window !== this.window) {
       this.window = window;
       window?.relate(this.cone);
+      // For whoever measures: the first picture.
+      if (window && performance.getEntriesByName("picture").length === 0) performance.mark("picture");
     }
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     paint(context, this);
@@ -326,7 +333,7 @@ export class View {
     const unit = (x - this.namesWidth - window.pixelOfOrigin(this.axisView)) / this.axisView.scale;
     const ghosts = window.ghosts;
     for (let at = 0; at < ghosts.length; at += 3) {
-      const pixels = (ghosts[at + 1] - unit) * this.axisView.scale - 10;
+      const pixels = (ghosts[at + 1] - unit) * this.axisView.scale;
       if (ghosts[at] === lane && Math.abs(pixels) < 8) {
         return { lane, sequence: ghosts[at + 2], count: 1, label: "", level: 0, what: "ghost" };
       }
@@ -424,9 +431,10 @@ export class View {
       const found = this.rowAt(Math.max(y, axisHeight));
       return found < 0 ? this.lanes.rows.length - 1 : found;
     };
-    const position = (/** @type {number} */ x) => this.axisView.position(Math.max(0, x - this.namesWidth));
+    // What lies behind a point begins at the next position.
+    const behind = (/** @type {number} */ x) => this.axisView.position(Math.max(0, x - this.namesWidth)) + 1n;
     return {
-      from: position(Math.min(a.x, b.x)), to: position(Math.max(a.x, b.x)) + 1n,
+      from: behind(Math.min(a.x, b.x)), to: behind(Math.max(a.x, b.x)),
       firstRow: row(Math.min(a.y, b.y)), lastRow: row(Math.max(a.y, b.y)),
     };
   }

@@ -11,6 +11,9 @@ export const relationNames = ["", "past", "future", "concurrent", "selected", "u
 /** Numbers of one message in `messages`. */
 export const messageStride = 7;
 
+/** Numbers of one gap in a lane's `gaps`: from, to, first, last, whether it is lost, how many are missing. */
+export const gapStride = 6;
+
 /** What one lane has in a window. */
 export class LaneWindow {
   /**
@@ -24,7 +27,8 @@ export class LaneWindow {
     this.isSingle = points !== undefined;
     this.x = Float64Array.from(points?.x ?? []);
     this.sequence = Float64Array.from(points?.sequence ?? []);
-    this.kind = points?.kind ?? "";
+    /** s, r, l, or - where the source does not say. */
+    this.kind = [...(points?.kind ?? "")];
     this.level = Uint8Array.from(points?.level ?? []);
     /** @type {string[] | null} */
     this.label = points?.label ?? null;
@@ -42,7 +46,16 @@ export class LaneWindow {
     this.severe = Float64Array.from(answer.severe ?? []);
     this.gaps = Float64Array.from(answer.gaps ?? []);
     this.uncertain = Float64Array.from(answer.uncertain ?? []);
-    this.findRuns();
+  }
+
+  /**
+   * Says of an event that is an end of a message what kind it is, where its source does not.
+   * @param {number} sequence
+   * @param {string} kind
+   */
+  learnKind(sequence, kind) {
+    const index = search(this.sequence, sequence);
+    if (this.sequence[index] === sequence && this.kind[index] === "-") this.kind[index] = kind;
   }
 
   /** Finds the runs of local events that matter little: three or more. */
@@ -157,6 +170,7 @@ export class HistoryWindow {
     this.messages = relaned(answer.messages, messageStride, [0, 3], laneOf);
     this.messageRelation = new Uint8Array(this.messages.length / messageStride);
     this.messagesHidden = answer.messagesHidden;
+    this.learnKinds();
     this.restarts = relaned(answer.restarts, 4, [0, 2], laneOf);
     this.ghosts = relaned(answer.ghosts, 3, [0], laneOf);
     /** @type {{lane: number, x: number, kind: string, text: string}[]} */
@@ -173,6 +187,19 @@ export class HistoryWindow {
      * @type {unknown}
      */
     this.picture = null;
+  }
+
+  /** The kinds of events whose source does not say them, by their messages. */
+  learnKinds() {
+    const { messages } = this;
+    for (let at = 0; at < messages.length; at += messageStride) {
+      this.byLane.get(messages[at])?.learnKind(messages[at + 2], "s");
+      this.byLane.get(messages[at + 3])?.learnKind(messages[at + 5], "r");
+    }
+    for (const lane of this.lanes) {
+      if (this.messagesHidden === 0) lane.kind.forEach((kind, index) => kind === "-" && (lane.kind[index] = "l"));
+      lane.findRuns();
+    }
   }
 
   /**

@@ -180,7 +180,7 @@ function want(view, axis, lanes, firstRow, lastRow) {
     const from = larger((middle - 1n) << BigInt(cell), view.first);
     const to = larger(smaller((middle + 2n) << BigInt(cell), view.end), from + 1n);
     // The fewer lanes, the finer: one bucket takes one to five pixels, and an answer some 100,000 numbers.
-    const finest = asked <= 20 ? 10 : asked <= 80 ? 9 : asked <= 200 ? 8 : 7;
+    const finest = asked <= 8 ? 10 : asked <= 80 ? 9 : asked <= 200 ? 8 : 7;
     const bucket = 1n << BigInt(Math.max(0, cell - finest));
     const buckets = Math.min(4096, Number((to - from) / bucket) + 2);
     return {
