@@ -20,8 +20,8 @@ PROCESSES = {"16": 16, "256": 256}
 NAMES = tuple(PROCESSES)
 FRAMES = 300
 CLICKS = 20
-FREE = ("--disable-frame-rate-limit", "--disable-gpu-vsync", "--enable-precise-memory-info",
-        "--js-flags=--expose-gc")
+FREE = ("--disable-frame-rate-limit", "--disable-gpu-vsync")
+MEMORY = ("--enable-precise-memory-info", "--js-flags=--expose-gc")
 DRAW = """
 const [how, frames, done] = arguments;
 const view = lightcone.view, taken = [];
@@ -108,13 +108,13 @@ class Part:
             from chromium import Browser
         except ImportError as error:
             raise BenchError(f"Chromium, its driver or selenium cannot be had: {error}") from None
-        screen, free = Browser(1360, 860), Browser(1360, 860, *FREE)
+        screen, free = Browser(1360, 860, *MEMORY), Browser(1360, 860, *FREE)
         try:
             for number in range(rounds):
                 say(f"round {number + 1} of {rounds}")
                 self.look(screen, url, events)
                 self.move(free, url)
-            self.use(free, url, minutes, remarks)
+            self.use(screen, url, minutes, remarks)
         finally:
             screen.quit()
             free.quit()
@@ -151,7 +151,7 @@ class Part:
         while time.monotonic() < end:
             for how in ("pan", "zoom"):
                 browser.driver.execute_async_script(DRAW, how, FRAMES)
-            browser.run("lightcone.selectFirst()")
+            browser.run("lightcone.selecting.selectFirst()")
             browser.ready()
             browser.run("lightcone.fit(); gc()")
             kept.append(renderer_bytes(browser.driver.service.process.pid) / 1e6)
