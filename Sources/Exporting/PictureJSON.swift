@@ -56,7 +56,6 @@ private func json(_ lanes: Lanes) -> String {
                     writer.member("missing", lane.missing)
                     writer.member("cited", lane.facts.citedMax)
                     writer.member("dropped", lane.dropped)
-                    writer.member("isUncertain", lane.isUncertain)
                     writer.member("after", lane.after.map(\.description))
                     forEach(lane.axes, &writer) { range, writer in
                         writer.array {

@@ -72,32 +72,32 @@ package struct LogicalStep: Hashable, Sendable {
     }
 }
 
-extension RandomAccessCollection<LogicalStep> where Index == Int {
+extension [LogicalStep] {
     /// The time at a position that is not before the first step's. O(log steps).
     package func time(at position: Int) -> Int {
-        let index = partitionPoint(count: count) { self[startIndex + $0].position <= position } - 1
-        let step = self[startIndex + index]
+        let index = partitionPoint(count: count) { self[$0].position <= position } - 1
+        let step = self[index]
         return step.time + position - step.position
     }
 
     /// Those in a range of positions, the first at its start.
     package func steps(in positions: Range<Int>) -> [LogicalStep] {
         let start = positions.lowerBound
-        let first = partitionPoint(count: count) { self[startIndex + $0].position <= start }
+        let first = partitionPoint(count: count) { self[$0].position <= start }
         let end = partitionPoint(count: count) {
-            self[startIndex + $0].position < positions.upperBound
+            self[$0].position < positions.upperBound
         }
         return [LogicalStep(position: start, time: time(at: start))]
-            + self[startIndex + first..<startIndex + Swift.max(first, end)]
+            + self[first..<Swift.max(first, end)]
     }
 
     /// The first position whose time is not before one; `end` where those of all below it are.
     package func position(from time: Int, end: Int) -> Int {
-        let next = partitionPoint(count: count) { self[startIndex + $0].time < time }
-        let limit = next < count ? self[startIndex + next].position : end
+        let next = partitionPoint(count: count) { self[$0].time < time }
+        let limit = next < count ? self[next].position : end
         guard next > 0 else { return limit }
-        let step = self[startIndex + next - 1]
-        return Swift.min(limit, step.position + time - step.time)
+        let step = self[next - 1]
+        return step.position + Swift.min(limit - step.position, time - step.time)
     }
 }
 

@@ -98,7 +98,7 @@ struct LogicalTimesBlock: Sendable {
     ///   - steps: Of the process, ascending: all that lie in the positions of the tally, and the last one before where none is
     ///     at its start.
     ///   - tally: In the file's numbers.
-    static func bytes(_ steps: ArraySlice<LogicalStep>, _ tally: MessageTally) -> [UInt8] {
+    static func bytes(_ steps: [LogicalStep], _ tally: MessageTally) -> [UInt8] {
         let start = tally.positions.lowerBound
         let within = steps.drop { $0.position <= start }
         var writer = ByteWriter()

@@ -330,7 +330,9 @@ package struct OrderFileWriter {
             let end = partitionPoint(count: steps.count) {
                 steps[$0].position < tally.positions.upperBound
             }
-            let place = try append(block: LogicalTimesBlock.bytes(steps[first..<end], tally))
+            let place = try append(
+                block: LogicalTimesBlock.bytes(
+                    Array(steps[first..<end]), tally))
             let time = steps.time(at: start)
             writer.varint(start - lastStart)
             writer.varint(place.offset - lastEnd)

@@ -41,14 +41,10 @@ extension Answering {
             var lane = Lanes.Lane(
                 facts: facts, eventCount: facts.count - dropped,
                 missing: try index.gaps(of: process).reduce(0) { $0 + $1.last - $1.first + 1 },
-                dropped: dropped, isUncertain: false,
+                dropped: dropped,
                 after: try index.implied(by: process).map {
                     EventID(try index.id(of: $0.process), $0.sequence)
                 })
-            if dropped < facts.count {
-                let first = EventPosition(process: process, position: dropped)
-                lane.isUncertain = try index.certainEnd(from: first) < facts.count
-            }
             for (axis, places) in axes {
                 guard
                     let range = try places.range(of: process, from: dropped, count: facts.count)

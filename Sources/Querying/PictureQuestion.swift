@@ -116,8 +116,6 @@ package struct Lanes: Sendable {
         package var eventCount: Int
         package var missing: UInt64
         package var dropped: Int
-        /// Whether what some of its events knew is a lower bound.
-        package var isUncertain: Bool
         /// What it goes on from.
         package var after: [EventID]
         package var axes: [PictureAxis: Range<Int64>] = [:]

@@ -127,7 +127,9 @@ struct WindowPainting<Execution: IndexedExecution> {
         let sequences = try index.sequences(of: process)
         let filled = here.counts.indices.filter { here.counts[$0] > 0 }
             .sorted { here.firsts[$0] < here.firsts[$1] }
-        var found: [Int: Window.Severe] = [:]
+        // Along a process positions ascend, and so do buckets but where clocks went back.
+        var next = 0
+        var found = [Window.Severe?](repeating: nil, count: here.counts.count)
         try execution.forEachRows(
             of: process, in: here.positions, cancellation,
             reading: { try store.levelMax(of: $0) < least ? [] : store.severeRows(of: $0) }
@@ -138,17 +140,15 @@ struct WindowPainting<Execution: IndexedExecution> {
             for entry in severe[first...] {
                 guard entry.row < end else { break }
                 let position = rows.positions.lowerBound + entry.row - rows.row
-                let next = partitionPoint(count: filled.count) {
-                    here.firsts[filled[$0]] <= position
-                }
+                while next < filled.count, here.firsts[filled[next]] <= position { next += 1 }
                 guard next > 0 else { continue }
                 let bucket = filled[next - 1]
-                guard found[bucket].map({ $0.level < entry.level }) ?? true else { continue }
+                if let known = found[bucket], known.level >= entry.level { continue }
                 found[bucket] = Window.Severe(
                     bucket: bucket, level: entry.level, sequence: sequences[position])
             }
         }
-        return found.values.sorted { $0.bucket < $1.bucket }
+        return found.compactMap { $0 }
     }
 
     // MARK: What is not known
@@ -333,15 +333,28 @@ struct WindowPainting<Execution: IndexedExecution> {
             }
             each = try bundled(tallies)
         }
+        let ranks = try ranks(of: each)
         each.sort { a, b in
             guard a.count == b.count else { return a.count > b.count }
-            return (a.receiver, a.arrival.position, a.arrival.event.process)
-                < (b.receiver, b.arrival.position, b.arrival.event.process)
+            let (x, y) = (a.arrival, b.arrival)
+            return (ranks[a.receiver]!, x.position, ranks[x.event.process]!, x.event.sequence)
+                < (ranks[b.receiver]!, y.position, ranks[y.event.process]!, y.event.sequence)
         }
         for bundle in each.dropFirst(Limits.windowMessagesMax) {
             window.messagesHidden += bundle.count
         }
         for bundle in each.prefix(Limits.windowMessagesMax) { try paint(bundle) }
+    }
+
+    /// By process that has to do with messages: its place among these in listing order.
+    private func ranks(of bundles: [Bundle]) throws -> [Int: Int] {
+        var ids: [Int: ProcessID] = [:]
+        for bundle in bundles {
+            for process in [bundle.receiver, bundle.arrival.event.process]
+            where ids[process] == nil { ids[process] = try index.id(of: process) }
+        }
+        let listed = ids.sorted { listingOrder($0.value, $1.value) }
+        return Dictionary(uniqueKeysWithValues: listed.enumerated().map { ($1.key, $0) })
     }
 
     /// The messages that left the lanes in the window and arrived outside, or at other lanes.

@@ -121,6 +121,48 @@ final class MergingWorld {
                 }
                 try ask("view", ["of": [line.0]], execution)
             }
+            answers += try pictures(of: execution, in: store)
+        }
+        return answers
+    }
+
+    /// What a picture asks, but for what says where the answer was found.
+    static func pictures(of execution: String, in store: ArchiveStore) throws -> [String] {
+        func ask(_ verb: String, _ parameters: [String: [String]] = [:]) throws -> String {
+            let answer = try store.answering(Question.Options(execution: execution)).written(
+                PictureQuestion(verb, QuestionParameters(parameters)))
+            return (try answer.text())
+                .replacing(/"version":"[^"]*"/, with: "")
+                .replacing(/"isSettled":(true|false)/, with: "")
+        }
+        var answers = [try ask("lanes")]
+        let answering = store.answering(Question.Options(execution: execution))
+        guard case .lanes(let lanes) = try answering.answer(PictureQuestion.lanes) else {
+            return []
+        }
+        for (axis, range) in lanes.axes.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            let width = range.upperBound - range.lowerBound
+            for (start, part, buckets) in [(0, 1, 16), (3, 4, 64), (1, 3, 4_096), (5, 50, 7)] {
+                let from = range.lowerBound + width * Int64(start) / 8
+                answers.append(
+                    "\(axis) \(start) \(part) \(buckets): "
+                        + (try ask(
+                            "window",
+                            [
+                                "axis": [axis.rawValue], "from": ["\(from)"],
+                                "to": ["\(from + max(1, width / Int64(part)))"],
+                                "buckets": ["\(buckets)"],
+                            ])))
+            }
+            for lane in lanes.lanes.prefix(3) where lane.eventCount > 0 {
+                answers.append(
+                    try ask(
+                        "cone",
+                        [
+                            "axis": [axis.rawValue],
+                            "event": ["\(EventID(lane.facts.id, lane.facts.last))"],
+                        ]))
+            }
         }
         return answers
     }
