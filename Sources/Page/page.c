@@ -19,6 +19,9 @@ static const unsigned char commands_js[] = {
 static const unsigned char compare_js[] = {
 #embed "files/compare.js"
 };
+static const unsigned char comparing_js[] = {
+#embed "files/comparing.js"
+};
 static const unsigned char completion_js[] = {
 #embed "files/completion.js"
 };
@@ -37,6 +40,9 @@ static const unsigned char event_panel_js[] = {
 static const unsigned char events_table_js[] = {
 #embed "files/events-table.js"
 };
+static const unsigned char following_js[] = {
+#embed "files/following.js"
+};
 static const unsigned char gestures_js[] = {
 #embed "files/gestures.js"
 };
@@ -51,6 +57,12 @@ static const unsigned char lanes_js[] = {
 };
 static const unsigned char main_js[] = {
 #embed "files/main.js"
+};
+static const unsigned char margins_js[] = {
+#embed "files/margins.js"
+};
+static const unsigned char marks_js[] = {
+#embed "files/marks.js"
 };
 static const unsigned char page_js[] = {
 #embed "files/page.js"
@@ -72,6 +84,9 @@ static const unsigned char results_js[] = {
 };
 static const unsigned char save_js[] = {
 #embed "files/save.js"
+};
+static const unsigned char selecting_js[] = {
+#embed "files/selecting.js"
 };
 static const unsigned char signs_js[] = {
 #embed "files/signs.js"
@@ -109,17 +124,21 @@ static const struct PageFile pageFiles[] = {
     FILE("axis.js", axis_js),
     FILE("commands.js", commands_js),
     FILE("compare.js", compare_js),
+    FILE("comparing.js", comparing_js),
     FILE("completion.js", completion_js),
     FILE("cone.js", cone_js),
     FILE("density.js", density_js),
     FILE("dom.js", dom_js),
     FILE("event-panel.js", event_panel_js),
     FILE("events-table.js", events_table_js),
+    FILE("following.js", following_js),
     FILE("gestures.js", gestures_js),
     FILE("index.html", index_html),
     FILE("lane-list.js", lane_list_js),
     FILE("lanes.js", lanes_js),
     FILE("main.js", main_js),
+    FILE("margins.js", margins_js),
+    FILE("marks.js", marks_js),
     FILE("page.js", page_js),
     FILE("palette.js", palette_js),
     FILE("picture.js", picture_js),
@@ -127,6 +146,7 @@ static const struct PageFile pageFiles[] = {
     FILE("questions.js", questions_js),
     FILE("results.js", results_js),
     FILE("save.js", save_js),
+    FILE("selecting.js", selecting_js),
     FILE("signs.js", signs_js),
     FILE("state.js", state_js),
     FILE("status.js", status_js),

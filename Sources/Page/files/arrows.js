@@ -113,8 +113,8 @@ function drawBundles(context, view, window, origin) {
     const y2 = view.laneY(messages[at + 3]);
     if (Number.isNaN(y1 + y2)) continue;
     const relation = messageRelation[index];
-    context.globalAlpha = relation === Relation.concurrent ? 0.08 : 0.26;
-    context.lineWidth = Math.min(9, 0.75 + Math.log2(count) * 0.6);
+    context.globalAlpha = relation === Relation.concurrent ? 0.07 : 0.22;
+    context.lineWidth = Math.min(7, 0.75 + Math.log2(count) * 0.45);
     context.beginPath();
     context.moveTo(x1, y1);
     context.lineTo(x2, y2);

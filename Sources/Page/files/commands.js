@@ -16,7 +16,7 @@ export function commands(page) {
     view.moved();
   });
   const zoom = (/** @type {number} */ factor) => page.eachView((view) => {
-    const at = page.selectedPixel();
+    const at = page.selecting.pixelOfSelected();
     view.axisView.zoom(factor, at ?? view.axisView.width / 2);
     view.moved();
   });
@@ -35,15 +35,15 @@ export function commands(page) {
     { group: look, title: "Lanes above", keys: ["ArrowUp", "PageUp"], shown: "↑", run: () => scroll(-3) },
     { group: look, title: "Lanes below", keys: ["ArrowDown", "PageDown"], shown: "↓", run: () => scroll(3) },
     { group: look, title: "Fit everything", keys: ["f", "F"], run: () => page.fit() },
-    { group: look, title: "To the selected event", keys: ["g", "G"], run: () => page.revealSelected(true) },
+    { group: look, title: "To the selected event", keys: ["g", "G"], run: () => page.selecting.reveal(true) },
     { group: look, title: "Lower lanes", keys: ["["], run: () => page.setLaneHeight(1 / 1.25) },
     { group: look, title: "Higher lanes", keys: ["]"], run: () => page.setLaneHeight(1.25) },
-    { group: event, title: "Select an event", keys: ["Enter"], run: () => page.selectFirst() },
-    { group: event, title: "Next on its process", keys: ["."], run: () => page.selectNeighbour(1) },
-    { group: event, title: "Previous on its process", keys: [","], run: () => page.selectNeighbour(-1) },
-    { group: event, title: "Process above", keys: ["Alt+ArrowUp"], shown: "Alt ↑", run: () => page.selectBeside(-1) },
-    { group: event, title: "Process below", keys: ["Alt+ArrowDown"], shown: "Alt ↓", run: () => page.selectBeside(1) },
-    { group: event, title: "Compare with the next one that is selected", keys: ["m", "M"], run: () => page.mark() },
+    { group: event, title: "Select an event", keys: ["Enter"], run: () => page.selecting.selectFirst() },
+    { group: event, title: "Next on its process", keys: ["."], run: () => page.selecting.selectNeighbour(1) },
+    { group: event, title: "Previous on its process", keys: [","], run: () => page.selecting.selectNeighbour(-1) },
+    { group: event, title: "Process above", keys: ["Alt+ArrowUp"], shown: "Alt ↑", run: () => page.selecting.selectBeside(-1) },
+    { group: event, title: "Process below", keys: ["Alt+ArrowDown"], shown: "Alt ↓", run: () => page.selecting.selectBeside(1) },
+    { group: event, title: "Compare with the next one that is selected", keys: ["m", "M"], run: () => page.selecting.mark() },
     { group: show, title: "Query", keys: ["/"], run: () => page.queryBox.focus() },
     { group: show, title: "Table of events", keys: ["t", "T"], run: () => page.toggleTab("table") },
     { group: show, title: "Lanes: choose, pin, order", keys: ["p", "P"], run: () => page.toggleTab("lanes") },
@@ -51,7 +51,7 @@ export function commands(page) {
     { group: show, title: "Draw runs of local events as one", keys: ["c", "C"], run: () => state.set({ collapse: !state.now.collapse }) },
     { group: show, title: "Next axis", keys: ["x", "X"], run: () => page.nextAxis() },
     { group: show, title: "Follow what comes", keys: ["l", "L"], run: () => state.set({ live: !state.now.live }) },
-    { group: show, title: "Another execution beside it", keys: ["b", "B"], run: () => page.chooseComparison() },
+    { group: show, title: "Another execution beside it", keys: ["b", "B"], run: () => page.comparing.choose() },
     { group: show, title: "Light or dark", keys: ["n", "N"], run: () => page.theme.toggle() },
     { group: show, title: "Save or export", keys: ["e", "E"], run: () => page.saving.open() },
     { group: show, title: "Keys", keys: ["?"], run: () => page.help() },

@@ -89,7 +89,7 @@ export class EventPanel {
       button("What could have led to it", "Everything that happened before it: its causal past", query("past")),
       button("What could it have affected", "Everything that happened after it: its causal future", query("future")),
       button("What did nobody know yet", "What happened concurrently: neither had seen the other", query("concurrent")),
-      button("Compare with …", "Then click or go to another event: how are the two ordered? (M)", () => this.page.mark()));
+      button("Compare with …", "Then click or go to another event: how are the two ordered? (M)", () => this.page.selecting.mark()));
   }
 
   /** @param {[string, unknown][]} attributes */
@@ -145,7 +145,7 @@ export class EventPanel {
     const order = await ask("order", { execution, a, b }, signal);
     const [from, to] = order.order === "after" ? [b, a] : [a, b];
     const path = ["before", "after"].includes(order.order) ? await ask("path", { execution, a: from, b: to }, signal) : null;
-    if (!signal.aborted) this.page.showPath(path?.path ?? []);
+    if (!signal.aborted) this.page.selecting.showPath(path?.path ?? []);
     const words = { before: "happened before", after: "happened after", concurrent: "is concurrent with", equal: "is the same as" };
     const verdict = /** @type {{[order: string]: string}} */ (words)[order.order] ?? "is in an unknown order with";
     return make("section", { class: "box-note is-order", "aria-label": "Order of the two events" },

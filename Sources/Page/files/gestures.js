@@ -1,6 +1,6 @@
 // Mouse, touch and wheel on a picture.
 
-import { axisHeight } from "./picture.js";
+import { axisHeight } from "./margins.js";
 
 /** @typedef {import("./view.js").View} View */
 /** @typedef {import("./view.js").Hit} Hit */

@@ -2,31 +2,27 @@
 
 import { axisNames } from "./axis.js";
 import { readArea, showArea, written } from "./area-panel.js";
-import { Cone } from "./cone.js";
 import { commands, listenForKeys, listenToDivider, showHelp, showPalette, Theme } from "./commands.js";
-import { compare } from "./compare.js";
+import { Comparing } from "./comparing.js";
 import { counted, find, make } from "./dom.js";
 import { EventPanel } from "./event-panel.js";
 import { EventsTable } from "./events-table.js";
+import { Following } from "./following.js";
 import { listen } from "./gestures.js";
 import { LaneList } from "./lane-list.js";
 import { QueryBox } from "./query-box.js";
-import { ask, connection, list, parts, QuestionError } from "./questions.js";
+import { connection, list, QuestionError } from "./questions.js";
 import { Results } from "./results.js";
 import { Saving } from "./save.js";
+import { Selecting } from "./selecting.js";
 import { PageState } from "./state.js";
 import { firstSteps, Status } from "./status.js";
-import { View } from "./view.js";
+import { byLane, links, View } from "./view.js";
 
 /** @typedef {import("./view.js").Hit} Hit */
 /** @typedef {import("./questions.js").EventAnswer} EventAnswer */
 
 const tabs = ["event", "results", "lanes", "table"];
-/** Milliseconds between two looks at what came, live and where the collector is away or empty. */
-const liveMilliseconds = 1000;
-const awayMilliseconds = 2000;
-/** A look that took long is followed by a rest so many times as long. */
-const restTimes = 4;
 
 export class Page {
   constructor() {
@@ -45,6 +41,9 @@ export class Page {
     this.results = new Results(this, find("panel-results", HTMLElement));
     this.laneList = new LaneList(this, find("panel-lanes", HTMLElement));
     this.table = new EventsTable(this, find("panel-table", HTMLElement));
+    this.selecting = new Selecting(this);
+    this.comparing = new Comparing(this);
+    this.following = new Following(this);
     this.saving = new Saving(this, find("save", HTMLDialogElement));
     this.commands = commands(this);
     /**
@@ -54,17 +53,10 @@ export class Page {
     this.executions = [];
     /** What the banner says where nothing is wrong. */
     this.remark = "";
-    this.isMarking = false;
-    /** @type {AbortController | null} */
-    this.selecting = null;
-    /** @type {AbortController | null} */
-    this.comparing = null;
     /** @type {Set<string> | null} */
     this.talking = null;
     this.versionAsked = "";
     this.loading = 0;
-    /** How long the last look took. */
-    this.renewMilliseconds = 0;
     this.said = find("said", HTMLElement);
   }
 
@@ -106,7 +98,7 @@ export class Page {
     this.state.listeners.push((changed) => this.apply(changed));
     this.restyle();
     await this.load();
-    this.follow();
+    this.following.follow();
   }
 
   /** @param {View} view */
@@ -192,11 +184,11 @@ export class Page {
     this.arrange();
     this.showRangeOfState();
     this.drawTabs();
-    this.showSelection(state.now.from === "");
-    this.applyArea();
+    this.selecting.show(state.now.from === "");
+    if (state.now.area) this.applyArea();
     if (state.now.q) this.runStateQuery();
     if (state.now.talk.length > 0) this.applyTalk();
-    if (state.now.compare) this.applyComparison();
+    if (state.now.compare) this.comparing.show();
     this.status.drawLegend();
     this.status.draw();
   }
@@ -222,13 +214,13 @@ export class Page {
     if (has("axis", "from", "to")) this.showRangeOfState();
     if (has("talk")) this.applyTalk();
     if (has("hide", "pin", "order", "lanes", "group", "collapse", "height")) this.arrange();
-    if (has("event", "other", "axis")) this.showSelection(!has("from", "to") || has("axis"));
+    if (has("event", "other", "axis")) this.selecting.show(!has("from", "to") || has("axis"));
     if (has("area")) this.applyArea();
     if (has("q")) this.runStateQuery();
     else if (has("show")) this.results.draw();
     if (has("tab")) this.drawTabs();
-    if (has("compare")) this.applyComparison();
-    if (has("live")) this.drawLive();
+    if (has("compare")) this.comparing.show();
+    if (has("live")) this.following.drawLive();
     this.status.draw();
   }
 
@@ -323,7 +315,7 @@ export class Page {
     const { versionSeen } = this.view.windows;
     if (versionSeen !== "" && versionSeen !== this.view.lanes.version && versionSeen !== this.versionAsked) {
       this.versionAsked = versionSeen;
-      this.renew();
+      this.following.renew();
     }
   }
 
@@ -345,6 +337,14 @@ export class Page {
   // What is selected.
 
   /**
+   * @param {string} id
+   * @param {boolean} [isSecond] whether it is compared with the one that is selected
+   */
+  select(id, isSecond = false) {
+    this.selecting.select(id, isSecond);
+  }
+
+  /**
    * @param {View} view
    * @param {Hit | null} hit
    * @param {boolean} isSecond
@@ -355,148 +355,6 @@ export class Page {
     } else {
       this.select(view.idOf(hit), isSecond);
     }
-  }
-
-  /**
-   * @param {string} id
-   * @param {boolean} [isSecond] whether it is compared with the one that is selected
-   */
-  select(id, isSecond = false) {
-    const { now } = this.state;
-    if ((isSecond || this.isMarking) && now.event && now.event !== id) this.state.set({ other: id, tab: "event", area: "" });
-    else this.state.set({ event: id, other: "", tab: "event", area: "" });
-  }
-
-  /** What is selected next is compared with what is now. */
-  mark() {
-    this.isMarking = !this.isMarking && this.state.now.event !== "";
-    this.remark = this.isMarking ? `Select another event: how is it ordered with ${this.state.now.event}? (M or Escape ends this)` : "";
-    this.say(this.remark);
-    this.status.draw();
-  }
-
-  /**
-   * Shows the selection that the address says.
-   * @param {boolean} isRevealed whether it is brought into sight: not where the address says what is seen
-   */
-  async showSelection(isRevealed) {
-    const { event, other } = this.state.now;
-    this.selecting?.abort();
-    const selecting = (this.selecting = new AbortController());
-    this.results.markSelected();
-    this.showPath([]);
-    if (event === "") {
-      this.eachView((view) => {
-        view.selected = view.other = null;
-        view.setCone(null);
-      });
-      if (!this.state.now.area) this.eventPanel.showNothing();
-      return;
-    }
-    this.eventPanel.show(event, other);
-    this.eachView((view) => {
-      view.selected = this.markOf(view, event, null);
-      view.other = other ? this.markOf(view, other, null) : null;
-      view.paintSoon();
-    });
-    try {
-      await Promise.all(this.views.map((view) => this.coneOf(view, event, other, isRevealed, selecting.signal)));
-    } catch (error) {
-      if (!selecting.signal.aborted) this.eachView((view) => view.setCone(null));
-    }
-    if (!selecting.signal.aborted) this.windowChanged();
-  }
-
-  /**
-   * @param {View} view
-   * @param {string} event
-   * @param {string} other
-   * @param {boolean} isRevealed
-   * @param {AbortSignal} signal
-   */
-  async coneOf(view, event, other, isRevealed, signal) {
-    const about = (/** @type {string} */ id) => ask("cone", { execution: view.execution, event: id, axis: view.axis }, signal);
-    const [answer, second] = await Promise.all([about(event), other ? about(other) : null]);
-    if (signal.aborted) return;
-    const cone = new Cone(answer, view.lanes);
-    view.setCone(cone);
-    view.selected = this.markOf(view, event, cone.position);
-    if (second) view.other = this.markOf(view, other, second.x === null ? null : BigInt(second.x));
-    if (isRevealed && view === this.view) this.revealSelected(false);
-  }
-
-  /**
-   * @param {View} view
-   * @param {string} id
-   * @param {bigint | null} position
-   */
-  markOf(view, id, position) {
-    const { process, sequence } = parts(id);
-    const lane = view.lanes.byProcess.get(process);
-    return lane === undefined ? null : { lane, sequence, position };
-  }
-
-  /**
-   * Brings what is selected into sight: one event, or both and what lies between.
-   * @param {boolean} isWanted whether somebody asked for it
-   */
-  revealSelected(isWanted) {
-    const { selected, other, axisView } = this.view;
-    if (!selected) return;
-    const isSeen = (/** @type {typeof selected} */ mark) => {
-      const pixel = this.view.pixelOf(mark);
-      return pixel >= 0 && pixel <= axisView.width;
-    };
-    if (other?.position != null && selected.position !== null && (isWanted || !isSeen(selected) || !isSeen(other))) {
-      const [from, to] = selected.position < other.position ? [selected.position, other.position] : [other.position, selected.position];
-      this.showRange(from, to);
-    } else {
-      if (isWanted && selected.position !== null) axisView.pan(axisView.pixel(selected.position) - axisView.width / 2);
-      this.view.reveal(selected);
-      if (isWanted) this.view.moved();
-    }
-  }
-
-  selectedPixel() {
-    const { selected, axisView } = this.view;
-    const pixel = selected ? this.view.pixelOf(selected) : NaN;
-    return pixel >= 0 && pixel <= axisView.width ? pixel : null;
-  }
-
-  /** The event that keys start from. */
-  get current() {
-    return this.isMarking && this.view.other ? this.view.other : this.view.selected;
-  }
-
-  selectFirst() {
-    const hit = this.view.firstSeen();
-    if (hit) this.select(this.view.idOf(hit));
-  }
-
-  /** @param {number} step */
-  selectNeighbour(step) {
-    const { current, view } = this;
-    if (!current) return this.selectFirst();
-    const lane = view.lanes.all[current.lane];
-    const sequence = current.sequence + step;
-    if (sequence < 1 || sequence > Math.max(lane.last, lane.cited)) return this.say("There is none.");
-    this.select(view.idOf({ lane: current.lane, sequence }));
-  }
-
-  /** @param {number} step */
-  selectBeside(step) {
-    const { current, view } = this;
-    if (!current) return this.selectFirst();
-    const hit = view.beside(current, step);
-    if (hit) this.select(view.idOf(hit));
-  }
-
-  /** @param {{from: {id: string}, to: {id: string}}[]} path */
-  showPath(path) {
-    this.eachView((view) => {
-      view.path = links(view, path.map((hop) => ({ from: hop.from.id, to: hop.to.id, isArrow: true })));
-      view.paintSoon();
-    });
   }
 
   /**
@@ -586,7 +444,7 @@ export class Page {
 
   escape() {
     const { now } = this.state;
-    if (this.isMarking) this.mark();
+    if (this.selecting.isMarking) this.selecting.mark();
     else if (now.area) this.state.set({ area: "" });
     else if (now.other) this.state.set({ other: "" });
     else if (now.tab) this.state.set({ tab: "" });
@@ -616,113 +474,6 @@ export class Page {
     }));
   }
 
-  chooseComparison() {
-    const others = this.executions.filter((one) => one.name !== this.view.execution);
-    const entry = (/** @type {string} */ title, /** @type {string} */ compare, /** @type {string} */ shown) => ({ title, group: "", keys: [], shown, run: () => this.state.set({ compare }) });
-    showPalette(find("palette", HTMLDialogElement), [
-      ...(this.state.now.compare ? [entry("Only one execution", "", "—")] : []),
-      ...others.map((one) => entry(`Beside it: ${one.name}`, one.name, counted(one.events, "event"))),
-    ]);
-  }
-
-  async applyComparison() {
-    const { compare: name } = this.state.now;
-    this.comparing?.abort();
-    const comparing = (this.comparing = new AbortController());
-    const isOn = name !== "";
-    this.second.canvas.hidden = !isOn;
-    const titles = [find("first-name", HTMLElement), find("second-name", HTMLElement)];
-    titles.forEach((title) => (title.hidden = !isOn));
-    this.view.differing = new Map();
-    this.view.resize();
-    if (!isOn) return;
-    try {
-      await this.second.load(name, comparing.signal);
-      if (comparing.signal.aborted) return;
-      this.second.resize();
-      this.second.setAxis(this.state.now.axis);
-      this.arrange();
-      this.link(this.view);
-      this.showSelection(false);
-      const difference = await compare(this.view, this.second, comparing.signal);
-      if (comparing.signal.aborted) return;
-      const mark = (/** @type {View} */ view, /** @type {Map<string, number[]>} */ events) =>
-        byLane(view, [...events].flatMap(([process, sequences]) => sequences.map((sequence) => `${process}:${sequence}`)));
-      this.view.differing = mark(this.view, difference.events);
-      this.second.differing = mark(this.second, difference.otherEvents);
-      const number = (/** @type {Map<string, number[]>} */ events) => [...events.values()].reduce((sum, one) => sum + one.length, 0);
-      const sum = (/** @type {View} */ view, /** @type {string[]} */ processes, /** @type {Map<string, number[]>} */ events) =>
-        `${view.execution} — ${difference.note || `${counted(number(events), "event")} without a counterpart`}${processes.length > 0 ? `, only here: ${processes.slice(0, 6).join(", ")}${processes.length > 6 ? " …" : ""}` : ""}`;
-      titles[0].textContent = sum(this.view, difference.processes, difference.events);
-      titles[1].textContent = sum(this.second, difference.otherProcesses, difference.otherEvents);
-      this.say(`${titles[0].textContent}. ${titles[1].textContent}`);
-      this.eachView((view) => view.paintSoon());
-    } catch (error) {
-      if (!comparing.signal.aborted) titles[1].textContent = `${name} — ${error instanceof Error ? error.message : error}`;
-    }
-  }
-
-  // Live.
-
-  drawLive() {
-    find("live", HTMLElement).setAttribute("aria-pressed", String(this.state.now.live));
-    if (this.state.now.live) this.renew();
-  }
-
-  /** Looks at what came, as often as is worth it. */
-  async follow() {
-    this.drawLive();
-    for (;;) {
-      const { live } = this.state.now;
-      const pause = live && !connection.isLost ? liveMilliseconds : awayMilliseconds;
-      await new Promise((resolve) => setTimeout(resolve, Math.max(pause, this.renewMilliseconds * restTimes)));
-      if (document.hidden) continue;
-      if (!this.view.isLoaded || this.view.lanes.all.length === 0) await this.load();
-      else if (live || connection.isLost) await this.renew();
-    }
-  }
-
-  /** Asks whether lanes have changed; what is shown is asked for anew if so. */
-  async renew() {
-    const { view, state } = this;
-    const began = performance.now();
-    const wasLost = connection.isLost;
-    const wasFit = view.axisView.isFit;
-    try {
-      const isNew = await view.load(view.execution);
-      this.renewMilliseconds = performance.now() - began;
-      if (wasLost) {
-        view.windows.invalidate();
-        list("executions", {}).then(({ items }) => {
-          this.executions = items;
-          this.drawExecutions();
-        }, () => {});
-      }
-      if (isNew) this.renewed(wasFit && state.now.from === "");
-      else if (wasLost) view.paintSoon();
-    } catch (error) {
-      if (error instanceof QuestionError && error.status === 404) this.load();
-    }
-    this.status.draw();
-  }
-
-  /** @param {boolean} wasFit */
-  renewed(wasFit) {
-    const { view, state } = this;
-    view.setAxis(state.now.axis);
-    this.drawAxes();
-    this.arrange();
-    if (wasFit) {
-      view.axisView.fit();
-    } else if (state.now.live) {
-      const { axisView } = view;
-      axisView.pan(axisView.pixel(axisView.end) - axisView.width * 0.94);
-      view.moved();
-    }
-    if (state.now.event) this.showSelection(false);
-    view.paintSoon();
-  }
-
   restyle() {
     for (const view of [this.view, this.second]) view?.restyle();
     this.status?.drawLegend();
@@ -734,36 +485,3 @@ const rough = new Intl.NumberFormat("en", { notation: "compact" });
 
 /** What another execution begins with. */
 const fresh = { from: "", to: "", event: "", other: "", area: "", hide: [], pin: [], order: [], talk: [], lanes: "", q: "", compare: "" };
-
-/**
- * Sequence numbers of events by lane, ascending.
- * @param {View} view
- * @param {string[]} ids
- */
-function byLane(view, ids) {
-  /** @type {Map<number, number[]>} */
-  const found = new Map();
-  for (const id of ids) {
-    const { process, sequence } = parts(id);
-    const lane = view.lanes.byProcess.get(process);
-    if (lane === undefined) continue;
-    const numbers = found.get(lane);
-    if (numbers) numbers.push(sequence);
-    else found.set(lane, [sequence]);
-  }
-  return new Map([...found].map(([lane, numbers]) => [lane, Float64Array.from(numbers).sort()]));
-}
-
-/**
- * @param {View} view
- * @param {{from: string, to: string, isArrow: boolean}[]} pairs
- */
-function links(view, pairs) {
-  return pairs.flatMap((pair) => {
-    const [from, to] = [parts(pair.from), parts(pair.to)];
-    const fromLane = view.lanes.byProcess.get(from.process);
-    const toLane = view.lanes.byProcess.get(to.process);
-    if (fromLane === undefined || toLane === undefined) return [];
-    return [{ from: { lane: fromLane, sequence: from.sequence }, to: { lane: toLane, sequence: to.sequence }, isArrow: pair.isArrow }];
-  });
-}

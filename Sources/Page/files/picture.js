@@ -1,12 +1,12 @@
 // One frame of the picture: lanes, densities or single events, messages, cones, names and the axis. It reads typed arrays through
 // one affine transform, changes nothing but the canvas, and makes nothing anew from frame to frame but the texts of ticks.
 
-import { date, ticks } from "./axis.js";
 import { densityPicture, scaleOf, tickHeight } from "./density.js";
-import { drawArrow, drawMessages } from "./arrows.js";
-import { drawSign } from "./signs.js";
+import { drawMessages } from "./arrows.js";
 import { fonts } from "./palette.js";
-import { Lanes } from "./lanes.js";
+import { axisHeight, paintAxis, paintNames } from "./margins.js";
+import { paintArea, paintChains, paintFound, paintFrontiers, paintSelected } from "./marks.js";
+import { drawSign, hatch } from "./signs.js";
 import { oneLine } from "./dom.js";
 import { gapStride, Relation, search } from "./window.js";
 import { criticalLevel, warningLevel } from "./questions.js";
@@ -15,7 +15,6 @@ import { criticalLevel, warningLevel } from "./questions.js";
 /** @typedef {import("./window.js").HistoryWindow} HistoryWindow */
 /** @typedef {import("./window.js").LaneWindow} LaneWindow */
 
-export const axisHeight = 30;
 /** Pixels between a lane's events and its upper edge, where labels stand. */
 const labelGap = 8;
 /** Signs of severe buckets stand so far apart, on average, or there are none. */
@@ -59,17 +58,6 @@ export function paint(context, view) {
 }
 
 /**
- * Calls for each lane that is seen: the lane, its row and the middle of it.
- * @param {View} view
- * @param {(lane: number, row: number, y: number) => void} draw
- */
-function eachRow(view, draw) {
-  const { rows, pinned } = view.lanes;
-  for (let row = 0; row < pinned; row++) draw(rows[row], row, view.rowY(row));
-  for (let row = Math.max(pinned, view.firstRow); row <= view.lastRow; row++) draw(rows[row], row, view.rowY(row));
-}
-
-/**
  * Bands that tell hosts apart, the past and the future of what is selected.
  * @param {CanvasRenderingContext2D} context
  * @param {View} view
@@ -81,7 +69,7 @@ function paintBands(context, view) {
   cone?.anchor(axisView);
   let isBand = false;
   let host = "";
-  eachRow(view, (lane, row, y) => {
+  view.eachRow((lane, row, y) => {
     const facts = view.lanes.all[lane];
     if (facts.host !== host || facts.host === "") isBand = !isBand;
     host = facts.host;
@@ -106,31 +94,6 @@ function paintBands(context, view) {
     context.fillStyle = colours.muted;
     context.fillRect(left, axisHeight + view.lanes.pinned * laneHeight, right - left, 1);
   }
-}
-
-/**
- * Slanted lines over a rectangle.
- * @param {CanvasRenderingContext2D} context
- * @param {number} x
- * @param {number} y
- * @param {number} width
- * @param {number} height
- * @param {number} apart
- */
-function hatch(context, x, y, width, height, apart) {
-  if (width <= 0) return;
-  context.save();
-  context.beginPath();
-  context.rect(x, y, width, height);
-  context.clip();
-  context.beginPath();
-  // From a grid that stands still while the rectangle grows.
-  for (let at = Math.floor((x - height) / apart) * apart; at < x + width; at += apart) {
-    context.moveTo(at, y + height);
-    context.lineTo(at + height, y);
-  }
-  context.stroke();
-  context.restore();
 }
 
 /**
@@ -162,7 +125,7 @@ function paintUnloaded(context, view, window, origin) {
 function paintGaps(context, view, window, origin) {
   const { axisView, colours, laneHeight } = view;
   const tall = Math.min(laneHeight - 2, 18);
-  eachRow(view, (lane, row, y) => {
+  view.eachRow((lane, row, y) => {
     const gaps = window.byLane.get(lane)?.gaps;
     if (!gaps) return;
     for (let at = 0; at + gapStride <= gaps.length; at += gapStride) {
@@ -188,7 +151,7 @@ function paintBaselines(context, view) {
   context.strokeStyle = colours.line;
   context.lineWidth = 1;
   context.beginPath();
-  eachRow(view, (lane, row, y) => {
+  view.eachRow((lane, row, y) => {
     const from = view.namesWidth + (view.laneFrom[lane] - axisView.offset) * axisView.scale;
     const to = view.namesWidth + (view.laneTo[lane] - axisView.offset) * axisView.scale;
     if (!(to >= view.namesWidth && from <= view.width)) return;
@@ -216,7 +179,7 @@ function paintDensity(context, view, window, origin) {
   if (!picture) return;
   const bucket = window.bucket * axisView.scale;
   context.imageSmoothingEnabled = false;
-  eachRow(view, (lane, row, y) => {
+  view.eachRow((lane, row, y) => {
     const strip = picture.rowOf.get(lane);
     const first = Math.max(0, Math.floor((view.namesWidth - origin) / bucket));
     const end = Math.min(picture.canvas.width, Math.ceil((view.width - origin) / bucket));
@@ -252,7 +215,7 @@ function paintDensity(context, view, window, origin) {
 function paintBars(context, view, window, origin, tall) {
   const bucket = window.bucket * view.axisView.scale;
   const most = scaleOf(window);
-  eachRow(view, (lane, row, y) => {
+  view.eachRow((lane, row, y) => {
     const counts = window.byLane.get(lane)?.counts;
     if (!counts) return;
     context.fillStyle = view.colours.density;
@@ -281,7 +244,7 @@ function paintEvents(context, view, window, origin) {
     view.isVector
       ? drawSign(context, view.colours, x, y, kind, level, relation)
       : view.signs.draw(context, x, y, kind, level, relation);
-  eachRow(view, (lane, row, y) => {
+  view.eachRow((lane, row, y) => {
     const events = window.byLane.get(lane);
     if (!events) return;
     const isPale = view.lanes.all[lane].isUncertain;
@@ -417,62 +380,6 @@ function paintOddities(context, view, window, origin) {
 }
 
 /**
- * What a query found, as discs; and as squares events without a counterpart in the other execution.
- * @param {CanvasRenderingContext2D} context
- * @param {View} view
- * @param {HistoryWindow} window
- * @param {number} origin
- */
-function paintFound(context, view, window, origin) {
-  const { axisView, colours } = view;
-  for (const [found, colour] of /** @type {[Map<number, Float64Array>, string][]} */ ([[view.found, colours.found], [view.differing, colours.accent]])) {
-    context.fillStyle = colour;
-    for (const [lane, sequences] of found) {
-      const y = view.laneY(lane);
-      const events = window.byLane.get(lane);
-      if (Number.isNaN(y) || !events) continue;
-      context.globalAlpha = 0.5;
-      let free = -Infinity;
-      for (const sequence of sequences) {
-        const x = origin + events.xOf(sequence, window.bucket) * axisView.scale;
-        if (!(x > view.namesWidth - 10 && x < view.width + 10) || x < free) continue;
-        free = x + 1;
-        if (events.isSingle) {
-          context.beginPath();
-          if (found === view.found) context.arc(x, y, 9, 0, Math.PI * 2);
-          else context.rect(x - 8.5, y - 8.5, 17, 17);
-          context.fill();
-        } else {
-          context.fillRect(x - 1, y - view.laneHeight / 2 + 1, 2.5, view.laneHeight - 2);
-        }
-      }
-    }
-  }
-  context.globalAlpha = 1;
-}
-
-/**
- * Pairs that a query found, and the path between two events.
- * @param {CanvasRenderingContext2D} context
- * @param {View} view
- * @param {HistoryWindow} window
- * @param {number} origin
- */
-function paintChains(context, view, window, origin) {
-  const { colours } = view;
-  const line = (/** @type {import("./view.js").Link} */ link, /** @type {string} */ colour, /** @type {number} */ width) => {
-    const from = origin + window.xOf(link.from.lane, link.from.sequence) * view.axisView.scale;
-    const to = origin + window.xOf(link.to.lane, link.to.sequence) * view.axisView.scale;
-    const fromY = view.laneY(link.from.lane);
-    const toY = view.laneY(link.to.lane);
-    if (Number.isNaN(from + to + fromY + toY)) return;
-    drawArrow(context, from, fromY, to, toY, colour, width, link.isArrow);
-  };
-  for (const link of view.pairs) line(link, colours.found, 2);
-  for (const link of view.path) line(link, colours.accent, 2.5);
-}
-
-/**
  * Names of events, where they fit.
  * @param {CanvasRenderingContext2D} context
  * @param {View} view
@@ -490,7 +397,7 @@ function paintLabels(context, view, window, origin) {
   context.strokeStyle = colours.halo;
   const last = view.width / axisView.scale - origin / axisView.scale;
   const first = (view.namesWidth - 200 - origin) / axisView.scale;
-  eachRow(view, (lane, row, y) => {
+  view.eachRow((lane, row, y) => {
     const events = window.byLane.get(lane);
     if (!events?.label) return;
     const { label, x } = events;
@@ -515,161 +422,5 @@ function paintLabels(context, view, window, origin) {
     }
   });
   context.globalAlpha = 1;
-}
-
-/**
- * What each lane had seen, and what knows of the event: the two frontiers of its cone.
- * @param {CanvasRenderingContext2D} context
- * @param {View} view
- */
-function paintFrontiers(context, view) {
-  const { cone, axisView, colours, laneHeight } = view;
-  if (!cone) return;
-  for (const [ends, colour] of /** @type {[Float64Array, string][]} */ ([[cone.pastX, colours.past], [cone.futureX, colours.future]])) {
-    context.strokeStyle = colour;
-    context.lineWidth = 1.5;
-    context.setLineDash([5, 3]);
-    context.beginPath();
-    let isDrawing = false;
-    eachRow(view, (lane, row, y) => {
-      const x = view.namesWidth + (ends[lane] - axisView.offset) * axisView.scale;
-      if (Number.isNaN(x)) {
-        isDrawing = false;
-        return;
-      }
-      const at = Math.min(Math.max(x, view.namesWidth - 4), view.width + 4);
-      if (isDrawing) context.lineTo(at, y - laneHeight / 2 + 3);
-      else context.moveTo(at, y - laneHeight / 2 + 3);
-      context.lineTo(at, y + laneHeight / 2 - 3);
-      isDrawing = true;
-    });
-    context.stroke();
-  }
-  context.setLineDash([]);
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {View} view
- */
-function paintSelected(context, view) {
-  for (const marked of [view.other, view.selected]) {
-    if (!marked) continue;
-    const x = view.namesWidth + view.pixelOf(marked);
-    const y = view.laneY(marked.lane);
-    if (Number.isNaN(x + y)) continue;
-    context.beginPath();
-    context.arc(x, y, 9, 0, Math.PI * 2);
-    context.lineWidth = 2.5;
-    context.strokeStyle = view.colours.accent;
-    if (marked === view.other) context.setLineDash([4, 3]);
-    context.stroke();
-    context.setLineDash([]);
-  }
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {View} view
- */
-function paintArea(context, view) {
-  const { area, colours } = view;
-  if (!area) return;
-  context.fillStyle = colours.area;
-  context.strokeStyle = colours.accent;
-  context.lineWidth = 1;
-  const x = view.namesWidth + view.axisView.pixel(area.from);
-  const width = view.namesWidth + view.axisView.pixel(area.to) - x;
-  const y = view.rowY(area.firstRow) - view.laneHeight / 2;
-  const height = view.rowY(area.lastRow) + view.laneHeight / 2 - y;
-  context.fillRect(x, y, width, height);
-  context.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {View} view
- */
-function paintNames(context, view) {
-  const { colours, laneHeight } = view;
-  context.save();
-  context.beginPath();
-  context.rect(0, axisHeight, view.namesWidth, view.height - axisHeight);
-  context.clip();
-  context.textBaseline = "middle";
-  context.textAlign = "left";
-  context.font = fonts.name;
-  let host = "";
-  const apart = laneHeight >= 13 ? 1 : Math.ceil(13 / laneHeight);
-  eachRow(view, (lane, row, y) => {
-    const facts = view.lanes.all[lane];
-    const isFirst = facts.host !== host;
-    host = facts.host;
-    if (isFirst && row > 0) {
-      context.fillStyle = colours.line;
-      context.fillRect(0, Math.round(y - laneHeight / 2), view.namesWidth, 1);
-    }
-    if (row % apart !== 0) return;
-    const title = Lanes.title(facts);
-    const right = view.namesWidth - 14;
-    const isSelected = view.selected?.lane === lane;
-    let x = 14;
-    const before = isFirst || !title.host ? title.host : "";
-    if (before) {
-      const text = view.texts.fitted(context, oneLine(before, 200), right * 0.55, true);
-      context.fillStyle = colours.muted;
-      context.fillText(text, x, y);
-      x += view.texts.width(context, text);
-    } else if (title.host) {
-      x += Math.min(view.texts.width(context, view.texts.fitted(context, oneLine(title.host, 200), right * 0.55, true)), right * 0.55);
-    }
-    context.fillStyle = isSelected ? colours.accent : facts.events > 0 ? colours.ink : colours.muted;
-    context.fillText(view.texts.fitted(context, oneLine(title.name, 400), right - x, true), x, y);
-    if (facts.missing > 0) {
-      context.strokeStyle = colours.gap;
-      context.lineWidth = 1.25;
-      hatch(context, view.namesWidth - 11, y - 5, 6, 10, 4);
-    }
-  });
-  context.restore();
-  context.fillStyle = colours.line;
-  context.fillRect(view.namesWidth - 1, 0, 1, view.height);
-}
-
-/**
- * @param {CanvasRenderingContext2D} context
- * @param {View} view
- */
-function paintAxis(context, view) {
-  const { colours, axisView, namesWidth } = view;
-  context.fillStyle = colours.canvas;
-  context.fillRect(0, 0, view.width, axisHeight);
-  context.font = fonts.text;
-  context.textBaseline = "middle";
-  context.textAlign = "left";
-  context.fillStyle = colours.muted;
-  const isTime = view.axis !== "logical";
-  context.fillText(isTime ? `${date(axisView.from > view.axisView.first ? axisView.from : view.axisView.first)} UTC` : "logical time", 14, axisHeight / 2);
-  const found = ticks(axisView, view.axis, isTime ? 110 : 80);
-  context.save();
-  context.beginPath();
-  context.rect(namesWidth, 0, axisView.width, view.height);
-  context.clip();
-  for (const tick of found) {
-    const x = Math.round(namesWidth + tick.pixel) + 0.5;
-    context.fillStyle = colours.muted;
-    context.fillText(tick.text, x + 5, axisHeight / 2);
-    context.fillStyle = colours.line;
-    context.fillRect(x - 0.5, 8, 1, axisHeight - 8);
-  }
-  context.restore();
-  context.fillStyle = colours.line;
-  context.fillRect(0, axisHeight - 1, view.width, 1);
-  if (view.pointerX >= namesWidth && !view.isVector) {
-    context.fillStyle = colours.accent;
-    context.globalAlpha = 0.35;
-    context.fillRect(Math.round(view.pointerX), axisHeight, 1, view.height);
-    context.globalAlpha = 1;
-  }
 }
 

@@ -110,3 +110,28 @@ export class Signs {
       this.canvas, column * this.box, row * this.box, this.box, this.box, left, top, this.box / this.ratio, this.box / this.ratio);
   }
 }
+
+/**
+ * Slanted lines over a rectangle.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x
+ * @param {number} y
+ * @param {number} width
+ * @param {number} height
+ * @param {number} apart
+ */
+export function hatch(context, x, y, width, height, apart) {
+  if (width <= 0) return;
+  context.save();
+  context.beginPath();
+  context.rect(x, y, width, height);
+  context.clip();
+  context.beginPath();
+  // From a grid that stands still while the rectangle grows.
+  for (let at = Math.floor((x - height) / apart) * apart; at < x + width; at += apart) {
+    context.moveTo(at, y + height);
+    context.lineTo(at + height, y);
+  }
+  context.stroke();
+  context.restore();
+}

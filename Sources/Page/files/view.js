@@ -5,11 +5,11 @@ import { Lanes } from "./lanes.js";
 import { Signs } from "./signs.js";
 import { Texts } from "./texts.js";
 import { Windows } from "./windows.js";
-import { ask } from "./questions.js";
-import { axisHeight, paint } from "./picture.js";
+import { axisHeight } from "./margins.js";
+import { paint } from "./picture.js";
 import { palette } from "./palette.js";
 import { search } from "./window.js";
-import { warningLevel } from "./questions.js";
+import { ask, parts, warningLevel } from "./questions.js";
 
 /** @typedef {import("./cone.js").Cone} Cone */
 /** @typedef {import("./state.js").State} State */
@@ -228,6 +228,16 @@ export class View {
     if (row < this.lanes.pinned) return row;
     const scrolled = Math.floor((y - axisHeight + this.scroll) / this.laneHeight);
     return scrolled < this.lanes.rows.length ? scrolled : -1;
+  }
+
+  /**
+   * Calls for each lane that is seen: the lane, its row and the middle of it.
+   * @param {(lane: number, row: number, y: number) => void} draw
+   */
+  eachRow(draw) {
+    const { rows, pinned } = this.lanes;
+    for (let row = 0; row < pinned; row++) draw(rows[row], row, this.rowY(row));
+    for (let row = Math.max(pinned, this.firstRow); row <= this.lastRow; row++) draw(rows[row], row, this.rowY(row));
   }
 
   /** Draws a frame soon: once, however often it is asked. */
@@ -485,4 +495,37 @@ export class View {
   idOf(place) {
     return `${this.lanes.all[place.lane].process}:${place.sequence}`;
   }
+}
+
+/**
+ * Sequence numbers of events by lane, ascending.
+ * @param {View} view
+ * @param {string[]} ids
+ */
+export function byLane(view, ids) {
+  /** @type {Map<number, number[]>} */
+  const found = new Map();
+  for (const id of ids) {
+    const { process, sequence } = parts(id);
+    const lane = view.lanes.byProcess.get(process);
+    if (lane === undefined) continue;
+    const numbers = found.get(lane);
+    if (numbers) numbers.push(sequence);
+    else found.set(lane, [sequence]);
+  }
+  return new Map([...found].map(([lane, numbers]) => [lane, Float64Array.from(numbers).sort()]));
+}
+
+/**
+ * @param {View} view
+ * @param {{from: string, to: string, isArrow: boolean}[]} pairs
+ */
+export function links(view, pairs) {
+  return pairs.flatMap((pair) => {
+    const [from, to] = [parts(pair.from), parts(pair.to)];
+    const fromLane = view.lanes.byProcess.get(from.process);
+    const toLane = view.lanes.byProcess.get(to.process);
+    if (fromLane === undefined || toLane === undefined) return [];
+    return [{ from: { lane: fromLane, sequence: from.sequence }, to: { lane: toLane, sequence: to.sequence }, isArrow: pair.isArrow }];
+  });
 }

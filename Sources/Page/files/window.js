@@ -171,6 +171,7 @@ export class HistoryWindow {
     this.messageRelation = new Uint8Array(this.messages.length / messageStride);
     this.messagesHidden = answer.messagesHidden;
     this.learnKinds();
+    this.spreadBundles();
     this.restarts = relaned(answer.restarts, 4, [0, 2], laneOf);
     this.ghosts = relaned(answer.ghosts, 3, [0], laneOf);
     /** @type {{lane: number, x: number, kind: string, text: string}[]} */
@@ -199,6 +200,33 @@ export class HistoryWindow {
     for (const lane of this.lanes) {
       if (this.messagesHidden === 0) lane.kind.forEach((kind, index) => kind === "-" && (lane.kind[index] = "l"));
       lane.findRuns();
+    }
+  }
+
+  /**
+   * A bundle of messages begins at the first of them: those of all pairs begin together, where a stretch does. They are drawn apart,
+   * each pair somewhere else in the stretch, whose length is the least distance between two bundles of one pair.
+   */
+  spreadBundles() {
+    const { messages } = this;
+    /** @type {Map<number, number>} */
+    const last = new Map();
+    let stretch = Infinity;
+    const pair = (/** @type {number} */ at) => messages[at] * 65_536 + messages[at + 3];
+    const bundles = [];
+    for (let at = 0; at < messages.length; at += messageStride) if (messages[at + 6] > 1) bundles.push(at);
+    bundles.sort((a, b) => messages[a + 1] - messages[b + 1]);
+    for (const at of bundles) {
+      const before = last.get(pair(at));
+      if (before !== undefined && messages[at + 1] > before) stretch = Math.min(stretch, messages[at + 1] - before);
+      last.set(pair(at), messages[at + 1]);
+    }
+    if (stretch === Infinity) return;
+    for (const at of bundles) {
+      // By the golden ratio: whatever pairs there are, they lie evenly.
+      const shift = ((pair(at) * 0.618033988749895) % 1) * stretch;
+      messages[at + 1] += shift;
+      messages[at + 4] += shift;
     }
   }
 

@@ -13,7 +13,7 @@ const keptMax = 24;
 /** Lanes up to which all are asked for, and their names need not be said. */
 const allLanesMax = 64;
 /** Lanes are asked for in steps of so many rows. */
-const rowsStep = 32;
+const rowsStep = 16;
 /** What a question's address may have: servers take some 80,000 bytes. */
 const addressMax = 24_000;
 /** Milliseconds between two questions while somebody zooms. */
@@ -170,7 +170,7 @@ function covers(entry, view) {
 function want(view, axis, lanes, firstRow, lastRow) {
   const isAll = lanes.isListed && lanes.all.length <= allLanesMax;
   const top = Math.max(0, Math.floor(firstRow / rowsStep) - 1) * rowsStep;
-  const bottom = Math.min(lanes.rows.length, (Math.floor(lastRow / rowsStep) + 2) * rowsStep);
+  const bottom = Math.min(lanes.rows.length, (Math.floor(lastRow / rowsStep) + 1) * rowsStep);
   const asked = isAll ? lanes.all.length : bottom - top + lanes.pinned;
   const cell = Math.max(2, Math.ceil(Math.log2(view.span)));
   const middle = view.position(view.width / 2) >> BigInt(cell);
