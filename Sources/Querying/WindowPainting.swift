@@ -3,21 +3,21 @@ import HappensBefore
 
 /// Finds what lies in a window of a picture, piece by piece.
 struct WindowPainting<Execution: IndexedExecution> {
-    private(set) var window: Window
-    private let execution: Execution
-    private let index: Execution.Index
-    private let store: any HistoryStore
-    private let axes: PictureAxes<Execution>
-    private let messages: Execution.Messages
-    private let times: Execution.Times
-    private let cancellation: Cancellation
+    var window: Window
+    let execution: Execution
+    let index: Execution.Index
+    let store: any HistoryStore
+    let axes: PictureAxes<Execution>
+    let messages: Execution.Messages
+    let times: Execution.Times
+    let cancellation: Cancellation
     /// By lane: its process. Those that only messages lead to come last.
-    private var processes: [Int]
+    var processes: [Int]
     /// By process: its lane.
-    private var laneOf: [Int: Int] = [:]
-    private var places: [LanePlaces] = []
+    var laneOf: [Int: Int] = [:]
+    var places: [LanePlaces] = []
     /// By sender and receiver: whether what leads from one to the other is a message.
-    private var pairs: [MessagePair: Bool] = [:]
+    var pairs: [MessagePair: Bool] = [:]
 
     init(
         _ window: Window, _ processes: [Int], _ execution: Execution, _ store: some HistoryStore,
@@ -71,7 +71,7 @@ struct WindowPainting<Execution: IndexedExecution> {
     }
 
     /// The lane of a process; one is added for what is not among those that were asked for.
-    private mutating func lane(of process: Int) throws -> Int {
+    mutating func lane(of process: Int) throws -> Int {
         if let known = laneOf[process] { return known }
         laneOf[process] = processes.count
         processes.append(process)
@@ -268,186 +268,5 @@ struct WindowPainting<Execution: IndexedExecution> {
                 break
             }
         }
-    }
-
-    // MARK: Messages
-
-    /// The same as the index has it, of which each pair is asked once.
-    private mutating func isMessage(from sender: Int, to receiver: Int) throws -> Bool {
-        let pair = MessagePair(sender: sender, receiver: receiver)
-        if let known = pairs[pair] { return known }
-        let isMessage = try index.isMessage(from: sender, to: receiver)
-        pairs[pair] = isMessage
-        return isMessage
-    }
-
-    private struct MessagePair: Hashable {
-        var sender: Int
-        var receiver: Int
-    }
-
-    /// A message, or several between two processes that arrived at about the same time.
-    private struct Bundle {
-        var arrival: Arrival
-        var receiver: Int
-        var count: Int
-    }
-
-    private struct BundleKey: Hashable {
-        var sender: Int
-        var receiver: Int
-        /// About when they arrived.
-        var piece: Int
-    }
-
-    /// - Parameter isEach: Whether each is told where they are not too many, and those that leave the window too.
-    private mutating func paintMessages(isEach: Bool) throws {
-        let asked = places.count
-        var each: [Bundle] = []
-        if window.eventCount <= Limits.windowMessagesReadMax, window.isExact {
-            for lane in 0..<asked {
-                try cancellation.check()
-                for arrival in try messages.arrivals(
-                    at: processes[lane], in: places[lane].positions)
-                where try isMessage(from: arrival.event.process, to: processes[lane]) {
-                    each.append(Bundle(arrival: arrival, receiver: processes[lane], count: 1))
-                }
-            }
-            if each.count <= Limits.windowMessagesMax {
-                if isEach { each += try leaving(asked) }
-            } else {
-                each = try bundled(each)
-            }
-        } else {
-            var tallies: [Bundle] = []
-            for lane in 0..<asked where !places[lane].positions.isEmpty {
-                try cancellation.check()
-                let process = processes[lane]
-                for tally in try times.tallies(at: process, in: places[lane].positions) {
-                    for peer in tally.peers
-                    where try isMessage(from: peer.first.event.process, to: process) {
-                        tallies.append(
-                            Bundle(arrival: peer.first, receiver: process, count: peer.count))
-                    }
-                }
-            }
-            each = try bundled(tallies)
-        }
-        let ranks = try ranks(of: each)
-        each.sort { a, b in
-            guard a.count == b.count else { return a.count > b.count }
-            let (x, y) = (a.arrival, b.arrival)
-            return (ranks[a.receiver]!, x.position, ranks[x.event.process]!, x.event.sequence)
-                < (ranks[b.receiver]!, y.position, ranks[y.event.process]!, y.event.sequence)
-        }
-        for bundle in each.dropFirst(Limits.windowMessagesMax) {
-            window.messagesHidden += bundle.count
-        }
-        for bundle in each.prefix(Limits.windowMessagesMax) { try paint(bundle) }
-    }
-
-    /// By process that has to do with messages: its place among these in listing order.
-    private func ranks(of bundles: [Bundle]) throws -> [Int: Int] {
-        var ids: [Int: ProcessID] = [:]
-        for bundle in bundles {
-            for process in [bundle.receiver, bundle.arrival.event.process]
-            where ids[process] == nil { ids[process] = try index.id(of: process) }
-        }
-        let listed = ids.sorted { listingOrder($0.value, $1.value) }
-        return Dictionary(uniqueKeysWithValues: listed.enumerated().map { ($1.key, $0) })
-    }
-
-    /// The messages that left the lanes in the window and arrived outside, or at other lanes.
-    private mutating func leaving(_ asked: Int) throws -> [Bundle] {
-        var bundles: [Bundle] = []
-        for lane in 0..<asked where !places[lane].positions.isEmpty {
-            let (process, positions) = (processes[lane], places[lane].positions)
-            let sequences = try index.sequences(of: process)
-            let last = sequences[positions.upperBound - 1]
-            var next = sequences[positions.lowerBound]
-            walk: while next <= last {
-                try cancellation.check()
-                let departures = try messages.departures(from: process, since: next)
-                guard let end = departures.last else { break }
-                for departure in departures {
-                    guard departure.sequence <= last else { break walk }
-                    let receipt = departure.receipt
-                    let isTold = laneOf[receipt.process].map {
-                        $0 < asked && places[$0].positions.contains(receipt.position)
-                    }
-                    guard isTold != true,
-                        try isMessage(from: process, to: receipt.process)
-                    else { continue }
-                    let send = EventKey(process: process, sequence: departure.sequence)
-                    bundles.append(
-                        Bundle(
-                            arrival: Arrival(position: receipt.position, event: send),
-                            receiver: receipt.process, count: 1))
-                    if bundles.count >= Limits.windowMessagesMax { return bundles }
-                }
-                next = end.sequence + 1
-            }
-        }
-        return bundles
-    }
-
-    /// Puts together those between two processes that arrived at about the same time: a 32nd of the window.
-    private func bundled(_ bundles: [Bundle]) throws -> [Bundle] {
-        let shift = Int64(max(0, window.buckets.shift + 5 - (window.buckets.count < 64 ? 3 : 0)))
-        var found: [BundleKey: Bundle] = [:]
-        // Of one stretch all arrived at about the same time.
-        var lastPlace: (receiver: Int, position: Int, piece: Int)?
-        for bundle in bundles {
-            let receipt = EventPosition(
-                process: bundle.receiver, position: bundle.arrival.position)
-            let piece: Int
-            if let last = lastPlace, last.receiver == bundle.receiver,
-                last.position == receipt.position
-            {
-                piece = last.piece
-            } else {
-                piece = Int((try axes.place(of: receipt) ?? 0) >> shift)
-                lastPlace = (bundle.receiver, receipt.position, piece)
-            }
-            let key = BundleKey(
-                sender: bundle.arrival.event.process, receiver: bundle.receiver, piece: piece)
-            if let known = found[key] {
-                found[key]!.count += bundle.count
-                if bundle.arrival.position < known.arrival.position {
-                    found[key]!.arrival = bundle.arrival
-                }
-            } else {
-                found[key] = bundle
-            }
-        }
-        return Array(found.values)
-    }
-
-    private mutating func paint(_ bundle: Bundle) throws {
-        let receipt = EventPosition(process: bundle.receiver, position: bundle.arrival.position)
-        let send = bundle.arrival.event
-        let isNear = window.isExact && bundle.count == 1
-        guard let to = try isNear ? axes.exactPlace(of: receipt) : axes.place(of: receipt) else {
-            return
-        }
-        let sequences = try index.sequences(of: send.process)
-        var from: Int64?
-        if let position = sequences.position(of: send.sequence),
-            try position >= index.droppedCount(of: send.process)
-        {
-            let place = EventPosition(process: send.process, position: position)
-            from = try isNear ? axes.exactPlace(of: place) : axes.place(of: place)
-        }
-        let (fromLane, toLane) = (try lane(of: send.process), try lane(of: bundle.receiver))
-        if from == nil, try !index.isHere(send) {
-            window.ghosts.append(
-                Window.Ghost(lane: fromLane, place: to - 1, sequence: send.sequence))
-        }
-        window.messages.append(
-            Window.Message(
-                from: fromLane, fromPlace: from ?? to - 1, fromSequence: send.sequence,
-                to: toLane, toPlace: to,
-                toSequence: try index.sequences(of: bundle.receiver)[receipt.position],
-                count: bundle.count))
     }
 }

@@ -22,6 +22,9 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "Where to make a new folder to work in.", completion: .directory)
     var directory = "/var/tmp"
 
+    @Flag(help: "Leaves the collector up until it is interrupted, and prints its page's address.")
+    var keep = false
+
     func run() async throws {
         var template = Array("\(directory)/lightcone-demo-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
@@ -40,7 +43,7 @@ struct DemoCommand: AsyncParsableCommand {
         let machines = DemoMachines(folder: folder)
         defer { machines.stopAll() }
         var demo = Demo(machines)
-        try await demo.run()
+        try await demo.run(isKept: keep)
     }
 }
 
@@ -56,7 +59,7 @@ private struct Demo {
 
     init(_ machines: DemoMachines) { self.machines = machines }
 
-    mutating func run() async throws {
+    mutating func run(isKept: Bool) async throws {
         say(
             """
             Three nodes of a small key-value store elect a leader, which takes puts and replicates them. They record
@@ -75,13 +78,26 @@ private struct Demo {
               export LIGHTCONE_SOURCE=\(url)
             """)
         try ask()
+        if isKept {
+            say(
+                """
+
+                The collector is still up. See it all in a browser, until Ctrl-C ends it:
+
+                  \(url)/
+                """)
+            // A signal ends the program, and with it the collector.
+            while true { try await Task.sleep(for: .seconds(3600)) }
+        }
         machines.stopAll()
         say(
             """
 
-            Everything has stopped. The collector's folder answers the same questions without it:
+            Everything has stopped. The collector's folder answers the same questions without it, and shows them in a
+            browser:
 
               export LIGHTCONE_SOURCE=\(machines.folder)/data
+              lightcone browse \(machines.folder)/data
             """)
     }
 

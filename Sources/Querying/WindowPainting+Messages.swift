@@ -1,0 +1,216 @@
+import Causality
+import HappensBefore
+
+/// A message, or several between two processes that arrived at about the same time.
+struct MessageBundle {
+    /// The first of them.
+    var arrival: Arrival
+    var receiver: Int
+    var count: Int
+}
+
+/// Bundles of messages by their ends and about when they arrived.
+struct MessageBundles {
+    private var bundles: [Key: MessageBundle] = [:]
+
+    private struct Key: Hashable {
+        var sender: Int
+        var receiver: Int
+        /// About when they arrived.
+        var piece: Int
+    }
+
+    var count: Int { bundles.count }
+    /// In no order.
+    var all: [MessageBundle] { Array(bundles.values) }
+
+    mutating func add(_ bundle: MessageBundle, piece: Int) {
+        let sender = bundle.arrival.event.process
+        add(bundle, Key(sender: sender, receiver: bundle.receiver, piece: piece))
+    }
+
+    private mutating func add(_ bundle: MessageBundle, _ key: Key) {
+        guard var known = bundles[key] else {
+            bundles[key] = bundle
+            return
+        }
+        known.count += bundle.count
+        let (a, b) = (bundle.arrival, known.arrival)
+        if (a.position, a.event.sequence) < (b.position, b.event.sequence) { known.arrival = a }
+        bundles[key] = known
+    }
+
+    /// Puts together what arrived in two pieces of time. O(bundles).
+    mutating func widen() {
+        var wider = MessageBundles()
+        for (key, bundle) in bundles {
+            wider.add(
+                bundle,
+                Key(sender: key.sender, receiver: key.receiver, piece: key.piece >> 1))
+        }
+        self = wider
+    }
+}
+
+/// A pair of processes.
+struct MessagePair: Hashable {
+    var sender: Int
+    var receiver: Int
+}
+
+// Which messages a window shows.
+extension WindowPainting {
+    /// The same as the index has it, of which each pair is asked once.
+    private mutating func isMessage(from sender: Int, to receiver: Int) throws -> Bool {
+        let pair = MessagePair(sender: sender, receiver: receiver)
+        if let known = pairs[pair] { return known }
+        let isMessage = try index.isMessage(from: sender, to: receiver)
+        pairs[pair] = isMessage
+        return isMessage
+    }
+
+    /// - Parameter isEach: Whether each is told where they are not too many, and those that leave the window too.
+    mutating func paintMessages(isEach: Bool) throws {
+        let asked = places.count
+        var each: [MessageBundle] = []
+        if window.eventCount <= Limits.windowMessagesReadMax, window.isExact {
+            for lane in 0..<asked {
+                try cancellation.check()
+                for arrival in try messages.arrivals(
+                    at: processes[lane], in: places[lane].positions)
+                where try isMessage(from: arrival.event.process, to: processes[lane]) {
+                    each.append(
+                        MessageBundle(arrival: arrival, receiver: processes[lane], count: 1))
+                }
+            }
+            if each.count <= Limits.windowMessagesMax {
+                if isEach { each += try leaving(asked) }
+            } else {
+                each = try bundled(each)
+            }
+        } else {
+            var tallies: [MessageBundle] = []
+            for lane in 0..<asked where !places[lane].positions.isEmpty {
+                try cancellation.check()
+                let process = processes[lane]
+                for tally in try times.tallies(at: process, in: places[lane].positions) {
+                    for peer in tally.peers
+                    where try isMessage(from: peer.first.event.process, to: process) {
+                        tallies.append(
+                            MessageBundle(arrival: peer.first, receiver: process, count: peer.count)
+                        )
+                    }
+                }
+            }
+            each = try bundled(tallies)
+        }
+        let ranks = try ranks(of: each)
+        each.sort { a, b in
+            guard a.count == b.count else { return a.count > b.count }
+            let (x, y) = (a.arrival, b.arrival)
+            return (ranks[a.receiver]!, x.position, ranks[x.event.process]!, x.event.sequence)
+                < (ranks[b.receiver]!, y.position, ranks[y.event.process]!, y.event.sequence)
+        }
+        for bundle in each.dropFirst(Limits.windowMessagesMax) {
+            window.messagesHidden += bundle.count
+        }
+        for bundle in each.prefix(Limits.windowMessagesMax) { try paint(bundle) }
+    }
+
+    /// By process that has to do with messages: its place among these in listing order.
+    private func ranks(of bundles: [MessageBundle]) throws -> [Int: Int] {
+        var ids: [Int: ProcessID] = [:]
+        for bundle in bundles {
+            for process in [bundle.receiver, bundle.arrival.event.process]
+            where ids[process] == nil { ids[process] = try index.id(of: process) }
+        }
+        let listed = ids.sorted { listingOrder($0.value, $1.value) }
+        return Dictionary(uniqueKeysWithValues: listed.enumerated().map { ($1.key, $0) })
+    }
+
+    /// The messages that left the lanes in the window and arrived outside, or at other lanes.
+    private mutating func leaving(_ asked: Int) throws -> [MessageBundle] {
+        var bundles: [MessageBundle] = []
+        for lane in 0..<asked where !places[lane].positions.isEmpty {
+            let (process, positions) = (processes[lane], places[lane].positions)
+            let sequences = try index.sequences(of: process)
+            let last = sequences[positions.upperBound - 1]
+            var next = sequences[positions.lowerBound]
+            walk: while next <= last {
+                try cancellation.check()
+                let departures = try messages.departures(from: process, since: next)
+                guard let end = departures.last else { break }
+                for departure in departures {
+                    guard departure.sequence <= last else { break walk }
+                    let receipt = departure.receipt
+                    let isTold = laneOf[receipt.process].map {
+                        $0 < asked && places[$0].positions.contains(receipt.position)
+                    }
+                    guard isTold != true,
+                        try isMessage(from: process, to: receipt.process)
+                    else { continue }
+                    let send = EventKey(process: process, sequence: departure.sequence)
+                    bundles.append(
+                        MessageBundle(
+                            arrival: Arrival(position: receipt.position, event: send),
+                            receiver: receipt.process, count: 1))
+                    if bundles.count >= Limits.windowMessagesMax { return bundles }
+                }
+                next = end.sequence + 1
+            }
+        }
+        return bundles
+    }
+
+    /// Puts together those between two processes that arrived at about the same time: at first a hundredth of the window, and
+    /// twice that again and again while there are too many. O(bundles).
+    private func bundled(_ bundles: [MessageBundle]) throws -> [MessageBundle] {
+        let shift = Int64(
+            max(
+                0,
+                window.buckets.shift + window.buckets.count.bitWidth
+                    - window.buckets.count.leadingZeroBitCount - 7))
+        var found = MessageBundles()
+        // Of one stretch all arrived at about the same time.
+        var last: (receiver: Int, position: Int, piece: Int)?
+        for bundle in bundles {
+            let receipt = EventPosition(
+                process: bundle.receiver, position: bundle.arrival.position)
+            if last?.receiver != bundle.receiver || last?.position != receipt.position {
+                let piece = Int((try axes.place(of: receipt) ?? 0) >> shift)
+                last = (bundle.receiver, receipt.position, piece)
+            }
+            found.add(bundle, piece: last!.piece)
+        }
+        for _ in 0..<8 where found.count > Limits.windowMessagesMax { found.widen() }
+        return found.all
+    }
+
+    private mutating func paint(_ bundle: MessageBundle) throws {
+        let receipt = EventPosition(process: bundle.receiver, position: bundle.arrival.position)
+        let send = bundle.arrival.event
+        let isNear = window.isExact && bundle.count == 1
+        guard let to = try isNear ? axes.exactPlace(of: receipt) : axes.place(of: receipt) else {
+            return
+        }
+        let sequences = try index.sequences(of: send.process)
+        var from: Int64?
+        if let position = sequences.position(of: send.sequence),
+            try position >= index.droppedCount(of: send.process)
+        {
+            let place = EventPosition(process: send.process, position: position)
+            from = try isNear ? axes.exactPlace(of: place) : axes.place(of: place)
+        }
+        let (fromLane, toLane) = (try lane(of: send.process), try lane(of: bundle.receiver))
+        if from == nil, try !index.isHere(send) {
+            window.ghosts.append(
+                Window.Ghost(lane: fromLane, place: to - 1, sequence: send.sequence))
+        }
+        window.messages.append(
+            Window.Message(
+                from: fromLane, fromPlace: from ?? to - 1, fromSequence: send.sequence,
+                to: toLane, toPlace: to,
+                toSequence: try index.sequences(of: bundle.receiver)[receipt.position],
+                count: bundle.count))
+    }
+}
