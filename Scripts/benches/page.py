@@ -59,27 +59,35 @@ class Page:
         self.parts = {name: Part(name, options.events) for name in self.only}
 
     def figures(self):
-        found = [self.bytes] + [
-            figure for part in self.parts.values() for figure in part.figures]
+        found = [self.bytes] + [figure for part in self.parts.values() for figure in part.figures]
         return [figure for figure in found if figure.ours]
 
     def measure(self):
         files = (ROOT / "Sources/Page/files").iterdir()
-        self.bytes.add(sum(len(gzip.compress(path.read_bytes())) for path in files
-                           if path.suffix != ".json") / 1e3)
+        self.bytes.add(
+            sum(len(gzip.compress(path.read_bytes())) for path in files if path.suffix != ".json")
+            / 1e3
+        )
         for name, part in self.parts.items():
             log = self.work.path / f"{name}.jsonl"
             say(f"making the input of {name} processes")
-            self.binaries.generate(
-                log, "jsonl", self.options.events, PROCESSES[name], SEED)
-            archive = Archive(self.binaries, self.work.folder(f"archive-{name}"), log,
-                              self.options.events, self.remarks)
+            self.binaries.generate(log, "jsonl", self.options.events, PROCESSES[name], SEED)
+            archive = Archive(
+                self.binaries,
+                self.work.folder(f"archive-{name}"),
+                log,
+                self.options.events,
+                self.remarks,
+            )
             log.unlink()
-            collector = Collector(
-                self.binaries.lightcone, self.work.path, data=archive.folder)
-            part.measure(collector.url, [archive.event(number, (number + 1) / (CLICKS + 2))
-                                         for number in range(CLICKS)],
-                         self.options.rounds, self.options.minutes, self.remarks)
+            collector = Collector(self.binaries.lightcone, self.work.path, data=archive.folder)
+            part.measure(
+                collector.url,
+                [archive.event(number, (number + 1) / (CLICKS + 2)) for number in range(CLICKS)],
+                self.options.rounds,
+                self.options.minutes,
+                self.remarks,
+            )
             collector.stop()
 
 
@@ -100,8 +108,16 @@ class Part:
 
     @property
     def figures(self):
-        return (self.first, self.frame, self.worst, self.window, self.wait, self.cone, self.memory,
-                self.growth)
+        return (
+            self.first,
+            self.frame,
+            self.worst,
+            self.window,
+            self.wait,
+            self.cone,
+            self.memory,
+            self.growth,
+        )
 
     def measure(self, url, events, rounds, minutes, remarks):
         try:
@@ -139,7 +155,8 @@ class Part:
         windows = browser.run(
             "return performance.getEntriesByType('resource')"
             ".filter(one => one.name.includes('/v1/window'))"
-            ".map(one => [one.encodedBodySize, one.duration])")
+            ".map(one => [one.encodedBodySize, one.duration])"
+        )
         self.window.add(max(size for size, _ in windows) / 1e3)
         waits = sorted(duration for _, duration in windows)
         self.wait.add(waits[len(waits) // 2])
@@ -158,8 +175,10 @@ class Part:
         self.memory.add(max(kept))
         self.growth.add(kept[-1] - kept[len(kept) // 2])
         heap = browser.run("return performance.memory.usedJSHeapSize") / 1e6
-        remarks.append(f"{len(kept)} times around: {kept[0]:.0f} MB at first, {kept[-1]:.0f} MB at "
-                       f"last, of which JavaScript's {heap:.0f} MB")
+        remarks.append(
+            f"{len(kept)} times around: {kept[0]:.0f} MB at first, {kept[-1]:.0f} MB at "
+            f"last, of which JavaScript's {heap:.0f} MB"
+        )
 
 
 def renderer_bytes(driver):
@@ -171,9 +190,11 @@ def renderer_bytes(driver):
         try:
             if b"--type=renderer" not in (entry / "cmdline").read_bytes():
                 continue
-            private = sum(int(line.split()[1]) * 1024
-                          for line in (entry / "smaps_rollup").read_text().splitlines()
-                          if line.startswith("Private_"))
+            private = sum(
+                int(line.split()[1]) * 1024
+                for line in (entry / "smaps_rollup").read_text().splitlines()
+                if line.startswith("Private_")
+            )
             largest = max(largest, private)
         except (FileNotFoundError, ProcessLookupError):
             continue

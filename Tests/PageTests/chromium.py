@@ -27,9 +27,13 @@ LISTENS = re.compile(r"listen=http://127\.0\.0\.1:(\d+)")
 
 def import_fork(folder, execution):
     """One run that goes on in two ways, as after a disk was restored."""
+
     def events(end):
-        return [{"process": "db", "name": name, "clock": {"db": number}}
-                for number, name in enumerate(["begin", "write", f"write {end}", f"sync {end}"], 1)]
+        return [
+            {"process": "db", "name": name, "clock": {"db": number}}
+            for number, name in enumerate(["begin", "write", f"write {end}", f"sync {end}"], 1)
+        ]
+
     web = {"process": "web", "name": "asks", "clock": {"db": 2, "web": 1}}
     for end in "ab":
         import_lines(folder, [*events(end), web], "--host", "h1", "--execution", execution, log=end)
@@ -53,11 +57,17 @@ def wait_until(holds, what, seconds=PATIENT_SECONDS):
 
 def lightcone(*arguments, **more):
     """What a command of lightcone prints."""
-    environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith("LIGHTCONE_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("LIGHTCONE_")
+    }
     return subprocess.run(
-        [LIGHTCONE, *map(str, arguments)], check=True, stdout=subprocess.PIPE, text=True,
-        stderr=subprocess.DEVNULL, env={**environment, **more}).stdout
+        [LIGHTCONE, *map(str, arguments)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        stderr=subprocess.DEVNULL,
+        env={**environment, **more},
+    ).stdout
 
 
 def import_lines(folder, events, *options, log=""):
@@ -92,8 +102,11 @@ class Collector:
     def start(self):
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [LIGHTCONE, "collector", "--data", self.data, "--listen",
-                 f"127.0.0.1:{self.port}"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                [LIGHTCONE, "collector", "--data", self.data, "--listen", f"127.0.0.1:{self.port}"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         wait_until(lambda: LISTENS.search(self.log.read_text()), "the collector listens")
 
     def stop(self):
@@ -120,8 +133,12 @@ class Browsing:
 
     def __init__(self, folder):
         self.process = subprocess.Popen(
-            [LIGHTCONE, "browse", "--no-open", folder], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            [LIGHTCONE, "browse", "--no-open", folder],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         self.url = self.process.stdout.readline().strip().rstrip("/")
 
     def stop(self):
@@ -135,12 +152,18 @@ class Browser:
 
     def __init__(self, width=1360, height=860, *options):
         settings = webdriver.ChromeOptions()
-        for option in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-                       "--disable-dev-shm-usage", f"--window-size={width},{height}", *options):
+        for option in (
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--disable-dev-shm-usage",
+            f"--window-size={width},{height}",
+            *options,
+        ):
             settings.add_argument(option)
         settings.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.driver = webdriver.Chrome(
-            service=Service("/usr/bin/chromedriver"), options=settings)
+        self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=settings)
         self.driver.set_script_timeout(PATIENT_SECONDS)
 
     def quit(self):
@@ -154,15 +177,20 @@ class Browser:
 
     def ready(self):
         """Waits until nothing is loaded any more, and the picture is drawn."""
-        wait_until(lambda: self.run(
-            "return document.documentElement.dataset.state === 'ready' && !document.querySelector('[aria-busy]')"), "the page is ready")
+        wait_until(
+            lambda: self.run(
+                "return document.documentElement.dataset.state === 'ready' && !document.querySelector('[aria-busy]')"
+            ),
+            "the page is ready",
+        )
         self.frames(3)
 
     def frames(self, number):
         self.driver.execute_async_script(
             "const done = arguments[1]; let left = arguments[0];"
             "const step = () => left-- > 0 ? requestAnimationFrame(step) : done(); step();",
-            number)
+            number,
+        )
 
     def run(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
@@ -177,7 +205,10 @@ class Browser:
         return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
     def wait_for_text(self, selector, text):
-        wait_until(lambda: text in self.text(selector), f"{selector} says “{text}”, not “{self.text(selector)[:300]}”")
+        wait_until(
+            lambda: text in self.text(selector),
+            f"{selector} says “{text}”, not “{self.text(selector)[:300]}”",
+        )
 
     def state(self):
         """What the address says."""
@@ -186,12 +217,15 @@ class Browser:
 
     def place_of(self, event):
         """The pixel of an event in the window, from where the page draws it."""
-        return self.run("""
+        return self.run(
+            """
             const view = lightcone.view, [process, sequence] = arguments;
             const lane = view.lanes.byProcess.get(process), box = view.canvas.getBoundingClientRect();
             const x = view.pixelOf({lane, sequence, position: null});
             return [box.left + view.namesWidth + x, box.top + view.laneY(lane)]""",
-            event.rpartition(":")[0], int(event.rpartition(":")[2]))
+            event.rpartition(":")[0],
+            int(event.rpartition(":")[2]),
+        )
 
     def click(self, x, y, shift=False):
         self.mouse("mouseMoved", x, y)
@@ -200,7 +234,8 @@ class Browser:
 
     def mouse(self, kind, x, y, **more):
         self.driver.execute_cdp_cmd(
-            "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **more})
+            "Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **more}
+        )
 
     def keys(self, *keys):
         ActionChains(self.driver).send_keys(*keys).perform()
@@ -210,5 +245,8 @@ class Browser:
 
     def errors(self):
         """What the browser's console complains of since the last time."""
-        return [entry["message"] for entry in self.driver.get_log("browser")
-                if entry["level"] in ("SEVERE", "WARNING")]
+        return [
+            entry["message"]
+            for entry in self.driver.get_log("browser")
+            if entry["level"] in ("SEVERE", "WARNING")
+        ]

@@ -23,8 +23,13 @@ def busy():
         name = names[(state >> 8) % len(names)]
         clock = clocks.setdefault(name, {})
         number = clock.get(name, 0) + 1
-        event = {"process": name, "host": name.split("/")[0], "name": WORDS[(state >> 16) % 8], "level": "info",
-                 "time": f"2026-11-30T10:{step // 60:02}:{step % 60:02}.{state % 1000:03}Z"}
+        event = {
+            "process": name,
+            "host": name.split("/")[0],
+            "name": WORDS[(state >> 16) % 8],
+            "level": "info",
+            "time": f"2026-11-30T10:{step // 60:02}:{step % 60:02}.{state % 1000:03}Z",
+        }
         if waiting and (state >> 12) % 3 == 0:
             other = waiting.pop(0)
             for process, known in other.items():
@@ -49,17 +54,40 @@ def main():
     try:
         data = work / "demo"
         lightcone("import", "--into", data, "--format", "jsonl", DEMO)
-        import_lines(data, [{**json.loads(line), "execution": "without n3"}
-                            for line in DEMO.read_text().splitlines() if '"process":"n3"' not in line])
+        import_lines(
+            data,
+            [
+                {**json.loads(line), "execution": "without n3"}
+                for line in DEMO.read_text().splitlines()
+                if '"process":"n3"' not in line
+            ],
+        )
         import_lines(data, busy(), "--execution", "busy")
-        import_lines(data, [event for number, event in enumerate(busy()) if number % 97], "--execution", "busy, again")
+        import_lines(
+            data,
+            [event for number, event in enumerate(busy()) if number % 97],
+            "--execution",
+            "busy, again",
+        )
         import_fork(data, "fork")
         collectors.append(Collector(data))
         url = collectors[0].url
         shots = [
-            ("two-leaders", url, {"execution": "main", "tab": "results", "q": "{ name = \"leader elected\" } as a || { name = \"leader elected\" } as b where a.term < b.term"}),
+            (
+                "two-leaders",
+                url,
+                {
+                    "execution": "main",
+                    "tab": "results",
+                    "q": "{ name = \"leader elected\" } as a || { name = \"leader elected\" } as b where a.term < b.term",
+                },
+            ),
             ("cones", url, {"execution": "main", "event": "n2:8", "tab": "event"}),
-            ("path", url, {"execution": "main", "event": "n2:29", "other": "n1#2:12", "tab": "event"}),
+            (
+                "path",
+                url,
+                {"execution": "main", "event": "n2:29", "other": "n1#2:12", "tab": "event"},
+            ),
             ("gap", url, {"execution": "without n3", "event": "n2:21", "tab": "event"}),
             ("fork", url, {"execution": "fork", "event": "db:2", "tab": "event"}),
             ("busy", url, {"execution": "busy"}),
@@ -67,7 +95,16 @@ def main():
             ("wall", url, {"execution": "busy", "axis": "wall", "group": "1"}),
             ("table", url, {"execution": "main", "event": "n2:8", "tab": "table"}),
             ("lanes", url, {"execution": "busy", "tab": "lanes", "pin": "host-2/api"}),
-            ("chart", url, {"execution": "busy", "tab": "results", "q": "{ level >= info } | count() by (name)", "show": "chart"}),
+            (
+                "chart",
+                url,
+                {
+                    "execution": "busy",
+                    "tab": "results",
+                    "q": "{ level >= info } | count() by (name)",
+                    "show": "chart",
+                },
+            ),
             ("two-executions", url, {"execution": "busy", "compare": "busy, again"}),
         ]
         if len(sys.argv) > 2:
@@ -78,11 +115,23 @@ def main():
             first, last = (int(facts["axes"]["logical"][end]) for end in ("from", "to"))
             middle = (first + last) // 2
             shots.append(("large-near", large, {"from": middle, "to": middle + 60}))
-            shots.append(("large-cone", large, {"event": f"{facts['lanes'][3]['process']}:{facts['lanes'][3]['last'] // 2}", "from": middle - 3000, "to": middle + 3000}))
+            shots.append(
+                (
+                    "large-cone",
+                    large,
+                    {
+                        "event": f"{facts['lanes'][3]['process']}:{facts['lanes'][3]['last'] // 2}",
+                        "from": middle - 3000,
+                        "to": middle + 3000,
+                    },
+                )
+            )
         for theme in ("light", "dark"):
             for name, at, state in shots:
                 browser.open(at, urllib.parse.urlencode(state, doseq=True))
-                browser.run("localStorage.setItem('theme', arguments[0]); lightcone.theme.apply()", theme)
+                browser.run(
+                    "localStorage.setItem('theme', arguments[0]); lightcone.theme.apply()", theme
+                )
                 browser.ready()
                 path = folder / f"{name}{'-dark' if theme == 'dark' else ''}.png"
                 browser.driver.save_screenshot(str(path))

@@ -13,13 +13,32 @@ import xml.etree.ElementTree
 
 from selenium.webdriver.common.keys import Keys
 
-from chromium import (DEMO, LIGHTCONE, Browser, Collector, ask, import_fork, import_lines, lightcone, wait_until)
+from chromium import (
+    DEMO,
+    LIGHTCONE,
+    ROOT,
+    Browser,
+    Collector,
+    ask,
+    import_fork,
+    import_lines,
+    lightcone,
+    wait_until,
+)
 
 AXE = os.environ.get("AXE_JS")
 HOSTILE = [
-    "<script>document.title='pwned'</script>", "<img src=x onerror=\"document.title='pwned'\">",
-    "\u202egnp.exe\u202c", "\x1b[31mred\x1b[0m", "javascript:alert(1)", "';--\"`${1}", "a\nb\r\nc\tz",
-    "\u0000nul", "Ω≈ç√ 漢字 🏳️‍🌈", "]]>&lt;!--", "x" * 200,
+    "<script>document.title='pwned'</script>",
+    "<img src=x onerror=\"document.title='pwned'\">",
+    "\u202egnp.exe\u202c",
+    "\x1b[31mred\x1b[0m",
+    "javascript:alert(1)",
+    "';--\"`${1}",
+    "a\nb\r\nc\tz",
+    "\u0000nul",
+    "Ω≈ç√ 漢字 🏳️‍🌈",
+    "]]>&lt;!--",
+    "x" * 200,
 ]
 
 
@@ -44,9 +63,14 @@ class PageTests(unittest.TestCase):
         lightcone("import", "--into", folder, "--format", "jsonl", DEMO)
         import_lines(folder, shop(False), "--execution", "good")
         import_lines(folder, shop(True), "--execution", "bad")
-        import_lines(folder, [
-            {**json.loads(line), "execution": "without n3"}
-            for line in DEMO.read_text().splitlines() if '"process":"n3"' not in line])
+        import_lines(
+            folder,
+            [
+                {**json.loads(line), "execution": "without n3"}
+                for line in DEMO.read_text().splitlines()
+                if '"process":"n3"' not in line
+            ],
+        )
         cls.collector = Collector(folder)
         cls.addClassCleanup(cls.collector.stop)
         cls.browser = Browser()
@@ -64,26 +88,84 @@ class PageTests(unittest.TestCase):
 
     def rows(self):
         """The table: of each event in sight how it relates to the selected one."""
-        return dict(self.browser.run(
-            "return [...document.querySelectorAll('#panel-table tr[data-event]')]"
-            ".map(row => [row.dataset.event, row.dataset.relation])"))
+        return dict(
+            self.browser.run(
+                "return [...document.querySelectorAll('#panel-table tr[data-event]')]"
+                ".map(row => [row.dataset.event, row.dataset.relation])"
+            )
+        )
 
     # Opening.
 
     def test_the_table_has_the_events_that_the_timeline_has(self):
         self.open(execution="main", tab="table")
-        self.assertEqual(set(self.rows()), {
-            event["id"] for event in self.collector.list("timeline", execution="main")})
+        self.assertEqual(
+            set(self.rows()),
+            {event["id"] for event in self.collector.list("timeline", execution="main")},
+        )
         self.assertIn("77 events · 4 processes", self.browser.text("#summary"))
         self.assert_quiet()
 
     def test_nothing_is_asked_for_elsewhere(self):
         self.open(execution="main")
         addresses = self.browser.run(
-            "return performance.getEntriesByType('resource').map(entry => entry.name)")
+            "return performance.getEntriesByType('resource').map(entry => entry.name)"
+        )
         self.assertTrue(addresses)
         for address in addresses:
             self.assertTrue(address.startswith((self.collector.url, "data:")), address)
+
+    def test_all_modules_are_asked_for_at_once(self):
+        names = {path.name for path in (ROOT / "Sources/Page/files").glob("*.js")} - {"main.js"}
+        self.open(execution="main")
+        preloaded = set(
+            self.browser.run(
+                "return [...document.querySelectorAll('link[rel=modulepreload]')]"
+                ".map(link => link.href.split('/').pop())"
+            )
+        )
+        self.assertEqual(preloaded, names)
+
+    def test_light_and_dark(self):
+        self.open(execution="main")
+        theme = "return [document.documentElement.dataset.theme, lightcone.view.colours.canvas]"
+        for scheme, colour in (("dark", "#10151c"), ("light", "#ffffff")):
+            self.browser.driver.execute_cdp_cmd(
+                "Emulation.setEmulatedMedia",
+                {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+            )
+            wait_until(lambda: self.browser.run(theme) == [scheme, colour], f"it is {scheme}")
+        self.browser.run("lightcone.view.canvas.focus()")
+        self.browser.keys("n")
+        self.assertEqual(self.browser.run(theme)[0], "dark")
+        self.browser.run("localStorage.removeItem('theme'); lightcone.theme.apply()")
+
+    def test_arrows_point_back_where_clocks_disagree(self):
+        import_lines(
+            self.work / "skewed",
+            [
+                {
+                    "process": "a",
+                    "time": "2026-01-01T00:00:09Z",
+                    "name": "sends",
+                    "clock": {"a": 1},
+                },
+                {
+                    "process": "b",
+                    "time": "2026-01-01T00:00:01Z",
+                    "name": "gets",
+                    "clock": {"b": 1, "a": 1},
+                },
+            ],
+        )
+        collector = Collector(self.work / "skewed")
+        self.addCleanup(collector.stop)
+        order = "const [, from, , , to] = lightcone.view.window.messages; return to - from"
+        self.browser.open(collector.url)
+        self.assertEqual(self.browser.run(order), 1)
+        self.browser.run("lightcone.chooseAxis('wall')")
+        self.browser.ready()
+        self.assertEqual(self.browser.run(order), -8_000_000_000)
 
     def test_the_policy_allows_its_own_scripts_only(self):
         status, headers = self.collector.headers("/")
@@ -118,18 +200,28 @@ class PageTests(unittest.TestCase):
             wait_until(lambda: self.rows().get(event) == "selected", f"{event} is selected")
             found = self.rows()
             for verb in ("past", "future", "concurrent"):
-                expected = {one["id"] for one in self.collector.list(
-                    verb, execution="main", event=event, clock="false")}
+                expected = {
+                    one["id"]
+                    for one in self.collector.list(
+                        verb, execution="main", event=event, clock="false"
+                    )
+                }
                 self.assertEqual(
-                    {id for id, relation in found.items() if relation == verb}, expected,
-                    f"{verb} of {event}")
+                    {id for id, relation in found.items() if relation == verb},
+                    expected,
+                    f"{verb} of {event}",
+                )
 
     def test_cones_where_history_is_missing(self):
         self.open(execution="without n3", tab="table", event="n2:21")
         wait_until(lambda: self.rows().get("n2:21") == "selected", "n2:21 is selected")
         found = self.rows()
-        past = {one["id"] for one in self.collector.list(
-            "past", execution="without n3", event="n2:21", clock="false")}
+        past = {
+            one["id"]
+            for one in self.collector.list(
+                "past", execution="without n3", event="n2:21", clock="false"
+            )
+        }
         self.assertLessEqual({id for id, relation in found.items() if relation == "past"}, past)
         for id in ("n1#2:12",):
             self.assertEqual(found[id], "future")
@@ -212,12 +304,16 @@ class PageTests(unittest.TestCase):
         self.assertIn('"n1#2"', browser.text("#completions"))
         browser.keys('"n1#2"', " }", Keys.ESCAPE, Keys.ENTER)
         browser.wait_for_text("#panel-results", "12 events")
-        self.assertEqual(browser.run("return [...lightcone.view.found.values()].map(one => one.length)"), [12])
+        self.assertEqual(
+            browser.run("return [...lightcone.view.found.values()].map(one => one.length)"), [12]
+        )
         self.assertEqual(browser.state()["q"], ['{ process = "n1#2" }'])
         browser.keys("/", Keys.BACKSPACE, Keys.ESCAPE)
         browser.find("#query").click()
         browser.keys(Keys.ARROW_UP)
-        self.assertEqual(browser.run("return document.getElementById('query').value"), '{ process = "n1#2" }')
+        self.assertEqual(
+            browser.run("return document.getElementById('query').value"), '{ process = "n1#2" }'
+        )
 
     def test_an_error_stands_at_its_column(self):
         self.open(execution="main")
@@ -225,10 +321,16 @@ class PageTests(unittest.TestCase):
         self.browser.keys("/")
         self.browser.keys("{ level >= nonsense }", Keys.ESCAPE, Keys.ENTER)
         self.browser.wait_for_text("#query-error", "column 12")
-        self.assertEqual(self.browser.run("return document.getElementById('query').selectionStart"), 11)
+        self.assertEqual(
+            self.browser.run("return document.getElementById('query').selectionStart"), 11
+        )
 
     def test_pairs_are_drawn(self):
-        self.open(execution="main", tab="results", q="{ name = put } as a || { name = put } as b where a.term < b.term")
+        self.open(
+            execution="main",
+            tab="results",
+            q="{ name = put } as a || { name = put } as b where a.term < b.term",
+        )
         self.browser.wait_for_text("#panel-results", "1 match")
         self.assertEqual(self.browser.run("return lightcone.view.pairs.length"), 1)
 
@@ -240,18 +342,32 @@ class PageTests(unittest.TestCase):
         self.assertEqual(len(bars), 11)
 
     def test_the_buttons_ask(self):
-        for title, verb in (("Why", "why"), ("What could have led to it", "past"),
-                            ("What could it have affected", "future"),
-                            ("What did nobody know yet", "concurrent")):
+        for title, verb in (
+            ("Why", "why"),
+            ("What could have led to it", "past"),
+            ("What could it have affected", "future"),
+            ("What did nobody know yet", "concurrent"),
+        ):
             self.open(execution="main", event="n2:8", tab="event")
-            wait_until(lambda: self.browser.run(
-                "const found = [...document.querySelectorAll('#panel-event button')]"
-                ".find(one => one.innerText === arguments[0]); found?.click(); return !!found",
-                title), title)
-            expected = {one["id"] for one in self.collector.list(
-                verb, execution="main", event="n2:8")}
-            wait_until(lambda: {row.get_attribute("data-event") for row in self.browser.all(
-                "#panel-results [data-event]")} == expected, f"{title} lists what {verb} does")
+            wait_until(
+                lambda: self.browser.run(
+                    "const found = [...document.querySelectorAll('#panel-event button')]"
+                    ".find(one => one.innerText === arguments[0]); found?.click(); return !!found",
+                    title,
+                ),
+                title,
+            )
+            expected = {
+                one["id"] for one in self.collector.list(verb, execution="main", event="n2:8")
+            }
+            wait_until(
+                lambda: {
+                    row.get_attribute("data-event")
+                    for row in self.browser.all("#panel-results [data-event]")
+                }
+                == expected,
+                f"{title} lists what {verb} does",
+            )
 
     # Lanes.
 
@@ -280,11 +396,19 @@ class PageTests(unittest.TestCase):
         self.addCleanup(collector.stop)
         self.browser.open(collector.url, "event=db%3A2&tab=table")
         wait_until(lambda: self.rows().get("db:2") == "selected", "db:2 is selected")
-        forks = [lane["process"] for lane in ask(collector.url, "lanes")["lanes"] if lane.get("fork")]
+        forks = [
+            lane["process"] for lane in ask(collector.url, "lanes")["lanes"] if lane.get("fork")
+        ]
         self.assertEqual(len(forks), 2)
         for fork in forks:
             self.assertEqual(self.rows()[f"{fork}:3"], "future", fork)
-        rows = [self.browser.run("return lightcone.view.lanes.rowOf[lightcone.view.lanes.byProcess.get(arguments[0])]", process) for process in ("db", *sorted(forks))]
+        rows = [
+            self.browser.run(
+                "return lightcone.view.lanes.rowOf[lightcone.view.lanes.byProcess.get(arguments[0])]",
+                process,
+            )
+            for process in ("db", *sorted(forks))
+        ]
         self.assertEqual(rows, [0, 1, 2])
         self.assertEqual(self.browser.run("return lightcone.view.window.restarts.length / 4"), 2)
 
@@ -294,17 +418,35 @@ class PageTests(unittest.TestCase):
         x2, y2 = self.browser.place_of("n2:12")
         self.browser.mouse("mousePressed", x1 - 4, y1 - 8, button="left", clickCount=1, modifiers=8)
         for step in range(1, 6):
-            self.browser.mouse("mouseMoved", x1 - 4 + (x2 - x1 + 8) * step / 5, y1 + 4, button="left", buttons=1, modifiers=8)
-        self.browser.mouse("mouseReleased", x2 + 4, y1 + 4, button="left", clickCount=1, modifiers=8)
+            self.browser.mouse(
+                "mouseMoved",
+                x1 - 4 + (x2 - x1 + 8) * step / 5,
+                y1 + 4,
+                button="left",
+                buttons=1,
+                modifiers=8,
+            )
+        self.browser.mouse(
+            "mouseReleased", x2 + 4, y1 + 4, button="left", clickCount=1, modifiers=8
+        )
         self.browser.wait_for_text("#panel-event", "5 events in")
         self.browser.wait_for_text("#panel-event", "n2:10")
 
     # Links.
 
     def test_every_state_is_a_link_and_back_goes_back(self):
-        self.open(execution="main", axis="wall", event="n2:8", tab="table", collapse="1", q="{ name = put }")
+        self.open(
+            execution="main",
+            axis="wall",
+            event="n2:8",
+            tab="table",
+            collapse="1",
+            q="{ name = put }",
+        )
         browser = self.browser
-        self.assertEqual(browser.run("return [lightcone.view.axis, lightcone.view.isCollapsed]"), ["wall", True])
+        self.assertEqual(
+            browser.run("return [lightcone.view.axis, lightcone.view.isCollapsed]"), ["wall", True]
+        )
         browser.run("lightcone.select('n2:9')")
         browser.ready()
         self.assertEqual(browser.state()["event"], ["n2:9"])
@@ -315,10 +457,14 @@ class PageTests(unittest.TestCase):
         url = browser.driver.current_url
         browser.run("lightcone.view.axisView.zoom(4, 300); lightcone.view.moved()")
         wait_until(lambda: browser.driver.current_url != url, "the range is in the address")
-        expected = browser.run("return [String(lightcone.view.axisView.from), String(lightcone.view.axisView.to)]")
+        expected = browser.run(
+            "return [String(lightcone.view.axisView.from), String(lightcone.view.axisView.to)]"
+        )
         browser.driver.refresh()
         browser.ready()
-        found = browser.run("return [String(lightcone.view.axisView.from), String(lightcone.view.axisView.to)]")
+        found = browser.run(
+            "return [String(lightcone.view.axisView.from), String(lightcone.view.axisView.to)]"
+        )
         for a, b in zip(expected, found):
             self.assertLess(abs(int(a) - int(b)), 1000)
 
@@ -336,7 +482,8 @@ class PageTests(unittest.TestCase):
         before = self.browser.run(span)
         touch = lambda kind, *points: self.browser.driver.execute_cdp_cmd(
             "Input.dispatchTouchEvent",
-            {"type": kind, "touchPoints": [{"x": x, "y": 300, "id": id} for id, x in points]})
+            {"type": kind, "touchPoints": [{"x": x, "y": 300, "id": id} for id, x in points]},
+        )
         touch("touchStart", (0, 400), (1, 500))
         for step in range(1, 11):
             touch("touchMove", (0, 400 - 10 * step), (1, 500 + 10 * step))
@@ -350,9 +497,13 @@ class PageTests(unittest.TestCase):
         self.open(execution="good", compare="bad")
         self.browser.wait_for_text("#first-name", "good — 1 event without a counterpart")
         self.browser.wait_for_text("#second-name", "bad — 1 event without a counterpart")
-        self.assertEqual(self.browser.run(
-            "return [lightcone.view, lightcone.second].map(view => [...view.differing].map(([lane, numbers]) => view.lanes.all[lane].process + ':' + numbers.join()))"
-            ".map(found => found.filter(one => !one.endsWith(':')))"), [["web:3"], ["web:3"]])
+        self.assertEqual(
+            self.browser.run(
+                "return [lightcone.view, lightcone.second].map(view => [...view.differing].map(([lane, numbers]) => view.lanes.all[lane].process + ':' + numbers.join()))"
+                ".map(found => found.filter(one => !one.endsWith(':')))"
+            ),
+            [["web:3"], ["web:3"]],
+        )
         self.assert_quiet()
 
     # Saving.
@@ -360,18 +511,22 @@ class PageTests(unittest.TestCase):
     def test_svg_and_png(self):
         self.open(execution="main", event="n2:8")
         svg = self.browser.driver.execute_async_script(
-            "import('/page/save.js').then(({svgOf}) => arguments[0](svgOf(lightcone.view)))")
+            "import('/page/save.js').then(({svgOf}) => arguments[0](svgOf(lightcone.view)))"
+        )
         tree = xml.etree.ElementTree.fromstring(svg)
         texts = {element.text for element in tree.iter("{http://www.w3.org/2000/svg}text")}
         self.assertLessEqual({"n1", "n1#2", "n2", "n3"}, texts)
         size = self.browser.driver.execute_async_script(
-            "lightcone.view.canvas.toBlob(blob => arguments[0](blob.size))")
+            "lightcone.view.canvas.toBlob(blob => arguments[0](blob.size))"
+        )
         self.assertGreater(size, 10_000)
 
     def test_every_format_of_export_is_there(self):
         self.open(execution="main", event="n2:8")
         self.browser.run("lightcone.saving.open()")
-        links = self.browser.run("return [...document.querySelectorAll('#save a')].map(one => one.href)")
+        links = self.browser.run(
+            "return [...document.querySelectorAll('#save a')].map(one => one.href)"
+        )
         self.assertEqual(len(links), 21)
         for link in links:
             path = link.removeprefix(self.collector.url)
@@ -384,10 +539,27 @@ class PageTests(unittest.TestCase):
         events = []
         for number, text in enumerate(HOSTILE):
             process = f"p{number} {text}"
-            events.append({"process": process, "name": text, "text": text, "clock": {process: 1},
-                           "attributes": {text[:60] + "k": text}, "note": text})
-        events.append({"process": "big", "name": "big", "text": "<b>x</b> " * 116_000, "clock": {"big": 1}})
-        events.append({"process": "numbers", "name": "numbers", "clock": {"numbers": 1}, "number": 9007199254740993})
+            events.append(
+                {
+                    "process": process,
+                    "name": text,
+                    "text": text,
+                    "clock": {process: 1},
+                    "attributes": {text[:60] + "k": text},
+                    "note": text,
+                }
+            )
+        events.append(
+            {"process": "big", "name": "big", "text": "<b>x</b> " * 116_000, "clock": {"big": 1}}
+        )
+        events.append(
+            {
+                "process": "numbers",
+                "name": "numbers",
+                "clock": {"numbers": 1},
+                "number": 9007199254740993,
+            }
+        )
         return import_lines(self.work / "hostile", events)
 
     def test_hostile_events_run_nothing_and_break_nothing(self):
@@ -407,10 +579,15 @@ class PageTests(unittest.TestCase):
         browser.run("lightcone.state.set({tab: 'lanes'})")
         browser.run("lightcone.laneList.openMenu(0)")
         self.assertEqual(browser.driver.title, "Lightcone")
-        self.assertEqual(browser.run("return document.querySelectorAll('script, img, iframe, b').length"), tags)
-        self.assertLessEqual(browser.run("return document.documentElement.scrollWidth - innerWidth"), 0)
+        self.assertEqual(
+            browser.run("return document.querySelectorAll('script, img, iframe, b').length"), tags
+        )
+        self.assertLessEqual(
+            browser.run("return document.documentElement.scrollWidth - innerWidth"), 0
+        )
         svg = browser.driver.execute_async_script(
-            "import('/page/save.js').then(({svgOf}) => arguments[0](svgOf(lightcone.view)))")
+            "import('/page/save.js').then(({svgOf}) => arguments[0](svgOf(lightcone.view)))"
+        )
         xml.etree.ElementTree.fromstring(svg)
         self.assert_quiet()
 
@@ -420,13 +597,22 @@ class PageTests(unittest.TestCase):
         self.browser.open(collector.url, "tab=event&event=big%3A1")
         self.browser.wait_for_text("#panel-event", "characters")
         self.assertLess(len(self.browser.text("#panel-event")), 10_000)
-        self.browser.run("[...document.querySelectorAll('#panel-event button')].find(one => one.innerText.startsWith('all')).click()")
+        self.browser.run(
+            "[...document.querySelectorAll('#panel-event button')].find(one => one.innerText.startsWith('all')).click()"
+        )
         self.assertGreater(len(self.browser.text("#panel-event")), 900_000)
         self.browser.run("lightcone.select('numbers:1')")
         self.browser.wait_for_text("#panel-event", "9007199254740993")
 
     def test_ten_thousand_lanes(self):
-        events = [{"process": f"host-{number // 10}/p{number % 10}", "name": "x", "clock": {f"host-{number // 10}/p{number % 10}": 1}} for number in range(10_000)]
+        events = [
+            {
+                "process": f"host-{number // 10}/p{number % 10}",
+                "name": "x",
+                "clock": {f"host-{number // 10}/p{number % 10}": 1},
+            }
+            for number in range(10_000)
+        ]
         import_lines(self.work / "many", events)
         collector = Collector(self.work / "many")
         self.addCleanup(collector.stop)
@@ -437,8 +623,12 @@ class PageTests(unittest.TestCase):
         browser.ready()
         row = browser.run("return lightcone.view.firstRow")
         self.assertGreater(row, 1000)
-        self.assertGreater(browser.run(
-            "const v = lightcone.view; return v.window.byLane.get(v.lanes.rows[v.firstRow + 3])?.x.length ?? 0"), 0)
+        self.assertGreater(
+            browser.run(
+                "const v = lightcone.view; return v.window.byLane.get(v.lanes.rows[v.firstRow + 3])?.x.length ?? 0"
+            ),
+            0,
+        )
         browser.run("lightcone.state.set({lanes: 'host-999/'})")
         self.assertEqual(browser.run("return lightcone.view.lanes.rows.length"), 10)
 
@@ -461,14 +651,29 @@ class PageTests(unittest.TestCase):
         if not hasattr(self, "agent"):
             self.spool = self.work / f"spool-{time.monotonic_ns()}"
             self.agent = subprocess.Popen(
-                [LIGHTCONE, "agent", "--collector", collector.url, "--host", "web-1", "--spool",
-                 self.spool, "--data", self.work / f"agent-{time.monotonic_ns()}"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                [
+                    LIGHTCONE,
+                    "agent",
+                    "--collector",
+                    collector.url,
+                    "--host",
+                    "web-1",
+                    "--spool",
+                    self.spool,
+                    "--data",
+                    self.work / f"agent-{time.monotonic_ns()}",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             self.addCleanup(self.agent.wait)
             self.addCleanup(self.agent.terminate)
             wait_until((self.spool / "agent.sock").exists, "the agent listens")
         for _ in range(number):
-            lightcone("record", "--process", "deploy", "--name", "step", LIGHTCONE_SPOOL=str(self.spool))
+            lightcone(
+                "record", "--process", "deploy", "--name", "step", LIGHTCONE_SPOOL=str(self.spool)
+            )
 
     def test_live_while_agents_record_and_the_collector_is_restarted(self):
         (self.work / "live").mkdir()
@@ -495,19 +700,28 @@ class PageTests(unittest.TestCase):
             {"execution": "main"},
             {"execution": "main", "event": "n2:8", "other": "n3:16", "tab": "event"},
             {"execution": "main", "tab": "results", "q": "{ level >= info }"},
-            {"execution": "main", "tab": "results", "q": "{ level >= info } | count() by (name)", "show": "chart"},
-            {"execution": "main", "tab": "lanes"}, {"execution": "main", "tab": "table", "event": "n2:8"},
+            {
+                "execution": "main",
+                "tab": "results",
+                "q": "{ level >= info } | count() by (name)",
+                "show": "chart",
+            },
+            {"execution": "main", "tab": "lanes"},
+            {"execution": "main", "tab": "table", "event": "n2:8"},
             {"execution": "good", "compare": "bad"},
         ]
         source = pathlib.Path(AXE).read_text()
         for theme in ("light", "dark"):
             for state in states:
                 self.open(**state)
-                self.browser.run("localStorage.setItem('theme', arguments[0]); lightcone.theme.apply()", theme)
+                self.browser.run(
+                    "localStorage.setItem('theme', arguments[0]); lightcone.theme.apply()", theme
+                )
                 self.browser.ready()
                 self.browser.run(source)
                 found = self.browser.driver.execute_async_script(
-                    "axe.run().then(found => arguments[0](found.violations.map(one => [one.id, one.nodes.map(node => node.target.join(' ') + ' ' + (node.any[0]?.message ?? '')).slice(0, 3)])))")
+                    "axe.run().then(found => arguments[0](found.violations.map(one => [one.id, one.nodes.map(node => node.target.join(' ') + ' ' + (node.any[0]?.message ?? '')).slice(0, 3)])))"
+                )
                 self.assertEqual(found, [], f"{theme} {state}")
         self.browser.run("localStorage.removeItem('theme')")
 

@@ -37,8 +37,10 @@ export function showArea(page, element, area) {
   const found = view.eventsIn(area);
   const most = Math.max(1, ...found.lanes.map((lane) => lane.events));
   element.replaceChildren(
-    make("h2", {}, `${found.isExact ? "" : "About "}${counted(found.events, "event")} in ${distance(Number(area.to - area.from), view.axis)}`),
-    make("p", { class: "muted" }, `${axisNames[/** @type {keyof typeof axisNames} */ (view.axis)]}, ${counted(found.lanes.length, "process", "processes")}; ${found.isExact ? counted(found.severe, "event") : counted(found.severe, "place")} with warnings or worse`),
+    make("h2", {},
+      `${found.isExact ? "" : "About "}${counted(found.events, "event")} in ${distance(Number(area.to - area.from), view.axis)}`),
+    make("p", { class: "muted" },
+      `${axisNames[/** @type {keyof typeof axisNames} */ (view.axis)]}, ${counted(found.lanes.length, "process", "processes")}; ${found.isExact ? counted(found.severe, "event") : counted(found.severe, "place")} with warnings or worse`),
     make("div", { class: "actions" },
       make("button", { type: "button", onclick: () => page.showRange(area.from, area.to) }, "Zoom to it"),
       make("button", { type: "button", onclick: () => page.state.set({ area: "" }) }, "Close")),
@@ -47,7 +49,9 @@ export function showArea(page, element, area) {
       make("td", {}, make("bdi", { class: "id" }, lane.process)), make("td", { class: "number" }, count(lane.events)),
       make("td", { class: "number" }, make("meter", { min: 0, max: most, value: lane.events, "aria-hidden": "true" })))))),
     ...(found.single.length > 0
-      ? [make("h3", {}, "Events"), make("ul", {}, ...found.single.slice(0, listedMax).map((one) => make("li", {}, page.eventLink(one.id), " ", make("bdi", {}, oneLine(one.label, 120)))))]
+      ? [make("h3", {}, "Events"), make("ul", {},
+        ...found.single.slice(0, listedMax).map((one) => make("li", {}, page.eventLink(one.id), " ",
+        make("bdi", {}, oneLine(one.label, 120)))))]
       : [make("p", { class: "muted" }, "Zoom in to see them one by one.")]));
   page.say(`${counted(found.events, "event")} in the area`);
 }

@@ -154,7 +154,8 @@ const timeSteps = (() => {
  */
 export function ticks(view, axis, pixelsApart) {
   const least = (pixelsApart / view.width) * view.span;
-  const step = axis === "logical" ? logicalStep(least) : timeSteps.find((one) => one >= least) ?? timeSteps[timeSteps.length - 1];
+  const step = axis === "logical" ? logicalStep(least) : timeSteps.find((one) =>
+    one >= least) ?? timeSteps[timeSteps.length - 1];
   const size = BigInt(step);
   const found = [];
   let at = (view.from / size) * size;
@@ -216,7 +217,8 @@ function timeOfDay(nanoseconds, step) {
  */
 export function distance(units, axis) {
   if (axis === "logical") return `${Math.round(units).toLocaleString("en")} ${Math.round(units) === 1 ? "step" : "steps"}`;
-  for (const [size, name] of /** @type {[number, string][]} */ ([[864e11, "d"], [36e11, "h"], [6e10, "min"], [1e9, "s"], [1e6, "ms"], [1e3, "µs"]])) {
+  for (const [size, name] of /** @type {[number, string][]} */ ([[864e11, "d"], [36e11, "h"], [6e10, "min"], [1e9, "s"],
+    [1e6, "ms"], [1e3, "µs"]])) {
     if (units >= size) return `${Number((units / size).toPrecision(3)).toLocaleString("en")} ${name}`;
   }
   return `${Math.round(units)} ns`;

@@ -41,14 +41,18 @@ export function commands(page) {
     { group: event, title: "Select an event", keys: ["Enter"], run: () => page.selecting.selectFirst() },
     { group: event, title: "Next on its process", keys: ["."], run: () => page.selecting.selectNeighbour(1) },
     { group: event, title: "Previous on its process", keys: [","], run: () => page.selecting.selectNeighbour(-1) },
-    { group: event, title: "Process above", keys: ["Alt+ArrowUp"], shown: "Alt ↑", run: () => page.selecting.selectBeside(-1) },
-    { group: event, title: "Process below", keys: ["Alt+ArrowDown"], shown: "Alt ↓", run: () => page.selecting.selectBeside(1) },
-    { group: event, title: "Compare with the next one that is selected", keys: ["m", "M"], run: () => page.selecting.mark() },
+    { group: event, title: "Process above", keys: ["Alt+ArrowUp"], shown: "Alt ↑",
+      run: () => page.selecting.selectBeside(-1) },
+    { group: event, title: "Process below", keys: ["Alt+ArrowDown"], shown: "Alt ↓",
+      run: () => page.selecting.selectBeside(1) },
+    { group: event, title: "Compare with the next one that is selected", keys: ["m", "M"],
+      run: () => page.selecting.mark() },
     { group: show, title: "Query", keys: ["/"], run: () => page.queryBox.focus() },
     { group: show, title: "Table of events", keys: ["t", "T"], run: () => page.toggleTab("table") },
     { group: show, title: "Lanes: choose, pin, order", keys: ["p", "P"], run: () => page.toggleTab("lanes") },
     { group: show, title: "Group lanes by host", keys: ["h", "H"], run: () => state.set({ group: !state.now.group }) },
-    { group: show, title: "Draw runs of local events as one", keys: ["c", "C"], run: () => state.set({ collapse: !state.now.collapse }) },
+    { group: show, title: "Draw runs of local events as one", keys: ["c", "C"],
+      run: () => state.set({ collapse: !state.now.collapse }) },
     { group: show, title: "Next axis", keys: ["x", "X"], run: () => page.nextAxis() },
     { group: show, title: "Follow what comes", keys: ["l", "L"], run: () => state.set({ live: !state.now.live }) },
     { group: show, title: "Another execution beside it", keys: ["b", "B"], run: () => page.comparing.choose() },
@@ -99,9 +103,11 @@ export function showHelp(dialog, list) {
       ])),
     ]),
     make("h3", {}, "Mouse and touch"),
-    make("p", {}, "The wheel or a pinch zooms; with Shift it moves. Drag moves. Click selects, Shift-click (or a long touch) the second event. Drag with Shift counts what lies in an area. A click on a name opens a lane's menu."),
+    make("p", {},
+      "The wheel or a pinch zooms; with Shift it moves. Drag moves. Click selects, Shift-click (or a long touch) the second event. Drag with Shift counts what lies in an area. A click on a name opens a lane's menu."),
     make("h3", {}, "Signs"),
-    make("p", {}, "A full sign has a message, a hollow one has none. A triangle is a warning, a diamond an error, a diamond in a ring critical. Dotted circles are cited and not here; hatched boxes are missing numbers; a red cross is a contradiction. Blue is the causal past, green the causal future; dashed lines are what each process had seen, and where each first knew."));
+    make("p", {},
+      "A full sign has a message, a hollow one has none. A triangle is a warning, a diamond an error, a diamond in a ring critical. Dotted circles are cited and not here; hatched boxes are missing numbers; a red cross is a contradiction. Blue is the causal past, green the causal future; dashed lines are what each process had seen, and where each first knew."));
   dialog.showModal();
 }
 
@@ -112,7 +118,8 @@ export function showHelp(dialog, list) {
  * @param {string} title
  */
 export function dialogTitle(dialog, id, title) {
-  return make("div", { class: "dialog-title" }, make("h2", { id }, title), make("button", { type: "button", onclick: () => dialog.close() }, "Close"));
+  return make("div", { class: "dialog-title" }, make("h2", { id }, title),
+    make("button", { type: "button", onclick: () => dialog.close() }, "Close"));
 }
 
 /** @param {Command} command */
@@ -131,7 +138,8 @@ export function showPalette(dialog, list) {
   let shown = [];
   const options = make("ul", { role: "listbox", id: "palette-list", "aria-label": "Commands" });
   const input = make("input", {
-    type: "text", role: "combobox", "aria-label": "Command", "aria-expanded": "true", "aria-controls": "palette-list", placeholder: "What shall be done?", autocomplete: "off",
+    type: "text", role: "combobox", "aria-label": "Command", "aria-expanded": "true", "aria-controls": "palette-list",
+      placeholder: "What shall be done?", autocomplete: "off",
   });
   const run = (/** @type {Command | undefined} */ command) => {
     dialog.close();
@@ -142,7 +150,8 @@ export function showPalette(dialog, list) {
     shown = list.filter((command) => words.every((word) => command.title.toLowerCase().includes(word)));
     chosen = Math.min(Math.max(chosen, 0), Math.max(0, shown.length - 1));
     options.replaceChildren(...shown.map((command, index) =>
-      make("li", { role: "option", id: `command-${index}`, "aria-selected": String(index === chosen), onclick: () => run(command) },
+      make("li", { role: "option", id: `command-${index}`, "aria-selected": String(index === chosen),
+        onclick: () => run(command) },
         command.title, make("kbd", {}, keyName(command)))));
     if (shown.length > 0) input.setAttribute("aria-activedescendant", `command-${chosen}`);
     options.children[chosen]?.scrollIntoView({ block: "nearest" });

@@ -23,7 +23,8 @@ const differencesMax = 1_000;
  * @returns {Promise<Difference>}
  */
 export async function compare(view, other, signal) {
-  const names = (/** @type {View} */ one) => new Set(one.lanes.all.filter((lane) => lane.events > 0).map((lane) => lane.process));
+  const names = (/** @type {View} */ one) =>
+    new Set(one.lanes.all.filter((lane) => lane.events > 0).map((lane) => lane.process));
   const [here, there] = [names(view), names(other)];
   /** @type {Difference} */
   const difference = {
@@ -54,7 +55,8 @@ export async function compare(view, other, signal) {
     difference.events.set(process, only.map((index) => events[index].seq));
     difference.otherEvents.set(process, otherOnly.map((index) => counterparts[index].seq));
   }
-  for (const [process, events] of b) if (!a.has(process)) difference.otherEvents.set(process, events.map((event) => event.seq));
+  for (const [process, events] of b) if (!a.has(process)) difference.otherEvents.set(process,
+    events.map((event) => event.seq));
   return difference;
 }
 

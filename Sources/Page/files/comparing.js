@@ -19,7 +19,8 @@ export class Comparing {
   /** Lets somebody choose the other execution. */
   choose() {
     const others = this.page.executions.filter((one) => one.name !== this.page.view.execution);
-    const entry = (/** @type {string} */ title, /** @type {string} */ compare, /** @type {string} */ shown) => ({ title, group: "", keys: [], shown, run: () => this.page.state.set({ compare }) });
+    const entry = (/** @type {string} */ title, /** @type {string} */ compare, /** @type {string} */ shown) =>
+      ({ title, group: "", keys: [], shown, run: () => this.page.state.set({ compare }) });
     showPalette(find("palette", HTMLDialogElement), [
       ...(this.page.state.now.compare ? [entry("Only one execution", "", "—")] : []),
       ...others.map((one) => entry(`Beside it: ${one.name}`, one.name, counted(one.events, "event"))),
@@ -52,8 +53,10 @@ export class Comparing {
         byLane(view, [...events].flatMap(([process, sequences]) => sequences.map((sequence) => `${process}:${sequence}`)));
       this.page.view.differing = mark(this.page.view, difference.events);
       this.page.second.differing = mark(this.page.second, difference.otherEvents);
-      const number = (/** @type {Map<string, number[]>} */ events) => [...events.values()].reduce((sum, one) => sum + one.length, 0);
-      const sum = (/** @type {View} */ view, /** @type {string[]} */ processes, /** @type {Map<string, number[]>} */ events) =>
+      const number = (/** @type {Map<string, number[]>} */ events) =>
+        [...events.values()].reduce((sum, one) => sum + one.length, 0);
+      const sum = (/** @type {View} */ view, /** @type {string[]} */ processes,
+        /** @type {Map<string, number[]>} */ events) =>
         `${view.execution} — ${difference.note || `${counted(number(events), "event")} without a counterpart`}${processes.length > 0 ? `, only here: ${processes.slice(0, 6).join(", ")}${processes.length > 6 ? " …" : ""}` : ""}`;
       titles[0].textContent = sum(this.page.view, difference.processes, difference.events);
       titles[1].textContent = sum(this.page.second, difference.otherProcesses, difference.otherEvents);

@@ -11,17 +11,24 @@ const fields = [
 ];
 const links = [
   ["->", "happened before"], ["<-", "happened after"], ["||", "concurrent with"], ["~>", "sent a message to"],
-  ["->1", "first that knows, on each process"], [".", "on the same process"], ["!->", "nothing such after"], ["!<-", "nothing such before"],
-  ["as", "a name for it"], ["where", "what holds between them"], ["select", "which are shown"], ["within", "30s, 20 events"], ["until", "{…}"], ["|", "a stage"],
+  ["->1", "first that knows, on each process"], [".", "on the same process"], ["!->", "nothing such after"],
+    ["!<-", "nothing such before"],
+  ["as", "a name for it"], ["where", "what holds between them"], ["select", "which are shown"],
+    ["within", "30s, 20 events"], ["until", "{…}"], ["|", "a stage"],
 ];
 const stages = [
-  ["past", "what could have led to it"], ["future", "what it could have affected"], ["concurrent", "what neither knew"], ["why", "the messages that led to it"],
-  ["hops 2", "up to 2 messages away"], ["window 20", "neighbours on its process"], ["first", ""], ["last 5", ""], ["last 5 per process", ""],
-  ["count() by (process)", ""], ["count() by (name)", ""], ["rate(1m)", "events over time"], ["histogram(seq)", ""], ["max(seq) by (process)", ""], ["avg(seq)", ""],
-  ["quantile(seq, .99)", ""], ["topk(10, count()) by (process)", ""], ["cascade", "where it began"], ["clusters within 5s", "what belongs together"], ["compare({ level >= error })", "what sets them apart"],
+  ["past", "what could have led to it"], ["future", "what it could have affected"], ["concurrent", "what neither knew"],
+    ["why", "the messages that led to it"],
+  ["hops 2", "up to 2 messages away"], ["window 20", "neighbours on its process"], ["first", ""], ["last 5", ""],
+    ["last 5 per process", ""],
+  ["count() by (process)", ""], ["count() by (name)", ""], ["rate(1m)", "events over time"], ["histogram(seq)", ""],
+    ["max(seq) by (process)", ""], ["avg(seq)", ""],
+  ["quantile(seq, .99)", ""], ["topk(10, count()) by (process)", ""], ["cascade", "where it began"],
+    ["clusters within 5s", "what belongs together"], ["compare({ level >= error })", "what sets them apart"],
 ];
 const starts = [
-  ["{", "a condition on one event"], ["all({", "in any order"], ["request-response({", "and the answer"], ["broadcast({", "to several"], ["gather({", "from several"],
+  ["{", "a condition on one event"], ["all({", "in any order"], ["request-response({", "and the answer"],
+    ["broadcast({", "to several"], ["gather({", "from several"],
 ];
 
 /**
@@ -42,7 +49,8 @@ export function complete(query, caret, known) {
   const comparison = /([\w.]+)\s*(=~|!~|!=|>=|<=|==|=|>|<)\s*$/.exec(head);
   if (comparison) proposed = values(comparison[1], known);
   else if (depth(head) > 0 && !/[{(]\s*$/.test(head) && /[\w."]\s*$/.test(head) && !/(&&|\|\||!|\{|\()\s*$/.test(head)) {
-    proposed = word === "" ? (isComplete(head) ? [["&&", "and"], ["||", "or"], ["}", ""]] : [["=", ""], ["!=", ""], [">=", ""], ["<", ""], ["=~", "matches"], ["in (", ""]]) : [];
+    proposed = word === "" ? (isComplete(head) ? [["&&", "and"], ["||", "or"], ["}", ""]]
+      : [["=", ""], ["!=", ""], [">=", ""], ["<", ""], ["=~", "matches"], ["in (", ""]]) : [];
   } else if (depth(head) > 0) proposed = [...fields, ...known.attributes.map((key) => [attribute(key), "attribute"])];
   else if (/\bby\s*\($/.test(head)) proposed = [...fields, ...known.attributes.map((key) => [attribute(key), "attribute"])];
   else if (/\|$/.test(head) && !/\|\|$/.test(head)) proposed = stages;

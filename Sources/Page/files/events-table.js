@@ -59,7 +59,8 @@ export class EventsTable {
       if (!events) return make("tr");
       const id = view.idOf({ lane, sequence: events.sequence[index] });
       const relation = events.relation[index];
-      return make("tr", { "data-event": id, "data-relation": relationNames[relation], "aria-current": relation === Relation.self ? "true" : null },
+      return make("tr", { "data-event": id, "data-relation": relationNames[relation],
+        "aria-current": relation === Relation.self ? "true" : null },
         make("td", {}, this.page.eventLink(id)),
         make("td", {}, kindNames[events.kind[index]] ?? ""),
         make("td", {}, levels[events.level[index]] ?? ""),
@@ -94,7 +95,8 @@ export class EventsTable {
         make("td", {}, levels[severe] ?? ""),
         make("td", {}, sequence > 0 ? this.page.eventLink(`${facts.process}:${sequence}`) : ""));
     });
-    return [table("Processes in sight. Zoom in (W) for single events.", ["Process", "Events", "Worst", "First in sight"], rows)];
+    return [table("Processes in sight. Zoom in (W) for single events.", ["Process", "Events", "Worst", "First in sight"],
+      rows)];
   }
 }
 

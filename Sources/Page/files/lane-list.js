@@ -21,13 +21,18 @@ export class LaneList {
       if (event.target === this.menu) this.menu.close();
     });
     this.body = make("div");
-    this.filter = make("input", { type: "search", "aria-label": "Lanes whose names contain", placeholder: "Only names that contain …" });
+    this.filter = make("input", { type: "search", "aria-label": "Lanes whose names contain",
+      placeholder: "Only names that contain …" });
     this.filter.addEventListener("input", () => this.page.state.set({ lanes: this.filter.value }, { isStep: false }));
-    this.group = make("button", { type: "button", onclick: () => this.page.state.set({ group: !this.page.state.now.group }) }, "Group by host");
-    this.collapse = make("button", { type: "button", onclick: () => this.page.state.set({ collapse: !this.page.state.now.collapse }) }, "Collapse local events");
-    this.reset = make("button", { type: "button", onclick: () => this.page.state.set({ hide: [], pin: [], order: [], talk: [], lanes: "" }) }, "Show all");
+    this.group = make("button", { type: "button", onclick: () =>
+      this.page.state.set({ group: !this.page.state.now.group }) }, "Group by host");
+    this.collapse = make("button", { type: "button", onclick: () =>
+      this.page.state.set({ collapse: !this.page.state.now.collapse }) }, "Collapse local events");
+    this.reset = make("button", { type: "button", onclick: () =>
+      this.page.state.set({ hide: [], pin: [], order: [], talk: [], lanes: "" }) }, "Show all");
     element.replaceChildren(
-      make("div", { class: "controls" }, this.filter), make("div", { class: "controls" }, this.group, this.collapse, this.reset), this.body);
+      make("div", { class: "controls" }, this.filter), make("div", { class: "controls" }, this.group, this.collapse,
+        this.reset), this.body);
   }
 
   draw() {
@@ -46,7 +51,8 @@ export class LaneList {
       make("p", { class: "muted" }, `${counted(lanes.all.length, "process", "processes")}, ${count(lanes.hidden)} hidden`,
         now.talk.length > 0 ? `; only those that talk with ${now.talk.join(", ")}` : ""),
       ...listed.map((lane) => this.row(lane)),
-      ...(total > listed.length ? [make("p", { class: "muted" }, `${count(total - listed.length)} more: type a part of a name`)] : []));
+      ...(total > listed.length ? [make("p", { class: "muted" },
+        `${count(total - listed.length)} more: type a part of a name`)] : []));
   }
 
   /** @param {number} lane */
@@ -57,10 +63,14 @@ export class LaneList {
     const isPinned = this.page.state.now.pin.includes(facts.process);
     const box = make("input", { type: "checkbox", onchange: () => this.hide(facts.process, box.checked ? false : true) });
     box.checked = isShown;
-    const button = (/** @type {string} */ text, /** @type {string} */ label, /** @type {() => void} */ onclick, /** @type {boolean | null} */ pressed = null) =>
-      make("button", { type: "button", title: label, "aria-label": `${label}: ${facts.process}`, "aria-pressed": pressed === null ? null : String(pressed), onclick }, text);
+    const button = (/** @type {string} */ text, /** @type {string} */ label, /** @type {() => void} */ onclick,
+      /** @type {boolean | null} */ pressed = null) =>
+      make("button", { type: "button", title: label, "aria-label": `${label}: ${facts.process}`,
+        "aria-pressed": pressed === null ? null : String(pressed), onclick }, text);
     return make("div", { class: "lane-row" },
-      make("label", { title: facts.process }, box, " ", make("bdi", { class: "id" }, facts.process), make("span", { class: "muted" }, ` ${facts.events > 0 ? counted(facts.events, "event") : "cited, not here"}${facts.missing > 0 ? `, ${count(facts.missing)} missing` : ""}`)),
+      make("label", { title: facts.process }, box, " ", make("bdi", { class: "id" }, facts.process),
+        make("span", { class: "muted" },
+        ` ${facts.events > 0 ? counted(facts.events, "event") : "cited, not here"}${facts.missing > 0 ? `, ${count(facts.missing)} missing` : ""}`)),
       button("↑", "Move up", () => this.move(lane, -1)),
       button("↓", "Move down", () => this.move(lane, 1)),
       button("⚲", "Keep on top", () => this.pin(facts.process, !isPinned), isPinned));
@@ -109,7 +119,8 @@ export class LaneList {
   async talking(process) {
     const { view } = this.page;
     const { first, end } = view.axisView;
-    const answer = await ask("window", { execution: view.execution, axis: view.axis, from: String(first), to: String(end), buckets: 1, process });
+    const answer = await ask("window", { execution: view.execution, axis: view.axis, from: String(first), to: String(end),
+      buckets: 1, process });
     return answer.processes;
   }
 
@@ -130,7 +141,8 @@ export class LaneList {
       make("h2", { id: "lane-menu-title" }, make("bdi", {}, facts.process)),
       item(isPinned ? "No longer on top" : "Keep on top", () => this.pin(facts.process, !isPinned)),
       item("Hide", () => this.hide(facts.process, true)),
-      item("Hide all others", () => state.set({ hide: view.lanes.all.map((one) => one.process).filter((one) => one !== facts.process) })),
+      item("Hide all others", () =>
+        state.set({ hide: view.lanes.all.map((one) => one.process).filter((one) => one !== facts.process) })),
       item("Only those that talk with it", () => state.set({ talk: [...state.now.talk, facts.process] })),
       item("Move up", () => this.move(lane, -1)),
       item("Move down", () => this.move(lane, 1)),

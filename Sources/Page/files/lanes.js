@@ -71,7 +71,8 @@ export class Lanes {
       const process = this.all[lane].process;
       return pin.get(process) ?? (order.has(process) ? 1e6 + (order.get(process) ?? 0) : 1e9);
     };
-    shown.sort((a, b) => rank(a) - rank(b) || (state.group ? compareHosts(this.all[a], this.all[b]) : 0) || this.listed[a] - this.listed[b]);
+    shown.sort((a, b) => rank(a) - rank(b) || (state.group ? compareHosts(this.all[a], this.all[b]) : 0)
+      || this.listed[a] - this.listed[b]);
     this.rows = Int32Array.from(shown);
     this.rowOf.fill(-1);
     this.rows.forEach((lane, row) => (this.rowOf[lane] = row));

@@ -46,7 +46,8 @@ export function paintNames(context, view) {
       context.fillText(text, x, y);
       x += view.texts.width(context, text);
     } else if (title.host) {
-      x += Math.min(view.texts.width(context, view.texts.fitted(context, oneLine(title.host, 200), right * 0.55, true)), right * 0.55);
+      x += Math.min(view.texts.width(context, view.texts.fitted(context, oneLine(title.host, 200), right * 0.55, true)),
+        right * 0.55);
     }
     context.fillStyle = isSelected ? colours.accent : facts.events > 0 ? colours.ink : colours.muted;
     context.fillText(view.texts.fitted(context, oneLine(title.name, 400), right - x, true), x, y);
@@ -74,7 +75,8 @@ export function paintAxis(context, view) {
   context.textAlign = "left";
   context.fillStyle = colours.muted;
   const isTime = view.axis !== "logical";
-  context.fillText(isTime ? `${date(axisView.from > view.axisView.first ? axisView.from : view.axisView.first)} UTC` : "logical time", 14, axisHeight / 2);
+  context.fillText(isTime ? `${date(axisView.from > view.axisView.first ? axisView.from : view.axisView.first)} UTC`
+    : "logical time", 14, axisHeight / 2);
   const found = ticks(axisView, view.axis, isTime ? 110 : 80);
   context.save();
   context.beginPath();

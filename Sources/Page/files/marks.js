@@ -14,7 +14,8 @@ import { drawArrow } from "./arrows.js";
  */
 export function paintFound(context, view, window, origin) {
   const { axisView, colours } = view;
-  for (const [found, colour] of /** @type {[Map<number, Float64Array>, string][]} */ ([[view.found, colours.found], [view.differing, colours.accent]])) {
+  for (const [found, colour] of /** @type {[Map<number, Float64Array>, string][]} */ ([[view.found, colours.found],
+    [view.differing, colours.accent]])) {
     context.fillStyle = colour;
     for (const [lane, sequences] of found) {
       const y = view.laneY(lane);
@@ -49,7 +50,8 @@ export function paintFound(context, view, window, origin) {
  */
 export function paintChains(context, view, window, origin) {
   const { colours } = view;
-  const line = (/** @type {import("./view.js").Link} */ link, /** @type {string} */ colour, /** @type {number} */ width) => {
+  const line = (/** @type {import("./view.js").Link} */ link, /** @type {string} */ colour,
+    /** @type {number} */ width) => {
     const from = origin + window.xOf(link.from.lane, link.from.sequence) * view.axisView.scale;
     const to = origin + window.xOf(link.to.lane, link.to.sequence) * view.axisView.scale;
     const fromY = view.laneY(link.from.lane);
@@ -69,7 +71,8 @@ export function paintChains(context, view, window, origin) {
 export function paintFrontiers(context, view) {
   const { cone, axisView, colours, laneHeight } = view;
   if (!cone) return;
-  for (const [ends, colour] of /** @type {[Float64Array, string][]} */ ([[cone.pastX, colours.past], [cone.futureX, colours.future]])) {
+  for (const [ends, colour] of /** @type {[Float64Array, string][]} */ ([[cone.pastX, colours.past],
+    [cone.futureX, colours.future]])) {
     context.strokeStyle = colour;
     context.lineWidth = 1.5;
     context.setLineDash([5, 3]);

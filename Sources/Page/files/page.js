@@ -82,7 +82,8 @@ export class Page {
     listenForKeys(this.commands);
     listenToDivider();
     for (const view of [this.view, this.second]) this.listenTo(view);
-    const press = (/** @type {string} */ id, /** @type {() => void} */ run) => find(id, HTMLElement).addEventListener("click", run);
+    const press = (/** @type {string} */ id, /** @type {() => void} */ run) =>
+      find(id, HTMLElement).addEventListener("click", run);
     press("live", () => this.state.set({ live: !this.state.now.live }));
     press("show-lanes", () => this.toggleTab("lanes"));
     press("show-table", () => this.toggleTab("table"));
@@ -159,7 +160,8 @@ export class Page {
     } catch (error) {
       if (loading !== this.loading) return;
       const detail = error instanceof QuestionError ? error.message : String(error);
-      this.status.instead("Nothing can be shown", make("p", {}, detail.slice(0, 600)), make("p", { class: "muted" }, "Is the collector running? The page tries again every two seconds."));
+      this.status.instead("Nothing can be shown", make("p", {}, detail.slice(0, 600)),
+        make("p", { class: "muted" }, "Is the collector running? The page tries again every two seconds."));
     }
   }
 
@@ -169,7 +171,10 @@ export class Page {
     this.status.instead(
       hasSome ? "There is no such execution" : "There are no events yet",
       ...(hasSome
-        ? [make("p", {}, detail.slice(0, 600)), make("ul", {}, ...this.executions.slice(0, 50).map((one) => make("li", {}, make("button", { type: "button", class: "link", onclick: () => this.state.set({ ...fresh, execution: one.name }) }, one.name))))]
+        ? [make("p", {}, detail.slice(0, 600)), make("ul", {},
+          ...this.executions.slice(0, 50).map((one) => make("li", {},
+          make("button", { type: "button", class: "link", onclick: () =>
+          this.state.set({ ...fresh, execution: one.name }) }, one.name))))]
         : firstSteps()));
   }
 
@@ -301,7 +306,8 @@ export class Page {
     this.link(view);
     const { axisView } = this.view;
     const isFit = axisView.isFit && Number(axisView.end - axisView.first) * 1.3 > axisView.span;
-    this.state.set(isFit ? { from: "", to: "" } : { from: String(axisView.from), to: String(axisView.to) }, { isStep: false });
+    this.state.set(isFit ? { from: "", to: "" } : { from: String(axisView.from), to: String(axisView.to) },
+      { isStep: false });
     this.windowChanged();
   }
 
@@ -484,4 +490,5 @@ export class Page {
 const rough = new Intl.NumberFormat("en", { notation: "compact" });
 
 /** What another execution begins with. */
-const fresh = { from: "", to: "", event: "", other: "", area: "", hide: [], pin: [], order: [], talk: [], lanes: "", q: "", compare: "" };
+const fresh = { from: "", to: "", event: "", other: "", area: "", hide: [], pin: [], order: [], talk: [], lanes: "", q: "",
+  compare: "" };

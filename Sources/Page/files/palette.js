@@ -2,7 +2,8 @@
 // levels have shapes, the past lies left of an event and the future right, and the table says both in words.
 
 const names = /** @type {const} */ ([
-  "canvas", "band", "ink", "muted", "line", "faint", "accent", "past", "future", "warning", "error", "critical", "past-region",
+  "canvas", "band", "ink", "muted", "line", "faint", "accent", "past", "future", "warning", "error", "critical",
+    "past-region",
   "future-region", "gap", "area", "found", "density", "density-dim", "message", "bundle", "halo",
 ]);
 

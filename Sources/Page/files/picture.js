@@ -194,7 +194,8 @@ function paintDensity(context, view, window, origin) {
     if (!cone) return copy(first, end, 1);
     // Bright up to what is known, dim between, bright from what knows.
     const column = (/** @type {number} */ x, /** @type {number} */ unless) =>
-      Number.isNaN(x) ? unless : Math.min(end, Math.max(first, ((x - axisView.offset) * axisView.scale + view.namesWidth - origin) / bucket));
+      Number.isNaN(x) ? unless : Math.min(end, Math.max(first,
+        ((x - axisView.offset) * axisView.scale + view.namesWidth - origin) / bucket));
     const past = column(cone.pastX[lane], first);
     const future = Math.max(past, column(cone.futureX[lane], end));
     copy(first, past, 1);
@@ -240,7 +241,8 @@ function paintBars(context, view, window, origin, tall) {
  */
 function paintEvents(context, view, window, origin) {
   const { axisView, cone } = view;
-  const sign = (/** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ kind, /** @type {number} */ level, /** @type {number} */ relation) =>
+  const sign = (/** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ kind, /** @type {number} */ level,
+    /** @type {number} */ relation) =>
     view.isVector
       ? drawSign(context, view.colours, x, y, kind, level, relation)
       : view.signs.draw(context, x, y, kind, level, relation);
@@ -411,7 +413,8 @@ function paintLabels(context, view, window, origin) {
       const room = next < x.length ? (x[next] - x[index]) * axisView.scale - 6 : 240;
       // A name that is cut says little; a warning's is worth it.
       const isImportant = events.level[index] >= warningLevel;
-      const text = view.texts.fitted(context, oneLine(label[index], 80), Math.min(Math.max(room, isImportant ? 90 : 0), 240));
+      const text = view.texts.fitted(context, oneLine(label[index], 80),
+        Math.min(Math.max(room, isImportant ? 90 : 0), 240));
       if (text === "") continue;
       free = at + view.texts.width(context, text) + 6;
       const relation = events.relation[index];

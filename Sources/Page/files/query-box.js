@@ -83,7 +83,8 @@ export class QueryBox {
       event.preventDefault();
       const count = this.proposed.length;
       this.choose((this.chosen + (event.key === "ArrowDown" ? 1 : this.chosen < 0 ? 0 : -1) + count) % count);
-    } else if (isOpen && (event.key === "Tab" || event.key === "Enter") && (this.chosen >= 0 || event.key === "Tab") && !event.shiftKey) {
+    } else if (isOpen && (event.key === "Tab" || event.key === "Enter") && (this.chosen >= 0 || event.key === "Tab")
+      && !event.shiftKey) {
       event.preventDefault();
       this.take(this.proposed[Math.max(0, this.chosen)]);
     } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
@@ -162,7 +163,8 @@ export class QueryBox {
     this.input.setAttribute("aria-invalid", String(detail !== ""));
     if (detail === "") return;
     const [first, ...rest] = detail.split("\n");
-    this.error.replaceChildren(first, ...(rest.length > 0 ? [make("pre", { "aria-hidden": "true" }, rest.join("\n"))] : []));
+    this.error.replaceChildren(first, ...(rest.length > 0 ? [make("pre", { "aria-hidden": "true" }, rest.join("\n"))]
+      : []));
     const column = Number(/^column (\d+):/.exec(first)?.[1] ?? 0);
     if (column > 0 && document.activeElement === this.input) {
       const offset = [...this.input.value].slice(0, column - 1).join("").length;

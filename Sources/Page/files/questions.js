@@ -146,7 +146,8 @@ function parse(text) {
   if (!/\d{16}/.test(text)) return JSON.parse(text);
   const read = /** @type {(text: string, revive: (key: string, value: unknown, context?: {source?: string}) => unknown) => any} */ (JSON.parse);
   return read(text, (_, value, context) =>
-    typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) ? context?.source ?? value : value);
+    typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) ? context?.source ?? value
+      : value);
 }
 
 /** @param {string} text */

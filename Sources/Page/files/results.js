@@ -40,11 +40,13 @@ export class Results {
     this.items = [];
     this.query = "";
     this.page.queryBox.showError("");
-    const example = (/** @type {string} */ text) => make("li", {}, make("button", { type: "button", class: "link id", onclick: () => this.page.runQuery(text) }, text));
+    const example = (/** @type {string} */ text) => make("li", {},
+      make("button", { type: "button", class: "link id", onclick: () => this.page.runQuery(text) }, text));
     this.element.replaceChildren(
       make("h2", {}, "No query yet"),
       make("p", { class: "muted" }, "A query finds events by what they are and by their order. For example:"),
-      make("ul", {}, example("{ level >= warn }"), example("{ level >= warn } | count() by (process)"), example("{ kind = send } | rate(1s)"), example("{ level >= error } | cascade")));
+      make("ul", {}, example("{ level >= warn }"), example("{ level >= warn } | count() by (process)"),
+        example("{ kind = send } | rate(1s)"), example("{ level >= error } | cascade")));
   }
 
   /** @param {string} query */
@@ -58,7 +60,8 @@ export class Results {
     const cancel = make("button", { type: "button", onclick: () => asking.abort() }, "Stop");
     this.element.append(cancel);
     try {
-      const answer = await list("query", { execution: this.page.view.execution, q: query, limit: resultsMax }, asking.signal);
+      const answer = await list("query", { execution: this.page.view.execution, q: query, limit: resultsMax },
+        asking.signal);
       this.items = answer.items;
       this.notes = answer.notes;
       this.page.queryBox.learn(this.events());
@@ -71,7 +74,8 @@ export class Results {
       this.items = [];
       this.page.showFound([], []);
       if (!asking.signal.aborted) this.page.queryBox.showError(detail);
-      this.element.replaceChildren(make("p", { class: "box-note" }, detail.split("\n")[0]), ...(detail.includes("\n") ? [make("pre", { class: "code" }, detail.split("\n").slice(1).join("\n"))] : []));
+      this.element.replaceChildren(make("p", { class: "box-note" }, detail.split("\n")[0]),
+        ...(detail.includes("\n") ? [make("pre", { class: "code" }, detail.split("\n").slice(1).join("\n"))] : []));
     } finally {
       if (this.asking === asking) this.element.removeAttribute("aria-busy");
     }
@@ -91,7 +95,8 @@ export class Results {
    */
   events() {
     if (this.isNumbers) return this.items.filter((item) => item.id);
-    return this.isMatches ? this.items.flatMap((item) => members(item).map(([, event]) => event)) : this.items.filter((item) => item.id);
+    return this.isMatches ? this.items.flatMap((item) => members(item).map(([, event]) => event))
+      : this.items.filter((item) => item.id);
   }
 
   /** What matches join, to be drawn. */
@@ -108,18 +113,22 @@ export class Results {
     const number = this.items.length;
     if (number === 0) return "Nothing matches.";
     const most = number >= resultsMax ? "The first " : "";
-    return most + (this.isNumbers ? counted(number, "row") : this.isMatches ? counted(number, "match", "matches") : counted(number, "event"));
+    return most + (this.isNumbers ? counted(number, "row") : this.isMatches ? counted(number, "match", "matches")
+      : counted(number, "event"));
   }
 
   draw() {
     if (this.query === "") return this.showNothing();
     const { show } = this.page.state.now;
     const choice = (/** @type {string} */ form, /** @type {string} */ title) =>
-      make("button", { type: "button", "aria-pressed": String(show === form), onclick: () => this.page.state.set({ show: form }) }, title);
-    const head = make("div", { class: "controls" }, make("h2", {}, this.summary()), choice("list", "List"), choice("table", "Table"), choice("chart", "Chart"));
+      make("button", { type: "button", "aria-pressed": String(show === form),
+        onclick: () => this.page.state.set({ show: form }) }, title);
+    const head = make("div", { class: "controls" }, make("h2", {}, this.summary()), choice("list", "List"),
+      choice("table", "Table"), choice("chart", "Chart"));
     const notes = this.notes.map((note) => make("p", { class: "box-note" }, note));
     const body = this.items.length === 0
-      ? make("p", { class: "muted" }, "No event of this execution answers the query. Names are compared exactly; =~ takes a regular expression.")
+      ? make("p", { class: "muted" },
+        "No event of this execution answers the query. Names are compared exactly; =~ takes a regular expression.")
       : show === "chart" ? this.chart() : this.isNumbers || show === "table" ? this.table() : this.list();
     this.element.replaceChildren(head, ...notes, body);
     this.markSelected();
@@ -130,7 +139,8 @@ export class Results {
     for (const item of this.items) {
       const lines = this.isMatches ? members(item) : [["", item]];
       const row = make("div", { class: "result" }, ...lines.map(([term, event]) => this.line(term, event)));
-      if (item.known === false) row.append(make("div", { class: "muted" }, `unknown, because ${(item.because ?? []).join("; ")}`));
+      if (item.known === false) row.append(make("div", { class: "muted" },
+        `unknown, because ${(item.because ?? []).join("; ")}`));
       if (typeof item.text === "string" && !item.id) row.append(item.text);
       box.append(row);
     }
@@ -158,23 +168,28 @@ export class Results {
       const groups = Object.keys(this.items[0].by);
       const numbers = this.numberTitles();
       return make("table", {},
-        make("thead", {}, make("tr", {}, ...groups.map((title) => make("th", { scope: "col" }, title)), ...numbers.map((title) => make("th", { scope: "col", class: "number" }, title)))),
+        make("thead", {}, make("tr", {}, ...groups.map((title) => make("th", { scope: "col" }, title)),
+          ...numbers.map((title) => make("th", { scope: "col", class: "number" }, title)))),
         make("tbody", {}, ...this.items.map((item) => make("tr", {},
-          ...groups.map((title) => make("td", {}, eventTitles.includes(title) ? this.page.eventLink(String(item.by[title])) : make("bdi", {}, oneLine(shown(item.by[title]), lineMax)))),
+          ...groups.map((title) => make("td", {}, eventTitles.includes(title) ? this.page.eventLink(String(item.by[title]))
+            : make("bdi", {}, oneLine(shown(item.by[title]), lineMax)))),
           ...numbers.map((title) => make("td", { class: "number" }, numberText(item[title])))))));
     }
     const columns = ["Time", "Event", "Level", "Name", "Text"];
     return make("table", {},
       make("thead", {}, make("tr", {}, ...columns.map((title) => make("th", { scope: "col" }, title)))),
       make("tbody", {}, ...this.events().map((event) => make("tr", { "data-event": event.id },
-        make("td", { class: "time" }, timeOf(event)), make("td", {}, this.page.eventLink(event.id)), make("td", {}, event.level ?? ""),
-        make("td", {}, make("bdi", {}, oneLine(event.name ?? "", lineMax))), make("td", {}, make("bdi", {}, oneLine(event.text ?? "", lineMax)))))));
+        make("td", { class: "time" }, timeOf(event)), make("td", {}, this.page.eventLink(event.id)),
+          make("td", {}, event.level ?? ""),
+        make("td", {}, make("bdi", {}, oneLine(event.name ?? "", lineMax))),
+          make("td", {}, make("bdi", {}, oneLine(event.text ?? "", lineMax)))))));
   }
 
   /** The titles of a number's columns. */
   numberTitles() {
     const first = this.items[0];
-    return Object.keys(first).filter((key) => !["by", "complete", "because"].includes(key) && typeof first[key] !== "object" || first[key] === null && key !== "because");
+    return Object.keys(first).filter((key) => !["by", "complete", "because"].includes(key)
+      && typeof first[key] !== "object" || first[key] === null && key !== "because");
   }
 
   /** Bars: of numbers as they are, of events by process. */
@@ -184,7 +199,8 @@ export class Results {
     let title = "";
     if (this.isNumbers) {
       title = this.numberTitles()[0] ?? "";
-      bars = this.items.map((item) => ({ label: Object.values(item.by).map(shown).join("  ") || title, value: Number(item[title] ?? 0) }));
+      bars = this.items.map((item) =>
+        ({ label: Object.values(item.by).map(shown).join("  ") || title, value: Number(item[title] ?? 0) }));
     } else {
       title = "events by process";
       const of = new Map();
@@ -194,7 +210,8 @@ export class Results {
     const most = Math.max(...bars.map((bar) => bar.value), 0) || 1;
     const drawn = bars.slice(0, barsMax);
     const height = 34;
-    const svg = makeSVG("svg", { viewBox: `0 0 400 ${drawn.length * height}`, width: "100%", role: "img", "aria-label": `${title}: ${drawn.slice(0, 20).map((bar) => `${bar.label} ${bar.value}`).join(", ")}` });
+    const svg = makeSVG("svg", { viewBox: `0 0 400 ${drawn.length * height}`, width: "100%", role: "img",
+      "aria-label": `${title}: ${drawn.slice(0, 20).map((bar) => `${bar.label} ${bar.value}`).join(", ")}` });
     drawn.forEach((bar, index) => {
       const y = index * height;
       const width = Math.max(1, (Math.max(0, bar.value) / most) * 330);
@@ -203,7 +220,8 @@ export class Results {
         makeSVG("rect", { x: 0, y: y + 18, width, height: 9, rx: 2, class: "bar" }),
         makeSVG("text", { x: width + 6, y: y + 26.5, class: "bar-number" }, numberText(bar.value)));
     });
-    return make("div", {}, make("h3", {}, title), svg, bars.length > barsMax ? make("p", { class: "muted" }, `${count(bars.length - barsMax)} more`) : null);
+    return make("div", {}, make("h3", {}, title), svg, bars.length > barsMax
+      ? make("p", { class: "muted" }, `${count(bars.length - barsMax)} more`) : null);
   }
 
   /** Marks the selected event where it is listed. */
@@ -213,7 +231,8 @@ export class Results {
       const row = line.closest(".result") ?? line;
       const isSelected = line instanceof HTMLElement && line.dataset.event === event;
       if (line === row || isSelected) row.classList.toggle("is-selected", isSelected);
-      else if (![...row.querySelectorAll("[data-event]")].some((one) => one instanceof HTMLElement && one.dataset.event === event)) row.classList.remove("is-selected");
+      else if (![...row.querySelectorAll("[data-event]")].some((one) =>
+        one instanceof HTMLElement && one.dataset.event === event)) row.classList.remove("is-selected");
     }
   }
 }
@@ -225,7 +244,8 @@ export class Results {
  */
 function members(item) {
   return Object.entries(item.match ?? {}).flatMap(([term, event]) =>
-    Array.isArray(event) ? event.map((one) => /** @type {[string, EventAnswer]} */ ([term, one])) : [/** @type {[string, EventAnswer]} */ ([term, event])]).filter(([, event]) => event?.id);
+    Array.isArray(event) ? event.map((one) => /** @type {[string, EventAnswer]} */ ([term, one]))
+      : [/** @type {[string, EventAnswer]} */ ([term, event])]).filter(([, event]) => event?.id);
 }
 
 /** @param {EventAnswer} event */
@@ -235,7 +255,8 @@ function timeOf(event) {
 
 /** @param {EventAnswer} event */
 function attributesOf(event) {
-  return Object.entries(event.attributes ?? {}).slice(0, 12).map(([key, value]) => `${key}=${shown(value).slice(0, 60)}`).join(" ");
+  return Object.entries(event.attributes ?? {}).slice(0, 12).map(([key, value]) =>
+    `${key}=${shown(value).slice(0, 60)}`).join(" ");
 }
 
 /** @param {unknown} value */

@@ -10,7 +10,8 @@ import { SVGContext } from "./svg.js";
 /** @typedef {import("./view.js").View} View */
 
 const formats = /** @type {[string, string, string][]} */ ([
-  ["json", "JSON", "json"], ["ndjson", "JSON lines", "ndjson"], ["dot", "Graphviz", "dot"], ["graphml", "GraphML", "graphml"],
+  ["json", "JSON", "json"], ["ndjson", "JSON lines", "ndjson"], ["dot", "Graphviz", "dot"],
+    ["graphml", "GraphML", "graphml"],
   ["mermaid", "Mermaid", "mmd"], ["shiviz", "ShiViz", "log"], ["perfetto", "Perfetto", "perfetto.json"],
 ]);
 
@@ -44,15 +45,21 @@ export class Saving {
     const { execution } = view;
     const { event } = state.now;
     const name = (execution || "lightcone").replace(/[^\w.-]+/g, "-").slice(0, 60);
-    const links = (/** @type {{[name: string]: string}} */ part) => make("ul", {}, ...formats.map(([format, title, ending]) =>
-      make("li", {}, make("a", { class: "link", href: address("export", { format, execution, ...part }), download: `${name}.${ending}` }, title))));
-    const link = make("input", { type: "text", readonly: true, value: location.href, "aria-label": "Link to what is seen" });
+    const links = (/** @type {{[name: string]: string}} */ part) => make("ul", {},
+      ...formats.map(([format, title, ending]) =>
+      make("li", {}, make("a",
+        { class: "link", href: address("export", { format, execution, ...part }), download: `${name}.${ending}` },
+        title))));
+    const link = make("input", { type: "text", readonly: true, value: location.href,
+      "aria-label": "Link to what is seen" });
     this.dialog.replaceChildren(
       dialogTitle(this.dialog, "save-title", "Save or export"),
       make("h3", {}, "What is seen"),
       make("div", { class: "actions" },
-        make("button", { type: "button", onclick: () => download(new Blob([svgOf(view)], { type: "image/svg+xml" }), `${name}.svg`) }, "SVG"),
-        make("button", { type: "button", onclick: () => view.canvas.toBlob((blob) => blob && download(blob, `${name}.png`)) }, "PNG")),
+        make("button", { type: "button", onclick: () =>
+          download(new Blob([svgOf(view)], { type: "image/svg+xml" }), `${name}.svg`) }, "SVG"),
+        make("button", { type: "button", onclick: () =>
+          view.canvas.toBlob((blob) => blob && download(blob, `${name}.png`)) }, "PNG")),
       make("h3", {}, "A link to it"),
       make("div", { class: "controls" }, link, make("button", {
         type: "button",
@@ -63,7 +70,8 @@ export class Saving {
       }, "Copy")),
       make("h3", {}, "All events of the execution"),
       links({}),
-      ...(event ? [make("h3", {}, "What could have led to ", make("bdi", {}, event)), links({ "past-of": event }), make("h3", {}, "What it could have affected"), links({ "future-of": event })] : []));
+      ...(event ? [make("h3", {}, "What could have led to ", make("bdi", {}, event)), links({ "past-of": event }),
+        make("h3", {}, "What it could have affected"), links({ "future-of": event })] : []));
     this.dialog.showModal();
   }
 }

@@ -23,14 +23,16 @@ export class Selecting {
    */
   select(id, isSecond = false) {
     const { now } = this.page.state;
-    if ((isSecond || this.isMarking) && now.event && now.event !== id) this.page.state.set({ other: id, tab: "event", area: "" });
+    if ((isSecond || this.isMarking) && now.event && now.event !== id) this.page.state.set({ other: id, tab: "event",
+      area: "" });
     else this.page.state.set({ event: id, other: "", tab: "event", area: "" });
   }
 
   /** What is selected next is compared with what is now. */
   mark() {
     this.isMarking = !this.isMarking && this.page.state.now.event !== "";
-    this.page.remark = this.isMarking ? `Select another event: how is it ordered with ${this.page.state.now.event}? (M or Escape ends this)` : "";
+    this.page.remark = this.isMarking
+      ? `Select another event: how is it ordered with ${this.page.state.now.event}? (M or Escape ends this)` : "";
     this.page.say(this.page.remark);
     this.page.status.draw();
   }
@@ -75,7 +77,8 @@ export class Selecting {
    * @param {AbortSignal} signal
    */
   async coneOf(view, event, other, isRevealed, signal) {
-    const about = (/** @type {string} */ id) => ask("cone", { execution: view.execution, event: id, axis: view.axis }, signal);
+    const about = (/** @type {string} */ id) => ask("cone", { execution: view.execution, event: id, axis: view.axis },
+      signal);
     const [answer, second] = await Promise.all([about(event), other ? about(other) : null]);
     if (signal.aborted) return;
     const cone = new Cone(answer, view.lanes);
@@ -108,7 +111,8 @@ export class Selecting {
       return pixel >= 0 && pixel <= axisView.width;
     };
     if (other?.position != null && selected.position !== null && (isWanted || !isSeen(selected) || !isSeen(other))) {
-      const [from, to] = selected.position < other.position ? [selected.position, other.position] : [other.position, selected.position];
+      const [from, to] = selected.position < other.position ? [selected.position, other.position]
+        : [other.position, selected.position];
       this.page.showRange(from, to);
     } else {
       if (isWanted && selected.position !== null) axisView.pan(axisView.pixel(selected.position) - axisView.width / 2);

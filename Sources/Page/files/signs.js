@@ -107,7 +107,8 @@ export class Signs {
     const left = Math.round((x - middle) * this.ratio) / this.ratio;
     const top = Math.round((y - middle) * this.ratio) / this.ratio;
     context.drawImage(
-      this.canvas, column * this.box, row * this.box, this.box, this.box, left, top, this.box / this.ratio, this.box / this.ratio);
+      this.canvas, column * this.box, row * this.box, this.box, this.box, left, top, this.box / this.ratio,
+        this.box / this.ratio);
   }
 }
 

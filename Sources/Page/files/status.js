@@ -27,7 +27,8 @@ export class Status {
     const { view } = this.page;
     const { window, lanes } = view;
     const hidden = lanes.hidden > 0 ? `, ${lanes.hidden} hidden` : "";
-    put(this.summary, view.isLoaded ? `${counted(lanes.events, "event")} · ${counted(lanes.all.length, "process", "processes")}${hidden}` : "");
+    put(this.summary, view.isLoaded
+      ? `${counted(lanes.events, "event")} · ${counted(lanes.all.length, "process", "processes")}${hidden}` : "");
     const isLoading = this.notice.hidden && (!view.isLoaded || this.page.views.some((one) => one.isLoading));
     put(this.progress, isLoading && !connection.isLost ? "loading …" : "");
     document.documentElement.dataset.state = isLoading ? "loading" : "ready";
@@ -55,7 +56,8 @@ export class Status {
   drawLegend() {
     const ratio = devicePixelRatio;
     const { colours } = this.page.view;
-    const sign = (/** @type {string} */ text, /** @type {string} */ kind, /** @type {number} */ level, /** @type {number} */ relation) => {
+    const sign = (/** @type {string} */ text, /** @type {string} */ kind, /** @type {number} */ level,
+      /** @type {number} */ relation) => {
       const canvas = make("canvas", { width: Math.round(signSize * ratio), height: Math.round(signSize * ratio) });
       const context = canvas.getContext("2d");
       if (context) {
@@ -66,7 +68,8 @@ export class Status {
     };
     this.legend.replaceChildren(
       sign("local", "l", 0, Relation.none), sign("message", "s", 0, Relation.none), sign("warning", "s", 5, Relation.none),
-      sign("error", "s", 6, Relation.none), sign("critical", "s", 7, Relation.none), sign("past", "s", 0, Relation.past), sign("future", "s", 0, Relation.future));
+      sign("error", "s", 6, Relation.none), sign("critical", "s", 7, Relation.none), sign("past", "s", 0, Relation.past),
+        sign("future", "s", 0, Relation.future));
   }
 
   /**
@@ -115,27 +118,35 @@ export class Status {
     const lane = view.lanes.at(row);
     if (!lane) return null;
     if (x < view.namesWidth) {
-      const facts = [counted(lane.events, "event"), lane.missing > 0 ? `${lane.missing.toLocaleString("en")} missing` : "", lane.dropped > 0 ? `${lane.dropped.toLocaleString("en")} dropped` : "", lane.host ? `host ${oneLine(lane.host, 80)}` : "", lane.after.length > 0 ? `goes on from ${lane.after.join(", ")}` : "", lane.fork ? `fork ${lane.fork}` : "", lane.isUncertain ? "knowledge is partly a lower bound" : ""];
-      return [make("b", {}, make("bdi", {}, oneLine(lane.process, 200))), make("div", {}, facts.filter(Boolean).join(" · "))];
+      const facts = [counted(lane.events, "event"), lane.missing > 0 ? `${lane.missing.toLocaleString("en")} missing` : "",
+        lane.dropped > 0 ? `${lane.dropped.toLocaleString("en")} dropped` : "",
+        lane.host ? `host ${oneLine(lane.host, 80)}` : "", lane.after.length > 0 ? `goes on from ${lane.after.join(", ")}`
+        : "", lane.fork ? `fork ${lane.fork}` : "", lane.isUncertain ? "knowledge is partly a lower bound" : ""];
+      return [make("b", {}, make("bdi", {}, oneLine(lane.process, 200))),
+        make("div", {}, facts.filter(Boolean).join(" · "))];
     }
     const window = view.window;
     if (!window) return null;
     const unit = (x - view.namesWidth - window.pixelOfOrigin(view.axisView)) / view.axisView.scale;
     const index = view.lanes.rows[row];
     for (const defect of window.defects) {
-      if (defect.lane === index && Math.abs(defect.x - unit) * view.axisView.scale < 8) return [make("b", {}, defect.kind), make("div", {}, oneLine(defect.text, 300))];
+      if (defect.lane === index && Math.abs(defect.x - unit) * view.axisView.scale < 8) return [make("b", {}, defect.kind),
+        make("div", {}, oneLine(defect.text, 300))];
     }
     const hit = view.hit(x, y);
     if (hit) {
       const id = make("b", {}, make("bdi", {}, oneLine(view.idOf(hit), 200)));
       if (hit.what === "ghost") return [id, make("div", {}, "cited, and not here")];
       const level = hit.level >= 4 ? levels[hit.level] : "";
-      if (hit.what === "bucket") return [make("b", {}, `${window.isExact ? "" : "about "}${counted(hit.count, "event")}`), make("div", {}, hit.level >= 4 ? `the worst: ${level}` : "zoom in for each")];
+      if (hit.what === "bucket") return [make("b", {}, `${window.isExact ? "" : "about "}${counted(hit.count, "event")}`),
+        make("div", {}, hit.level >= 4 ? `the worst: ${level}` : "zoom in for each")];
       return [id, make("div", {}, [level, oneLine(hit.label, 160)].filter(Boolean).join(" · "))];
     }
     const gaps = window.byLane.get(index)?.gaps ?? [];
     for (let at = 0; at + gapStride <= gaps.length; at += gapStride) {
-      if (unit >= gaps[at] && unit <= gaps[at + 1]) return [make("b", {}, `${counted(gaps[at + 5], "event")} ${gaps[at + 4] ? "lost" : "missing"}`), make("div", {}, `${oneLine(lane.process, 80)} ${gaps[at + 2]}–${gaps[at + 3]}`)];
+      if (unit >= gaps[at] && unit <= gaps[at + 1]) return [make("b", {},
+        `${counted(gaps[at + 5], "event")} ${gaps[at + 4] ? "lost" : "missing"}`),
+        make("div", {}, `${oneLine(lane.process, 80)} ${gaps[at + 2]}–${gaps[at + 3]}`)];
     }
     return null;
   }
@@ -153,7 +164,8 @@ function put(element, text) {
 export function firstSteps() {
   return [
     make("p", {}, "Record an event on this machine, or import logs that carry vector clocks:"),
-    make("pre", {}, "lightcone agent --collector " + location.origin + "\nlightcone record --process deploy --name started\n\nlightcone import --into DIR --format jsonl FILE\nlightcone browse DIR"),
+    make("pre", {}, "lightcone agent --collector " + location.origin
+      + "\nlightcone record --process deploy --name started\n\nlightcone import --into DIR --format jsonl FILE\nlightcone browse DIR"),
     make("p", { class: "muted" }, "The page shows events as they come: it looks every two seconds."),
   ];
 }

@@ -35,7 +35,8 @@ export class SVGContext {
 
   save() {
     const { fillStyle, strokeStyle, lineWidth, globalAlpha, font, textAlign, textBaseline, dash } = this;
-    this.saved.push({ settings: { fillStyle, strokeStyle, lineWidth, globalAlpha, font, textAlign, textBaseline, dash }, groups: this.groups });
+    this.saved.push({ settings: { fillStyle, strokeStyle, lineWidth, globalAlpha, font, textAlign, textBaseline, dash },
+      groups: this.groups });
   }
 
   restore() {

@@ -146,7 +146,8 @@ export class View {
    * @param {string} axis
    */
   setAxis(axis) {
-    const known = this.lanes.axes[axis] ? axis : this.lanes.axes.logical ? "logical" : Object.keys(this.lanes.axes)[0] ?? axis;
+    const known = this.lanes.axes[axis] ? axis : this.lanes.axes.logical ? "logical"
+      : Object.keys(this.lanes.axes)[0] ?? axis;
     const isOther = known !== this.axis;
     this.axis = known;
     const extent = this.lanes.axes[known];
@@ -372,13 +373,15 @@ export class View {
       }
       if (best < 0) return null;
       return {
-        lane, sequence: events.sequence[best], count: 1, label: events.label?.[best] ?? "", level: events.level[best], what: "event",
+        lane, sequence: events.sequence[best], count: 1, label: events.label?.[best] ?? "", level: events.level[best],
+          what: "event",
       };
     }
     for (let at = 0; at + 2 < events.severe.length; at += 3) {
       const middle = (events.severe[at] + 0.5) * window.bucket;
       if (Math.abs(middle - unit) * this.axisView.scale < 6) {
-        return { lane, sequence: events.severe[at + 2], count: events.counts[events.severe[at]] ?? 1, label: "", level: events.severe[at + 1], what: "bucket" };
+        return { lane, sequence: events.severe[at + 2], count: events.counts[events.severe[at]] ?? 1, label: "",
+          level: events.severe[at + 1], what: "bucket" };
       }
     }
     const bucket = Math.floor(unit / window.bucket);
@@ -471,12 +474,14 @@ export class View {
         for (let index = search(events.x, from); index < events.x.length && events.x[index] < to; index++) {
           count++;
           if (events.level[index] >= warningLevel) found.severe++;
-          single.push({ id: this.idOf({ lane: events.lane, sequence: events.sequence[index] }), label: events.label?.[index] ?? "" });
+          single.push({ id: this.idOf({ lane: events.lane, sequence: events.sequence[index] }),
+            label: events.label?.[index] ?? "" });
         }
       } else {
         found.isExact = false;
         const end = Math.min(events.counts.length, Math.ceil(to / window.bucket));
-        for (let bucket = Math.max(0, Math.floor(from / window.bucket)); bucket < end; bucket++) count += events.counts[bucket];
+        for (let bucket = Math.max(0,
+          Math.floor(from / window.bucket)); bucket < end; bucket++) count += events.counts[bucket];
         for (let at = 0; at + 2 < events.severe.length; at += 3) {
           const x = events.severe[at] * window.bucket;
           if (x >= from && x < to) found.severe++;
@@ -526,6 +531,7 @@ export function links(view, pairs) {
     const fromLane = view.lanes.byProcess.get(from.process);
     const toLane = view.lanes.byProcess.get(to.process);
     if (fromLane === undefined || toLane === undefined) return [];
-    return [{ from: { lane: fromLane, sequence: from.sequence }, to: { lane: toLane, sequence: to.sequence }, isArrow: pair.isArrow }];
+    return [{ from: { lane: fromLane, sequence: from.sequence }, to: { lane: toLane, sequence: to.sequence },
+      isArrow: pair.isArrow }];
   });
 }

@@ -129,7 +129,8 @@ export class Windows {
       if (asking.signal.aborted) return;
       const window = new HistoryWindow(answer, lanes);
       this.versionSeen = answer.version;
-      this.keep({ key: wanted.key, lanesKey: wanted.lanesKey, axis: answer.axis, window, isStale: false, used: ++this.uses });
+      this.keep({ key: wanted.key, lanesKey: wanted.lanesKey, axis: answer.axis, window, isStale: false,
+        used: ++this.uses });
       if (this.asked === wanted.key) this.asked = "";
     } catch (error) {
       if (asking.signal.aborted) return;
