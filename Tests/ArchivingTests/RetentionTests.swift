@@ -363,6 +363,30 @@ import Testing
         #expect(try archive.tombstone(of: "main") != nil)
     }
 
+    /// What the order follows from cannot be read either: then nothing is dropped, and that is told.
+    @Test func whatIsOldStaysWhereNeitherItsOrderNorItsEventsCanBeRead() throws {
+        let disk = ArchiveDisk()
+        let pieces = GrowingExecution(seed: 6, crashPerMille: 20, isSealed: true).pieces
+        let archive = try grown(pieces, on: disk)
+        try ArchiveStore(archive).keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
+        let slices = try archive.orders(of: "main").slices
+        let segments = disk.simulated.files(under: folder.path + "/segments")
+        for segment in segments { disk.simulated.rot(segment, at: 300, mask: 4) }
+        var problems: Set<String> = []
+        for byte in stride(from: 30, to: 1_000, by: 90) {
+            for slice in slices {
+                disk.simulated.rot(archive.orderPath(slice), at: byte, mask: 4)
+            }
+            let (hasDropped, problem) = try drop(before: 200, in: ArchiveStore(archive))
+            #expect(!hasDropped && problem != nil, "\(byte)")
+            problems.insert(problem ?? "")
+            for slice in slices {
+                disk.simulated.rot(archive.orderPath(slice), at: byte, mask: 4)
+            }
+        }
+        #expect(problems.contains { $0.contains("do not match their checksum") }, "\(problems)")
+    }
+
     /// Where no cut is consistent, what is old is dropped all the same: it counts as missing.
     @Test func whatContradictsItselfIsDroppedToo() throws {
         let disk = ArchiveDisk()
