@@ -10,7 +10,9 @@ import Synchronization
 package final class ArchiveStore: HistoryStore {
     package let archive: Archive
     private let places = Mutex(Places())
-    private let severe = Mutex(SevereRows())
+    // What pictures asked for, which are painted again and again.
+    private let severe = Mutex(KeptRows<[SevereRow]>(rowsMax: Limits.severeRowsKeptMax))
+    private let headings = Mutex(KeptRows<RowHeadings>(rowsMax: Limits.headingsKeptMax))
     private let graphs = Mutex<[LoadedGraph]>([])
     /// The order files that were asked last.
     private let orders = Mutex<[(name: Identity128, file: OrderFile)]>([])
@@ -173,16 +175,23 @@ package final class ArchiveStore: HistoryStore {
     }
 
     package func headings(of frame: Int) throws -> RowHeadings {
-        let found = try reading(frame) { place throws(ArchiveError) in
+        if let known = headings.withLock({ $0[frame] }) { return known }
+        let columns = try reading(frame) { place throws(ArchiveError) in
             try archive.headings(at: place)
         }
-        return try found.map { RowHeadings($0) } ?? RowHeadings(events(of: frame))
+        let found = try columns.map { RowHeadings($0) } ?? RowHeadings(events(of: frame))
+        headings.withLock { $0.keep(found, of: frame, cost: found.levels.count) }
+        return found
     }
 
     package func severeRows(of frame: Int) throws -> [SevereRow] {
         if let known = severe.withLock({ $0[frame] }) { return known }
-        let rows = try headings(of: frame).severeRows()
-        severe.withLock { $0.keep(rows, of: frame) }
+        let columns = try reading(frame) { place throws(ArchiveError) in
+            try archive.headings(at: place)
+        }
+        let rows = try (columns.map { RowHeadings($0) } ?? RowHeadings(events(of: frame)))
+            .severeRows()
+        severe.withLock { $0.keep(rows, of: frame, cost: rows.count) }
         return rows
     }
 

@@ -54,6 +54,10 @@ package struct FiledExecution: IndexedExecution {
 
     package func logicalTimes(_ cancellation: Cancellation) -> OrderStack { index }
 
+    package func recordedKind(at place: EventPosition) throws -> EventKind {
+        try index.kind(at: place)
+    }
+
     package func isSettled(_ place: EventPosition) -> Bool { true }
 
     package func timeSpans(

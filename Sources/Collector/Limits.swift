@@ -33,6 +33,8 @@ package enum Limits {
 
     /// Rows that are warnings at least of which a collector keeps where they are, of 4 bytes each.
     static let severeRowsKeptMax = 4_000_000
+    /// Rows of which it keeps what their events are called, and how severe they are, of 5 bytes each.
+    static let headingsKeptMax = 4_000_000
     /// Bytes of an answer from which on it is compressed for whoever can read that: what a few packets hold is not worth it.
     static let compressedAnswerBytesMin = 8 << 10
 

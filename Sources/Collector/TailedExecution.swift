@@ -42,6 +42,10 @@ package struct TailedExecution: IndexedExecution {
         ChronicleTimes(index, below: below.index, above: try tail.times(index, cancellation))
     }
 
+    package func recordedKind(at place: EventPosition) throws -> EventKind {
+        try index.kind(at: place)
+    }
+
     package func isSettled(_ place: EventPosition) -> Bool { index.below(place) != nil }
 
     package func timeSpans(

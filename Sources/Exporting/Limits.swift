@@ -13,4 +13,6 @@ enum Limits {
     static let rowsHeldMax = 200
     /// Seconds without an answer after which `top` says so.
     static let topPatienceSeconds = 5
+    /// Buckets of a window whose most severe event is told by its number: of more only how severe it is.
+    static let severeEventsToldMax = 20_000
 }

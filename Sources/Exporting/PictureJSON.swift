@@ -102,6 +102,9 @@ private func json(_ window: Window) -> String {
         let (distance, overflow) = place.subtractingReportingOverflow(origin)
         return overflow ? (place < origin ? .min : .max) : distance
     }
+    // Of very many nobody asks for a certain one.
+    let hasSevere =
+        window.lanes.reduce(0) { $0 + $1.severe.count } <= Limits.severeEventsToldMax
     return JSONWriter.object { writer in
         writer.member("axis", window.axis.rawValue)
         writer.member("from", "\(window.range.lowerBound)")
@@ -116,7 +119,7 @@ private func json(_ window: Window) -> String {
         writer.key("lanes")
         writer.array { writer in
             for (number, lane) in window.lanes.enumerated() {
-                writer.object { lane.write(number, place, &$0) }
+                writer.object { lane.write(number, hasSevere: hasSevere, place, &$0) }
             }
         }
         writer.list("messages") { writer in
@@ -159,7 +162,7 @@ private func json(_ window: Window) -> String {
 
 extension Window.Lane {
     fileprivate func write(
-        _ number: Int, _ place: (Int64) -> Int64, _ writer: inout JSONWriter
+        _ number: Int, hasSevere: Bool, _ place: (Int64) -> Int64, _ writer: inout JSONWriter
     ) {
         writer.member("process", number)
         writer.member("events", eventCount)
@@ -168,13 +171,7 @@ extension Window.Lane {
             writer.object { Self.write(points, place, &$0) }
         } else {
             writeCounts(&writer)
-            writer.list("severe") { writer in
-                for severe in severe {
-                    writer.value(severe.bucket)
-                    writer.value(severe.level)
-                    writer.value(severe.sequence)
-                }
-            }
+            writeLevels(hasEvents: hasSevere, &writer)
         }
         writer.list("gaps") { writer in
             for gap in gaps {
@@ -190,6 +187,20 @@ extension Window.Lane {
             for range in uncertain {
                 writer.value(place(range.lowerBound))
                 writer.value(place(range.upperBound))
+            }
+        }
+    }
+
+    /// A digit for each bucket: the level of its most severe event, 0 where that is no warning. And how far that event's number
+    /// is from that of the bucket's first one.
+    private func writeLevels(hasEvents: Bool, _ writer: inout JSONWriter) {
+        var levels = [UInt8](repeating: UInt8(ascii: "0"), count: (severe.last?.bucket ?? -1) + 1)
+        for severe in severe { levels[severe.bucket] = UInt8(ascii: "0") + severe.level }
+        writer.member("levels", String(decoding: levels, as: UTF8.self))
+        guard hasEvents else { return }
+        writer.list("severe") { writer in
+            for severe in severe {
+                writer.value(Int64(bitPattern: severe.sequence &- firsts[severe.bucket]))
             }
         }
     }

@@ -157,6 +157,8 @@ extension ExecutionGraph: IndexedExecution {
         return times
     }
 
+    package func recordedKind(at place: EventPosition) -> EventKind { history.kind(at: place) }
+
     package func isSettled(_ place: EventPosition) -> Bool { false }
 
     package func timeSpans(of process: Int, in positions: Range<Int>) -> [TimeSpan] {

@@ -16,6 +16,8 @@ package protocol IndexedExecution: Sendable {
     func messages(_ cancellation: Cancellation) throws -> Messages
     /// When events happened in logical time; where that has to be found first, `cancellation` is asked meanwhile.
     func logicalTimes(_ cancellation: Cancellation) throws -> Times
+    /// The kind that was recorded for the event at a place, which was not dropped.
+    func recordedKind(at place: EventPosition) throws -> EventKind
     /// Whether the logical time of the event at a place is what it will be, whatever else arrives as it should.
     func isSettled(_ place: EventPosition) -> Bool
     /// The wall times of the events of a process in a range of positions, in stretches of some hundred events that may begin

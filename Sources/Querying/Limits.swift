@@ -115,6 +115,11 @@ package enum Limits {
     /// Events whose wall times are read for a window: about a tenth of a second. Those of more are spread between the first and
     /// the last of each stretch.
     static let windowTimesReadMax = 400_000
+    /// Lanes up to which messages are told that left them in the window and arrived outside: each look-up goes through all
+    /// slices.
+    static let windowLeavingLanesMax = 64
+    /// Entries of a table of all pairs of processes, 4 bytes each.
+    static let windowPairsMax = 4_000_000
     /// Look-ups of what is uncertain in a window.
     static let windowUncertainMax = 4_000
     /// Gaps and contradictions of a window that are told.

@@ -6,49 +6,50 @@ struct MessageBundle {
     /// The first of them.
     var arrival: Arrival
     var receiver: Int
+    /// About where it arrived: a position of the receiver.
+    var stretch: Int
     var count: Int
 }
 
 /// Bundles of messages by their ends and about when they arrived.
 struct MessageBundles {
-    private var bundles: [Key: MessageBundle] = [:]
+    private(set) var all: [MessageBundle] = []
+    private let processCount: Int
+    private let pieceCount: Int
+    /// By piece, receiver and sender, the place in `all`, and 1 more: a table where that is small, as it is of some hundred
+    /// processes.
+    private var table: [Int32]
+    private var places: [Int: Int32] = [:]
 
-    private struct Key: Hashable {
-        var sender: Int
-        var receiver: Int
-        /// About when they arrived.
-        var piece: Int
+    /// - Parameter pieceCount: Pieces are numbered from 0 up to it.
+    init(processCount: Int, pieceCount: Int) {
+        self.processCount = processCount
+        self.pieceCount = pieceCount
+        let isSmall = processCount * processCount <= Limits.windowPairsMax / pieceCount
+        table =
+            isSmall
+            ? Array(repeating: 0, count: processCount * processCount * pieceCount) : []
     }
-
-    var count: Int { bundles.count }
-    /// In no order.
-    var all: [MessageBundle] { Array(bundles.values) }
 
     mutating func add(_ bundle: MessageBundle, piece: Int) {
         let sender = bundle.arrival.event.process
-        add(bundle, Key(sender: sender, receiver: bundle.receiver, piece: piece))
-    }
-
-    private mutating func add(_ bundle: MessageBundle, _ key: Key) {
-        guard var known = bundles[key] else {
-            bundles[key] = bundle
+        let key = (piece * processCount + bundle.receiver) * processCount + sender
+        let place = table.isEmpty ? places[key] ?? 0 : table[key]
+        guard place > 0 else {
+            all.append(bundle)
+            if table.isEmpty {
+                places[key] = Int32(all.count)
+            } else {
+                table[key] = Int32(all.count)
+            }
             return
         }
-        known.count += bundle.count
-        let (a, b) = (bundle.arrival, known.arrival)
-        if (a.position, a.event.sequence) < (b.position, b.event.sequence) { known.arrival = a }
-        bundles[key] = known
-    }
-
-    /// Puts together what arrived in two pieces of time. O(bundles).
-    mutating func widen() {
-        var wider = MessageBundles()
-        for (key, bundle) in bundles {
-            wider.add(
-                bundle,
-                Key(sender: key.sender, receiver: key.receiver, piece: key.piece >> 1))
+        let known = all[Int(place) - 1].arrival
+        all[Int(place) - 1].count += bundle.count
+        let (a, b) = (bundle.arrival, known)
+        if (a.position, a.event.sequence) < (b.position, b.event.sequence) {
+            all[Int(place) - 1].arrival = a
         }
-        self = wider
     }
 }
 
@@ -80,11 +81,13 @@ extension WindowPainting {
                     at: processes[lane], in: places[lane].positions)
                 where try isMessage(from: arrival.event.process, to: processes[lane]) {
                     each.append(
-                        MessageBundle(arrival: arrival, receiver: processes[lane], count: 1))
+                        MessageBundle(
+                            arrival: arrival, receiver: processes[lane], stretch: arrival.position,
+                            count: 1))
                 }
             }
             if each.count <= Limits.windowMessagesMax {
-                if isEach { each += try leaving(asked) }
+                if isEach, asked <= Limits.windowLeavingLanesMax { each += try leaving(asked) }
             } else {
                 each = try bundled(each)
             }
@@ -97,7 +100,11 @@ extension WindowPainting {
                     for peer in tally.peers
                     where try isMessage(from: peer.first.event.process, to: process) {
                         tallies.append(
-                            MessageBundle(arrival: peer.first, receiver: process, count: peer.count)
+                            MessageBundle(
+                                arrival: peer.first, receiver: process,
+                                stretch: max(
+                                    tally.positions.lowerBound, places[lane].positions.lowerBound),
+                                count: peer.count)
                         )
                     }
                 }
@@ -153,7 +160,7 @@ extension WindowPainting {
                     bundles.append(
                         MessageBundle(
                             arrival: Arrival(position: receipt.position, event: send),
-                            receiver: receipt.process, count: 1))
+                            receiver: receipt.process, stretch: receipt.position, count: 1))
                     if bundles.count >= Limits.windowMessagesMax { return bundles }
                 }
                 next = end.sequence + 1
@@ -162,27 +169,30 @@ extension WindowPainting {
         return bundles
     }
 
-    /// Puts together those between two processes that arrived at about the same time: at first a hundredth of the window, and
-    /// twice that again and again while there are too many. O(bundles).
+    /// Puts together those between two processes that arrived at about the same time: in as many pieces of the window as make
+    /// about as many bundles as are told. O(bundles).
+    ///
+    /// - Parameter bundles: Those of one stretch follow on one another.
     private func bundled(_ bundles: [MessageBundle]) throws -> [MessageBundle] {
-        let shift = Int64(
-            max(
-                0,
-                window.buckets.shift + window.buckets.count.bitWidth
-                    - window.buckets.count.leadingZeroBitCount - 7))
-        var found = MessageBundles()
-        // Of one stretch all arrived at about the same time.
-        var last: (receiver: Int, position: Int, piece: Int)?
+        var pairs = MessageBundles(processCount: index.processCount, pieceCount: 1)
+        for bundle in bundles { pairs.add(bundle, piece: 0) }
+        let pieceCount = min(128, max(1, Limits.windowMessagesMax / max(pairs.all.count, 1)))
+        guard pieceCount > 1 else { return pairs.all }
+        let length = Double(window.range.upperBound) - Double(window.range.lowerBound)
+        var found = MessageBundles(processCount: index.processCount, pieceCount: pieceCount)
+        var last: (receiver: Int, stretch: Int, piece: Int)?
         for bundle in bundles {
-            let receipt = EventPosition(
-                process: bundle.receiver, position: bundle.arrival.position)
-            if last?.receiver != bundle.receiver || last?.position != receipt.position {
-                let piece = Int((try axes.place(of: receipt) ?? 0) >> shift)
-                last = (bundle.receiver, receipt.position, piece)
+            if last?.receiver != bundle.receiver || last?.stretch != bundle.stretch {
+                let place = try axes.place(
+                    of: EventPosition(process: bundle.receiver, position: bundle.stretch))
+                let share =
+                    (Double(place ?? window.range.lowerBound) - Double(window.range.lowerBound))
+                    / length
+                let piece = min(pieceCount - 1, max(0, Int(share * Double(pieceCount))))
+                last = (bundle.receiver, bundle.stretch, piece)
             }
             found.add(bundle, piece: last!.piece)
         }
-        for _ in 0..<8 where found.count > Limits.windowMessagesMax { found.widen() }
         return found.all
     }
 

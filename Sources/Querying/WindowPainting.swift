@@ -90,18 +90,12 @@ struct WindowPainting<Execution: IndexedExecution> {
         var points: [Window.Point?] = try positions.map { position in
             let place = try axes.place(of: EventPosition(process: process, position: position))
             guard let place, window.range.contains(place) else { return nil }
-            return Window.Point(place: place, sequence: sequences[position])
+            return Window.Point(
+                place: place, sequence: sequences[position],
+                kind: try execution.recordedKind(
+                    at: EventPosition(process: process, position: position)))
         }
         let start = positions.lowerBound
-        try execution.forEachRows(
-            of: process, in: positions, cancellation, reading: store.causality
-        ) { rows, batch in
-            for position in rows.positions {
-                let row = rows.row + position - rows.positions.lowerBound
-                guard let batch, row < batch.count else { continue }
-                points[position - start]?.kind = batch.kinds[row]
-            }
-        }
         let hasNames = window.eventCount <= Limits.windowLabelsMax
         try execution.forEachRows(
             of: process, in: positions, cancellation, reading: store.headings

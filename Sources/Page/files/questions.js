@@ -7,7 +7,7 @@
  * @typedef {{execution: string, events: number, version: string, axes: {[axis: string]: {from: string, to: string}},
  *   lanes: LaneFacts[]}} LanesAnswer
  * `gaps` are six numbers each: from where to where, first and last number, 1 where they are lost, how many are missing.
- * @typedef {{process: number, events: number, first?: number, counts?: number[], jumps?: number[], severe?: number[],
+ * @typedef {{process: number, events: number, first?: number, counts?: number[], jumps?: number[], levels?: string, severe?: number[],
  *   gaps?: number[], uncertain?: number[],
  *   points?: {x: number[], sequence: number[], kind: string, level: number[], label?: string[]}}} LaneAnswer
  * @typedef {{axis: string, from: string, to: string, origin: string, bucket: string, version: string, isExact: boolean,

@@ -43,7 +43,8 @@ export class LaneWindow {
     this.runs = [];
     this.counts = Float64Array.from(answer.counts ?? []);
     this.starts = starts(answer);
-    this.severe = Float64Array.from(answer.severe ?? []);
+    /** Bucket, level and number of each most severe event that is a warning at least. */
+    this.severe = severe(answer, this.starts);
     this.gaps = Float64Array.from(answer.gaps ?? []);
     this.uncertain = Float64Array.from(answer.uncertain ?? []);
   }
@@ -121,6 +122,22 @@ function starts(answer) {
     next += count;
   });
   return found;
+}
+
+/**
+ * Bucket, level and number of the most severe events. Where there are very many, that of the bucket's first event stands for it.
+ * @param {LaneAnswer} answer
+ * @param {Float64Array} starts
+ */
+function severe(answer, starts) {
+  const levels = answer.levels ?? "";
+  /** @type {number[]} */
+  const found = [];
+  for (let bucket = 0, index = 0; bucket < levels.length; bucket++) {
+    const level = levels.charCodeAt(bucket) - 48;
+    if (level > 0) found.push(bucket, level, starts[bucket] + (answer.severe?.[index++] ?? 0));
+  }
+  return Float64Array.from(found);
 }
 
 /**
