@@ -635,11 +635,12 @@ class PageTests(unittest.TestCase):
         browser.ready()
         row = browser.run("return lightcone.view.firstRow")
         self.assertGreater(row, 1000)
-        self.assertGreater(
-            browser.run(
-                "const v = lightcone.view; return v.window.byLane.get(v.lanes.rows[v.firstRow + 3])?.x.length ?? 0"
+        wait_until(
+            lambda: browser.run(
+                "const v = lightcone.view;"
+                "return v.window.byLane.get(v.lanes.rows[v.firstRow + 3])?.x.length > 0"
             ),
-            0,
+            "the lanes that are seen now are here",
         )
         browser.run("lightcone.state.set({lanes: 'host-999/'})")
         self.assertEqual(browser.run("return lightcone.view.lanes.rows.length"), 10)
