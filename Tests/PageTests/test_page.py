@@ -281,6 +281,14 @@ class PageTests(unittest.TestCase):
         wait_until(lambda: browser.state().get("tab") == ["table"], "the palette runs")
         self.assert_quiet()
 
+    def test_the_keyboard_goes_on_at_the_event_that_a_link_selects(self):
+        self.open(execution="main", tab="table")
+        self.browser.run("document.querySelector('#panel-table [data-event=\"n2:8\"] button').focus()")
+        self.browser.keys(Keys.ENTER)
+        self.browser.wait_for_text("#panel-event", "leader elected")
+        self.browser.keys(Keys.TAB)
+        self.assertEqual(self.browser.run("return document.activeElement.innerText"), "Why")
+
     def test_tab_reaches_every_control(self):
         self.open(execution="main", event="n2:8", tab="event")
         self.browser.run("document.activeElement.blur()")
@@ -431,6 +439,10 @@ class PageTests(unittest.TestCase):
         )
         self.browser.wait_for_text("#panel-event", "5 events in")
         self.browser.wait_for_text("#panel-event", "n2:10")
+        url = self.browser.driver.current_url
+        self.browser.driver.get("about:blank")
+        self.browser.driver.get(url)
+        self.browser.wait_for_text("#panel-event", "5 events in")
 
     # Links.
 
@@ -623,11 +635,12 @@ class PageTests(unittest.TestCase):
         browser.ready()
         row = browser.run("return lightcone.view.firstRow")
         self.assertGreater(row, 1000)
-        self.assertGreater(
-            browser.run(
-                "const v = lightcone.view; return v.window.byLane.get(v.lanes.rows[v.firstRow + 3])?.x.length ?? 0"
+        wait_until(
+            lambda: browser.run(
+                "const v = lightcone.view;"
+                "return v.window.byLane.get(v.lanes.rows[v.firstRow + 3])?.x.length > 0"
             ),
-            0,
+            "the lanes that are seen now are here",
         )
         browser.run("lightcone.state.set({lanes: 'host-999/'})")
         self.assertEqual(browser.run("return lightcone.view.lanes.rows.length"), 10)

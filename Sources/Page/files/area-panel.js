@@ -53,5 +53,4 @@ export function showArea(page, element, area) {
         ...found.single.slice(0, listedMax).map((one) => make("li", {}, page.eventLink(one.id), " ",
         make("bdi", {}, oneLine(one.label, 120)))))]
       : [make("p", { class: "muted" }, "Zoom in to see them one by one.")]));
-  page.say(`${counted(found.events, "event")} in the area`);
 }

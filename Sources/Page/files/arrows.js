@@ -1,5 +1,6 @@
 // Messages: an arrow each, or a pale band where there are many, whose width says how many.
 
+import { axisHeight } from "./margins.js";
 import { messageStride, Relation } from "./window.js";
 
 /** @typedef {import("./view.js").View} View */
@@ -63,7 +64,7 @@ function drawPass(context, view, window, origin, relation, colour, alpha) {
       if ((x1 < left && x2 < left) || (x1 > right && x2 > right)) continue;
       const y1 = view.laneY(messages[at]);
       const y2 = view.laneY(messages[at + 3]);
-      if (Number.isNaN(y1 + y2)) continue;
+      if (!isSeen(view, y1, y2)) continue;
       const length = Math.hypot(x2 - x1, y2 - y1);
       if (length < 2) continue;
       const dx = (x2 - x1) / length;
@@ -111,7 +112,7 @@ function drawBundles(context, view, window, origin) {
     if ((x1 < left && x2 < left) || (x1 > right && x2 > right)) continue;
     const y1 = view.laneY(messages[at]);
     const y2 = view.laneY(messages[at + 3]);
-    if (Number.isNaN(y1 + y2)) continue;
+    if (!isSeen(view, y1, y2)) continue;
     const relation = messageRelation[index];
     context.globalAlpha = relation === Relation.concurrent ? 0.07 : 0.22;
     context.lineWidth = Math.min(7, 0.75 + Math.log2(count) * 0.45);
@@ -121,6 +122,17 @@ function drawBundles(context, view, window, origin) {
     context.stroke();
   }
   context.globalAlpha = 1;
+}
+
+/**
+ * Whether a line between two heights can be seen: both of its lanes are shown, and not both above or below what is seen.
+ * @param {View} view
+ * @param {number} y1
+ * @param {number} y2
+ */
+function isSeen(view, y1, y2) {
+  if (Number.isNaN(y1 + y2)) return false;
+  return Math.max(y1, y2) >= axisHeight && Math.min(y1, y2) <= view.height;
 }
 
 /**

@@ -86,6 +86,14 @@ export class LaneList {
     state.set({ hide: isHidden ? [...rest, process] : rest });
   }
 
+  /** @param {string} process */
+  hideOthers(process) {
+    const { view, state } = this.page;
+    const others = view.lanes.all.map((lane) => lane.process).filter((one) => one !== process);
+    // The address names what is hidden: where that is too much, only names like this one are shown.
+    state.set(others.length <= listedMax ? { hide: others } : { lanes: process });
+  }
+
   /**
    * @param {string} process
    * @param {boolean} isPinned
@@ -141,8 +149,7 @@ export class LaneList {
       make("h2", { id: "lane-menu-title" }, make("bdi", {}, facts.process)),
       item(isPinned ? "No longer on top" : "Keep on top", () => this.pin(facts.process, !isPinned)),
       item("Hide", () => this.hide(facts.process, true)),
-      item("Hide all others", () =>
-        state.set({ hide: view.lanes.all.map((one) => one.process).filter((one) => one !== facts.process) })),
+      item("Hide all others", () => this.hideOthers(facts.process)),
       item("Only those that talk with it", () => state.set({ talk: [...state.now.talk, facts.process] })),
       item("Move up", () => this.move(lane, -1)),
       item("Move down", () => this.move(lane, 1)),

@@ -317,6 +317,7 @@ export class Page {
     requestAnimationFrame(() => {
       this.status.draw();
       if (this.state.now.tab === "table") this.table.draw();
+      if (this.view.area) showArea(this, find("panel-event", HTMLElement), this.view.area);
     });
     const { versionSeen } = this.view.windows;
     if (versionSeen !== "" && versionSeen !== this.view.lanes.version && versionSeen !== this.versionAsked) {
@@ -368,17 +369,22 @@ export class Page {
    * @param {string} id
    */
   eventLink(id) {
-    return make("button", {
-      type: "button", class: "link id", onclick: (/** @type {MouseEvent} */ event) => this.select(id, event.shiftKey),
-    }, make("bdi", {}, id));
+    const select = (/** @type {MouseEvent} */ event) => {
+      this.select(id, event.shiftKey);
+      // The button goes with what stood around it: whoever uses the keyboard goes on at the event.
+      find("panel-event", HTMLElement).focus();
+    };
+    return make("button", { type: "button", class: "link id", onclick: select }, make("bdi", {}, id));
   }
 
   applyArea() {
     const area = readArea(this.state.now.area);
     this.view.area = area;
     this.view.paintSoon();
-    if (area) showArea(this, find("panel-event", HTMLElement), area);
-    else if (this.state.now.event) this.eventPanel.show(this.state.now.event, this.state.now.other);
+    if (area) {
+      showArea(this, find("panel-event", HTMLElement), area);
+      this.say(this.eventPanel.element.querySelector("h2")?.textContent ?? "");
+    } else if (this.state.now.event) this.eventPanel.show(this.state.now.event, this.state.now.other);
     else this.eventPanel.showNothing();
   }
 

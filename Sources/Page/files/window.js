@@ -241,7 +241,8 @@ export class HistoryWindow {
     if (stretch === Infinity) return;
     for (const at of bundles) {
       // By the golden ratio: whatever pairs there are, they lie evenly.
-      const shift = ((pair(at) * 0.618033988749895) % 1) * stretch;
+      const room = Math.max(0, Math.min(stretch, this.end - messages[at + 4]));
+      const shift = ((pair(at) * 0.618033988749895) % 1) * room;
       messages[at + 1] += shift;
       messages[at + 4] += shift;
     }
