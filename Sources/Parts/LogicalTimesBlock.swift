@@ -14,40 +14,41 @@ import HappensBefore
 /// less 1 but for the first; how many messages there are, less 1; and the first of them: its position, as a distance from the
 /// start, and the number of the event that sent it.
 struct LogicalTimesBlock: Sendable {
+    let positions: Range<Int>
     /// The first is at the start of the block.
     private(set) var steps: [LogicalStep] = []
-    private(set) var tally: MessageTally
+    /// What follows: most questions ask for nothing but times.
+    private let rest: BitReader
+    private let peerCount: Int
 
-    /// What it takes, in bytes.
-    var byteCount: Int {
-        steps.count * MemoryLayout<LogicalStep>.stride
-            + tally.peers.count * MemoryLayout<MessageTally.Peer>.stride
-    }
+    /// What it takes, in bytes, with those that the rest is read from.
+    var byteCount: Int { steps.count * MemoryLayout<LogicalStep>.stride + storedByteCount }
+    private let storedByteCount: Int
 
     /// Reads a block of events of a process at some positions.
     init(
         _ reader: inout ByteReader, _ positions: Range<Int>, processCount: Int
     ) throws(FormatError) {
-        tally = MessageTally(positions, [])
+        self.positions = positions
         let start = try reader.count(positions.lowerBound, "start")
         guard start == positions.lowerBound else {
             throw reader.malformed("start: expected \(positions.lowerBound), found \(start)")
         }
         let time = try reader.count(Limits.logicalTimeMax, "time")
         let stepCount = try reader.count(positions.count - 1, "steps")
-        let peerCount = try reader.count(processCount, "peers")
+        peerCount = try reader.count(processCount, "peers")
         var bits = BitReader(reader)
         steps = [LogicalStep(position: start, time: time)]
-        try readSteps(stepCount, &bits)
-        try readPeers(peerCount, &bits, processCount)
-        try bits.expectEnd("times")
+        try Self.readSteps(stepCount, &bits, to: positions.upperBound, &steps)
+        rest = bits
+        storedByteCount = reader.end
         guard steps.time(at: positions.upperBound - 1) <= Limits.logicalTimeMax else {
             throw reader.malformed("time: expected none beyond \(Limits.logicalTimeMax)")
         }
     }
 
-    private mutating func readSteps(
-        _ count: Int, _ bits: inout BitReader
+    private static func readSteps(
+        _ count: Int, _ bits: inout BitReader, to end: Int, _ steps: inout [LogicalStep]
     ) throws(FormatError) {
         guard count > 0 else { return }
         let distances = try bits.column(count, "position")
@@ -55,8 +56,8 @@ struct LogicalTimesBlock: Sendable {
         steps.reserveCapacity(count + 1)
         for (distance, jump) in zip(distances, jumps) {
             let last = steps[steps.count - 1]
-            guard distance > 0, distance < UInt64(tally.positions.upperBound - last.position) else {
-                throw bits.malformed("position: expected below \(tally.positions.upperBound)")
+            guard distance > 0, distance < UInt64(end - last.position) else {
+                throw bits.malformed("position: expected below \(end)")
             }
             guard jump > 0, jump <= UInt64(Limits.logicalTimeMax - last.time) else {
                 throw bits.malformed("jump: \(jump) from a time of \(last.time)")
@@ -68,10 +69,21 @@ struct LogicalTimesBlock: Sendable {
         }
     }
 
-    private mutating func readPeers(
-        _ count: Int, _ bits: inout BitReader, _ processCount: Int
+    /// The messages that arrived, counted. O(processes that sent some).
+    func tally(processCount: Int) throws(FormatError) -> MessageTally {
+        var bits = rest
+        var tally = MessageTally(positions, [])
+        try readPeers(&bits, &tally, processCount)
+        try bits.expectEnd("times")
+        return tally
+    }
+
+    private func readPeers(
+        _ bits: inout BitReader, _ tally: inout MessageTally, _ processCount: Int
     ) throws(FormatError) {
+        let count = peerCount
         guard count > 0 else { return }
+        tally.peers.reserveCapacity(count)
         let processes = try bits.column(count, "process")
         let counts = try bits.column(count, "count")
         let positions = try bits.column(count, "position")

@@ -8,7 +8,7 @@ extension OrderFile: LogicalTimes {
     ) throws(PartError) -> [LogicalStep] {
         var steps: [LogicalStep] = []
         try forEachBlock(of: process, in: positions) { (block) throws(PartError) in
-            let range = positions.clamped(to: block.tally.positions)
+            let range = positions.clamped(to: block.positions)
             // Where a block begins there is a step, whether or not the time jumps there.
             steps += block.steps.steps(in: range)
         }
@@ -33,13 +33,21 @@ extension OrderFile: LogicalTimes {
                 found.append(blocks.first?.start ?? base)
                 continue
             }
-            if block?.tally.positions.lowerBound != blocks[number].start {
+            if block?.positions.lowerBound != blocks[number].start {
                 block = try self.times(process, number)
             }
             found.append(
-                block!.steps.position(from: time, end: block!.tally.positions.upperBound))
+                block!.steps.position(from: time, end: block!.positions.upperBound))
         }
         return found
+    }
+
+    func tally(_ block: LogicalTimesBlock) throws(PartError) -> MessageTally {
+        do {
+            return try block.tally(processCount: processCount)
+        } catch {
+            throw damaged(error.what)
+        }
     }
 
     /// Calls `body` with the blocks that have some of a range of positions.
@@ -60,7 +68,9 @@ extension OrderFile: LogicalTimes {
         at process: Int, in positions: Range<Int>
     ) throws(PartError) -> [MessageTally] {
         var tallies: [MessageTally] = []
-        try forEachBlock(of: process, in: positions) { (block) in tallies.append(block.tally) }
+        try forEachBlock(of: process, in: positions) { (block) throws(PartError) in
+            tallies.append(try tally(block))
+        }
         return tallies
     }
 }

@@ -143,7 +143,7 @@ extension OrderFileSurvey {
         var last = 0
         for (index, (_, place, time)) in directory.times.enumerated() {
             let block = try file.times(number, index)
-            let positions = block.tally.positions
+            let positions = block.positions
             expect(
                 time > last, in: place,
                 "process \(number): a logical time of \(time) after one of \(last)")
@@ -153,7 +153,7 @@ extension OrderFileSurvey {
             let counted = MessageTally(
                 positions, counting: try file.arrivals(at: number, in: positions))
             expect(
-                counted == block.tally, in: place,
+                try counted == file.tally(block), in: place,
                 "process \(number): counts of other messages than those that arrived")
         }
     }

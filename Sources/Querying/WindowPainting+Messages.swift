@@ -53,21 +53,24 @@ struct MessageBundles {
     }
 }
 
-/// A pair of processes.
-struct MessagePair: Hashable {
-    var sender: Int
-    var receiver: Int
-}
-
 // Which messages a window shows.
 extension WindowPainting {
-    /// The same as the index has it, of which each pair is asked once.
-    private mutating func isMessage(from sender: Int, to receiver: Int) throws -> Bool {
-        let pair = MessagePair(sender: sender, receiver: receiver)
-        if let known = pairs[pair] { return known }
-        let isMessage = try index.isMessage(from: sender, to: receiver)
-        pairs[pair] = isMessage
-        return isMessage
+    /// Whether what came from processes to one of them is a message, each asked once.
+    private struct Senders {
+        let receiver: Int
+        private var known: [Bool?]
+
+        init(to receiver: Int, of processCount: Int) {
+            self.receiver = receiver
+            known = Array(repeating: nil, count: processCount)
+        }
+
+        mutating func isMessage(from sender: Int, _ index: Execution.Index) throws -> Bool {
+            if let known = known[sender] { return known }
+            let isMessage = try index.isMessage(from: sender, to: receiver)
+            known[sender] = isMessage
+            return isMessage
+        }
     }
 
     /// - Parameter isEach: Whether each is told where they are not too many, and those that leave the window too.
@@ -77,9 +80,10 @@ extension WindowPainting {
         if window.eventCount <= Limits.windowMessagesReadMax, window.isExact {
             for lane in 0..<asked {
                 try cancellation.check()
+                var senders = Senders(to: processes[lane], of: index.processCount)
                 for arrival in try messages.arrivals(
                     at: processes[lane], in: places[lane].positions)
-                where try isMessage(from: arrival.event.process, to: processes[lane]) {
+                where try senders.isMessage(from: arrival.event.process, index) {
                     each.append(
                         MessageBundle(
                             arrival: arrival, receiver: processes[lane], stretch: arrival.position,
@@ -96,9 +100,10 @@ extension WindowPainting {
             for lane in 0..<asked where !places[lane].positions.isEmpty {
                 try cancellation.check()
                 let process = processes[lane]
+                var senders = Senders(to: process, of: index.processCount)
                 for tally in try times.tallies(at: process, in: places[lane].positions) {
                     for peer in tally.peers
-                    where try isMessage(from: peer.first.event.process, to: process) {
+                    where try senders.isMessage(from: peer.first.event.process, index) {
                         tallies.append(
                             MessageBundle(
                                 arrival: peer.first, receiver: process,
@@ -136,7 +141,7 @@ extension WindowPainting {
     }
 
     /// The messages that left the lanes in the window and arrived outside, or at other lanes.
-    private mutating func leaving(_ asked: Int) throws -> [MessageBundle] {
+    private func leaving(_ asked: Int) throws -> [MessageBundle] {
         var bundles: [MessageBundle] = []
         for lane in 0..<asked where !places[lane].positions.isEmpty {
             let (process, positions) = (processes[lane], places[lane].positions)
@@ -154,7 +159,7 @@ extension WindowPainting {
                         $0 < asked && places[$0].positions.contains(receipt.position)
                     }
                     guard isTold != true,
-                        try isMessage(from: process, to: receipt.process)
+                        try index.isMessage(from: process, to: receipt.process)
                     else { continue }
                     let send = EventKey(process: process, sequence: departure.sequence)
                     bundles.append(

@@ -16,8 +16,6 @@ struct WindowPainting<Execution: IndexedExecution> {
     /// By process: its lane.
     var laneOf: [Int: Int] = [:]
     var places: [LanePlaces] = []
-    /// By sender and receiver: whether what leads from one to the other is a message.
-    var pairs: [MessagePair: Bool] = [:]
 
     init(
         _ window: Window, _ processes: [Int], _ execution: Execution, _ store: some HistoryStore,
