@@ -7,7 +7,7 @@ import { messageStride, Relation } from "./window.js";
 /** @typedef {import("./window.js").HistoryWindow} HistoryWindow */
 
 /** Lines of one path: longer paths cost more than their lines. */
-const linesOfPath = 48;
+const linesOfPath = 8;
 /** Pixels of the widest band. */
 const bundleWidthMax = 6;
 /** Pixels that an arrow keeps from the middles of the events at its ends. */
