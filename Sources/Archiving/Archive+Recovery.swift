@@ -246,7 +246,10 @@ extension Archive {
         }
         // A tail that was torn was never acknowledged: nothing is wrong with that.
         let isTail = append.end == append.acknowledged
-        let problems = isTail ? [] : contents.problems.map { "\(path): \($0)" }
+        let problems =
+            isTail
+            ? []
+            : contents.problems.map { "\(path): \($0): its agent is asked for it again" }
         // A header alone is of an append that was cut short.
         guard append.acknowledged > state?.acknowledged ?? SegmentHeader.byteCount, append.end > 0
         else { return problems }

@@ -447,6 +447,8 @@ package final class ArchiveStore: HistoryStore {
         if here == slices, slices.last?.taken == taken { return }
         let processCount = try archive.processes(of: execution).count
         forgetOrders { (_, file) in file.isDamaged }
+        /// Whether nothing can ever go on from the tombstone again.
+        var isTombstoneBreached = false
         func run(on below: [OrderSlice]) throws -> Bool {
             guard
                 !below.isEmpty || patience != nil
@@ -454,7 +456,10 @@ package final class ArchiveStore: HistoryStore {
             else { return false }
             var slicing = try Slicing(
                 execution, on: below, in: self, revision, eventsMax: sliceEventsMax, patience)
-            return try slicing.run(cancellation)
+            let isDone = try slicing.run(cancellation)
+            isTombstoneBreached =
+                !isDone && below.last?.isTombstone == true && slicing.hasBreached(below)
+            return isDone
         }
         func slice(on readable: [OrderSlice]) throws -> Bool {
             let files = open(readable, of: execution) ?? []
@@ -492,7 +497,15 @@ package final class ArchiveStore: HistoryStore {
             forgetOrders { (name, _) in rest.contains(name) }
             isSliced = try derive(on: Array(intact))
         }
-        if isSliced || patience != nil { return }
+        if isSliced { return }
+        if isTombstoneBreached, let first = slices.first {
+            // What is kept goes on as if what was dropped were missing, also while more arrives.
+            try archive.demoteTombstone(first, of: execution)
+            return try keepOrder(
+                of: execution, eventsMin: eventsMin, sliceEventsMax: sliceEventsMax, patience,
+                cancellation: cancellation)
+        }
+        if patience != nil { return }
         // What was to be read next was merged meanwhile: the next look finds it, and need not have everything in memory.
         if try archive.parts(of: execution) != parts { return }
         let graph = try graph(of: execution, cancellation)

@@ -287,7 +287,10 @@ extension ArchiveStore {
         func mending(_ step: () throws -> Retention.Outcome) throws -> Retention.Outcome {
             do {
                 return try step()
-            } catch PartError.damaged where !retention.isFoundAnew {
+            } catch let damage as PartError {
+                guard case .damaged = damage else { throw damage }
+                // What the events are that it follows from cannot be read either.
+                guard !retention.isFoundAnew else { return .cannot("\(damage)") }
                 return try retention.findAnew()
             }
         }

@@ -137,6 +137,11 @@ struct Slicing {
         return true
     }
 
+    /// Whether nothing will ever go on from some files: what came since is not as they say.
+    func hasBreached(_ files: [OrderSlice]) -> Bool {
+        slices == files && history.breach?.isLasting == true
+    }
+
     /// What became of a slice that should end at a moment.
     enum Outcome {
         /// There is nothing before it.

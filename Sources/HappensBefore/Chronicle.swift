@@ -204,7 +204,9 @@ where Below.Failure == Floor.Failure {
         var arrivals: [Arrival] = []
         if positions.lowerBound < base, let there = numbers.below(process) {
             let range = positions.lowerBound..<min(base, positions.upperBound)
-            arrivals = try numbers.above(below.arrivals(at: there, in: range), of: floor)
+            let found = try numbers.above(below.arrivals(at: there, in: range), of: floor)
+            // Below, a process may have another name, or none yet.
+            arrivals = tail.listed(found)
         }
         return arrivals + above.arrivals(at: process, in: positions)
     }

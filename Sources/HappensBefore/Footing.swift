@@ -74,6 +74,15 @@ package enum Breach: Hashable, Sendable, CustomStringConvertible {
     /// Events above the cut name each other in a ring.
     case cycle
 
+    /// Whether nothing that is still to come mends it: what is here twice is here once when it is merged, and a ring is of what is
+    /// above the cut.
+    package var isLasting: Bool {
+        switch self {
+        case .late, .renamed, .ruled, .speaking: true
+        case .rewritten, .cycle: false
+        }
+    }
+
     package var description: String {
         switch self {
         case .late(let process):

@@ -76,6 +76,27 @@ extension CausalIndex {
             fromIsHere: try isHere(send))
     }
 
+    /// Arrivals, ascending by position, with those of one event in listing order of the senders. O(arrivals), and where an event
+    /// has several a look at the names of their senders.
+    package func listed(_ arrivals: [Arrival]) throws(Failure) -> [Arrival] {
+        var listed = arrivals
+        var start = 0
+        while start < listed.count {
+            let position = listed[start].position
+            let end = listed[start...].firstIndex { $0.position != position } ?? listed.count
+            if end - start > 1 {
+                var named: [(id: EventID, arrival: Arrival)] = []
+                for arrival in listed[start..<end] {
+                    named.append((id: try id(arrival.event), arrival: arrival))
+                }
+                named.sort { listingOrder($0.id, $1.id) }
+                listed.replaceSubrange(start..<end, with: named.map(\.arrival))
+            }
+            start = end
+        }
+        return listed
+    }
+
     /// Whether what leads from one process to another is a message: a restart that goes on from the incarnation before it got
     /// none.
     package func isMessage(from sender: Int, to receiver: Int) throws(Failure) -> Bool {

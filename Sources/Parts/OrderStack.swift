@@ -314,7 +314,8 @@ extension OrderStack: MessageIndex {
         for part in try parts(of: process, in: positions) {
             arrivals += try part.file.arrivals(at: process, in: part.positions)
         }
-        return arrivals
+        // When an older slice was written, a process may have had another name, or none yet.
+        return files.count == 1 ? arrivals : try listed(arrivals)
     }
 
     package func receipts(of send: EventKey) throws(PartError) -> [EventPosition] {

@@ -249,8 +249,12 @@ private struct Branches {
         let isOfOneSource =
             !isNamedTwice
             && differing.allSatisfy { sources[$0.1].segment == sources[$0.2].segment }
-        // Agents tell machines apart, unless the agent was cloned too: then its files do.
-        let hasSplitAgent = differing.contains { sources[$0.1].agent == sources[$0.2].agent }
+        // Agents tell machines apart, unless the agent was cloned too: then its files do. What one agent shipped above the fork and
+        // another one ships anew is of a machine that had the first one's identity for a while.
+        let agents = Dictionary(sources.map { ($0.segment, $0.agent) }) { first, _ in first }
+        let hasSplitAgent =
+            differing.contains { sources[$0.1].agent == sources[$0.2].agent }
+            || found.sameAbove.contains { agents[$0.a] != agents[$0.b] }
         for (place, key) in keys {
             let source = summaryOf[place.frame]!
             byPlace[place] =
@@ -261,7 +265,7 @@ private struct Branches {
         var sequence: UInt64 = 1
         if let first = differing.map(\.sequence).min() {
             let common = found.common(to: Set(byPlace.values), below: first) { segment in
-                hasSplitAgent ? segment : sources.first { $0.segment == segment }!.agent
+                hasSplitAgent ? segment : agents[segment]!
             }
             sequence = common + 1
         }
@@ -274,6 +278,8 @@ private struct Branches {
         var differing: [(sequence: UInt64, Int, Int)] = []
         /// By two segments: the last number, before any that differs, of which both have the same event.
         var same: [SegmentPair: UInt64] = [:]
+        /// Two segments that have the same event of a number that differs in others, or of a later one.
+        var sameAbove: Set<SegmentPair> = []
 
         struct SegmentPair: Hashable {
             var a: Identity128
@@ -340,6 +346,8 @@ private struct Branches {
             }
             if compared.differing.isEmpty {
                 for pair in same { compared.same[pair] = rows[start].sequence }
+            } else {
+                compared.sameAbove.formUnion(same)
             }
             start = end
         }

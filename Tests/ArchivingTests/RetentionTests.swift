@@ -363,6 +363,58 @@ import Testing
         #expect(try archive.tombstone(of: "main") != nil)
     }
 
+    /// What the order follows from cannot be read either: then nothing is dropped, and that is told.
+    @Test func whatIsOldStaysWhereNeitherItsOrderNorItsEventsCanBeRead() throws {
+        let disk = ArchiveDisk()
+        let pieces = GrowingExecution(seed: 6, crashPerMille: 20, isSealed: true).pieces
+        let archive = try grown(pieces, on: disk)
+        try ArchiveStore(archive).keepOrder(of: "main", eventsMin: 50, sliceEventsMax: 100)
+        let slices = try archive.orders(of: "main").slices
+        let segments = disk.simulated.files(under: folder.path + "/segments")
+        for segment in segments { disk.simulated.rot(segment, at: 300, mask: 4) }
+        var problems: Set<String> = []
+        for byte in stride(from: 30, to: 1_000, by: 90) {
+            for slice in slices {
+                disk.simulated.rot(archive.orderPath(slice), at: byte, mask: 4)
+            }
+            let (hasDropped, problem) = try drop(before: 200, in: ArchiveStore(archive))
+            #expect(!hasDropped && problem != nil, "\(byte)")
+            problems.insert(problem ?? "")
+            for slice in slices {
+                disk.simulated.rot(archive.orderPath(slice), at: byte, mask: 4)
+            }
+        }
+        #expect(problems.contains { $0.contains("do not match their checksum") }, "\(problems)")
+    }
+
+    /// What was cited below the tombstone, and was not waited for, comes all the same: then nothing goes on from the tombstone any
+    /// more, and what is kept is written as if what was dropped were missing, also while more arrives.
+    @Test func whatComesLateBelowATombstoneIsNoReasonToWriteNothing() throws {
+        func key(_ name: String) -> ProcessKey {
+            ProcessKey(execution: "main", host: "h", process: ProcessID(name: name))
+        }
+        let (p, q) = (key("p"), key("q"))
+        let archive = try grown(
+            [
+                Self.segment("p", p, 1...40, time: Self.time(10)),
+                Self.segment("q", q, 1...40, time: Self.time(10)) {
+                    VectorClock([q.reference: $0, p.reference: 45])
+                },
+            ], on: ArchiveDisk())
+        let store = ArchiveStore(archive)
+        #expect(try drop(before: 500, in: store) == (true, nil))
+        try archive.append(Self.segment("late", p, 41...60, time: Self.time(890)))
+        #expect(try archive.orders(of: "main").slices.map(\.isTombstone) == [true])
+        #expect(try store.filed("main", .never) == nil)
+        let patience = Patience(
+            now: Self.time(900), readUpTo: [:], eventsMin: 10,
+            tail: .init(eventsMax: 10, learnedMax: .max))
+        try store.keepOrder(of: "main", eventsMin: 1, sliceEventsMax: 100, patience)
+        #expect(try archive.orders(of: "main").slices.map(\.isTombstone) == [false])
+        #expect(try store.filed("main", .never)?.eventCount == 20)
+        #expect(try archive.tombstone(of: "main")?.eventCount == 80)
+    }
+
     /// Where no cut is consistent, what is old is dropped all the same: it counts as missing.
     @Test func whatContradictsItselfIsDroppedToo() throws {
         let disk = ArchiveDisk()

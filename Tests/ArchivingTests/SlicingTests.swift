@@ -215,6 +215,73 @@ import Testing
         try expectSameAnswers()
     }
 
+    /// What a run is called that never reported may be told later: from then on the causes of an event are listed by that, whenever they
+    /// were written.
+    @Test func causesAreListedByTheNamesThatTheyHaveNow() throws {
+        let (folder, plainFolder) = (ArchiveFolder(), ArchiveFolder())
+        let archive = try Archive(folder.path, .readWrite)
+        let plain = try Archive(plainFolder.path, .readWrite)
+        let store = ArchiveStore(archive)
+        func key(_ name: String) -> ProcessKey {
+            ProcessKey(
+                execution: "main", host: "h", process: ProcessID(name: name),
+                run: Identity128(naming: Array(name.utf8)))
+        }
+        /// Events of a process, of which the first one got messages.
+        func append(
+            _ name: String, got messages: [ProcessReference: UInt64] = [:],
+            from cause: ProcessKey? = nil
+        ) throws {
+            let key = key(name)
+            let events = (1...40).map { (sequence: UInt64) in
+                var clock = messages
+                clock[key.reference] = sequence
+                var event = Event(
+                    id: EventID(key.process, sequence), kind: .send, text: "event \(sequence)",
+                    clock: VectorClock(clock))
+                if sequence == 1, !messages.isEmpty { event.kind = .receive }
+                if sequence == 1, let cause {
+                    let reference = EventReference(cause.reference, 8, name: cause.process)
+                    event.causes = [Cause(reference, .token)]
+                }
+                return event
+            }
+            let id = Identity128(naming: Array("segment of \(name)".utf8))
+            let header = SegmentHeader(
+                agent: Identity128(naming: [1]), segment: id, created: WallTime(nanoseconds: 1))
+            var writer = SegmentWriter(header)
+            let bytes =
+                header.encoded() + writer.commit(EventBatch(events, of: key), Commit())
+                + writer.footer()
+            for archive in [archive, plain] { try archive.append(bytes, to: id, at: 0) }
+        }
+        func expectSameAnswers(causes: String, _ location: SourceLocation = #_sourceLocation) throws
+        {
+            let answers = try MergingWorld.answers(store)
+            #expect(answers.contains { $0.contains(causes) }, sourceLocation: location)
+            expectSame(answers, try MergingWorld.answers(ArchiveStore(plain)), location)
+        }
+        // What an earlier incarnation of it did is unknown as it was.
+        let silent = ProcessKey(
+            execution: "main", host: "h", process: ProcessID(name: "z", incarnation: 2),
+            run: key("z").run)
+        try append("p")
+        try append("q", got: [key("p").reference: 40, silent.reference: 7])
+        try store.keepOrder(of: "main", eventsMin: 1, sliceEventsMax: 200)
+        guard case .run(let run) = silent.reference else { return }
+        try expectSameAnswers(causes: "\"causes\":[\"?\(run):7\",\"p:40\"]")
+        // Above what is written, and once that is written above it.
+        try append("r", got: [silent.reference: 8], from: silent)
+        #expect(try store.filed("main", .never) is TailedExecution)
+        try expectSameAnswers(causes: "\"causes\":[\"p:40\",\"z#2:7\"]")
+        let patience = Patience(
+            now: WallTime(nanoseconds: 0), readUpTo: [:], eventsMin: 10,
+            tail: .init(eventsMax: 10, learnedMax: .max))
+        try store.keepOrder(of: "main", eventsMin: 1, sliceEventsMax: 100, patience)
+        #expect(try archive.orders(of: "main").slices.count == 2)
+        try expectSameAnswers(causes: "\"causes\":[\"p:40\",\"z#2:7\"]")
+    }
+
     /// Where a slice ends within a block, as many events of it as the block has rows are not its rows for that.
     @Test func rowsAreFoundWhereASliceEndsWithinTheirBlock() throws {
         let folder = ArchiveFolder()

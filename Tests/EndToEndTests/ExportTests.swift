@@ -317,6 +317,7 @@ import Testing
         ["agent"], ["collector"], ["import"], ["executions"], ["processes"], ["gaps"], ["defects"],
         ["timeline"], ["tail"], ["query"], ["why"], ["status"], ["top"], ["show"],
         ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["snapshot"], ["view"],
+        ["browse"],
         ["export"],
         ["segment"], ["part"], ["catalogue"], ["segment", "inspect"],
         ["segment", "verify"], ["part", "inspect"], ["part", "verify"], ["catalogue", "rebuild"],

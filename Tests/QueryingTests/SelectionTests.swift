@@ -152,6 +152,8 @@ struct MemoryStore: HistoryStore {
     var unreadable: Set<Int> = []
     /// The segments that frames are in, where it is not the first one.
     var segments: [Int: Int] = [:]
+    /// Their agents, the same.
+    var agents: [Int: Int] = [:]
     /// Of the execution.
     var name = "main"
     /// Up to which number processes have events, where that is more than is here.
@@ -163,7 +165,7 @@ struct MemoryStore: HistoryStore {
     func frames(of execution: String) throws -> [FrameSummary] {
         events.indices.map { index in
             FrameSummary(
-                id: index, agent: Identity128(high: 0, low: 1),
+                id: index, agent: Identity128(high: 0, low: UInt64(agents[index] ?? 1)),
                 segment: Identity128(high: 0, low: UInt64(segments[index] ?? 1)))
         }
     }
@@ -303,6 +305,35 @@ struct MemoryStore: HistoryStore {
         reversed.segments = [2: 2]
         for verb in ["defects", "timeline", "processes"] {
             #expect(try Self.ask(reversed, verb) == Self.ask(store, verb), "\(verb)")
+        }
+    }
+
+    /// A machine and its copy have one agent's identity until one of them takes another one, and ships anew what it has. What it had
+    /// shipped as the other by then goes on from nothing that the other did.
+    @Test func whatWasShippedAsAnotherAgentIsNotOfIt() throws {
+        func a(_ numbers: ClosedRange<UInt64>, _ text: String) -> [Event] {
+            numbers.map { Self.event("a", $0, text) }
+        }
+        let store = MemoryStore(
+            events: [
+                a(1...2, "both"), a(3...4, "copy"), a(6...7, "original"),
+                a(1...2, "both") + a(3...5, "original"), a(6...7, "original"),
+            ], segments: [0: 1, 1: 2, 2: 3, 3: 4, 4: 5], agents: [3: 2, 4: 2])
+        let timeline = try Self.ask(store, "timeline")
+        let shown = timeline.matches(of: /"id":"([^"]+):(\d+)"[^\n]*?"text":"(\w+)"/)
+        func named(_ text: String, _ numbers: Set<String>) -> [String] {
+            shown.filter { $0.3 == text && numbers.contains(String($0.2)) }
+                .map { "\($0.1):\($0.2)" }
+        }
+        let (copied, original) = (named("copy", ["3", "4"]), named("original", ["6", "7"]))
+        #expect(copied.count >= 2 && original.count >= 2, "\(timeline)")
+        for one in copied {
+            for other in original {
+                let order = try Self.ask(store, "order", ["a": [one], "b": [other]])
+                #expect(
+                    order.contains(#""order":"unknown""#) || order.contains(#""concurrent""#),
+                    "\(order)")
+            }
         }
     }
 

@@ -345,8 +345,37 @@ struct Histories: AsyncParsableCommand {
                 let lived = try Answering(evidence, options).written(question, as: .json).text()
                 if kept != lived { return "\(verb): the archive answers otherwise" }
             }
+            let kept = try pictures(store.answering(options))
+            let lived = try pictures(Answering(evidence, options))
+            for (kept, lived) in zip(kept, lived) where kept != lived {
+                return "a picture: the archive answers otherwise:\n\(kept)\nreally\n\(lived)"
+            }
             return nil
         }
+    }
+
+    /// What a picture of an execution is drawn from, but for what says where that was found.
+    private static func pictures(_ answering: Answering<some HistoryStore>) throws -> [String] {
+        func text(_ question: PictureQuestion) throws -> String {
+            (try answering.written(question).text())
+                .replacing(/"version":"[^"]*"/, with: "")
+                .replacing(/"isSettled":(true|false)/, with: "")
+        }
+        var texts = [try text(.lanes)]
+        guard case .lanes(let lanes) = try answering.answer(PictureQuestion.lanes) else {
+            return texts
+        }
+        for (axis, range) in lanes.axes.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            for buckets in ["8", "4096"] {
+                let parameters = [
+                    "axis": [axis.rawValue], "from": ["\(range.lowerBound)"],
+                    "to": ["\(range.upperBound)"], "buckets": [buckets],
+                ]
+                texts.append(
+                    try text(PictureQuestion("window", QuestionParameters(parameters))))
+            }
+        }
+        return texts
     }
 
     /// The same events in another order of arrival give the same answers, byte for byte; nil where they do.
