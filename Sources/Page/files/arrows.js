@@ -7,7 +7,9 @@ import { messageStride, Relation } from "./window.js";
 /** @typedef {import("./window.js").HistoryWindow} HistoryWindow */
 
 /** Lines of one path: longer paths cost more than their lines. */
-const linesOfPath = 48;
+const linesOfPath = 8;
+/** Pixels of the widest band. */
+const bundleWidthMax = 6;
 /** Pixels that an arrow keeps from the middles of the events at its ends. */
 const gap = 6;
 /** Pixels of an arrow's head. */
@@ -102,7 +104,7 @@ function drawBundles(context, view, window, origin) {
   const scale = view.axisView.scale;
   const left = view.namesWidth - 10;
   const right = view.width + 10;
-  context.strokeStyle = view.colours.bundle;
+  context.strokeStyle = context.fillStyle = view.colours.bundle;
   for (let index = 0; index < messageRelation.length; index++) {
     const at = index * messageStride;
     const count = messages[at + 6];
@@ -115,7 +117,13 @@ function drawBundles(context, view, window, origin) {
     if (!isSeen(view, y1, y2)) continue;
     const relation = messageRelation[index];
     context.globalAlpha = relation === Relation.concurrent ? 0.07 : 0.22;
-    context.lineWidth = Math.min(7, 0.75 + Math.log2(count) * 0.45);
+    const width = Math.min(bundleWidthMax, Math.max(1, Math.round(Math.log2(count) * 0.5)));
+    if (Math.abs(x2 - x1) < 2) {
+      // A rectangle on whole pixels costs a fraction of a line; most are upright.
+      context.fillRect(Math.round((x1 + x2 - width) / 2), Math.min(y1, y2), width, Math.abs(y2 - y1));
+      continue;
+    }
+    context.lineWidth = width;
     context.beginPath();
     context.moveTo(x1, y1);
     context.lineTo(x2, y2);
