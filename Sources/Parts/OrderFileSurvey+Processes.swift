@@ -52,7 +52,11 @@ extension OrderFileSurvey {
         try read { (survey) throws(PartError) in
             try survey.readCertainty(number, line, directory, &process)
         }
-        try read { (survey) throws(PartError) in try survey.readTimes(number, line, directory) }
+        for block in directory.times.indices {
+            try read { (survey) throws(PartError) in
+                try survey.readTimes(number, directory, block)
+            }
+        }
         for block in directory.facts.indices {
             try read { (survey) throws(PartError) in
                 try survey.readEvents(number, line, directory, block)
@@ -138,24 +142,24 @@ extension OrderFileSurvey {
     }
 
     private mutating func readTimes(
-        _ number: Int, _ line: ProcessPage.Line, _ directory: Directory
+        _ number: Int, _ directory: Directory, _ index: Int
     ) throws(PartError) {
-        var last = 0
-        for (index, (_, place, time)) in directory.times.enumerated() {
-            let block = try file.times(number, index)
-            let positions = block.positions
-            expect(
-                time > last, in: place,
-                "process \(number): a logical time of \(time) after one of \(last)")
-            last = block.steps.time(at: positions.upperBound - 1)
-            // Of a tombstone's last events it is not told what arrived at them.
-            guard file.tombstone == nil else { continue }
-            let counted = MessageTally(
-                positions, counting: try file.arrivals(at: number, in: positions))
-            expect(
-                try counted == file.tally(block), in: place,
-                "process \(number): counts of other messages than those that arrived")
-        }
+        let (_, place, _) = directory.times[index]
+        let block = try file.times(number, index)
+        let positions = block.positions
+        let tally = try file.tally(block)
+        let last = block.steps.time(at: positions.upperBound - 1)
+        let next = index + 1 < directory.times.count ? directory.times[index + 1].time : .max
+        expect(
+            next > last, in: place,
+            "process \(number): a logical time of \(next) after one of \(last)")
+        // Of a tombstone's last events it is not told what arrived at them.
+        guard file.tombstone == nil else { return }
+        let counted = MessageTally(
+            positions, counting: try file.arrivals(at: number, in: positions))
+        expect(
+            counted == tally, in: place,
+            "process \(number): counts of other messages than those that arrived")
     }
 
     private mutating func readEvents(

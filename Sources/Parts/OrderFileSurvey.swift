@@ -108,7 +108,13 @@ package struct OrderFileSurvey: Sendable {
         try read { (survey) throws(PartError) in try survey.readSegments() }
         note(footer.tally, .tally)
         try read { (survey) throws(PartError) in try survey.readTally() }
-        for place in footer.resumption { note(place, .resumption) }
+        for place in footer.resumption {
+            note(place, .resumption)
+            // One that is damaged does not keep the others from being looked at.
+            try read { (survey) throws(PartError) in
+                try survey.file.load(place) { (_) throws(FormatError) in }
+            }
+        }
         try read { (survey) throws(PartError) in try survey.readResumption() }
         if problems.isEmpty { compareCounts() }
         if problems.isEmpty { findGaps() }
