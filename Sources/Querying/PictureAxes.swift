@@ -182,8 +182,10 @@ final class PictureAxes<Execution: IndexedExecution> {
         guard let first = spans.first, let last = spans.last else { return places }
         places.positions = first.positions.lowerBound..<last.positions.upperBound
         for span in spans {
-            let first = buckets.index(span.times!.lowerBound)
-            let width = buckets.index(span.times!.upperBound) - first + 1
+            // However far a clock went, what follows are numbers.
+            let first = max(-1 << 50, buckets.index(span.times!.lowerBound))
+            let last = min(1 << 50, buckets.index(span.times!.upperBound))
+            let width = last - first + 1
             let count = span.positions.count
             for step in max(0, -first)..<max(max(0, -first), min(width, buckets.count - first)) {
                 // As many as lie evenly up to the end of the bucket, less those before it.

@@ -238,7 +238,9 @@ package struct WindowBuckets: Hashable, Sendable {
 
     /// The bucket of a place, which lies in none where it is below 0 or not below `count`.
     func index(_ place: Int64) -> Int {
-        Int(clamping: (place >> Int64(shift)) - (origin >> Int64(shift)))
+        let (distance, overflow) = (place >> Int64(shift))
+            .subtractingReportingOverflow(origin >> Int64(shift))
+        return overflow ? (place < origin ? .min : .max) : Int(distance)
     }
 
     /// Where the buckets of a range begin, and where it ends.

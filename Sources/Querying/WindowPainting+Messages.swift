@@ -193,7 +193,8 @@ extension WindowPainting {
                 let share =
                     (Double(place ?? window.range.lowerBound) - Double(window.range.lowerBound))
                     / length
-                let piece = min(pieceCount - 1, max(0, Int(share * Double(pieceCount))))
+                // A clock may have put it far outside.
+                let piece = Int(min(0.999_999, max(0, share)) * Double(pieceCount))
                 last = (bundle.receiver, bundle.stretch, piece)
             }
             found.add(bundle, piece: last!.piece)

@@ -158,7 +158,9 @@ struct WindowPainting<Execution: IndexedExecution> {
             }
             let (before, after) = (try place(next - 1), try place(next))
             guard before ?? after != nil || sequences.count == 0 else { continue }
-            let start = before ?? after.map { $0 - window.buckets.width } ?? window.range.lowerBound
+            let start =
+                before ?? after.map { $0.addingSaturating(-window.buckets.width) }
+                ?? window.range.lowerBound
             let end =
                 after ?? before.map { $0.addingSaturating(window.buckets.width) }
                 ?? window.range.upperBound
@@ -167,14 +169,16 @@ struct WindowPainting<Execution: IndexedExecution> {
                 range: start..<max(start, end), first: gap.first, last: gap.last,
                 isLost: gap.isLost, missing: gap.last - gap.first + 1)
             guard let last = marks.last, window.lanes[lane].points == nil,
-                mark.range.upperBound - last.range.lowerBound <= window.buckets.width
+                mark.range.upperBound
+                    <= last.range.lowerBound.addingSaturating(window.buckets.width)
             else {
                 guard marks.count < Limits.windowGapsMax else { break }
                 marks.append(mark)
                 continue
             }
             // Too close to be told apart.
-            marks[marks.count - 1].range = last.range.lowerBound..<mark.range.upperBound
+            marks[marks.count - 1].range =
+                last.range.lowerBound..<max(last.range.upperBound, mark.range.upperBound)
             marks[marks.count - 1].last = mark.last
             marks[marks.count - 1].isLost = last.isLost && mark.isLost
             marks[marks.count - 1].missing += mark.missing

@@ -1,8 +1,10 @@
 import Causality
 import Collector
 import Disks
+import Exporting
 import HappensBefore
 import Querying
+import Segments
 import SimulatedHistories
 import Testing
 
@@ -202,5 +204,42 @@ import Testing
                 #expect(window.eventCount == 0)
             }
         }
+    }
+
+    /// Clocks that go from one end of what there is to the other.
+    @Test func clocksFromHellAreDrawn() throws {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        let process = ProcessID(name: "p")
+        let times: [Int64] = [.min + 1, 0, .max, -5, .max - 1, .min + 2, 7]
+        // Before them and between them, numbers are missing.
+        let events = times.enumerated().map { index, time in
+            Event(
+                id: EventID(process, UInt64(2 * index + 3)), time: WallTime(nanoseconds: time),
+                clock: VectorClock([.named(process): UInt64(2 * index + 3)]))
+        }
+        let header = SegmentHeader(
+            agent: Identity128(naming: [1]), segment: Identity128(naming: [2]),
+            created: WallTime(nanoseconds: 0))
+        var writer = SegmentWriter(header)
+        let key = ProcessKey(execution: "main", host: "h", process: process)
+        let bytes =
+            header.encoded() + writer.commit(EventBatch(events, of: key), Commit())
+            + writer.footer()
+        try archive.append(bytes, to: header.segment, at: 0)
+        let store = ArchiveStore(archive)
+        for (from, to) in [(-10, 10), (Int64.min, -1), (0, .max), (.max - 2, .max), (7, 8)] {
+            for buckets in ["1", "4096"] {
+                let window = try Self.window(
+                    store,
+                    [
+                        "axis": ["wall"], "from": ["\(from)"], "to": ["\(to)"],
+                        "buckets": [buckets],
+                    ])
+                #expect(window.eventCount == times.count { $0 >= from && $0 < to })
+            }
+        }
+        let question = try PictureQuestion("lanes", QuestionParameters())
+        _ = try store.answering(Question.Options(execution: "main")).written(question)
     }
 }
