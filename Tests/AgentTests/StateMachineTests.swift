@@ -317,7 +317,9 @@ import Testing
         #expect(other.next([waiting], now: end - 0.001) == .wait(until: end))
     }
 
-    @Test(.timeLimit(.minutes(1))) func whatRangBeforeTheSleepOrInItEndsIt() async {
+    // The limits of these two are there to end a test that would sleep for an hour, not to time
+    // it: tests that wait for programs share its threads, and held it for a minute on a slow machine.
+    @Test(.timeLimit(.minutes(15))) func whatRangBeforeTheSleepOrInItEndsIt() async {
         let alarm = Alarm()
         alarm.ring()
         await alarm.sleep(seconds: 3_600)
@@ -331,7 +333,7 @@ import Testing
     }
 
     /// What is made durable is shipped at once, however long the shipper meant to wait.
-    @Test(.timeLimit(.minutes(1))) func whatIsCommittedWakesTheShipper() async throws {
+    @Test(.timeLimit(.minutes(15))) func whatIsCommittedWakesTheShipper() async throws {
         let folder = DataFolder()
         var log = try SegmentLog.opened(folder.path) { _ in }
         let grown = log.index.grown

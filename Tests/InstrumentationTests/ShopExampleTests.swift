@@ -40,7 +40,7 @@ final class ShopProgram {
     static let items = ["lamp", "chair", "desk"]
 
     /// Two real programs; somebody buys three things, one after the other.
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(15)))
     func requestsAppearAsMessageEdges() async throws {
         let spool = try TemporarySpool()
         try spool.folder.leave(hostName: "host")
