@@ -421,10 +421,11 @@ package final class ArchiveStore: HistoryStore {
     ///   - eventsMin: Of fewer nothing is written.
     ///   - sliceEventsMax: A slice has about as many events, or fewer.
     ///   - patience: Where more arrives meanwhile: how long what is cited and not here is waited for.
+    ///   - surveysFiles: Whether nothing is believed of the files that there are before all of it was read.
     package func keepOrder(
         of execution: String, eventsMin: Int = Limits.orderFileEventsMin,
         sliceEventsMax: Int = Limits.sliceEventsMax, _ patience: Patience? = nil,
-        cancellation: Cancellation = .never
+        surveysFiles: Bool = false, cancellation: Cancellation = .never
     ) throws {
         let revision = archive.revision
         let (slices, taken) = try archive.orders(of: execution)
@@ -435,7 +436,7 @@ package final class ArchiveStore: HistoryStore {
             return slices
         }
         let parts = try archive.parts(of: execution)
-        let here = readable()
+        let here = surveysFiles ? intact(readable()) : readable()
         if here.isEmpty, let first = slices.first, first.isTombstone {
             guard archive.isLost(first) else { return }
             // Numbers that were dropped are known all the same.
@@ -486,16 +487,9 @@ package final class ArchiveStore: HistoryStore {
             isSliced = try derive(on: here)
         } catch let error where !(error is QuestionStopped) {
             // One that it stood on says what cannot be: whoever looks at all of each finds it.
-            let intact = here.prefix { slice in
-                guard let file = archive.openOrder(slice, keeping: BlockCache()),
-                    let survey = try? OrderFileSurvey(file)
-                else { return false }
-                return survey.problems.isEmpty
-            }
+            let intact = intact(here)
             guard intact.count < here.count else { throw error }
-            let rest = Set(here.dropFirst(intact.count).map(\.name))
-            forgetOrders { (name, _) in rest.contains(name) }
-            isSliced = try derive(on: Array(intact))
+            isSliced = try derive(on: intact)
         }
         if isSliced { return }
         if isTombstoneBreached, let first = slices.first {
@@ -522,6 +516,20 @@ package final class ArchiveStore: HistoryStore {
             whole: graph.history, try graph.edges(cancellation),
             places: frameNames(try frames(of: execution).map(\.id)), check: cancellation.check)
         try keep(order, on: [], taken: taken, isLast: true, revision)
+    }
+
+    /// The slices below the first that has a block that cannot be read, or says what cannot be. Forgets the others. O(bytes of
+    /// their files).
+    private func intact(_ slices: [OrderSlice]) -> [OrderSlice] {
+        let intact = slices.prefix { slice in
+            guard let file = archive.openOrder(slice, keeping: BlockCache()),
+                let survey = try? OrderFileSurvey(file)
+            else { return false }
+            return survey.problems.isEmpty
+        }
+        let rest = Set(slices.dropFirst(intact.count).map(\.name))
+        forgetOrders { (name, _) in rest.contains(name) }
+        return Array(intact)
     }
 
     /// About how many events of an execution the next slice has.

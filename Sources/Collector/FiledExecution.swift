@@ -52,7 +52,7 @@ package struct FiledExecution: IndexedExecution {
 
     package func messages(_ cancellation: Cancellation) -> OrderStack { index }
 
-    package func logicalTimes(_ cancellation: Cancellation) -> OrderStack { index }
+    package func causalTimes(_ cancellation: Cancellation) -> OrderStack { index }
 
     package func recordedKind(at place: EventPosition) throws -> EventKind {
         try index.kind(at: place)

@@ -158,7 +158,7 @@ struct Retention {
             now: now, readUpTo: try store.readUpTo(), eventsMin: 1)
         try store.keepOrder(
             of: execution, eventsMin: 0, sliceEventsMax: sliceEventsMax, patience,
-            cancellation: cancellation)
+            surveysFiles: true, cancellation: cancellation)
         return .again
     }
 

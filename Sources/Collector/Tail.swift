@@ -10,7 +10,7 @@ final class Tail: Sendable {
     let history: History
     private let loaded: Set<Int>
     private let lazyEdges = Mutex<MessageEdges?>(nil)
-    private let lazyTimes = Mutex<LogicalSteps?>(nil)
+    private let lazyTimes = Mutex<HistoryTimes?>(nil)
 
     init(_ history: History, _ loaded: Set<Int>) {
         self.history = history
@@ -30,10 +30,11 @@ final class Tail: Sendable {
     /// When the events above the cut happened in logical time; found at the first use, which is O(messages).
     func times(
         _ chronicle: Chronicle<OrderStack>, _ cancellation: Cancellation
-    ) throws -> LogicalSteps {
+    ) throws -> HistoryTimes {
         if let times = lazyTimes.withLock({ $0 }) { return times }
-        let times = try LogicalSteps(
-            chronicle, edges(chronicle, cancellation), check: cancellation.check)
+        let times = try HistoryTimes(
+            chronicle, below: chronicle.floor, edges(chronicle, cancellation),
+            check: cancellation.check)
         lazyTimes.withLock { $0 = times }
         return times
     }

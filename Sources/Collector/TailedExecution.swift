@@ -36,7 +36,7 @@ package struct TailedExecution: IndexedExecution {
             index, below: below.index, above: try tail.edges(index, cancellation))
     }
 
-    package func logicalTimes(
+    package func causalTimes(
         _ cancellation: Cancellation
     ) throws -> ChronicleTimes<OrderStack, OrderStack> {
         ChronicleTimes(index, below: below.index, above: try tail.times(index, cancellation))

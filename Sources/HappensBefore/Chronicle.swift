@@ -235,19 +235,19 @@ where Below.Failure == Floor.Failure {
     }
 }
 
-/// The logical times of a chronicle: those below its cut and those above.
-package struct ChronicleTimes<Floor: CausalFloor, Below: LogicalTimes>: LogicalTimes
+/// When the events of a chronicle happened: those below its cut and those above.
+package struct ChronicleTimes<Floor: CausalFloor, Below: CausalTimes>: CausalTimes
 where Below.Failure == Floor.Failure {
     package typealias Failure = Floor.Failure
 
     private let chronicle: Chronicle<Floor>
     private let below: Below
-    private let above: LogicalSteps
+    private let above: HistoryTimes
 
     /// - Parameters:
     ///   - below: Those of the chronicle's floor, in its indexes.
     ///   - above: Those of the events above the cut.
-    package init(_ chronicle: Chronicle<Floor>, below: Below, above: LogicalSteps) {
+    package init(_ chronicle: Chronicle<Floor>, below: Below, above: HistoryTimes) {
         self.chronicle = chronicle
         self.below = below
         self.above = above
@@ -299,5 +299,26 @@ where Below.Failure == Floor.Failure {
         guard positions.upperBound > base else { return tallies }
         let range = max(base, positions.lowerBound)..<positions.upperBound
         return tallies + above.tallies(at: process, in: range)
+    }
+
+    package func adjustedSpans(
+        of process: Int, in positions: Range<Int>
+    ) throws(Failure) -> [AdjustedSpan] {
+        let base = chronicle.base(of: process)
+        var spans: [AdjustedSpan] = []
+        if positions.lowerBound < base, let there = chronicle.below(process) {
+            let range = positions.lowerBound..<min(base, positions.upperBound)
+            spans = try below.adjustedSpans(of: there, in: range)
+        }
+        guard positions.upperBound > base else { return spans }
+        let range = max(base, positions.lowerBound)..<positions.upperBound
+        return spans + above.adjustedSpans(of: process, in: range)
+    }
+
+    package func adjustedClock(of process: Int) throws(Failure) -> AdjustedClock {
+        guard chronicle.tail.processes[process].count == chronicle.base(of: process),
+            let there = chronicle.below(process)
+        else { return above.adjustedClock(of: process) }
+        return try below.adjustedClock(of: there)
     }
 }

@@ -150,3 +150,10 @@ struct BitReader: Sendable {
         else { throw malformed("\(what): expected the end") }
     }
 }
+
+/// A number with a sign, its lowest bit the sign.
+func zigzag(_ value: Int64) -> UInt64 { UInt64(bitPattern: (value << 1) ^ (value >> 63)) }
+
+func unzigzag(_ value: UInt64) -> Int64 {
+    Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
+}

@@ -175,7 +175,7 @@ extension EventFactsBlock: CachedBlock {
     }
 }
 
-extension LogicalTimesBlock: CachedBlock {
+extension TimesBlock: CachedBlock {
     var cachedByteCount: Int { byteCount }
 }
 

@@ -389,6 +389,3 @@ struct EventFactsBlocks {
         return (most, range.filter { line.kind(at: $0) != told($0) ?? most })
     }
 }
-
-/// A number with a sign, its lowest bit the sign.
-private func zigzag(_ value: Int64) -> UInt64 { UInt64(bitPattern: (value << 1) ^ (value >> 63)) }

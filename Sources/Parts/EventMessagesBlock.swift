@@ -110,7 +110,8 @@ extension EventMessagesBlock {
             guard sender < processCount else {
                 throw bits.malformed("sender: expected below \(processCount), found \(sender)")
             }
-            let number = lasts[sender, default: 0] &+ UInt64(bitPattern: signed(differences[index]))
+            let number =
+                lasts[sender, default: 0] &+ UInt64(bitPattern: unzigzag(differences[index]))
             guard number <= Causality.Limits.sequenceMax else {
                 throw bits.malformed("number: \(number) is no sequence number")
             }
@@ -141,7 +142,7 @@ extension EventMessagesBlock {
                 throw bits.malformed(
                     "receiver: expected below \(processCount), found \(receiver)")
             }
-            let position = lasts[receiver, default: 0] &+ signed(differences[index])
+            let position = lasts[receiver, default: 0] &+ unzigzag(differences[index])
             guard (0...Int64(UInt32.max)).contains(position) else {
                 throw bits.malformed("position: \(position) is none")
             }
@@ -152,9 +153,4 @@ extension EventMessagesBlock {
                     receipt: EventPosition(process: Int(receiver), position: Int(position))))
         }
     }
-}
-
-/// A number whose lowest bit is its sign.
-private func signed(_ value: UInt64) -> Int64 {
-    Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
 }

@@ -28,7 +28,7 @@ extension OrderFileContents {
         let messages = MessageEdges(
             noneOf: lasts.processCount, areAllKnown: floor.areAllKnown)
         let chronicle = try Chronicle(floor, history)
-        var times: [LogicalStep?] = []
+        var times: [(step: LogicalStep, clock: AdjustedClock)?] = []
         for process in 0..<history.processCount {
             let last = chronicle.base(of: process) - 1
             guard last >= 0,
@@ -38,10 +38,13 @@ extension OrderFileContents {
                 continue
             }
             times.append(
-                LogicalStep(position: last, time: try floor.logicalTime(at: there)))
+                (
+                    LogicalStep(position: last, time: try floor.logicalTime(at: there)),
+                    try floor.adjustedClock(of: there.process)
+                ))
         }
         self.init(
-            lasts, messages, LogicalSteps(lasts: times), try floor.defects(), tally: tally,
+            lasts, messages, HistoryTimes(lasts: times), try floor.defects(), tally: tally,
             resumption,
             settled: history.settledProcesses(), namesBelow: names, places: [:])
         self.tombstone = tombstone
@@ -59,11 +62,11 @@ extension OrderFileContents {
     ) {
         let history = History(execution: execution, ofDropped: lasts)
         let times = history.processes.map {
-            $0.count > 0 ? LogicalStep(position: 0, time: 1) : nil
+            $0.count > 0 ? (LogicalStep(position: 0, time: 1), AdjustedClock()) : nil
         }
         self.init(
             history, MessageEdges(noneOf: history.processCount, areAllKnown: false),
-            LogicalSteps(lasts: times), [], tally: DefectTally(), nil, places: [:])
+            HistoryTimes(lasts: times), [], tally: DefectTally(), nil, places: [:])
         self.tombstone = tombstone
     }
 }

@@ -1,8 +1,8 @@
 import Causality
 import HappensBefore
 
-// When events happened in logical time.
-extension OrderFile: LogicalTimes {
+// When events happened.
+extension OrderFile: CausalTimes {
     package func steps(
         of process: Int, in positions: Range<Int>
     ) throws(PartError) -> [LogicalStep] {
@@ -23,7 +23,7 @@ extension OrderFile: LogicalTimes {
         let blocks = try directory(process).times
         let base = try base(of: process)
         var number = -1
-        var block: LogicalTimesBlock?
+        var block: TimesBlock?
         var found: [Int] = []
         found.reserveCapacity(times.count)
         for time in times {
@@ -42,9 +42,19 @@ extension OrderFile: LogicalTimes {
         return found
     }
 
-    func tally(_ block: LogicalTimesBlock) throws(PartError) -> MessageTally {
+    func tally(_ block: TimesBlock) throws(PartError) -> MessageTally {
         do {
             return try block.tally(processCount: processCount)
+        } catch {
+            throw damaged(error.what)
+        }
+    }
+
+    func adjusted(
+        _ block: TimesBlock
+    ) throws(PartError) -> (spans: [AdjustedSpan], clock: AdjustedClock) {
+        do {
+            return try block.adjusted()
         } catch {
             throw damaged(error.what)
         }
@@ -53,7 +63,7 @@ extension OrderFile: LogicalTimes {
     /// Calls `body` with the blocks that have some of a range of positions.
     private func forEachBlock(
         of process: Int, in positions: Range<Int>,
-        _ body: (LogicalTimesBlock) throws(PartError) -> Void
+        _ body: (TimesBlock) throws(PartError) -> Void
     ) throws(PartError) {
         let blocks = try directory(process).times
         var number = max(
@@ -73,9 +83,24 @@ extension OrderFile: LogicalTimes {
         }
         return tallies
     }
+
+    package func adjustedSpans(
+        of process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [AdjustedSpan] {
+        var spans: [AdjustedSpan] = []
+        try forEachBlock(of: process, in: positions) { (block) throws(PartError) in
+            spans += try adjusted(block).spans.filter { $0.positions.overlaps(positions) }
+        }
+        return spans
+    }
+
+    package func adjustedClock(of process: Int) throws(PartError) -> AdjustedClock {
+        let count = try directory(process).times.count
+        return count == 0 ? AdjustedClock() : try adjusted(times(process, count - 1)).clock
+    }
 }
 
-extension OrderStack: LogicalTimes {
+extension OrderStack: CausalTimes {
     package func steps(
         of process: Int, in positions: Range<Int>
     ) throws(PartError) -> [LogicalStep] {
@@ -117,6 +142,36 @@ extension OrderStack: LogicalTimes {
             tallies += try part.file.tallies(at: process, in: part.positions)
         }
         return tallies
+    }
+
+    package func adjustedSpans(
+        of process: Int, in positions: Range<Int>
+    ) throws(PartError) -> [AdjustedSpan] {
+        var positions = positions
+        var spans: [AdjustedSpan] = []
+        let dropped = try droppedCount(of: process)
+        if positions.lowerBound < dropped {
+            // Along a process times ascend.
+            let clock = try files[0].adjustedClock(of: process)
+            let offset = AdjustedSpan.Offset(
+                position: positions.lowerBound, nanoseconds: clock.offset)
+            spans.append(
+                AdjustedSpan(
+                    positions.lowerBound..<dropped, first: clock.last, last: clock.last, [offset]))
+            guard positions.upperBound > dropped else { return spans }
+            positions = dropped..<positions.upperBound
+        }
+        for part in try parts(of: process, in: positions) {
+            spans += try part.file.adjustedSpans(of: process, in: part.positions)
+        }
+        return spans
+    }
+
+    package func adjustedClock(of process: Int) throws(PartError) -> AdjustedClock {
+        let count = try sequences(of: process).count
+        guard count > 0 else { return AdjustedClock() }
+        return try file(of: EventPosition(process: process, position: count - 1))
+            .adjustedClock(of: process)
     }
 
     /// The wall times of the events of a process in a range of positions, summary by summary; of those that were dropped nothing.

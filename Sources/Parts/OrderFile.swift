@@ -37,7 +37,7 @@ package final class OrderFile: CausalIndex {
     }
 
     /// Of the format.
-    package static let version = 6
+    package static let version = 7
 
     /// Whether a file begins or ends as an order file of this version does.
     package static func isOne(_ file: any DiskFile) -> Bool {
@@ -319,14 +319,14 @@ package final class OrderFile: CausalIndex {
     }
 
     /// A block of logical times of the events of a process, by its number among these.
-    func times(_ process: Int, _ number: Int) throws(PartError) -> LogicalTimesBlock {
+    func times(_ process: Int, _ number: Int) throws(PartError) -> TimesBlock {
         let blocks = try directory(process).times
         let (start, place, time) = blocks[number]
         return try kept(place.offset) { () throws(PartError) in
             let count = try line(process).facts.count
             let end = number + 1 < blocks.count ? blocks[number + 1].start : count
             return try load(place) { [footer] (reader) throws(FormatError) in
-                let block = try LogicalTimesBlock(
+                let block = try TimesBlock(
                     &reader, start..<end, processCount: footer.processCount)
                 guard block.steps[0].time == time else {
                     throw reader.malformed("time: expected \(time), found \(block.steps[0].time)")

@@ -12,7 +12,7 @@ package struct OrderFileContents: Sendable {
     /// Those that arrived in the slice.
     let messages: MessageEdges
     /// When the events of the slice happened in logical time.
-    let times: LogicalSteps
+    let times: HistoryTimes
     /// What contradicts itself here and below.
     let tally: DefectTally
     /// What a history keeps that goes on from here; nil where none can.
@@ -32,7 +32,7 @@ package struct OrderFileContents: Sendable {
         check: () throws -> Void
     ) throws {
         let tally = try history.tally(messages, check: check)
-        let times = try LogicalSteps(history, messages, check: check)
+        let times = try HistoryTimes(history, messages, check: check)
         var below = history
         var resumption: Resumption?
         var settled: Set<Int> = []
@@ -66,7 +66,7 @@ package struct OrderFileContents: Sendable {
             let messages = try MessageEdges(slice, check: check)
             let tally = try slice.tally(messages, check: check)
             self.init(
-                slice, messages, try LogicalSteps(slice, messages, check: check),
+                slice, messages, try HistoryTimes(slice, messages, check: check),
                 slice.defects(tally), tally: tally, resumption, settled: settled, places: places,
                 openFrames: openFrames)
             return
@@ -85,7 +85,7 @@ package struct OrderFileContents: Sendable {
             names.append(slice.id(of: index))
         }
         self.init(
-            slice, messages, try LogicalSteps(chronicle, messages, check: check),
+            slice, messages, try HistoryTimes(chronicle, below: floor, messages, check: check),
             try chronicle.defects(tally), tally: tally, resumption, settled: settled,
             namesBelow: names, places: places, openFrames: openFrames)
     }
@@ -131,7 +131,7 @@ package struct OrderFileContents: Sendable {
     ///   - settled: The processes that will not change while what is here and below holds.
     ///   - namesBelow: What those are called that are settled in the files below, by number.
     package init(
-        _ history: History, _ messages: MessageEdges, _ times: LogicalSteps, _ defects: [Defect],
+        _ history: History, _ messages: MessageEdges, _ times: HistoryTimes, _ defects: [Defect],
         tally: DefectTally, _ resumption: Resumption?, settled: Set<Int> = [],
         namesBelow: [ProcessID] = [],
         places: [Int: FrameName], openFrames: Set<Int> = []

@@ -153,6 +153,16 @@ extension OrderFileSurvey {
         expect(
             next > last, in: place,
             "process \(number): a logical time of \(next) after one of \(last)")
+        // The adjusted times are what wall times and messages make of it: those of one block end before those of the next.
+        let adjusted = try file.adjusted(block)
+        if index + 1 < directory.times.count {
+            let next = try file.adjusted(file.times(number, index + 1)).spans[0].first
+            expect(
+                next > adjusted.clock.last || next == .max || adjusted.clock.last == .min,
+                in: place,
+                "process \(number): an adjusted time of \(next) after one of \(adjusted.clock.last)"
+            )
+        }
         // Of a tombstone's last events it is not told what arrived at them.
         guard file.tombstone == nil else { return }
         let counted = MessageTally(

@@ -7,9 +7,9 @@ import Segments
 // slice lies between two cuts: it has of each process the events from a position on up to another; those before, if any, are in
 // the files below it (`OrderStack`).
 //
-//     order file = "LCORDER6", block*, footer, trailer
+//     order file = "LCORDER7", block*, footer, trailer
 //     block      = bytes, CRC-32 of them u32
-//     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER6"
+//     trailer    = length of the footer with its checksum u32, CRC-32 of that length u32, "LCORDER7"
 //
 // Little-endian; numbers are varints where nothing else is said; a place is offset and length of a block without its
 // checksum. Processes have numbers. The first ones are settled: they have events in the slice or below it, or are known to some;
@@ -19,7 +19,7 @@ import Segments
 //
 // Of each process that has events in the slice, or sent messages to some: its knowledge, block by block, each a block of certainty
 // (`CertaintyBlock`) and pieces (`KnowledgePiece`) that lie behind one another; blocks of facts of its events
-// (`EventFactsBlock`); blocks of their logical times (`LogicalTimesBlock`); and a directory:
+// (`EventFactsBlock`); blocks of when they were (`TimesBlock`); and a directory:
 //
 //     directory = block count, (start, place, certain, piece count, (first process, length)*)*,
 //                 block count, (start, place)*,
@@ -331,8 +331,10 @@ package struct OrderFileWriter {
                 steps[$0].position < tally.positions.upperBound
             }
             let place = try append(
-                block: LogicalTimesBlock.bytes(
-                    Array(steps[first..<end]), tally))
+                block: TimesBlock.bytes(
+                    Array(steps[first..<end]),
+                    contents.times.adjustedSpans(of: index, in: tally.positions),
+                    needed: contents.times.adjustedClock(of: index).needed, tally))
             let time = steps.time(at: start)
             writer.varint(start - lastStart)
             writer.varint(place.offset - lastEnd)

@@ -137,7 +137,7 @@ extension Answering {
             processes, execution, store,
             try PictureAxes(question.axis, execution, store, options.cancellation),
             try execution.messages(options.cancellation),
-            try execution.logicalTimes(options.cancellation), options.cancellation)
+            try execution.causalTimes(options.cancellation), options.cancellation)
         try painting.paint()
         return painting.window
     }

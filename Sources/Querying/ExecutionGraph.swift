@@ -14,7 +14,7 @@ package final class ExecutionGraph: Sendable {
     private let framesOf: [Identity128: Set<Int>]
     private let lazyEdges = Mutex<MessageEdges?>(nil)
     private let lazyDefects = Mutex<[Defect]?>(nil)
-    private let lazyTimes = Mutex<LogicalSteps?>(nil)
+    private let lazyTimes = Mutex<HistoryTimes?>(nil)
 
     private init(
         history: History, damage: [Defect], loaded: Set<Int>, framesOf: [Identity128: Set<Int>]
@@ -150,9 +150,9 @@ extension ExecutionGraph: IndexedExecution {
         try edges(cancellation)
     }
 
-    package func logicalTimes(_ cancellation: Cancellation) throws -> LogicalSteps {
+    package func causalTimes(_ cancellation: Cancellation) throws -> HistoryTimes {
         if let times = lazyTimes.withLock({ $0 }) { return times }
-        let times = try LogicalSteps(history, edges(cancellation), check: cancellation.check)
+        let times = try HistoryTimes(history, edges(cancellation), check: cancellation.check)
         lazyTimes.withLock { $0 = times }
         return times
     }

@@ -5,7 +5,7 @@ import HappensBefore
 package protocol IndexedExecution: Sendable {
     associatedtype Index: CausalIndex
     associatedtype Messages: MessageIndex
-    associatedtype Times: LogicalTimes
+    associatedtype Times: CausalTimes
 
     var index: Index { get }
     /// How many events are here.
@@ -14,8 +14,8 @@ package protocol IndexedExecution: Sendable {
     var findsEvents: Bool { get }
     /// The messages; where they have to be found first, `cancellation` is asked meanwhile.
     func messages(_ cancellation: Cancellation) throws -> Messages
-    /// When events happened in logical time; where that has to be found first, `cancellation` is asked meanwhile.
-    func logicalTimes(_ cancellation: Cancellation) throws -> Times
+    /// When events happened as messages have it; where that has to be found first, `cancellation` is asked meanwhile.
+    func causalTimes(_ cancellation: Cancellation) throws -> Times
     /// The kind that was recorded for the event at a place, which was not dropped.
     func recordedKind(at place: EventPosition) throws -> EventKind
     /// Whether the logical time of the event at a place is what it will be, whatever else arrives as it should.

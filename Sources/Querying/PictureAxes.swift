@@ -21,12 +21,13 @@ final class PictureAxes<Execution: IndexedExecution> {
     private let store: any HistoryStore
     private let cancellation: Cancellation
     private let rows: RowReader<Execution>
-    /// By lane: the wall times of events that were read, by position.
-    private var wall: [Int: WallTimes] = [:]
+    /// By process: the places of events whose wall times were read.
+    private var known: [Int: KnownPlaces] = [:]
 
-    private struct WallTimes {
+    private struct KnownPlaces {
         var start: Int
-        var times: [Int64]
+        /// By position; `EventBatch.noTime` for an event that has none.
+        var places: [Int64]
     }
 
     init(
@@ -37,40 +38,62 @@ final class PictureAxes<Execution: IndexedExecution> {
         self.execution = execution
         self.store = store
         self.cancellation = cancellation
-        times = try execution.logicalTimes(cancellation)
+        times = try execution.causalTimes(cancellation)
         rows = RowReader(
             ProcessTable(execution, try execution.messages(cancellation)), store)
     }
 
-    /// Where the event at a place lies; nil where it has no place on the axis. On that of wall times about where, unless the
-    /// lane's were read.
+    /// Where the event at a place lies; nil where it has no place on the axis. About where, on an axis of nanoseconds, unless the
+    /// lane's wall times were read.
     func place(of event: EventPosition) throws -> Int64? {
-        switch axis {
-        case .logical: return Int64(try times.logicalTime(at: event))
-        case .wall:
-            if let known = wall[event.process],
-                known.times.indices.contains(event.position - known.start)
-            {
-                let time = known.times[event.position - known.start]
-                return time == EventBatch.noTime ? nil : time
-            }
-            let positions = event.position..<event.position + 1
-            guard let span = try execution.timeSpans(of: event.process, in: positions).first,
-                let times = span.times
-            else { return nil }
-            return Self.place(of: event.position, in: span.positions, times)
-        }
+        if axis == .logical { return Int64(try times.logicalTime(at: event)) }
+        if let known = knownPlace(of: event) { return known == EventBatch.noTime ? nil : known }
+        let positions = event.position..<event.position + 1
+        guard let span = try spans(of: event.process, in: positions).first,
+            let times = span.times
+        else { return nil }
+        return Self.place(of: event.position, in: span.positions, times)
     }
 
-    /// The same, of wall times too as the event has it.
+    /// The same, exactly.
     func exactPlace(of event: EventPosition) throws -> Int64? {
-        guard axis == .wall else { return try place(of: event) }
-        if let known = wall[event.process],
-            known.times.indices.contains(event.position - known.start)
-        {
-            return try place(of: event)
+        if axis == .logical { return try place(of: event) }
+        let positions = event.position..<event.position + 1
+        let place = try knownPlace(of: event) ?? places(of: event.process, in: positions)[0]
+        return place == EventBatch.noTime ? nil : place
+    }
+
+    /// Nil where its wall time was not read.
+    private func knownPlace(of event: EventPosition) -> Int64? {
+        guard let known = known[event.process],
+            known.places.indices.contains(event.position - known.start)
+        else { return nil }
+        return known.places[event.position - known.start]
+    }
+
+    /// Between which places the events of a process lie, none of them dropped, on an axis of nanoseconds.
+    private func spans(of process: Int, in positions: Range<Int>) throws -> [TimeSpan] {
+        axis == .adjusted
+            ? try times.adjustedSpans(of: process, in: positions).map(\.span)
+            : try execution.timeSpans(of: process, in: positions)
+    }
+
+    /// The places of events of a process, none of them dropped, on an axis of nanoseconds: reads their wall times.
+    /// `EventBatch.noTime` for those that have none.
+    private func places(of process: Int, in positions: Range<Int>) throws -> [Int64] {
+        guard axis == .adjusted else { return try readTimes(of: process, in: positions) }
+        var places: [Int64] = []
+        for span in try times.adjustedSpans(of: process, in: positions) {
+            let here = span.positions.clamped(to: positions)
+            if here.count == 1, here.lowerBound == span.positions.lowerBound {
+                places.append(span.first)
+            } else {
+                let range = span.positions.lowerBound..<here.upperBound
+                places += span.times(wall: try readTimes(of: process, in: range))
+                    .suffix(here.count)
+            }
         }
-        return try rows.time(at: event)
+        return places
     }
 
     private static func place(
@@ -91,6 +114,15 @@ final class PictureAxes<Execution: IndexedExecution> {
             let end = try times.logicalTime(
                 at: EventPosition(process: process, position: count - 1))
             return Int64(start)..<Int64(end) + 1
+        case .adjusted:
+            // Along a process they ascend; the first events may have none.
+            let end = try times.adjustedClock(of: process).last
+            guard end != EventBatch.noTime else { return nil }
+            let start =
+                try exactPlace(of: EventPosition(process: process, position: first))
+                ?? spans(of: process, in: first..<count).first { $0.times != nil }?.times?
+                .lowerBound
+            return start.map { $0..<end.addingSaturating(1) }
         case .wall:
             var found: ClosedRange<Int64>?
             for case let times? in try execution.timeSpans(of: process, in: first..<count)
@@ -121,14 +153,14 @@ final class PictureAxes<Execution: IndexedExecution> {
                     counts: zip(ends, ends.dropFirst()).map { $1 - $0 },
                     firsts: ends.dropLast())
             }
-        case .wall:
+        case .wall, .adjusted:
             var spans: [[TimeSpan]] = []
             var count = 0
             for process in processes {
                 try cancellation.check()
                 let first = try execution.index.droppedCount(of: process)
                 let end = try execution.index.sequences(of: process).count
-                let all = first < end ? try execution.timeSpans(of: process, in: first..<end) : []
+                let all = first < end ? try self.spans(of: process, in: first..<end) : []
                 spans.append(
                     all.filter {
                         $0.times.map {
@@ -147,7 +179,7 @@ final class PictureAxes<Execution: IndexedExecution> {
         }
     }
 
-    /// Reads the times of the events of a lane.
+    /// Reads the wall times of the events of a lane.
     private func read(
         _ spans: [TimeSpan], of process: Int, in range: Range<Int64>, _ buckets: WindowBuckets
     ) throws -> LanePlaces {
@@ -157,10 +189,11 @@ final class PictureAxes<Execution: IndexedExecution> {
         guard let first = spans.first, let last = spans.last else { return places }
         let dropped = try execution.index.droppedCount(of: process)
         let positions = max(dropped, first.positions.lowerBound)..<last.positions.upperBound
-        let times = try readTimes(of: process, in: positions)
-        wall[process] = WallTimes(start: positions.lowerBound, times: times)
+        let known = KnownPlaces(
+            start: positions.lowerBound, places: try self.places(of: process, in: positions))
+        self.known[process] = known
         var (start, end) = (Int.max, 0)
-        for (offset, time) in times.enumerated()
+        for (offset, time) in known.places.enumerated()
         where time != EventBatch.noTime && range.contains(time) {
             let position = positions.lowerBound + offset
             (start, end) = (min(start, position), position + 1)

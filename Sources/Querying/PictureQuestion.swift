@@ -34,10 +34,12 @@ package enum PictureQuestion: Sendable {
 
 /// What events are drawn along.
 package enum PictureAxis: String, CaseIterable, Sendable {
-    /// `LogicalTimes`: each message points forward.
+    /// `CausalTimes`: each message points forward.
     case logical
     /// Nanoseconds since 1970, as each host's clock had it: messages may point backward.
     case wall
+    /// The same, but a clock is put forward where a message would point backward: `AdjustedClock`.
+    case adjusted
 }
 
 /// Which part of a picture is wanted.
@@ -128,7 +130,7 @@ package struct Window: Sendable {
     package var range: Range<Int64>
     package var buckets: WindowBuckets
     package var version: String
-    /// False where counts of a wide window of wall times are spread over the buckets, so that each is right to some
+    /// False where counts of a wide window of wall or adjusted times are spread over the buckets, so that each is right to some
     /// `TimeSpan.eventsMax` events.
     package var isExact = true
     /// False where events lie in it whose logical times may change when more arrives.

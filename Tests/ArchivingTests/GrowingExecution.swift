@@ -11,9 +11,10 @@ struct GrowingExecution {
     /// - Parameters:
     ///   - away: The commits of the first agent from one on up to another arrive when all else has.
     ///   - isSealed: Whether the segments end.
+    ///   - skewSeconds: By how much the clock of the second agent's host is ahead of the first's, and that of the third behind.
     init(
         seed: UInt64, away: Range<Int>? = nil, crashPerMille: Int = 2, isSealed: Bool = false,
-        events count: Int = 900
+        events count: Int = 900, skewSeconds: Int64 = 0
     ) {
         var events = SimulatedHistory(
             .init(processes: 6, events: count, crashPerMille: crashPerMille), seed: seed
@@ -26,6 +27,11 @@ struct GrowingExecution {
         var writers: [Int: SegmentWriter] = [:]
         var late: [(id: Identity128, bytes: [UInt8])] = []
         let names = Set(events.map(\.id.process.name)).sorted()
+        for index in events.indices where skewSeconds != 0 {
+            let agent = Int64(names.firstIndex(of: events[index].id.process.name)! % 3)
+            let skew = (agent == 2 ? -1 : agent) * skewSeconds * 1_000_000_000
+            events[index].time = WallTime(nanoseconds: events[index].time!.nanoseconds + skew)
+        }
         for start in stride(from: 0, to: events.count, by: 60) {
             let slice = events[start..<min(start + 60, events.count)]
             for agent in 0..<3 {

@@ -25,7 +25,7 @@ import Testing
         history.finish()
         let messages = MessageEdges(history)
         return OrderFileContents(
-            history, messages, try LogicalSteps(history, messages) {}, [], tally: DefectTally(),
+            history, messages, try HistoryTimes(history, messages) {}, [], tally: DefectTally(),
             nil, places: [:])
     }
 

@@ -14,10 +14,10 @@ import Testing
 @Suite struct PictureTests {
     /// An execution some of whose events are in slices, some in parts, some above both.
     private static func store(
-        seed: UInt64, _ folder: ArchiveFolder
+        seed: UInt64, _ folder: ArchiveFolder, skewSeconds: Int64 = 0
     ) throws -> ArchiveStore {
         let archive = try Archive(folder.path, .readWrite)
-        let pieces = GrowingExecution(seed: seed).pieces
+        let pieces = GrowingExecution(seed: seed, skewSeconds: skewSeconds).pieces
         let store = ArchiveStore(archive)
         for (index, piece) in pieces.enumerated() {
             try archive.append(piece)
@@ -42,9 +42,9 @@ import Testing
     /// By process, its events with their logical times, found one by one.
     private static func events(
         _ store: ArchiveStore
-    ) throws -> (history: History, times: LogicalSteps) {
+    ) throws -> (history: History, times: HistoryTimes) {
         let graph = try store.graph(of: "main")
-        return (graph.history, try LogicalSteps(graph.history, graph.edges()) {})
+        return (graph.history, try HistoryTimes(graph.history, graph.edges()) {})
     }
 
     @Test(arguments: 1...4 as ClosedRange<UInt64>)
@@ -130,6 +130,51 @@ import Testing
             #expect(points.map(\.sequence) == expected.map { line.sequence(at: $0) })
             #expect(points.map(\.place) == expected.map { line.time(at: $0)!.nanoseconds })
         }
+    }
+
+    /// On the axis of adjusted times each message points forward, in an archive of several slices and what came since, though
+    /// hosts' clocks disagree by a minute; and where a clock is right, events lie where that had them.
+    @Test(arguments: 1...4 as ClosedRange<UInt64>)
+    func adjustedTimesPointForward(seed: UInt64) throws {
+        let folder = ArchiveFolder()
+        let store = try Self.store(seed: seed, folder, skewSeconds: 60)
+        let (history, times) = try Self.events(store)
+        let question = try PictureQuestion("lanes", QuestionParameters([:]))
+        let answering = store.answering(Question.Options(execution: "main"))
+        guard case .lanes(let lanes) = try answering.answer(question) else { return }
+        let range = try #require(lanes.axes[.adjusted])
+        let window = try Self.window(
+            store,
+            [
+                "axis": ["adjusted"], "from": ["\(range.lowerBound)"],
+                "to": ["\(range.upperBound)"],
+            ])
+        #expect(window.isExact && window.eventCount == history.countEvents())
+        #expect(window.messages.count > 50)
+        #expect(window.messages.allSatisfy { $0.fromPlace < $0.toPlace })
+        var later = 0
+        for (lane, id) in window.processes.prefix(window.lanes.count).enumerated() {
+            let process = try #require(history.index(of: id))
+            let line = history.processes[process]
+            let wall = (0..<line.count).map { line.time(at: $0)!.nanoseconds }
+            let expected = times.adjustedSpans(of: process, in: 0..<line.count).flatMap {
+                $0.times(wall: wall[$0.positions])
+            }
+            #expect(window.lanes[lane].points?.map(\.place) == expected)
+            #expect(lanes.lanes.contains { $0.axes[.adjusted] == expected[0]..<expected.last! + 1 })
+            later += zip(expected, wall).count { $0 > $1 }
+            #expect(zip(expected, wall).allSatisfy { $0 >= $1 })
+            // Some of them alone: from frames that are read for them.
+            let middle = line.count / 2
+            let near = try Self.window(
+                store,
+                [
+                    "axis": ["adjusted"], "from": ["\(expected[middle])"],
+                    "to": ["\(expected[middle] + 1)"], "process": ["\(id)"],
+                ])
+            #expect(near.lanes[0].points?.map(\.sequence) == [line.sequence(at: middle)])
+        }
+        #expect(later > 20)
     }
 
     /// The ends of a cone are what `past` and `future` say.

@@ -39,7 +39,7 @@ import Testing
         let verified = try Program.lightcone("part", "verify", file)
         #expect(verified.output == "\(file): intact, 1 process, 21000 events, 0 messages\n")
         let lines = try Program.lightcone("part", "inspect", file, "--json").objects
-        #expect(lines[0]["execution"] as? String == "main" && lines[0]["version"] as? Int == 6)
+        #expect(lines[0]["execution"] as? String == "main" && lines[0]["version"] as? Int == 7)
         let process = try #require(lines.first { $0["process"] as? String == "a" })
         #expect(process["first"] as? Int == 1 && process["last"] as? Int == 21_000)
         let sections = lines.filter { $0["section"] != nil }.compactMap { $0["bytes"] as? Int }

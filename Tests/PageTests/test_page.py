@@ -166,6 +166,9 @@ class PageTests(unittest.TestCase):
         self.browser.run("lightcone.chooseAxis('wall')")
         self.browser.ready()
         self.assertEqual(self.browser.run(order), -8_000_000_000)
+        self.browser.run("lightcone.chooseAxis('adjusted')")
+        self.browser.ready()
+        self.assertEqual(self.browser.run(order), 1)
 
     def test_the_policy_allows_its_own_scripts_only(self):
         status, headers = self.collector.headers("/")

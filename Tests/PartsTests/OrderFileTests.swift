@@ -260,13 +260,13 @@ import Testing
         }
     }
 
-    /// Version 6 as it was first written: its bytes follow from the history alone.
-    @Test func version6() throws {
+    /// Version 7 as it was first written: its bytes follow from the history alone.
+    @Test func version7() throws {
         let history = Self.history(seed: 5, processes: 3, events: 300, lostPerMille: 20)
         let written = try Self.write(history)
         let bytes = try written.read(at: 0, count: written.byteCount())
         let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("Golden/v6.lcorder")
+            .appendingPathComponent("Golden/v7.lcorder")
         if ProcessInfo.processInfo.environment["RECORD_GOLDEN"] == "1" {
             try Data(bytes).write(to: url)
             Issue.record("the golden order file was recorded anew: run again without RECORD_GOLDEN")
@@ -372,7 +372,7 @@ import Testing
         try OrderFileWriter.write(
             OrderFileContents(
                 history(2), MessageEdges(history(6)),
-                try LogicalSteps(history(2), MessageEdges(history(2))) {}, [], tally: DefectTally(),
+                try HistoryTimes(history(2), MessageEdges(history(2))) {}, [], tally: DefectTally(),
                 nil, places: [:]),
             to: file)
         let read = try OrderFile(file)

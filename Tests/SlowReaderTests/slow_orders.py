@@ -7,7 +7,7 @@ import zlib
 
 from slow_reader import INCARNATION_MAX, NAME_MAX, SEQUENCE_MAX, Malformed, Reader, read_process, require
 
-MAGIC = b"LCORDER6"
+MAGIC = b"LCORDER7"
 TRAILER = 16
 FILE_MAX, BLOCK_MAX = 1 << 47, 1 << 30
 HERE, NAMED, BRANCH, FORKED, STAND_IN, DIRECTORY = 1, 2, 4, 8, 16, 64

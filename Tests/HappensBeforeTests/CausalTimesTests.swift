@@ -4,8 +4,8 @@ import Testing
 
 @testable import HappensBefore
 
-/// Where events lie on the axis of logical time.
-@Suite struct LogicalTimesTests {
+/// When events happened in logical and in adjusted time.
+@Suite struct CausalTimesTests {
     private static let source = Identity128(high: 0, low: 1)
 
     /// Some events as a history.
@@ -59,7 +59,7 @@ import Testing
         let history = Self.history(here)
         let messages = MessageEdges(history)
         let expected = Self.slow(history, messages)
-        let times = try LogicalSteps(history, messages) {}
+        let times = try HistoryTimes(history, messages) {}
         for (process, line) in history.processes.enumerated() where line.count > 0 {
             #expect(
                 (0..<line.count).map {
@@ -88,7 +88,7 @@ import Testing
         let here = all.filter { _ in Int.random(in: 0..<40, using: &random) > 0 }
         let whole = Self.history(here)
         let messages = MessageEdges(whole)
-        let expected = try LogicalSteps(whole, messages) {}
+        let expected = try HistoryTimes(whole, messages) {}
         var above = whole
         let share = Double.random(in: 0.2..<0.9, using: &random)
         let cut = whole.greatestConsistent(
@@ -100,12 +100,10 @@ import Testing
                 }))
         let below = above.cutOff(at: cut)
         try above.finish(over: below) {}
-        let lower = try LogicalSteps(below, MessageEdges(below)) {}
+        let lower = try HistoryTimes(below, MessageEdges(below)) {}
         let chronicle = Chronicle(below, above)
         let edges = try MessageEdges(chronicle) {}
-        let upper = try LogicalSteps(
-            above, edges,
-            below: { lower.logicalTime(at: chronicle.below($0)!) }, check: {})
+        let upper = try HistoryTimes(chronicle, below: lower, edges) {}
         let times = ChronicleTimes(chronicle, below: lower, above: upper)
         var putAway = 0
         for (process, line) in whole.processes.enumerated() where line.count > 0 {
@@ -148,6 +146,133 @@ import Testing
         #expect(putAway > 10)
     }
 
+    /// What hosts whose clocks differ by up to a second, and jump at times, say of some events; of some they say nothing.
+    private static func skewed(
+        _ events: [Event], _ random: inout SeededGenerator
+    ) -> [Event] {
+        var skews: [ProcessID: Int64] = [:]
+        return events.map { event in
+            var event = event
+            if skews[event.id.process] == nil || Int.random(in: 0..<200, using: &random) == 0 {
+                skews[event.id.process] = .random(
+                    in: -1_000_000_000...1_000_000_000, using: &random)
+            }
+            event.time = event.time.map {
+                WallTime(nanoseconds: $0.nanoseconds + skews[event.id.process]!)
+            }
+            if Int.random(in: 0..<50, using: &random) == 0 { event.time = nil }
+            return event
+        }
+    }
+
+    /// Adjusted times ascend along processes and messages, and are not before what the host's clock said; and they are the same
+    /// read from stretches, and of a chronicle.
+    @Test(arguments: 1...12 as ClosedRange<UInt64>)
+    func adjustedTimesPointForward(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let all = SimulatedHistory(
+            .init(processes: 5, events: 4_000, crashPerMille: 1), seed: seed
+        ).events
+        let here = Self.skewed(all, &random).filter { _ in
+            Int.random(in: 0..<40, using: &random) > 0
+        }
+        let whole = Self.history(here)
+        let messages = MessageEdges(whole)
+        let expected = try HistoryTimes(whole, messages) {}
+        func read(
+            _ times: some CausalTimes, _ process: Int, _ line: ProcessHistory,
+            in range: Range<Int>
+        ) throws -> [Int64] {
+            try times.adjustedSpans(of: process, in: range).flatMap { span in
+                #expect(span.positions.count <= TimeSpan.eventsMax)
+                let found = span.times(wall: line.times[span.positions])
+                #expect(found.last == span.last)
+                return zip(span.positions, found).filter { range.contains($0.0) }.map(\.1)
+            }
+        }
+        let adjusted = try whole.processes.enumerated().map { process, line in
+            try read(expected, process, line, in: 0..<line.count)
+        }
+        var forced = 0
+        for (process, line) in whole.processes.enumerated() where line.count > 0 {
+            let clock = expected.adjustedClock(of: process)
+            #expect(clock.last == adjusted[process].last)
+            for (position, time) in adjusted[process].enumerated() where time != EventBatch.noTime {
+                let wall = line.times[position]
+                #expect(wall == EventBatch.noTime || wall <= time)
+                if wall < time { forced += 1 }
+                if position > 0 { #expect(adjusted[process][position - 1] < time) }
+            }
+            for arrival in messages.arrivals(at: process, in: 0..<line.count) {
+                let sender = arrival.event
+                guard
+                    let there = whole.processes[sender.process].position(of: sender.sequence),
+                    adjusted[process][arrival.position] != EventBatch.noTime
+                else { continue }
+                #expect(adjusted[sender.process][there] < adjusted[process][arrival.position])
+            }
+        }
+        #expect(forced > 100)
+
+        var above = whole
+        let cut = whole.greatestConsistent(
+            inside: Cut(
+                sequences: whole.processes.map { line in
+                    line.count == 0 ? 0 : line.sequence(at: line.count * 2 / 3)
+                }))
+        let below = above.cutOff(at: cut)
+        try above.finish(over: below) {}
+        let lower = try HistoryTimes(below, MessageEdges(below)) {}
+        let chronicle = Chronicle(below, above)
+        let upper = try HistoryTimes(
+            chronicle, below: lower, MessageEdges(chronicle) {}
+        ) {}
+        let times = ChronicleTimes(chronicle, below: lower, above: upper)
+        for (process, line) in whole.processes.enumerated() where line.count > 0 {
+            let there = try #require(chronicle.index(of: line.id))
+            let read = try read(times, there, line, in: 0..<line.count)
+            #expect(read == adjusted[process])
+            #expect(times.adjustedClock(of: there) == expected.adjustedClock(of: process))
+        }
+    }
+
+    /// Where no message arrives before it was sent, clocks say what they said; where one does, those after it keep their distance
+    /// from it, until no message asks for that any more.
+    @Test func aClockIsPutForwardForAsLongAsMessagesAskForIt() throws {
+        let (a, b) = (ProcessID(name: "a"), ProcessID(name: "b"))
+        var events = [
+            Event(
+                id: EventID(a, 1), kind: .send, time: WallTime(nanoseconds: 1_000_000),
+                clock: VectorClock([a: 1])),
+            Event(
+                id: EventID(b, 1), kind: .receive, time: WallTime(nanoseconds: 400_000),
+                clock: VectorClock([b: 1, a: 1])),
+        ]
+        for number in 2...4_000 as ClosedRange<UInt64> {
+            let time = WallTime(nanoseconds: 400_000 + Int64(number - 1) * 1_000)
+            events.append(
+                Event(
+                    id: EventID(b, number), kind: .local, time: time,
+                    clock: VectorClock([b: number, a: 1])))
+        }
+        let history = Self.history(events)
+        let times = try HistoryTimes(history, MessageEdges(history)) {}
+        let (sender, receiver) = (history.index(of: a)!, history.index(of: b)!)
+        #expect(times.adjustedClock(of: sender).last == 1_000_000)
+        let found = times.adjustedSpans(of: receiver, in: 0..<4_000).flatMap {
+            $0.times(wall: history.processes[receiver].times[$0.positions])
+        }
+        for position in 0..<2_048 {
+            #expect(found[position] == 1_000_001 + Int64(position) * 1_000)
+        }
+        // What was put forward is waited for, and then the clock is right again.
+        #expect(found[2_048] == found[2_047] + 1)
+        #expect(found[3_999] == 400_000 + 3_999 * 1_000)
+        #expect(
+            times.adjustedClock(of: receiver)
+                == AdjustedClock(last: found[3_999], offset: 0, needed: 0))
+    }
+
     /// Two processes whose messages go round: each event has a time all the same, and one message moves nothing.
     @Test func eventsThatHaveSeenEachOtherHaveTimes() throws {
         let (a, b) = (ProcessID(name: "a"), ProcessID(name: "b"))
@@ -158,7 +283,7 @@ import Testing
             Event(id: EventID(b, 2), kind: .send, clock: VectorClock([b: 2, a: 2])),
         ]
         let history = Self.history(events)
-        let times = try LogicalSteps(history, MessageEdges(history)) {}
+        let times = try HistoryTimes(history, MessageEdges(history)) {}
         let found = [a, b].map { process in
             let index = history.index(of: process)!
             return (0..<2).map {
