@@ -96,6 +96,17 @@ extension Archive {
         }
     }
 
+    /// The wall times of the rows of a place; nil where they do not lie in one piece of a part. Throws `.damaged` where they cannot
+    /// be read.
+    package func times(at place: EventPlace) throws(ArchiveError) -> [Int64]? {
+        guard case .block(let part, let block) = place else { return nil }
+        return try asking(part) { (file) throws(PartError) in
+            try file.decode(file.read(block, .order)) { (block) throws(FormatError) in
+                try block.times()
+            }
+        }
+    }
+
     /// No row of a place is more severe, as far as it is told without reading it.
     package func levelMax(at place: EventPlace) -> UInt8 {
         guard case .block(_, let block) = place else { return .max }

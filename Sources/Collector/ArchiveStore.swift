@@ -12,6 +12,7 @@ package final class ArchiveStore: HistoryStore {
     private let places = Mutex(Places())
     // What pictures asked for, which are painted again and again.
     private let severe = Mutex(KeptRows<[SevereRow]>(rowsMax: Limits.severeRowsKeptMax))
+    private let times = Mutex(KeptRows<[Int64]>(rowsMax: Limits.timesKeptMax))
     private let headings = Mutex(KeptRows<RowHeadings>(rowsMax: Limits.headingsKeptMax))
     private let graphs = Mutex<[LoadedGraph]>([])
     /// The order files that were asked last.
@@ -172,6 +173,15 @@ package final class ArchiveStore: HistoryStore {
                 try Self.damaged { () throws(ArchiveError) in try found.events(rows) }
             }
         }
+    }
+
+    package func times(of frame: Int) throws -> [Int64] {
+        if let known = times.withLock({ $0[frame] }) { return known }
+        let found =
+            try reading(frame) { place throws(ArchiveError) in try archive.times(at: place) }
+            ?? causality(of: frame).times
+        times.withLock { $0.keep(found, of: frame, cost: found.count) }
+        return found
     }
 
     package func headings(of frame: Int) throws -> RowHeadings {

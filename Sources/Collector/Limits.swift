@@ -35,6 +35,8 @@ package enum Limits {
     static let severeRowsKeptMax = 4_000_000
     /// Rows of which it keeps what their events are called, and how severe they are, of 5 bytes each.
     static let headingsKeptMax = 4_000_000
+    /// Rows whose wall times are kept for the next question: 16 MB.
+    static let timesKeptMax = 2_000_000
     /// Bytes of an answer from which on it is compressed for whoever can read that: what a few packets hold is not worth it.
     static let compressedAnswerBytesMin = 8 << 10
 
@@ -158,4 +160,13 @@ package enum Limits {
     /// Seconds for which a question that cannot read a file believes that nothing took its place, once that was so: half of
     /// those that merged files stay. A damaged file has many events.
     static let confirmedSeconds: Int64 = 30
+
+    /// Seconds between two looks whether commands changed who may come.
+    static let accessLookSeconds = 1
+    /// Seconds between two looks whether the collector's certificate is due.
+    static let certificateLookSeconds = 3_600
+    /// Bytes of a request for a certificate, or of a token.
+    static let accessRequestBytesMax = 16 << 10
+    /// Seconds that a browser stays logged in: twelve hours.
+    static let loginSeconds = 43_200
 }

@@ -8,7 +8,14 @@ import Querying
 extension Answering {
     /// Answers a question of a picture in JSON.
     package func written(_ question: PictureQuestion) throws -> WrittenAnswer {
-        switch try answer(question) {
+        try answer(question).written
+    }
+}
+
+extension PictureAnswer {
+    /// In JSON.
+    package var written: WrittenAnswer {
+        switch self {
         case .lanes(let lanes): WrittenAnswer([json(lanes)])
         case .window(let window): WrittenAnswer([json(window)])
         case .cone(let cone): WrittenAnswer(notes: cone.notes, [json(cone)])

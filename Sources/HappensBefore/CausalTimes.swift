@@ -37,6 +37,8 @@ extension CausalTimes {
 /// How many messages arrived at some events of a process that follow on one another.
 package struct MessageTally: Hashable, Sendable {
     package var positions: Range<Int>
+    /// The logical time of the first of them.
+    package var time: Int
     /// By sender, ascending.
     package var peers: [Peer]
 
@@ -51,18 +53,21 @@ package struct MessageTally: Hashable, Sendable {
         }
     }
 
-    package init(_ positions: Range<Int>, _ peers: [Peer]) {
+    package init(_ positions: Range<Int>, time: Int, _ peers: [Peer]) {
         self.positions = positions
+        self.time = time
         self.peers = peers
     }
 
     /// Counts some messages that arrived in a range of positions. O(messages).
-    package init(_ positions: Range<Int>, counting arrivals: some Sequence<Arrival>) {
+    package init(
+        _ positions: Range<Int>, time: Int, counting arrivals: some Sequence<Arrival>
+    ) {
         var peers: [Int: Peer] = [:]
         for arrival in arrivals {
             peers[arrival.event.process, default: Peer(first: arrival, count: 0)].count += 1
         }
-        self.init(positions, peers.sorted { $0.key < $1.key }.map(\.value))
+        self.init(positions, time: time, peers.sorted { $0.key < $1.key }.map(\.value))
     }
 }
 
@@ -111,20 +116,26 @@ extension MessageTally {
     package static let messagesMax = 1_024
 
     /// Messages that arrived in a range of positions, ascending, counted stretch by stretch. O(messages).
+    ///
+    /// - Parameter steps: Where the logical time of the process jumps.
     package static func stretches(
-        of arrivals: [Arrival], in positions: Range<Int>
+        of arrivals: [Arrival], in positions: Range<Int>, _ steps: [LogicalStep]
     ) -> [MessageTally] {
         var tallies: [MessageTally] = []
         var (start, first) = (positions.lowerBound, 0)
         for (index, arrival) in arrivals.enumerated()
         where index - first >= messagesMax && arrival.position > arrivals[index - 1].position {
             tallies.append(
-                MessageTally(start..<arrival.position, counting: arrivals[first..<index]))
+                MessageTally(
+                    start..<arrival.position, time: steps.time(at: start),
+                    counting: arrivals[first..<index]))
             (start, first) = (arrival.position, index)
         }
         if start < positions.upperBound {
             tallies.append(
-                MessageTally(start..<positions.upperBound, counting: arrivals[first...]))
+                MessageTally(
+                    start..<positions.upperBound, time: steps.time(at: start),
+                    counting: arrivals[first...]))
         }
         return tallies
     }

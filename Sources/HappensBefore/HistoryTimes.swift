@@ -108,7 +108,9 @@ extension HistoryTimes: CausalTimes {
     }
 
     package func tallies(at process: Int, in positions: Range<Int>) -> [MessageTally] {
-        MessageTally.stretches(of: messages.arrivals(at: process, in: positions), in: positions)
+        MessageTally.stretches(
+            of: messages.arrivals(at: process, in: positions), in: positions,
+            lines[process].steps)
     }
 
     package func adjustedSpans(of process: Int, in positions: Range<Int>) -> [AdjustedSpan] {

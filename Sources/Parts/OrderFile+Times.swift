@@ -20,24 +20,32 @@ extension OrderFile: CausalTimes {
 
     /// Of the events of the slice alone.
     package func firstPositions(of process: Int, from times: [Int]) throws(PartError) -> [Int] {
+        let end = try line(process).facts.count
+        let found = try firstPositions(of: process, from: times, below: end)
+        return found + Array(repeating: end, count: times.count - found.count)
+    }
+
+    /// The same of the first ones, as far as they lie below a position.
+    fileprivate func firstPositions(
+        of process: Int, from times: some Sequence<Int>, below end: Int
+    ) throws(PartError) -> [Int] {
         let blocks = try directory(process).times
         let base = try base(of: process)
         var number = -1
         var block: TimesBlock?
         var found: [Int] = []
-        found.reserveCapacity(times.count)
         for time in times {
             let next = number + 1
             number += partitionPoint(count: blocks.count - next) { blocks[next + $0].time < time }
-            guard number >= 0 else {
-                found.append(blocks.first?.start ?? base)
-                continue
+            var position = blocks.first?.start ?? base
+            if number >= 0 {
+                if block?.positions.lowerBound != blocks[number].start {
+                    block = try self.times(process, number)
+                }
+                position = block!.steps.position(from: time, end: block!.positions.upperBound)
             }
-            if block?.positions.lowerBound != blocks[number].start {
-                block = try self.times(process, number)
-            }
-            found.append(
-                block!.steps.position(from: time, end: block!.positions.upperBound))
+            guard position < end else { break }
+            found.append(position)
         }
         return found
     }
@@ -127,8 +135,8 @@ extension OrderStack: CausalTimes {
         for file in filesDownward(knowing: process).reversed() {
             let (base, count) = try (file.base(of: process), file.sequences(of: process).count)
             guard base < count, found.count < times.count else { continue }
-            let rest = Array(times[found.count...])
-            found += try file.firstPositions(of: process, from: rest).prefix { $0 < count }
+            found += try file.firstPositions(
+                of: process, from: times[found.count...], below: count)
         }
         let count = try sequences(of: process).count
         return found + Array(repeating: count, count: times.count - found.count)

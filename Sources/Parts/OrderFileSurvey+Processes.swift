@@ -166,7 +166,7 @@ extension OrderFileSurvey {
         // Of a tombstone's last events it is not told what arrived at them.
         guard file.tombstone == nil else { return }
         let counted = MessageTally(
-            positions, counting: try file.arrivals(at: number, in: positions))
+            positions, time: tally.time, counting: try file.arrivals(at: number, in: positions))
         expect(
             counted == tally, in: place,
             "process \(number): counts of other messages than those that arrived")

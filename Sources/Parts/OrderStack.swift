@@ -46,17 +46,16 @@ package struct OrderStack: CausalFloor {
         }
     }
 
-    /// The file of the slice that an event is in. O(files above it).
+    /// The file of the slice that an event is in. O(log files).
     package func file(of place: EventPosition) throws(PartError) -> OrderFile {
         try files[number(of: place)]
     }
 
     private func number(of place: EventPosition) throws(PartError) -> Int {
-        var number = files.count - 1
-        while number > 0, place.process < processCount(of: number),
-            try files[number].base(of: place.process) > place.position
-        {
-            number -= 1
+        // The last one whose events of the process begin at or below it.
+        let number = try partitionPoint(count: files.count - 1) { (index) throws(PartError) in
+            guard place.process < processCount(of: index + 1) else { return true }
+            return try files[index + 1].base(of: place.process) <= place.position
         }
         guard place.process < processCount(of: number) else {
             throw files[number].damaged(
@@ -99,11 +98,11 @@ package struct OrderStack: CausalFloor {
     ) throws(PartError) -> [(file: OrderFile, positions: Range<Int>)] {
         var parts: [(file: OrderFile, positions: Range<Int>)] = []
         var end = positions.upperBound
-        for (number, file) in files.enumerated().reversed() {
-            guard end > positions.lowerBound, process < processCount(of: number) else { break }
+        while end > positions.lowerBound {
+            let file = try file(of: EventPosition(process: process, position: end - 1))
             let base = try file.base(of: process)
-            guard base < end else { continue }
-            if number + 1 < files.count { try checkEnd(of: process, in: number) }
+            // Of those that were dropped the lowest file has the last one of a process alone.
+            guard base < end else { break }
             parts.append((file, max(base, positions.lowerBound)..<end))
             end = base
         }
@@ -199,16 +198,24 @@ extension OrderStack {
         {
             return 0
         }
-        // Along a process knowledge only grows: the slice at whose start the event is not known, and at whose end it is.
+        // Along a process knowledge only grows: the first slice at whose end the event is known. Of one that has no event of the
+        // process those below it tell.
+        let files = Array(filesDownward(knowing: process, event.process).reversed())
+        var (first, end) = (0, files.count)
         var found: Int?
-        files: for file in filesDownward(knowing: process, event.process) {
-            switch try file.firstKnowing(event, in: process) {
-            case .nowhere: break files
-            case .at(let position):
+        while first < end {
+            let middle = (first + end) / 2
+            var index = middle
+            var known = try files[index].firstKnowing(event, in: process)
+            while case .below = known, index > first {
+                index -= 1
+                known = try files[index].firstKnowing(event, in: process)
+            }
+            switch known {
+            case .nowhere, .below: first = middle + 1
+            case .at(let position), .fromStart(let position):
                 found = position
-                break files
-            case .fromStart(let start): found = start
-            case .below: continue
+                end = index
             }
         }
         if let found { try top.check(EventPosition(process: process, position: found)) }

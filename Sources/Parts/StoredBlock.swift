@@ -67,6 +67,13 @@ package struct StoredBlock: Sendable {
             &budget)
     }
 
+    /// The wall times of its events, in nanoseconds since 1970; `EventBatch.noTime` for those that have none. O(rows).
+    package func times() throws(FormatError) -> [Int64] {
+        try RowColumns.times(
+            kinds: column(BlockHeader.place(.kinds)), times: column(BlockHeader.place(.times)),
+            rowCount: header.rowCount)
+    }
+
     /// Some events, all of them but their clocks: the rows of these numbers, which ascend. O(what the order holds + those rows).
     ///
     /// - Parameter said: What `columns()` gave.

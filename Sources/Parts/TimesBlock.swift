@@ -153,7 +153,7 @@ struct TimesBlock: Sendable {
     func tally(processCount: Int) throws(FormatError) -> MessageTally {
         var bits = rest
         _ = try adjusted(&bits)
-        var tally = MessageTally(positions, [])
+        var tally = MessageTally(positions, time: steps[0].time, [])
         try readPeers(&bits, &tally, processCount)
         try bits.expectEnd("times")
         return tally

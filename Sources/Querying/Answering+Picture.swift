@@ -6,6 +6,19 @@ package enum PictureAnswer: Sendable {
     case lanes(Lanes)
     case window(Window)
     case cone(Cone)
+
+    /// What it says of events: the same wherever these are kept, while none comes.
+    package var content: PictureAnswer {
+        switch self {
+        case .lanes(var lanes):
+            lanes.version = ""
+            return .lanes(lanes)
+        case .window(var window):
+            (window.version, window.isSettled) = ("", true)
+            return .window(window)
+        case .cone: return self
+        }
+    }
 }
 
 extension Answering {

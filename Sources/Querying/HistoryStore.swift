@@ -11,6 +11,9 @@ package protocol HistoryStore: Sendable {
     func frames(of execution: String) throws -> [FrameSummary]
     /// The rows of a frame, without what they say. Throws `DamagedFrame` where it cannot be read.
     func causality(of frame: Int) throws -> EventBatch
+    /// The wall times of the rows of a frame, in nanoseconds; `EventBatch.noTime` for those that have none. Throws `DamagedFrame`
+    /// where it cannot be read.
+    func times(of frame: Int) throws -> [Int64]
     /// The rows of a frame. Throws `DamagedFrame` where it cannot be read.
     func events(of frame: Int) throws -> EventBatch
     /// The rows of a frame by what they say, column by column; nil where only `events` has them. Throws `DamagedFrame` where it
@@ -61,6 +64,8 @@ extension HistoryStore {
     package func searchable(_ frame: Int) throws -> SearchableRows? { nil }
 
     package func mayHold(words hashes: [UInt64], in frame: Int) throws -> Bool { true }
+
+    package func times(of frame: Int) throws -> [Int64] { try causality(of: frame).times }
 
     package func headings(of frame: Int) throws -> RowHeadings {
         RowHeadings(try events(of: frame))

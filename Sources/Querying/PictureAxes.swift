@@ -20,7 +20,6 @@ final class PictureAxes<Execution: IndexedExecution> {
     private let times: Execution.Times
     private let store: any HistoryStore
     private let cancellation: Cancellation
-    private let rows: RowReader<Execution>
     /// By process: the places of events whose wall times were read.
     private var known: [Int: KnownPlaces] = [:]
 
@@ -39,8 +38,6 @@ final class PictureAxes<Execution: IndexedExecution> {
         self.store = store
         self.cancellation = cancellation
         times = try execution.causalTimes(cancellation)
-        rows = RowReader(
-            ProcessTable(execution, try execution.messages(cancellation)), store)
     }
 
     /// Where the event at a place lies; nil where it has no place on the axis. About where, on an axis of nanoseconds, unless the
@@ -238,11 +235,11 @@ final class PictureAxes<Execution: IndexedExecution> {
     private func readTimes(of process: Int, in positions: Range<Int>) throws -> [Int64] {
         var times: [Int64] = []
         try execution.forEachRows(
-            of: process, in: positions, cancellation, reading: store.causality
-        ) { rows, batch in
+            of: process, in: positions, cancellation, reading: store.times
+        ) { rows, wall in
             for row in rows.row..<rows.row + rows.positions.count {
-                let isHere = batch.map { row < $0.count } ?? false
-                times.append(isHere ? batch!.times[row] : EventBatch.noTime)
+                let isHere = wall.map { row < $0.count } ?? false
+                times.append(isHere ? wall![row] : EventBatch.noTime)
             }
         }
         return times

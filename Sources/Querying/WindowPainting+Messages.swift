@@ -6,8 +6,9 @@ struct MessageBundle {
     /// The first of them.
     var arrival: Arrival
     var receiver: Int
-    /// About where it arrived: a position of the receiver.
+    /// About where it arrived: a position of the receiver, and where that lies in logical time, if it is known.
     var stretch: Int
+    var time: Int?
     var count: Int
 }
 
@@ -55,35 +56,40 @@ struct MessageBundles {
 
 // Which messages a window shows.
 extension WindowPainting {
-    /// Whether what came from processes to one of them is a message, each asked once.
-    private struct Senders {
-        let receiver: Int
-        private var known: [Bool?]
+    /// Whether what came from one process to another is a message (`CausalIndex.isMessage`), each asked for its name once.
+    private struct Names {
+        private var known: [String?]
 
-        init(to receiver: Int, of processCount: Int) {
-            self.receiver = receiver
-            known = Array(repeating: nil, count: processCount)
+        init(of processCount: Int) { known = Array(repeating: nil, count: processCount) }
+
+        mutating func isMessage(
+            from sender: Int, to receiver: Int, _ index: Execution.Index
+        ) throws -> Bool {
+            guard sender != receiver else { return true }
+            return try !ExactText.isSame(name(sender, index), name(receiver, index))
         }
 
-        mutating func isMessage(from sender: Int, _ index: Execution.Index) throws -> Bool {
-            if let known = known[sender] { return known }
-            let isMessage = try index.isMessage(from: sender, to: receiver)
-            known[sender] = isMessage
-            return isMessage
+        private mutating func name(_ process: Int, _ index: Execution.Index) throws -> String {
+            if let known = known[process] { return known }
+            let name = try index.id(of: process).name
+            known[process] = name
+            return name
         }
     }
 
     /// - Parameter isEach: Whether each is told where they are not too many, and those that leave the window too.
     mutating func paintMessages(isEach: Bool) throws {
         let asked = places.count
+        var names = Names(of: index.processCount)
         var each: [MessageBundle] = []
         if window.eventCount <= Limits.windowMessagesReadMax, window.isExact {
             for lane in 0..<asked {
                 try cancellation.check()
-                var senders = Senders(to: processes[lane], of: index.processCount)
                 for arrival in try messages.arrivals(
                     at: processes[lane], in: places[lane].positions)
-                where try senders.isMessage(from: arrival.event.process, index) {
+                where try names.isMessage(
+                    from: arrival.event.process, to: processes[lane], index)
+                {
                     each.append(
                         MessageBundle(
                             arrival: arrival, receiver: processes[lane], stretch: arrival.position,
@@ -100,16 +106,17 @@ extension WindowPainting {
             for lane in 0..<asked where !places[lane].positions.isEmpty {
                 try cancellation.check()
                 let process = processes[lane]
-                var senders = Senders(to: process, of: index.processCount)
                 for tally in try times.tallies(at: process, in: places[lane].positions) {
                     for peer in tally.peers
-                    where try senders.isMessage(from: peer.first.event.process, index) {
+                    where try names.isMessage(
+                        from: peer.first.event.process, to: process, index)
+                    {
                         tallies.append(
                             MessageBundle(
                                 arrival: peer.first, receiver: process,
                                 stretch: max(
                                     tally.positions.lowerBound, places[lane].positions.lowerBound),
-                                count: peer.count)
+                                time: tally.time, count: peer.count)
                         )
                     }
                 }
@@ -188,8 +195,11 @@ extension WindowPainting {
         var last: (receiver: Int, stretch: Int, piece: Int)?
         for bundle in bundles {
             if last?.receiver != bundle.receiver || last?.stretch != bundle.stretch {
-                let place = try axes.place(
-                    of: EventPosition(process: bundle.receiver, position: bundle.stretch))
+                let place =
+                    try window.axis == .logical && bundle.time != nil
+                    ? bundle.time.map { Int64($0) }
+                    : axes.place(
+                        of: EventPosition(process: bundle.receiver, position: bundle.stretch))
                 let share =
                     (Double(place ?? window.range.lowerBound) - Double(window.range.lowerBound))
                     / length

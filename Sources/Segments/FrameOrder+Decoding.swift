@@ -71,6 +71,17 @@ extension DecodedOrder {
         }
     }
 
+    /// Reads two columns alone, in which the kinds and the times are.
+    init(kinds: [UInt8], times: [UInt8], rowCount: Int) throws(FormatError) {
+        var reader = ByteReader(kinds)
+        let hasTimes = try readKinds(&reader, rowCount)
+        try reader.expectEnd("\(RowColumn.kinds)")
+        reader = ByteReader(times)
+        let unit = try DecodedOrder.readUnit(&reader)
+        try readTimes(&reader, hasTimes, unit: unit)
+        try reader.expectEnd("\(RowColumn.times)")
+    }
+
     private static func readUnit(_ reader: inout ByteReader) throws(FormatError) -> Int64 {
         let exponent = try reader.byte("time unit")
         guard let unit = [0: 1, 3: 1_000, 6: 1_000_000, 9: 1_000_000_000][Int(exponent)] else {

@@ -40,6 +40,16 @@ package struct RowColumns {
     /// Whether a column of causes has none: all else of its rows but their clocks is told without the column of the changes.
     package static func tellsNoCauses(_ causes: [UInt8]) -> Bool { causes == FrameOrder.noCauses }
 
+    /// The wall times of rows, in nanoseconds since 1970, from the two columns that tell them; `EventBatch.noTime` for those that
+    /// have none. O(rows).
+    ///
+    /// - Parameter rowCount: What their header claims, checked against a limit.
+    package static func times(
+        kinds: [UInt8], times: [UInt8], rowCount: Int
+    ) throws(FormatError) -> [Int64] {
+        try DecodedOrder(kinds: kinds, times: times, rowCount: rowCount).times
+    }
+
     private let batch: EventBatch
     private let rows: FrameRows
     private let content: FrameContent

@@ -129,11 +129,9 @@ final class MergingWorld {
     /// What a picture asks, but for what says where the answer was found.
     static func pictures(of execution: String, in store: ArchiveStore) throws -> [String] {
         func ask(_ verb: String, _ parameters: [String: [String]] = [:]) throws -> String {
-            let answer = try store.answering(Question.Options(execution: execution)).written(
-                PictureQuestion(verb, QuestionParameters(parameters)))
-            return (try answer.text())
-                .replacing(/"version":"[^"]*"/, with: "")
-                .replacing(/"isSettled":(true|false)/, with: "")
+            let answering = store.answering(Question.Options(execution: execution))
+            let question = try PictureQuestion(verb, QuestionParameters(parameters))
+            return try answering.answer(question).content.written.text()
         }
         var answers = [try ask("lanes")]
         let answering = store.answering(Question.Options(execution: execution))

@@ -300,7 +300,8 @@ import Testing
                 position: index < 1_000 ? index : index < 2_500 ? 1_000 : index - 1_499,
                 event: EventKey(process: index % 3, sequence: UInt64(index + 1)))
         }
-        let tallies = MessageTally.stretches(of: arrivals, in: 0..<2_000)
+        let tallies = MessageTally.stretches(
+            of: arrivals, in: 0..<2_000, [LogicalStep(position: 0, time: 1)])
         #expect(tallies.first?.positions.lowerBound == 0)
         #expect(tallies.last?.positions.upperBound == 2_000)
         #expect(

@@ -357,9 +357,7 @@ struct Histories: AsyncParsableCommand {
     /// What a picture of an execution is drawn from, but for what says where that was found.
     private static func pictures(_ answering: Answering<some HistoryStore>) throws -> [String] {
         func text(_ question: PictureQuestion) throws -> String {
-            (try answering.written(question).text())
-                .replacing(/"version":"[^"]*"/, with: "")
-                .replacing(/"isSettled":(true|false)/, with: "")
+            try answering.answer(question).content.written.text()
         }
         var texts = [try text(.lanes)]
         guard case .lanes(let lanes) = try answering.answer(PictureQuestion.lanes) else {
