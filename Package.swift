@@ -19,6 +19,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
@@ -27,6 +29,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -98,12 +101,23 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: strict),
+        // Certificates and tokens: who may come.
+        .target(
+            name: "Access",
+            dependencies: [
+                "Causality", "Disks",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "X509", package: "swift-certificates"),
             ],
             swiftSettings: strict),
         .target(
             name: "Agent",
             dependencies: [
-                "Causality", "Disks", "Journals", "Segments", "Recording", "LogFormats",
+                "Access", "Causality", "Disks", "Journals", "Segments", "Recording", "LogFormats",
                 "Shipping",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -118,7 +132,8 @@ let package = Package(
         .target(
             name: "Collector",
             dependencies: [
-                "CMalloc", "Causality", "Disks", "Segments", "Archiving", "HappensBefore", "Page",
+                "Access", "CMalloc", "Causality", "Disks", "Segments", "Archiving", "HappensBefore",
+                "Page",
                 "Parts", "Querying", "Exporting", "Shipping",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -127,6 +142,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -144,7 +160,8 @@ let package = Package(
         .executableTarget(
             name: "lightcone",
             dependencies: [
-                "Agent", "Archiving", "CMalloc", "CZlib", "Causality", "Collector", "DemoStore",
+                "Access", "Agent", "Archiving", "CMalloc", "CZlib", "Causality", "Collector",
+                "DemoStore",
                 "Disks", "Exporting", "HappensBefore", "Journals", "LogFormats", "Matching",
                 "Parts",
                 "Querying", "Recording", "Segments", "Shipping",
@@ -183,6 +200,9 @@ let package = Package(
             name: "CausalityTests", dependencies: ["Causality", "SimulatedHistories"],
             swiftSettings: strict),
         .testTarget(name: "DisksTests", dependencies: ["Disks"], swiftSettings: strict),
+        .testTarget(
+            name: "AccessTests", dependencies: ["Access", "Causality", "Disks"],
+            swiftSettings: strict),
         .testTarget(
             name: "SimulatedSQLiteTests",
             dependencies: [
@@ -320,7 +340,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Causality", "LogFormats", "Segments", "lightcone", "RecordingProbe",
+                "Access", "Causality", "LogFormats", "Segments", "lightcone", "RecordingProbe",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ],
             swiftSettings: strict),

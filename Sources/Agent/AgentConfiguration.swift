@@ -101,7 +101,7 @@ package struct AgentConfiguration: Sendable {
     }
 
     /// Where segments are kept: made, where it is not there.
-    func makeDataFolder() throws -> String {
+    package func makeDataFolder() throws -> String {
         if let data { return data }
         try spool.make()
         return try spool.makeDurable()

@@ -21,8 +21,13 @@ package struct AgentService: Sendable {
         try configuration.check()
         raiseOpenFilesMax(to: Limits.openFilesMax)
         let recorder = try SourceRecorder(configuration, logger: logger)
+        let keeper = try CertificateKeeper(
+            configuration, data: configuration.makeDataFolder(), logger: logger)
+        let transport = HTTPTransport(
+            collector: configuration.collector,
+            client: { keeper?.client ?? HTTPTransport.client })
         let shipper = Shipper(
-            index: recorder.index, transport: HTTPTransport(collector: configuration.collector),
+            index: recorder.index, transport: transport,
             logger: logger, disk: configuration.disk,
             renewIdentity: { try await recorder.renewIdentity(Uptime.seconds) },
             onDelete: { await recorder.keepReserve() })
@@ -38,7 +43,7 @@ package struct AgentService: Sendable {
             logger.notice(
                 "waits for a file that is not there", metadata: ["path": "\(follow.path)"])
         }
-        let greeting = Task { await greet() }
+        let greeting = Task { await greet(transport) }
         defer { greeting.cancel() }
         // Shut down from the last to the first: the local interface ends, the recorder takes what it left and seals, then
         // the shipper ends.
@@ -47,17 +52,17 @@ package struct AgentService: Sendable {
                 services: [
                     shipper, Following(recorder: recorder),
                     LocalInterface(configuration, logger: logger),
-                ],
+                ] + (keeper.map { [$0] } ?? []),
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         logger.notice("stopped")
     }
 
     /// Tells at the start where nobody answers: else that is told with the first event, which may come much later.
-    private func greet() async {
+    private func greet(_ transport: HTTPTransport) async {
         let nothing = Identity128(high: 0, low: 0)
         do throws(ShippingError) {
-            _ = try await HTTPTransport(collector: configuration.collector).state(of: nothing)
+            _ = try await transport.state(of: nothing)
         } catch {
             guard !Task.isCancelled else { return }
             logger.warning(

@@ -93,4 +93,6 @@ enum Limits {
     static let localConnectionIdleSecondsMax: Int64 = 120
     /// Seconds after which an agent that reads nothing says that it did.
     static let quietSecondsMax = 10.0
+    /// Seconds between two looks whether the host's certificate is due.
+    static let certificateLookSeconds = 600
 }

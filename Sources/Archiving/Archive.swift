@@ -203,11 +203,15 @@ package final class Archive: Sendable {
     /// Where bytes were lost that had been acknowledged, it ends before them: they are taken again, and what lies behind them
     /// stays.
     ///
-    /// - Parameter isOwn: True where this program has just made the frames: then what they say is not decoded again, only whose
+    /// - Parameters:
+    ///   - isOwn: True where this program has just made the frames: then what they say is not decoded again, only whose
     ///   events they are, and of how many executions they are does not matter.
+    ///   - host: The host whose agent sent it; nil where anybody may be any host. What is another's is refused, and nothing of
+    ///   it is kept.
     @discardableResult
     package func append(
-        _ bytes: [UInt8], to segment: Identity128, at offset: Int, isOwn: Bool = false
+        _ bytes: [UInt8], to segment: Identity128, at offset: Int, isOwn: Bool = false,
+        from host: String? = nil
     ) throws(ArchiveError) -> Appended {
         guard underWay.withLock({ $0.insert(segment).inserted }) else { throw .busy }
         defer { _ = underWay.withLock { $0.remove(segment) } }
@@ -242,6 +246,7 @@ package final class Archive: Sendable {
         append.droppedNumbers = try droppedNumbers()
         try check(bytes, &append, at: offset, after: state?.digest, isOwn: isOwn)
         if !isOwn { try catalogue.checkExecutions(of: append) }
+        if let host { try check(append, isFrom: host) }
         do {
             if append.isRepair {
                 try rewrite(bytes, append, at: offset, before: acknowledged)
@@ -353,6 +358,18 @@ package final class Archive: Sendable {
         }
         append.digest = scanner.digest ?? digest
         append.isSealed = scanner.isSealed
+    }
+
+    /// Throws where something is not that of a host's own agent: the agent was another host's, or events are of other hosts.
+    private func check(
+        _ append: Catalogue.Append, isFrom host: String
+    ) throws(ArchiveError) {
+        let agents = try catalogue.host(ofAgent: append.header.agent)
+        let others = [agents, append.host].filter { !$0.isEmpty } + append.taken.keys.map(\.host)
+        guard let other = others.first(where: { !ExactText.isSame($0, host) }) else { return }
+        throw .foreign(
+            "segment \(append.header.segment): expected events of host \(printable(host)), whose agent sends it, found \(printable(other))"
+        )
     }
 
     private func write(_ bytes: [UInt8], _ header: SegmentHeader, at offset: Int) throws {

@@ -8,6 +8,8 @@ package enum ArchiveError: Error, Sendable, CustomStringConvertible {
     case notContinuation(String)
     /// The bytes are no intact frames.
     case damaged(String)
+    /// Somebody may not say that.
+    case foreign(String)
     /// The bytes are intact, and more than is taken of one agent.
     case tooMuch(String)
     /// The device has no room left.
@@ -23,7 +25,7 @@ package enum ArchiveError: Error, Sendable, CustomStringConvertible {
             "wrong offset: expected \(expected), found \(found)"
         case .busy: "something else is under way with this segment or execution"
         case .notContinuation(let text), .damaged(let text), .tooMuch(let text), .full(let text),
-            .locked(let text), .failed(let text):
+            .locked(let text), .failed(let text), .foreign(let text):
             text
         }
     }

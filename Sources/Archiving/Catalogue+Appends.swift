@@ -38,6 +38,15 @@ extension Catalogue {
         }
     }
 
+    /// The host that an agent reads, as it said last; empty where it never said.
+    func host(ofAgent agent: Identity128) throws(ArchiveError) -> String {
+        try read { database in
+            try String.fetchOne(
+                database, sql: "SELECT host FROM agent WHERE name = ?",
+                arguments: [Data(agent.bytes)]) ?? ""
+        }
+    }
+
     /// Throws where an agent comes with executions that nobody has heard of, and has as many as one may. O(segments) where some
     /// are new.
     func checkExecutions(of append: Append) throws(ArchiveError) {

@@ -29,10 +29,11 @@ package struct BrowsingService: Sendable {
         let stopping = Stopping()
         let router = Router(context: CollectorContext.self)
         router.add(middleware: ProblemMiddleware())
+        router.add(middleware: AccessMiddleware(control: nil, logger: logger))
         router.get("/healthz") { _, _ in "ok\n" }
         addAsking(to: router, store, connections, stopping, threads)
         let application = server(
-            router, host: "127.0.0.1", port: port, connections, logger, onRunning: onRunning)
+            router, host: "127.0.0.1", port: port, connections, nil, logger, onRunning: onRunning)
         do {
             // The last one is told first to stop, as in a collector.
             try await ServiceGroup(

@@ -7,7 +7,6 @@ import Yams
 package struct CollectorFlags: Sendable {
     package var data: String?
     package var listen: String?
-    package var isInsecureAllowed = false
     package var mergeSeconds: Int?
     /// Such as `30d`.
     package var retain: String?
@@ -62,8 +61,7 @@ extension CollectorService.Configuration {
         }
         var configuration = try CollectorService.Configuration(
             data: data,
-            listen: flags.listen ?? reader.string(forKey: "listen") ?? "127.0.0.1:4780",
-            isInsecureAllowed: flags.isInsecureAllowed)
+            listen: flags.listen ?? reader.string(forKey: "listen") ?? "127.0.0.1:4780")
         let seconds =
             flags.mergeSeconds.map(String.init) ?? reader.string(forKey: "mergeSeconds")
             ?? reader.int(forKey: "mergeSeconds").map(String.init)
@@ -87,6 +85,7 @@ extension CollectorService.Configuration {
                 throw CollectorError("executions.\(name): \(error)")
             }
         }
+        _ = try configuration.accessFolder()
         return configuration
     }
 

@@ -5,6 +5,10 @@ import NIOCore
 struct CollectorContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let channel: any Channel
+    /// Who asks, once that was found out.
+    var requester = Requester.local
+    /// Whether who asks may still: for answers that go on.
+    var isLetIn: @Sendable () async -> Bool = { true }
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)

@@ -1,3 +1,4 @@
+import Access
 import Archiving
 import Hummingbird
 import HummingbirdCore
@@ -16,8 +17,6 @@ package struct CollectorService: Sendable {
         package var listenHost: String
         /// 0: the machine chooses; the log says which.
         package var listenPort: Int
-        /// Allows to listen beyond this machine, though there is no TLS and no authentication.
-        package var isInsecureAllowed: Bool
         /// Seconds between two looks for what may be merged; at least 1.
         package var mergeSeconds = Archiving.Limits.mergeSeconds
         /// How long executions are kept.
@@ -25,7 +24,7 @@ package struct CollectorService: Sendable {
         /// Seconds between two looks for what is not to be kept any more; at least 1.
         package var retentionSeconds = Limits.retentionSeconds
 
-        package init(data: String, listen: String, isInsecureAllowed: Bool) throws(CollectorError) {
+        package init(data: String, listen: String) throws(CollectorError) {
             guard let address = ListenAddress(listen) else {
                 throw CollectorError(
                     "listen: expected HOST:PORT such as 127.0.0.1:4780, found “\(listen)”")
@@ -33,13 +32,20 @@ package struct CollectorService: Sendable {
             self.data = data
             listenHost = address.host
             listenPort = address.port
-            self.isInsecureAllowed = isInsecureAllowed
-            guard address.isLoopback || isInsecureAllowed else {
+        }
+
+        /// The folder that says who may come; nil where all programs of this machine may, and nobody else. Throws where others
+        /// could.
+        func accessFolder() throws -> AccessFolder? {
+            let folder = AccessFolder(data: data)
+            if try folder.exists() { return folder }
+            guard ListenAddress(host: listenHost, port: listenPort).isLoopback else {
                 throw CollectorError(
-                    "\(listenHost) is reachable from other machines, and there is no TLS and no authentication yet: "
-                        + "listen on 127.0.0.1, or say --insecure if the network keeps strangers out"
+                    "\(listenHost) is reachable from other machines, which needs TLS and tells who may come: make both "
+                        + "with `lightcone collector init --data \(data) --name NAME`, or listen on 127.0.0.1"
                 )
             }
+            return nil
         }
     }
 
@@ -64,13 +70,14 @@ package struct CollectorService: Sendable {
         do { try await uploads.runIfActive { try archive.keepReserve() } } catch {
             logger.warning("no room is kept", metadata: ["why": "\(error)"])
         }
+        let control = try await uploads.runIfActive { try accessControl(pools.access) }
         let connections = Connections()
         let stopping = Stopping()
         let store = ArchiveStore(archive)
-        let router = router(store, connections, stopping, pools)
+        let router = router(store, connections, stopping, pools, control)
         let application = server(
             router, host: configuration.listenHost, port: configuration.listenPort, connections,
-            logger
+            control, logger
         ) { [logger] address in
             logger.notice("collecting", metadata: ["data": "\(data)", "listen": "\(address)"])
         }
@@ -87,6 +94,7 @@ package struct CollectorService: Sendable {
                         store: store, policy: configuration.retention,
                         pauseSeconds: configuration.retentionSeconds, threads: pools.order,
                         stopping: stopping, logger: logger),
+                    CertificateKeeper(control: control),
                     StopWatcher(stopping: stopping),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
@@ -99,13 +107,24 @@ package struct CollectorService: Sendable {
         logger.notice("stopped")
     }
 
+    private func accessControl(_ threads: NIOThreadPool) throws -> AccessControl? {
+        do {
+            return try configuration.accessFolder().map {
+                try AccessControl($0, threads: threads, logger: logger)
+            }
+        } catch let error as AccessError {
+            throw CollectorError(error.text)
+        }
+    }
+
     private func router(
         _ store: ArchiveStore, _ connections: Connections, _ stopping: Stopping,
-        _ pools: ThreadPools
+        _ pools: ThreadPools, _ control: AccessControl?
     ) -> Router<CollectorContext> {
         let router = Router(context: CollectorContext.self)
         router.add(middleware: ProblemMiddleware())
         router.add(middleware: ReserveMiddleware(connections: connections))
+        router.add(middleware: AccessMiddleware(control: control, logger: logger))
         router.get("/healthz") { _, _ in "ok\n" }
         let readiness = Readiness(store.archive, threads: pools.health)
         router.get("/readyz") { _, _ in
@@ -121,6 +140,10 @@ package struct CollectorService: Sendable {
         DropRoute(
             archive: store.archive, connections: connections, threads: pools.uploads, logger: logger
         ).add(to: router)
+        if let control {
+            AccessRoutes(control: control, logger: logger).add(to: router)
+            LoginRoutes(control: control).add(to: router)
+        }
         addAsking(to: router, store, connections, stopping, pools.asking)
         return router
     }
@@ -141,25 +164,31 @@ func addAsking(
     PageRoutes().add(to: router)
 }
 
-/// An HTTP server. `onRunning` gets to know its address, once it listens.
+/// An HTTP server; with TLS where there is somebody who says who may come. `onRunning` gets to know its address, once it listens.
 func server(
     _ router: Router<CollectorContext>, host: String, port: Int, _ connections: Connections,
-    _ logger: Logger, onRunning: @escaping @Sendable (String) -> Void
+    _ control: AccessControl?, _ logger: Logger, onRunning: @escaping @Sendable (String) -> Void
 ) -> some ApplicationProtocol {
-    Application(
+    let http = HTTP1Channel.Configuration(
+        additionalChannelHandlers: [
+            ConnectionGuard(connections),
+            ContinueHandler(bodyBytesMax: Archiving.Limits.appendBytesMax),
+        ])
+    return Application(
         router: router,
-        server: .http1(
-            configuration: HTTP1Channel.Configuration(
-                additionalChannelHandlers: [
-                    ConnectionGuard(connections),
-                    ContinueHandler(bodyBytesMax: Archiving.Limits.appendBytesMax),
-                ])),
+        server: HTTPServerBuilder { responder in
+            let plain = HTTP1Channel(responder: responder, configuration: http)
+            guard let control else { return plain }
+            return ReloadingTLS(base: plain, control: control)
+        },
         configuration: ApplicationConfiguration(
             address: .hostname(host, port: port), serverName: "lightcone"),
         onServerRunning: { channel in
             let port = channel.localAddress?.port ?? 0
             let host = channel.localAddress?.ipAddress ?? "?"
-            onRunning("http://\(host.contains(":") ? "[\(host)]" : host):\(port)")
+            onRunning(
+                "\(control == nil ? "http" : "https")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+            )
         },
         logger: logger)
 }
@@ -185,15 +214,31 @@ private struct ThreadPools {
     let uploads = NIOThreadPool(numberOfThreads: Limits.uploadThreads)
     let asking = AskingThreads()
     let health = NIOThreadPool(numberOfThreads: 1)
+    let access = NIOThreadPool(numberOfThreads: 1)
     let order = NIOThreadPool(numberOfThreads: 1)
 
-    private var own: [NIOThreadPool] { [uploads, health, order] }
+    private var own: [NIOThreadPool] { [uploads, health, access, order] }
 
     init() { for pool in own { pool.start() } }
 
     func shutdown() async throws {
         for pool in own { try await pool.shutdownGracefully() }
         try await asking.shutdown()
+    }
+}
+
+/// Renews the collector's certificate in time.
+private struct CertificateKeeper: Service {
+    let control: AccessControl?
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .seconds(Limits.certificateLookSeconds))
+                guard !Task.isCancelled, let control else { continue }
+                try? await control.threads.runIfActive { control.refresh() }
+            }
+        }
     }
 }
 

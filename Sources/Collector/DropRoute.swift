@@ -6,8 +6,8 @@ import NIOPosix
 import Querying
 import Shipping
 
-/// `DELETE /v1/executions?execution=NAME`: drops an execution. Only programs of this machine may: there is no authentication yet,
-/// and what is dropped does not come back.
+/// `DELETE /v1/executions?execution=NAME`: drops an execution. Without TLS programs of this machine may, and no browser; else
+/// whoever has a token of the scope admin.
 struct DropRoute: Sendable {
     let archive: Archive
     let connections: Connections
@@ -19,14 +19,15 @@ struct DropRoute: Sendable {
 
     func add(to router: Router<CollectorContext>) {
         router.delete("/v1/executions") { request, context in
-            let peer = connections[context.channel].peer
-            let address = ListenAddress(peer.contains(":") ? "[\(peer)]:0" : "\(peer):0")
             // A proxy or a browser of this machine may ask for somebody else.
             let isForOthers = DropRoute.passedOn.contains { request.headers[$0] != nil }
-            guard address?.isLoopback == true, !isForOthers else {
+            switch context.requester {
+            case .local where isForOthers:
                 throw Problem(
-                    .forbidden,
-                    "executions are dropped from the collector's own machine only, found \(peer)")
+                    .forbidden, "executions are dropped by programs, of this machine itself")
+            case let requester where !requester.isAdmin:
+                throw Problem(.forbidden, "executions are dropped with a token of the scope admin")
+            default: break
             }
             let parameters = FormQuery.parameters(request.uri.query ?? "")
             try parameters.expect(only: ["execution"])

@@ -42,13 +42,14 @@ struct TailRoute: Sendable {
         let live = try LiveRequest(
             parameters, lastCursor: request.headers[.init("Last-Event-ID")!])
         let follower = Follower(
-            live, form, execution: try parameters.one("execution"), store, asker, stopping, turns)
+            live, form, execution: try parameters.one("execution"),
+            of: context.requester.executions, store, asker, stopping, turns)
         // What cannot be followed is told before the answer begins.
         let first = try await threads.runIfActive { try follower.next() }
         let headers: HTTPFields = [
             .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-store",
         ]
-        let channel = context.channel
+        let (channel, isLetIn) = (context.channel, context.isLetIn)
         let body = ResponseBody { writer in
             // Given back with this closure, whether or not it is ever called.
             defer { withExtendedLifetime(share) {} }
@@ -64,6 +65,7 @@ struct TailRoute: Sendable {
                 }
                 if turn.isLast { break }
                 try await Task.sleep(for: turn.rest)
+                guard await isLetIn() else { break }
                 turn = try await threads.runIfActive { try follower.next() }
             }
             try await writer.finish(nil)
@@ -112,18 +114,21 @@ private final class Follower: Sendable {
     private let request: LiveRequest
     private let form: AnswerForm
     private let execution: String?
+    /// Those that may be seen; nil where all may.
+    private let executions: [String]?
     private let store: ArchiveStore
     private let asker: Connection
     private let stopping: Stopping
     private let turns: Turns
 
     init(
-        _ request: LiveRequest, _ form: AnswerForm, execution: String?, _ store: ArchiveStore,
-        _ asker: Connection, _ stopping: Stopping, _ turns: Turns
+        _ request: LiveRequest, _ form: AnswerForm, execution: String?, of executions: [String]?,
+        _ store: ArchiveStore, _ asker: Connection, _ stopping: Stopping, _ turns: Turns
     ) {
         self.request = request
         self.form = form
         self.execution = execution
+        self.executions = executions
         self.store = store
         self.asker = asker
         self.stopping = stopping
@@ -170,6 +175,7 @@ private final class Follower: Sendable {
             timeoutSeconds: Limits.followLookSeconds, asker: asker, stopping: stopping,
             turns: turns)
         var options = Question.Options(execution: execution)
+        options.executions = executions
         options.now = WallTime.now
         options.hasClock = form == .json && request.hasClock
         options.bytesMax = Limits.answerBytesReadMax

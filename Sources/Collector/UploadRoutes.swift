@@ -42,7 +42,8 @@ struct UploadRoutes: Sendable {
         }
         router.patch("/v1/segments/{id}") { request, context in
             try await self.append(
-                request, try Self.segment(context), connections[context.channel].peer)
+                request, try Self.segment(context), connections[context.channel].peer,
+                from: context.requester.host)
         }
     }
 
@@ -59,7 +60,7 @@ struct UploadRoutes: Sendable {
     }
 
     private func append(
-        _ request: Request, _ segment: Identity128, _ peer: String
+        _ request: Request, _ segment: Identity128, _ peer: String, from host: String?
     ) async throws -> Response {
         guard let text = request.headers[.uploadOffset], let offset = Int(text), offset >= 0 else {
             throw Problem(.badRequest, "expected a header Upload-Offset with a number of bytes")
@@ -85,7 +86,7 @@ struct UploadRoutes: Sendable {
         let bytes = Array(body.readableBytesView)
         do {
             let appended = try await threads.runIfActive { [archive] in
-                try archive.append(bytes, to: segment, at: offset)
+                try archive.append(bytes, to: segment, at: offset, from: host)
             }
             var headers: HTTPFields = [.uploadOffset: String(appended.end)]
             for key in appended.namesakes.prefix(Limits.namesakesToldMax) {
@@ -124,6 +125,10 @@ struct UploadRoutes: Sendable {
             logger.warning(
                 "refused damaged bytes", metadata: ["segment": "\(segment)", "reason": "\(text)"])
             return Problem(.unprocessableContent, text)
+        case .foreign(let text):
+            logger.warning(
+                "refused what is not the sender's", metadata: ["reason": "\(text)"])
+            return Problem(.forbidden, text)
         case .tooMuch(let text):
             logger.warning(
                 "an agent has too many executions",

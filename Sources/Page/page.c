@@ -55,6 +55,9 @@ static const unsigned char lane_list_js[] = {
 static const unsigned char lanes_js[] = {
 #embed "files/lanes.js"
 };
+static const unsigned char login_js[] = {
+#embed "files/login.js"
+};
 static const unsigned char main_js[] = {
 #embed "files/main.js"
 };
@@ -136,6 +139,7 @@ static const struct PageFile pageFiles[] = {
     FILE("index.html", index_html),
     FILE("lane-list.js", lane_list_js),
     FILE("lanes.js", lanes_js),
+    FILE("login.js", login_js),
     FILE("main.js", main_js),
     FILE("margins.js", margins_js),
     FILE("marks.js", marks_js),

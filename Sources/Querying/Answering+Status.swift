@@ -5,7 +5,7 @@ extension Answering {
     /// How the store is doing. O(gaps · processes · log n) an execution, for as many gaps as `Limits.gapsWeighedMax`.
     func status() throws -> StatusAnswer {
         let bytes = try store.shippedBytes()
-        let names = options.execution == nil ? try store.executions() : [try execution()]
+        let names = options.execution == nil ? try executionNames() : [try execution()]
         var agents = try store.readUpTo().map { host, readUpTo in
             var agent = AgentStatus(
                 host: host, readUpTo: readUpTo,

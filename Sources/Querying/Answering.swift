@@ -21,7 +21,7 @@ package struct Answering<Store: HistoryStore> {
 
     /// The execution that is meant.
     package func execution() throws -> String {
-        let names = try store.executions()
+        let names = try executionNames()
         if let name = options.execution {
             // Names that look alike are not the same.
             guard let name = names.first(where: { ExactText.isSame($0, name) }) else {
@@ -39,6 +39,13 @@ package struct Answering<Store: HistoryStore> {
                     : "name one with --execution: there is \(Self.listed(names))")
         }
         return names[0]
+    }
+
+    /// The names of the executions that may be seen, sorted.
+    func executionNames() throws -> [String] {
+        let names = try store.executions()
+        guard let seen = options.executions else { return names }
+        return names.filter { name in seen.contains { ExactText.isSame($0, name) } }
     }
 
     static func listed(_ names: [String]) -> String {
@@ -160,7 +167,7 @@ package struct Answering<Store: HistoryStore> {
     }
 
     private func executions() throws -> [ExecutionSummary] {
-        let names = options.execution == nil ? try store.executions() : [try execution()]
+        let names = options.execution == nil ? try executionNames() : [try execution()]
         return try limited(names).map { name in
             try askingFiles(of: name) { try summary($0.index) } ?? summary(loadGraph(name).history)
         }

@@ -181,7 +181,7 @@ package struct LiveListing<Store: HistoryStore> {
         (request.start, settled) = (.all, [:])
         guard let execution = answering.options.execution else { return }
         cursor = LiveCursor(execution: execution)
-        let others = try answering.store.executions()
+        let others = try answering.executionNames()
         if !others.isEmpty {
             messages.append(
                 .note(
@@ -193,7 +193,7 @@ package struct LiveListing<Store: HistoryStore> {
     /// The execution that is meant; nil where it is not here yet.
     private func executionName(_ answering: Answering<Store>) throws -> String? {
         if let cursor {
-            let isHere = try answering.store.executions().contains {
+            let isHere = try answering.executionNames().contains {
                 ExactText.isSame($0, cursor.execution)
             }
             return isHere ? cursor.execution : nil

@@ -28,6 +28,8 @@ package enum Question: Sendable {
     package struct Options: Sendable {
         /// The execution; nil means `main`, or the only one.
         package var execution: String?
+        /// Those that may be seen: others are as if they were not there; nil where all may.
+        package var executions: [String]?
         /// At most so many events or lines.
         package var limit: Int?
         /// The same, set by who answers and not by who asks: reaching it is told in the answer.

@@ -5,20 +5,31 @@ import NIOHTTP1
 
 /// Shipping over HTTP: `HEAD` and `PATCH /v1/segments/{id}`, in the manner of the IETF's resumable uploads.
 package struct HTTPTransport: Transport {
-    /// A client that says at once that nobody answers: whoever uses it knows better when to try again.
+    /// A client that trusts whom the system trusts, and shows nothing of itself.
     package static let client: HTTPClient = {
-        var configuration = HTTPClient.Configuration()
-        configuration.timeout.connect = .seconds(Limits.connectSecondsMax)
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(configuration: configuration)
+        do {
+            return try Credentials().client()
+        } catch {
+            preconditionFailure("a client without certificates: \(error)")
+        }
     }()
 
-    private let client: HTTPClient
+    /// The one of the next request: its certificate may be renewed.
+    private let client: @Sendable () -> HTTPClient
     private let base: String
+    private let token: String?
 
     /// A transport to the collector at `collector`, an `http://` or `https://` URL.
-    package init(collector: String, client: HTTPClient = HTTPTransport.client) {
+    ///
+    /// - Parameters:
+    ///   - token: That of an administrator; nil for an agent, which shows a certificate.
+    ///   - client: Gives the client of the next request.
+    package init(
+        collector: String, token: String? = nil,
+        client: @escaping @Sendable () -> HTTPClient = { HTTPTransport.client }
+    ) {
         self.client = client
+        self.token = token
         base = collector.hasSuffix("/") ? String(collector.dropLast()) : collector
     }
 
@@ -49,9 +60,10 @@ package struct HTTPTransport: Transport {
     ) async throws(ShippingError) -> HTTPClientResponse {
         var request = HTTPClientRequest(url: "\(base)/v1/segments/\(segment)")
         request.method = method
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         prepare(&request)
         do {
-            return try await client.execute(request, timeout: .seconds(Limits.requestSecondsMax))
+            return try await client().execute(request, timeout: .seconds(Limits.requestSecondsMax))
         } catch {
             throw .unreachable("\(base): \(HTTPTransport.reason(error))")
         }

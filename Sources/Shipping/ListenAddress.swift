@@ -4,6 +4,11 @@ package struct ListenAddress: Sendable, Hashable {
     /// 0: the machine chooses.
     package let port: Int
 
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
     /// Reads `127.0.0.1:4780` or `[::1]:4780`; nil for anything else.
     package init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"),

@@ -12,6 +12,8 @@ struct AgentCommand: AsyncParsableCommand {
             Programs that record through the library, the agent's socket or `lightcone record` appear by themselves: they share \
             the spool with the agent. Logs are followed where --follow says so.
 
+            To a collector of other machines it comes by https://, with the certificate of its host: `lightcone agent enroll` gets that.
+
             Settings: flags, then the environment (LIGHTCONE_COLLECTOR, LIGHTCONE_HOST, LIGHTCONE_SPOOL …), then the file of \
             --config. FORMAT is govector, shiviz, jsonl, text, or a name under formats: in the file. Times in \
             logs that say no zone are UTC, or local time where TZ is set. SIGTERM: what is there \
@@ -21,7 +23,8 @@ struct AgentCommand: AsyncParsableCommand {
               lightcone agent --collector http://127.0.0.1:4780 --host web-1
               lightcone agent --collector http://127.0.0.1:4780 --host web-1 \\
                 --follow 'text:/var/log/*.log'
-            """)
+            """,
+        subcommands: [Enroll.self])
 
     @Option(help: "A configuration file, YAML.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String?

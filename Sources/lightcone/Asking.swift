@@ -39,6 +39,8 @@ struct AskOptions: ParsableArguments {
     @Flag(help: "An answer that is longer than the screen is shown without a pager.")
     var noPager = false
 
+    @OptionGroup var access: RemoteAccess
+
     private var timeoutSeconds: Int? { timeout.flatMap { QuestionParameters.seconds($0) } }
 
     mutating func validate() throws {
@@ -185,8 +187,8 @@ struct AskOptions: ParsableArguments {
         if picture != nil { parameters["clock"] = ["false"] }
         let isJSON = json || picture != nil
         parameters["as"] = [isJSON ? "json" : "text"]
-        var following = Following(
-            source: RemoteSource(url: source), parameters: parameters, limit: limit,
+        var following = try Following(
+            source: RemoteSource(source, access), parameters: parameters, limit: limit,
             isJSON: json, AnswerOutput(isJSON: isJSON, picture))
         try await following.run()
     }
@@ -195,7 +197,7 @@ struct AskOptions: ParsableArguments {
     func text(_ verb: String, _ parameters: QuestionParameters) async throws -> String {
         let source = try place()
         if AskOptions.isURL(source) {
-            let response = try await RemoteSource(url: source).open(
+            let response = try await RemoteSource(source, access).open(
                 verb, common(parameters), isJSON: true)
             return String(buffer: try await response.body.collect(upTo: 16 << 20))
         }
@@ -213,7 +215,9 @@ struct AskOptions: ParsableArguments {
         let source = try place()
         do {
             if AskOptions.isURL(source) {
-                let transport = HTTPTransport(collector: source)
+                let client = try access.client()
+                let transport = HTTPTransport(
+                    collector: source, token: try access.token(), client: { client })
                 guard try await transport.state(of: id).byteCount == 0 else { return }
                 _ = try await transport.append(segment, to: id, at: 0)
             } else {
@@ -239,7 +243,7 @@ struct AskOptions: ParsableArguments {
         if AskOptions.isURL(source) {
             var parameters = common(parameters)
             if let limit { parameters["limit"] = [String(limit)] }
-            return try await RemoteSource(url: source).ask(
+            return try await RemoteSource(source, access).ask(
                 verb, parameters, isJSON: isJSON, &output)
         }
         let store = ArchiveStore(try Archive(source, .readOnly))
@@ -259,12 +263,31 @@ struct AskOptions: ParsableArguments {
 /// A collector that is asked over HTTP. It answers with the bytes that a local source would give.
 struct RemoteSource {
     let url: String
+    let client: HTTPClient
+    private let access: RemoteAccess
+    private let token: String?
+
+    init(_ url: String, _ access: RemoteAccess) throws {
+        self.url = url
+        self.access = access
+        do {
+            token = try access.token()
+            client = try access.client()
+        } catch {
+            throw QuestionError(.misuse, "\(error)")
+        }
+    }
+
+    /// A client that gives up where nothing comes for some seconds.
+    func client(readSeconds: Int) throws -> HTTPClient {
+        try access.client(readSeconds: readSeconds)
+    }
 
     /// The answer to a question, before its text.
     func open(
         _ verb: String, _ parameters: QuestionParameters, isJSON: Bool,
         method: HTTPMethod = .GET, headers: HTTPHeaders = [:],
-        client: HTTPClient = HTTPTransport.client
+        client: HTTPClient? = nil
     ) async throws -> HTTPClientResponse {
         let query = parameters.all.map { "\(escape($0.name))=\(escape($0.value))" }.joined(
             separator: "&")
@@ -274,9 +297,10 @@ struct RemoteSource {
         request.method = method
         request.headers = headers
         request.headers.add(name: "Accept", value: isJSON ? "application/json" : "text/plain")
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         let response: HTTPClientResponse
         do {
-            response = try await client.execute(request, timeout: .hours(24 * 365))
+            response = try await (client ?? self.client).execute(request, timeout: .hours(24 * 365))
         } catch {
             throw CommandFailure("cannot reach \(base): \(HTTPTransport.reason(error))")
         }
@@ -335,6 +359,7 @@ struct RemoteSource {
         switch response.status.code {
         case 404: return QuestionError(.notFound, text)
         case 400: return QuestionError(.misuse, text)
+        case 401, 403: return AccessDenied(description: "\(url): \(text)")
         default: return CommandFailure("\(url): \(text)")
         }
     }
@@ -342,6 +367,11 @@ struct RemoteSource {
 
 extension Data {
     fileprivate init(buffer: ByteBuffer) { self.init(buffer.readableBytesView) }
+}
+
+/// A collector does not let in whoever asks: asking again does not help.
+struct AccessDenied: Error, CustomStringConvertible {
+    let description: String
 }
 
 /// Why a command failed, where the error itself does not say enough.

@@ -11,13 +11,17 @@ struct CollectorCommand: AsyncParsableCommand {
             that it lives, /readyz that it can store and answer, which it tries. A question may take 30 s, or as long as it says \
             (&timeout=2m).
 
+            Other machines reach it by TLS alone, and with a certificate or a token: `lightcone collector init` makes what that needs. \
+            Without, it listens on 127.0.0.1 to programs of this machine, all of which may record and ask.
+
             Settings: flags, then the environment (LIGHTCONE_DATA, LIGHTCONE_LISTEN, LIGHTCONE_RETAIN …), then the file of \
             --config, which may say how long each execution is kept. The order of dropped events stays known as far as \
             later events tell; `lightcone executions` tells up to when events were dropped.
 
             Example:
               lightcone collector --data /var/lib/lightcone/data --listen 127.0.0.1:4780
-            """)
+            """,
+        subcommands: [Init.self])
 
     @Option(help: "A configuration file, YAML.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
@@ -56,12 +60,6 @@ struct CollectorCommand: AsyncParsableCommand {
             valueName: "seconds"))
     var mergeSeconds: Int?
 
-    @Flag(
-        help:
-            "Allows to listen beyond this machine, though there is no TLS and no authentication yet."
-    )
-    var insecure = false
-
     @Option(
         help: "trace, debug, info, notice, warning, error or critical.",
         completion: Completing.levels)
@@ -75,7 +73,6 @@ struct CollectorCommand: AsyncParsableCommand {
         var flags = CollectorFlags()
         flags.data = data
         flags.listen = listen
-        flags.isInsecureAllowed = insecure
         flags.mergeSeconds = mergeSeconds
         flags.retain = retain
         flags.retainBytes = retainBytes

@@ -12,7 +12,7 @@ struct DropCommand: AsyncParsableCommand {
             Everything that has arrived of it is dropped at once, without asking; it cannot be brought back. Files that held nothing \
             else are removed; what shares files with other executions goes when these are merged the next time. Segments that agents \
             send again do not bring it back. What arrives later, and was not here, is shown under the same name: a program that still \
-            records in it, or an agent that was away. A collector that runs drops only for programs of its own machine.
+            records in it, or an agent that was away. A collector that runs drops for programs of its own machine, or, where it speaks TLS, for tokens of the scope admin.
 
             Exit codes: 0 dropped, 1 no such execution, 2 misuse, 3 failure.
 
@@ -31,11 +31,13 @@ struct DropCommand: AsyncParsableCommand {
         completion: .directory)
     var data: String?
 
-    @Option(help: ArgumentHelp("A collector that runs, on this machine.", valueName: "url"))
+    @Option(help: ArgumentHelp("A collector that runs.", valueName: "url"))
     var collector: String?
 
     @Flag(help: "One JSON object.")
     var json = false
+
+    @OptionGroup var access: RemoteAccess
 
     func validate() throws {
         if (data == nil) == (collector == nil) {
@@ -47,7 +49,7 @@ struct DropCommand: AsyncParsableCommand {
         if let collector {
             var parameters = QuestionParameters()
             parameters["execution"] = [execution]
-            let response = try await RemoteSource(url: collector).open(
+            let response = try await RemoteSource(collector, access).open(
                 "executions", parameters, isJSON: json, method: .DELETE)
             Terminal.write(String(buffer: try await response.body.collect(upTo: 1 << 20)))
         } else if let data {

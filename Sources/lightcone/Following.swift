@@ -22,19 +22,16 @@ struct Following {
     private var shown = 0
 
     /// A collector that follows says something every ten seconds.
-    private static let client: HTTPClient = {
-        var configuration = HTTPClient.Configuration()
-        configuration.timeout.connect = .seconds(10)
-        configuration.timeout.read = .seconds(40)
-        return HTTPClient(configuration: configuration)
-    }()
+    private static let readSeconds = 40
+    private let client: HTTPClient
     private static let pausesMilliseconds = [100, 200, 500, 1_000, 2_000]
 
     init(
         source: RemoteSource, parameters: QuestionParameters, limit: Int?, isJSON: Bool,
         _ output: AnswerOutput
-    ) {
+    ) throws {
         self.source = source
+        client = try source.client(readSeconds: Self.readSeconds)
         self.parameters = parameters
         self.limit = limit
         self.isJSON = isJSON
@@ -49,7 +46,9 @@ struct Following {
                 try await follow { failures = 0 }
                 if isOver { return try output.finish() }
                 try away("it has ended the connection")
-            } catch let error where !(error is QuestionError) && hasBegun {
+            } catch let error
+                where !(error is QuestionError || error is AccessDenied) && hasBegun
+            {
                 try away(HTTPTransport.reason(error))
             }
             let pause = Self.pausesMilliseconds[min(failures, Self.pausesMilliseconds.count - 1)]
@@ -66,7 +65,7 @@ struct Following {
         stream = ServerSentEvents()
         let headers: [(String, String)] = cursor.map { [("Last-Event-ID", $0)] } ?? []
         let response = try await source.open(
-            "tail", parameters, isJSON: true, headers: .init(headers), client: Self.client)
+            "tail", parameters, isJSON: true, headers: .init(headers), client: client)
         begins()
         if isAway { Terminal.note("the collector is back") }
         (hasBegun, isAway) = (true, false)

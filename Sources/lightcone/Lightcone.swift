@@ -47,6 +47,7 @@ struct Lightcone: AsyncParsableCommand {
             CommandGroup(
                 name: "Looking after",
                 subcommands: [
+                    EnrollTokenCommand.self, HostsCommand.self, TokenCommand.self,
                     SegmentCommand.self, PartCommand.self, CatalogueCommand.self, DropCommand.self,
                     DemoCommand.self, DemoNodeCommand.self,
                 ]),

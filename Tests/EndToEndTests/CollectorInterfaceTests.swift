@@ -195,7 +195,7 @@ import Testing
         let collector = try RunningCollector(folder)
         for path in ["/v1/segments/no-id", "/nothing", "/v1/executions"] {
             let connection = try RawConnection(collector.port)
-            connection.send("HEAD \(path) HTTP/1.1\r\nHost: h\r\n\r\n")
+            connection.send("HEAD \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n")
             connection.get("/healthz")
             let text = connection.read(seconds: 10) { $0.hasSuffix("ok\n") }.text
             let answers = text.components(separatedBy: "\r\n\r\n")
@@ -208,7 +208,7 @@ import Testing
         let folder = try TemporaryFolder()
         let collector = try RunningCollector(folder)
         func head(_ length: Int) -> String {
-            "PATCH /v1/segments/\(String(repeating: "1", count: 32)) HTTP/1.1\r\nHost: h\r\n"
+            "PATCH /v1/segments/\(String(repeating: "1", count: 32)) HTTP/1.1\r\nHost: localhost\r\n"
                 + "Upload-Offset: 0\r\nContent-Length: \(length)\r\nExpect: 100-continue\r\n\r\n"
         }
         let asking = try RawConnection(collector.port)
@@ -223,7 +223,7 @@ import Testing
         #expect(large.answer().hasPrefix("HTTP/1.1 413 "))
         // Behind another request nothing stands in the middle of its answer.
         let second = try RawConnection(collector.port)
-        second.send("GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n" + head(5) + "hello")
+        second.send("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n" + head(5) + "hello")
         let both = second.read(seconds: 10) { $0.contains("HTTP/1.1 422 ") }.text
         #expect(both.hasPrefix("HTTP/1.1 200 ") && both.contains("ready\n"), "\(both)")
         #expect(!collector.program.text.contains("request failed"))

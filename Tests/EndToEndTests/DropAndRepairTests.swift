@@ -53,7 +53,8 @@ import Testing
         let port = try #require(collector.url.split(separator: ":").last.flatMap { Int($0) })
         let passedOn = try RawConnection(port)
         passedOn.send(
-            "DELETE /v1/executions?execution=main HTTP/1.1\r\nHost: h\r\nVia: 1.1 proxy\r\n\r\n")
+            "DELETE /v1/executions?execution=main HTTP/1.1\r\nHost: localhost\r\nVia: 1.1 proxy\r\n\r\n"
+        )
         #expect(passedOn.answer().hasPrefix("HTTP/1.1 403"))
         let dropped = try Program.lightcone("drop", "main", "--collector", collector.url, "--json")
         #expect(dropped.status == 0 && dropped.object["events"] as? Int == 100, "\(dropped)")

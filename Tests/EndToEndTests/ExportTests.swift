@@ -314,7 +314,10 @@ import Testing
 
 @Suite struct CommandLineTests {
     static let commands = [
-        ["agent"], ["collector"], ["import"], ["executions"], ["processes"], ["gaps"], ["defects"],
+        ["agent"], ["agent", "enroll"], ["collector"], ["collector", "init"], ["enroll-token"],
+        ["hosts"], ["hosts", "list"], ["hosts", "revoke"], ["token"], ["token", "create"],
+        ["token", "list"], ["token", "revoke"], ["import"], ["executions"], ["processes"], ["gaps"],
+        ["defects"],
         ["timeline"], ["tail"], ["query"], ["why"], ["status"], ["top"], ["show"],
         ["order"], ["past"], ["future"], ["concurrent"], ["path"], ["cut"], ["snapshot"], ["view"],
         ["browse"],

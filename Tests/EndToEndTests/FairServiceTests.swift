@@ -167,7 +167,7 @@ import Testing
         let collector = try RunningCollector(folder)
         let id = String(repeating: "1", count: 32)
         let head =
-            "PATCH /v1/segments/\(id) HTTP/1.1\r\nHost: h\r\nUpload-Offset: 0\r\nContent-Length: "
+            "PATCH /v1/segments/\(id) HTTP/1.1\r\nHost: localhost\r\nUpload-Offset: 0\r\nContent-Length: "
         let slow = try (0..<40).map { _ in
             let upload = try RawConnection(collector.port)
             upload.send(head + "1000000\r\n\r\nx")

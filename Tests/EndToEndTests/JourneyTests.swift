@@ -365,10 +365,10 @@ import Testing
         #expect(first.status == 2 && first.errors.contains("perhaps “jsonl”"), "\(first.errors)")
     }
 
-    @Test func offLoopbackNeedsInsecure() throws {
+    @Test func beyondThisMachineTLSIsNeeded() throws {
         let folder = try TemporaryFolder()
         let result = try Program.lightcone(
             "collector", "--data", folder.path, "--listen", "0.0.0.0:0")
-        #expect(result.status == 2 && result.errors.contains("--insecure"))
+        #expect(result.status == 2 && result.errors.contains("lightcone collector init"))
     }
 }

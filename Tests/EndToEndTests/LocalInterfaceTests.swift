@@ -275,7 +275,7 @@ import Testing
         let asking = try RawConnection(port)
         let event = #"{"process":"good"}"#
         asking.send(
-            "POST /v1/events HTTP/1.1\r\nHost: h\r\nContent-Length: \(event.utf8.count)\r\nExpect: 100-continue\r\n\r\n"
+            "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(event.utf8.count)\r\nExpect: 100-continue\r\n\r\n"
         )
         let go = asking.read(seconds: 10) { $0.hasSuffix("\r\n\r\n") }.text
         #expect(go == "HTTP/1.1 100 Continue\r\n\r\n")

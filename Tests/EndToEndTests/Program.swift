@@ -179,7 +179,11 @@ final class RunningCollector {
         try start()
     }
 
-    var url: String { "http://127.0.0.1:\(port)" }
+    /// With TLS where its data was made so.
+    var url: String { "\(scheme)://127.0.0.1:\(port)" }
+    private var scheme: String {
+        FileManager.default.fileExists(atPath: "\(data)/access") ? "https" : "http"
+    }
     var data: String { "\(folder.path)/\(name)" }
 
     func start() throws {
@@ -192,7 +196,7 @@ final class RunningCollector {
             environment: environment)
         try waitUntil("the collector listens", seconds: 30) {
             guard program.isRunning else { throw Ended(said: program.text) }
-            guard let range = program.text.range(of: "listen=http://127.0.0.1:") else {
+            guard let range = program.text.range(of: "listen=\(scheme)://127.0.0.1:") else {
                 return false
             }
             port = Int(program.text[range.upperBound...].prefix { $0.isNumber }) ?? 0

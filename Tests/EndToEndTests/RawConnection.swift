@@ -40,7 +40,7 @@ final class RawConnection {
         }
     }
 
-    func get(_ path: String) { send("GET \(path) HTTP/1.1\r\nHost: h\r\n\r\n") }
+    func get(_ path: String) { send("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n") }
 
     /// What comes until the connection is closed, `enough` holds, or so many seconds have passed without a byte.
     func read(seconds: Int, until enough: (String) -> Bool = { _ in false }) -> (

@@ -158,7 +158,7 @@ import Testing
             let connection = try RawConnection(house.collector.port)
             let header = cursor.map { "Last-Event-ID: \($0)\r\n" } ?? ""
             connection.send(
-                "GET /v1/tail?all=true&as=text HTTP/1.1\r\nHost: h\r\n\(header)\r\n")
+                "GET /v1/tail?all=true&as=text HTTP/1.1\r\nHost: localhost\r\n\(header)\r\n")
             return connection.read(seconds: 20, until: enough).text
         }
         func cursor(_ text: String) throws -> String {
@@ -246,7 +246,8 @@ import Testing
             let header = cursor.map { "Last-Event-ID: \($0)\r\n" } ?? ""
             let query = "q=%7B%20seq%20%3C%203%20%7D%20-%3E%20%7B%20seq%20%3E%202%20%7D"
             connection.send(
-                "GET /v1/tail?all=true&as=json&\(query) HTTP/1.1\r\nHost: h\r\n\(header)\r\n")
+                "GET /v1/tail?all=true&as=json&\(query) HTTP/1.1\r\nHost: localhost\r\n\(header)\r\n"
+            )
             return connection.read(seconds: 20, until: enough).text
         }
         func cursor(_ text: String) throws -> String {

@@ -21,12 +21,12 @@ extension FuzzTarget {
     /// What comes through a connection: HTTP, and the questions in it, which are asked.
     static let request = FuzzTarget("request", mutations: 100) {
         [
-            "GET /v1/timeline?last=3&where=%7B%20text%20%3D~%20%22x%22%20%7D HTTP/1.1\r\nHost: h\r\n\r\n",
-            "GET /v1/order?a=p0:1&b=p1:2&execution=main HTTP/1.1\r\nHost: h\r\nAccept: text/plain\r\n\r\n",
-            "GET /v1/export?format=dot HTTP/1.0\r\n\r\nGET /v1/past?event=p0%3A3&count=true HTTP/1.1\r\nHost: h\r\n\r\n",
-            "PATCH /v1/segments/0123 HTTP/1.1\r\nHost: h\r\nUpload-Offset: 0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
-            "POST /v1/events HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n0\r\n\r\n",
-            "GET /v1/cut?at=2026-11-23T10:20:30Z&timeout=1h&limit=%39 HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET /v1/timeline?last=3&where=%7B%20text%20%3D~%20%22x%22%20%7D HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            "GET /v1/order?a=p0:1&b=p1:2&execution=main HTTP/1.1\r\nHost: localhost\r\nAccept: text/plain\r\n\r\n",
+            "GET /v1/export?format=dot HTTP/1.0\r\n\r\nGET /v1/past?event=p0%3A3&count=true HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            "PATCH /v1/segments/0123 HTTP/1.1\r\nHost: localhost\r\nUpload-Offset: 0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
+            "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"a\"\r\n0\r\n\r\n",
+            "GET /v1/cut?at=2026-11-23T10:20:30Z&timeout=1h&limit=%39 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         ].map { Array($0.utf8) }
     } run: { bytes in
         for request in try requests(in: bytes) {
@@ -98,12 +98,12 @@ extension FuzzTarget {
             "", "{\"process\":\"\"}",
         ].map { body in
             Array(
-                "POST /v1/events HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
                     .utf8)
         }
             + [
-                "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n",
-                "POST /v1/events HTTP/1.1\r\nHost: h\r\nOrigin: http://x\r\nTransfer-Encoding: chunked\r\n\r\n0f\r\n{\"process\":\"p\"}\r\n0\r\n\r\n",
+                "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nOrigin: http://x\r\nTransfer-Encoding: chunked\r\n\r\n0f\r\n{\"process\":\"p\"}\r\n0\r\n\r\n",
             ].map { Array($0.utf8) }
     } run: { bytes in
         let requests = try requests(in: bytes)

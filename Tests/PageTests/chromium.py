@@ -22,7 +22,7 @@ DEMO = ROOT / "Sources/lightcone/Documentation.docc/demo.ndjson"
 LIGHTCONE = os.environ.get("LIGHTCONE_BINARY", "lightcone")
 PATIENT_SECONDS = 30.0
 """A time limit that only a broken program reaches, however busy the machine is."""
-LISTENS = re.compile(r"listen=http://127\.0\.0\.1:(\d+)")
+LISTENS = re.compile(r"listen=https?://127\.0\.0\.1:(\d+)")
 
 
 def import_fork(folder, execution):
@@ -88,7 +88,7 @@ def ask(url, verb, **parameters):
 class Collector:
     """A collector of its own, at a port that it keeps when it is started again."""
 
-    def __init__(self, data):
+    def __init__(self, data, scheme="http"):
         self.data = pathlib.Path(data)
         self.log = self.data.with_name(self.data.name + ".collector")
         self.process = None
@@ -96,7 +96,7 @@ class Collector:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.start()
 
     def start(self):
@@ -162,6 +162,8 @@ class Browser:
             *options,
         ):
             settings.add_argument(option)
+        # A collector's own authority is none that Chromium knows.
+        settings.accept_insecure_certs = True
         settings.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=settings)
         self.driver.set_script_timeout(PATIENT_SECONDS)

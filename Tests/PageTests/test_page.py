@@ -170,6 +170,35 @@ class PageTests(unittest.TestCase):
         self.browser.ready()
         self.assertEqual(self.browser.run(order), 1)
 
+    def test_a_token_lets_in_and_no_script_sees_it(self):
+        data = import_lines(
+            self.work / "secret", [{"process": "a", "name": "begins", "clock": {"a": 1}}]
+        )
+        lightcone("collector", "init", "--data", data, "--name", "127.0.0.1")
+        token = lightcone("token", "create", "me", "--scope", "read", "--data", data).strip()
+        collector = Collector(data, scheme="https")
+        self.addCleanup(collector.stop)
+        browser = self.browser
+        browser.run(f"location.href = '{collector.url}/'")
+        form = "return document.querySelector('#notice form') !== null"
+        wait_until(lambda: browser.run(form), "it asks for a token")
+        log_in = (
+            "document.querySelector('#token').value = arguments[0];"
+            "document.querySelector('#notice form').requestSubmit()"
+        )
+        browser.driver.execute_script(log_in, token[:-1] + ("a" if token[-1] != "a" else "b"))
+        problem = "return document.querySelector('#notice .problem').textContent"
+        wait_until(lambda: "not one of this collector" in browser.run(problem), "it is refused")
+        browser.driver.execute_script(log_in, token)
+        events = "return lightcone.view.isLoaded && lightcone.view.lanes.events"
+        wait_until(lambda: browser.run(events) == 1, "the event is here")
+        self.assertEqual(browser.run("return document.cookie"), "")
+        cookie = browser.driver.get_cookies()[0]
+        self.assertTrue(cookie["httpOnly"] and cookie["secure"])
+        self.assertEqual(cookie["sameSite"], "Strict")
+        browser.run("void import('/page/login.js').then((login) => login.logOut())")
+        wait_until(lambda: browser.run(form), "it asks for a token again")
+
     def test_the_policy_allows_its_own_scripts_only(self):
         status, headers = self.collector.headers("/")
         self.assertEqual(status, 200)

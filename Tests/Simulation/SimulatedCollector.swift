@@ -311,6 +311,7 @@ final class SimulatedCollector: @unchecked Sendable {
         case .wrongOffset(_, let expected): .wrongOffset(expected: expected)
         case .notContinuation(let text): .notContinuation(text)
         case .damaged(let text): .refused(status: 422, text)
+        case .foreign(let text): .refused(status: 403, text)
         case .tooMuch(let text): .refused(status: 507, text)
         case .busy, .full: .busy("\(error)", retryAfterSeconds: 1)
         case .locked, .failed: .busy("\(error)", retryAfterSeconds: nil)

@@ -1,6 +1,7 @@
 // All that the keyboard can do: one list, from which come the keys, the help and the palette.
 
 import { find, make, remember, remembered } from "./dom.js";
+import { hasLogin, logOut } from "./login.js";
 
 /** @typedef {import("./page.js").Page} Page */
 /** @typedef {{title: string, group: string, keys: string[], shown?: string, run: () => void}} Command */
@@ -57,6 +58,7 @@ export function commands(page) {
     { group: show, title: "Follow what comes", keys: ["l", "L"], run: () => state.set({ live: !state.now.live }) },
     { group: show, title: "Another execution beside it", keys: ["b", "B"], run: () => page.comparing.choose() },
     { group: show, title: "Light or dark", keys: ["n", "N"], run: () => page.theme.toggle() },
+    ...(hasLogin ? [{ group: show, title: "Log out", keys: [], shown: "", run: logOut }] : []),
     { group: show, title: "Save or export", keys: ["e", "E"], run: () => page.saving.open() },
     { group: show, title: "Keys", keys: ["?"], run: () => page.help() },
     { group: show, title: "Commands", keys: ["Ctrl+k", "Meta+k", ":"], shown: "Ctrl K", run: () => page.commandPalette() },

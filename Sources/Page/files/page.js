@@ -11,6 +11,7 @@ import { Following } from "./following.js";
 import { listen } from "./gestures.js";
 import { LaneList } from "./lane-list.js";
 import { QueryBox } from "./query-box.js";
+import { loginForm } from "./login.js";
 import { connection, list, QuestionError } from "./questions.js";
 import { Results } from "./results.js";
 import { Saving } from "./save.js";
@@ -146,6 +147,10 @@ export class Page {
         await view.load(state.now.execution);
       } catch (error) {
         if (!(error instanceof QuestionError) || error.status === 0) throw error;
+        if (error.status === 401) {
+          this.status.instead("Log in", loginForm(() => void this.load()));
+          return;
+        }
         this.executions = (await executions).items;
         if (loading !== this.loading) return;
         this.drawExecutions();

@@ -1,0 +1,46 @@
+import Causality
+import Disks
+
+/// The folder `access` of an agent's data, in which the certificate of its host is: the key was made here, and leaves this machine
+/// never.
+package struct AgentFolder: Sendable {
+    package let path: String
+    private let disk: any Disk
+
+    /// - Parameter data: The agent's data folder.
+    package init(data: String, disk: any Disk = RealDisk()) {
+        path = data + "/access"
+        self.disk = disk
+    }
+
+    private var authorityPath: String { path + "/authority.pem" }
+    private var agentPath: String { path + "/agent.pem" }
+
+    /// What an agent trusts, and shows of itself, as PEM.
+    package struct Kept: Hashable, Sendable {
+        package var authority: String
+        package var own: CertifiedKey
+
+        package init(authority: String, own: CertifiedKey) {
+            self.authority = authority
+            self.own = own
+        }
+    }
+
+    /// Nil where the host was not enrolled.
+    package func kept() throws -> Kept? {
+        guard try disk.status(agentPath) != nil else { return nil }
+        return Kept(
+            authority: try SecretFile.text(authorityPath, isSecret: false, on: disk),
+            own: try CertifiedKey(agentPath, on: disk))
+    }
+
+    /// Puts it in the place of what is there, durably.
+    package func keep(_ kept: Kept) throws {
+        try disk.make(folder: path)
+        try disk.set(permissions: 0o700, of: path)
+        try disk.replace(
+            authorityPath, with: Array(kept.authority.utf8), permissions: 0o644)
+        try kept.own.write(agentPath, on: disk)
+    }
+}

@@ -1,0 +1,135 @@
+import Access
+import Causality
+import Disks
+import FoundationEssentials
+import Logging
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// Who may come to a collector that speaks TLS, and with which certificate it does. What commands change in the folder counts
+/// within `Limits.accessLookSeconds`.
+final class AccessControl: Sendable {
+    let folder: AccessFolder
+    let threads: NIOThreadPool
+    private let state: Mutex<State>
+    private let logger: Logger
+
+    private struct State {
+        var registry: Registry
+        var stamp: DiskStatus?
+        var looked: ContinuousClock.Instant
+        var own: CertifiedKey
+        var tls: NIOSSLContext
+    }
+
+    /// Throws where the folder lacks something, or others can read its secrets.
+    ///
+    /// - Parameter threads: Where the folder is read and written.
+    init(_ folder: AccessFolder, threads: NIOThreadPool, logger: Logger) throws {
+        self.folder = folder
+        self.threads = threads
+        self.logger = logger
+        // Before it is read: what changes meanwhile is seen at the next look.
+        let stamp = try folder.stamp()
+        let own = try folder.collector(now: .now)
+        state = Mutex(
+            State(
+                registry: try folder.registry(), stamp: stamp, looked: .now, own: own,
+                tls: try Self.context(own, authority: folder.authorityPEM())))
+    }
+
+    private static func context(_ own: CertifiedKey, authority: String) throws -> NIOSSLContext {
+        let chain = try NIOSSLCertificate.fromPEMBytes(Array(own.certificates.utf8))
+        let key = try NIOSSLPrivateKey(bytes: Array(own.key.utf8), format: .pem)
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+        tls.minimumTLSVersion = .tlsv13
+        // Agents show a certificate, readers a token.
+        tls.certificateVerification = .optionalVerification
+        tls.trustRoots = .certificates(
+            try NIOSSLCertificate.fromPEMBytes(Array(authority.utf8)))
+        return try NIOSSLContext(configuration: tls)
+    }
+
+    /// With what the next connection is made.
+    var tls: NIOSSLContext { state.withLock { $0.tls } }
+
+    /// What `find` finds among those who may come: looked for again where it is nothing, since somebody may just have been let in.
+    func find<Value: Sendable>(
+        _ find: @escaping @Sendable (Registry) -> Value?
+    ) async throws -> Value? {
+        let known = state.withLock { state in
+            .now - state.looked < .seconds(Limits.accessLookSeconds) ? find(state.registry) : nil
+        }
+        if let known { return known }
+        return try await threads.runIfActive { find(self.look()) }
+    }
+
+    /// Who may come now.
+    private func look() -> Registry {
+        state.withLock { state in
+            state.looked = .now
+            do {
+                let stamp = try folder.stamp()
+                guard stamp != state.stamp else { return state.registry }
+                state.registry = try folder.registry()
+                state.stamp = stamp
+            } catch {
+                // Whoever was revoked by what cannot be read must not come in by what was read before.
+                logger.error("cannot read who may come: nobody may", metadata: ["why": "\(error)"])
+                state.registry = Registry()
+                state.stamp = nil
+            }
+            return state.registry
+        }
+    }
+
+    /// Has the collector's certificate made anew where it is due, or read anew where it was changed.
+    func refresh() {
+        do {
+            let own = try folder.collector(now: .now)
+            guard state.withLock({ $0.own != own }) else { return }
+            let tls = try Self.context(own, authority: folder.authorityPEM())
+            state.withLock { ($0.own, $0.tls) = (own, tls) }
+            logger.notice("the collector has a new certificate")
+        } catch {
+            logger.error("cannot renew the collector's certificate", metadata: ["why": "\(error)"])
+        }
+    }
+}
+
+/// Who asks.
+enum Requester: Sendable {
+    /// A program of this machine, of a collector that listens to this machine alone.
+    case local
+    /// Nobody in particular.
+    case stranger
+    case agent(host: String)
+    case reader(name: String, scopes: [Scope])
+
+    /// Whose executions may be asked about; nil where all are.
+    var executions: [String]? {
+        guard case .reader(_, let scopes) = self else { return nil }
+        var names: [String] = []
+        for scope in scopes {
+            guard case .read(let execution?) = scope else { return nil }
+            names.append(execution)
+        }
+        return names
+    }
+
+    /// The host whose events may come; nil where those of all may.
+    var host: String? {
+        guard case .agent(let host) = self else { return nil }
+        return host
+    }
+
+    var isAdmin: Bool {
+        switch self {
+        case .local: true
+        case .reader(_, let scopes): scopes.contains(.admin)
+        case .agent, .stranger: false
+        }
+    }
+}
