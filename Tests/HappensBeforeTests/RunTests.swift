@@ -318,7 +318,7 @@ extension EventOrder {
         let resumption = try #require(history.resumption())
         func resumed(keepsNames: Bool) throws -> History {
             var resumed = try #require(History(resuming: resumption, on: floor))
-            if keepsNames { resumed.keepNames(of: floor) }
+            if keepsNames { resumed.keepNames() }
             resumed.finish(over: floor)
             return resumed
         }
