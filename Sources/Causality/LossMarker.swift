@@ -15,9 +15,15 @@ package struct LossMarker: Sendable {
         self.reason = reason
     }
 
-    /// The numbers that an event says are lost; nil for one that is no marker.
+    /// The numbers that a program says it could not record; nil for an event that is no marker, and for an agent's, which knows of no
+    /// more than what it found.
     package static func lost(by event: Event) -> ClosedRange<UInt64>? {
         guard event.kind == kind, ExactText.isSame(event.name, name) else { return nil }
+        if case .lossy(let loss) = event.stamp, loss.since == event.id.sequence,
+            loss.reason == .eventsLost
+        {
+            return nil
+        }
         func number(_ key: String) -> UInt64? {
             let found = event.attributes.first { ExactText.isSame($0.key, key) }
             guard case .json(let text)? = found?.value else { return nil }

@@ -65,9 +65,10 @@ package final class ExecutionGraph: Sendable {
         }
         var loading = Loading(previous)
         for summary in frames where previous?.loaded.contains(summary.id) != true {
-            guard let frame = try loading.read(summary, from: store) else {
+            guard var frame = try loading.read(summary, from: store) else {
                 continue
             }
+            try store.noteLosses(in: &frame, after: history)
             loading.outOfOrder.formUnion(history.append(frame, except: loading.outOfOrder))
             try check(1)
         }

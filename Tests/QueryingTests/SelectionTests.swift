@@ -371,6 +371,12 @@ struct MemoryStore: HistoryStore {
         }
         #expect(try order(store(lost(3...7))).isDisjoint(with: ["before", "after", "equal"]))
         #expect(try order(store(lost(4...7))).isDisjoint(with: ["before", "after", "equal"]))
+        // So it is where the copy's come before the marker, in order.
+        let inOrder = MemoryStore(
+            events: [
+                a(1...2, "original"), a(3...5, "copy"), [lost(3...7)] + a(9...10, "original"),
+            ], segments: [0: 1, 1: 2, 2: 3])
+        #expect(try order(inOrder).isDisjoint(with: ["before", "after", "equal"]))
         // What is here and not said to be lost was the run's own.
         #expect(try order(store(lost(6...7))) == ["before"])
     }
