@@ -415,7 +415,8 @@ struct Incarnation: ~Copyable {
         // Only tokens that were checked exist.
         let head = TokenHead(bytes)!
         if let origin = head.origin { clock.imply(origin.run, upTo: origin.sequence) }
-        let isListed = raise(head.run, head.sequence)
+        // This process itself has no entry but as a sender: a copy of it may be meant.
+        let isListed = raise(head.run, head.sequence) && clock.index(of: head.run) != nil
         // Without its sender a stamp does not even generate what was seen.
         if !isListed { lose(since: sequence, .clockFull) }
         var offset = head.entriesOffset

@@ -174,6 +174,23 @@ import Testing
         #expect(events[3].stamp == .lossy(Loss(since: 4, .clockFull, number: 2)))
     }
 
+    /// A message of the process itself, as far as its token tells, may be one of a copy of it: its sender is named, or it is a loss.
+    @Test(arguments: [2, 3]) func aSenderThatIsCalledLikeTheReceiverIsNamed(room: Int) throws {
+        let spool = try TemporarySpool()
+        let recorder = Recorder(
+            process: "api", host: "host", execution: "main", spool: spool.folder,
+            chunkByteCount: 64 << 10, chunksMax: 10, clockEntriesMax: room)
+        let sent = recorder.send("hello")
+        for other in 1...2 {
+            recorder.receive(spool.recorder("other-\(other)").send("hello"), "hello")
+        }
+        recorder.receive(sent, "hello")
+        let events = try spool.events(of: "api")
+        let isFull = room == 2
+        #expect(events[3].causes.map(\.event.sequence) == (isFull ? [] : [1]))
+        #expect(events[3].stamp == (isFull ? .lossy(Loss(since: 4, .clockFull)) : .complete))
+    }
+
     @Test func aSpoolThatAppearsLaterIsUsed() throws {
         let spool = try TemporarySpool()
         let path = spool.folder.path + "/later"
