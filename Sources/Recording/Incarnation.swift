@@ -242,7 +242,11 @@ struct Incarnation: ~Copyable {
     private mutating func forgetRemovedJournal() {
         let folder = JournalFolder(
             in: settings.spool.journals, run: run, disk: settings.spool.disk)
-        if (try? settings.spool.disk.status(folder.path)) == .some(nil) { journal = nil }
+        do throws(DiskError) {
+            if try settings.spool.disk.status(folder.path) == nil { journal = nil }
+        } catch {
+            // Nobody knows: what is there stays its own, and its lock and numbers with it.
+        }
     }
 
     private mutating func beginChunk(first: UInt64, eventBytes: Int) throws(DiskError) {

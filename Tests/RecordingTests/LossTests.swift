@@ -224,6 +224,29 @@ import Testing
         #expect(events[0].id.sequence > recorder.status.lost)
     }
 
+    /// Whether a journal is still there may not be found out where its disk fails: then it is, and goes on, whatever call failed.
+    @Test(arguments: 1...6) func aJournalThatCannotBeLookedAtGoesOn(call: Int) throws {
+        let disk = SimulatedDisk()
+        try disk.make(folder: "/data")
+        let folder = SpoolFolder("/spool", durable: "/data/durable", disk: disk)
+        let recorder = Recorder(
+            process: "api", host: "host", execution: "main", spool: folder, chunkByteCount: 4096,
+            chunksMax: 10)
+        recorder.record("event")
+        disk.capacity = disk.usedBytes
+        disk.fail(call: disk.counts.calls + call, with: EIO)
+        while recorder.status.lost == 0 { recorder.record("event") }
+        disk.capacity = nil
+        disk.stopFailing()
+        while recorder.status.problem != nil { recorder.record("event") }
+        recorder.record("last")
+        var reader = JournalReader(
+            try #require(try JournalFolder.all(in: folder.journals, disk: disk).first))
+        let events = try drain(&reader)
+        #expect(events.last?.name == "last")
+        #expect(UInt64(events.count) == recorder.status.events - recorder.status.lost)
+    }
+
     @Test func anEventLargerThanAChunkGetsAChunkOfItsSize() throws {
         let spool = try TemporarySpool()
         let recorder = spool.recorder("api", chunkByteCount: 4096, chunksMax: 10)
