@@ -15,6 +15,26 @@ package struct LossMarker: Sendable {
         self.reason = reason
     }
 
+    /// The numbers that a program says it could not record; nil for an event that is no marker, and for an agent's, which knows of no
+    /// more than what it found.
+    package static func lost(by event: Event) -> ClosedRange<UInt64>? {
+        guard event.kind == kind, ExactText.isSame(event.name, name) else { return nil }
+        if case .lossy(let loss) = event.stamp, loss.since == event.id.sequence,
+            loss.reason == .eventsLost
+        {
+            return nil
+        }
+        func number(_ key: String) -> UInt64? {
+            let found = event.attributes.first { ExactText.isSame($0.key, key) }
+            guard case .json(let text)? = found?.value else { return nil }
+            return UInt64(text)
+        }
+        guard let count = number("lost"), let first = number("first"), count > 0, first > 0,
+            event.id.sequence > count, event.id.sequence - count == first
+        else { return nil }
+        return first...event.id.sequence - 1
+    }
+
     package var text: String {
         let range = lost.count == 1 ? "\(lost.lowerBound)" : "\(lost.lowerBound)–\(lost.upperBound)"
         return "\(lost.count) event\(lost.count == 1 ? "" : "s") (\(range)) could not be recorded: "

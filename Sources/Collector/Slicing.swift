@@ -246,7 +246,8 @@ struct Slicing {
         let (frame, rows) = (piece.frame, piece.rows)
         guard let batch = try store.batch(of: frame.id) else { return .unreadable }
         order.note(batch, rows)
-        let next = HistoryFrame(id: frame.id, source: frame.segment.segment, batch: batch)
+        var next = HistoryFrame(id: frame.id, source: frame.segment.segment, batch: batch)
+        try store.noteLosses(in: &next, after: history, only: rows)
         guard history.append(next, skipsPutAway: true, only: rows).isEmpty, history.breach == nil
         else { return .outOfOrder }
         // Rows of parts are known by their numbers.

@@ -71,7 +71,8 @@ final class Tail: Sendable {
                 read += 1
                 guard !below.contains(store.place(of: frame.id)) else { continue }
                 guard let batch = try store.batch(of: frame.id) else { return false }
-                let next = HistoryFrame(id: frame.id, source: frame.segment.segment, batch: batch)
+                var next = HistoryFrame(id: frame.id, source: frame.segment.segment, batch: batch)
+                try store.noteLosses(in: &next, after: history)
                 guard history.append(next, skipsPutAway: true).isEmpty, history.breach == nil else {
                     return false
                 }

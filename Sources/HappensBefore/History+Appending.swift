@@ -9,6 +9,8 @@ package struct HistoryFrame: Sendable {
     package var batch: EventBatch
     /// The blocks of the batch: rows of one process, ascending by sequence number, ascending by first row.
     package let blocks: [HistoryBlock]
+    /// By row: the numbers of its process that it says are lost, and so nobody's.
+    package var lost: [Int: ClosedRange<UInt64>] = [:]
 
     package init(id: Int, source: Identity128, batch: EventBatch) {
         self.id = id
@@ -51,6 +53,25 @@ package struct HistoryBlock: Hashable, Sendable {
 }
 
 extension History {
+    /// The rows of a frame that may say that what came from elsewhere is lost: with which a process goes on anew, behind a hole.
+    /// O(blocks · log holes)
+    package func rowsBehindHoles(
+        of frame: HistoryFrame, only range: Range<Int>? = nil
+    ) -> [Int] {
+        frame.blocks.compactMap { block in
+            let key = frame.batch.processes[block.slot]
+            let first = block.rows.lowerBound
+            guard block.predecessor == 0, range?.contains(first) ?? true,
+                frame.batch.kinds[first] == LossMarker.kind,
+                ExactText.isSame(key.execution, execution),
+                let process = indexOfLine[LineIdentity(run: key.identity)],
+                processes[process].count > 0, processes[process].tail.source != frame.source,
+                frame.batch.sequences[first] > processes[process].last + 1
+            else { return nil }
+            return first
+        }
+    }
+
     /// Adds the events of this execution in a frame. O(rows + changed clock entries).
     ///
     /// Returns the runs of which events were left out, since they do not lie wholly after what is here, or the run is forked, or
@@ -104,6 +125,12 @@ extension History {
         guard let first = rows.first else { return true }
         guard sequences[first] > processes[process].last, processes[process].key == key
         else { return false }
+        if let lost = frame.lost[first],
+            processes[process].count(upTo: lost.upperBound)
+                > processes[process].count(upTo: lost.lowerBound - 1)
+        {
+            return false
+        }
         let tail = processes[process].tail
         let predecessor =
             first == block.rows.lowerBound ? block.predecessor : sequences[first - 1]

@@ -80,23 +80,21 @@ extension History {
         self.footing = footing
     }
 
-    /// Has processes keep the names that they have in a floor, where these tell them from others of which nothing is below its
-    /// cut and nothing will be added: before `finish(over:)`. O(processes that are known below the cut). Throws what the floor
-    /// does.
-    package mutating func keepNames<Floor: CausalFloor>(
-        of floor: Floor
-    ) throws(Floor.Failure) {
-        for process in 0..<floor.processCount {
-            let facts = try floor.facts(of: process)
-            // The branches of a run are told apart by what is here, and so is what stands for them.
-            guard facts.branch == nil, !facts.id.fork.isEmpty else { continue }
-            switch facts.standIn {
+    /// Has processes keep the names that they have below the cut, where these tell them from others of which nothing is below it
+    /// and nothing will be added: before `finish(over:)`. O(processes that are known below the cut).
+    package mutating func keepNames() {
+        let settled = (footing?.processes ?? [:]).values
+        // Whoever bears a name below the cut tells others from itself: those that only the floor knows of are not here.
+        let names = Set(settled.map(\.id))
+        for process in settled where !process.id.fork.isEmpty {
+            // What stands for branches of a run is told apart by what is here.
+            switch process.standIn {
             case .fork, .claim: continue
             case .name, nil: break
             }
-            var name = facts.id
+            var name = process.id
             name.fork = ""
-            if try floor.index(of: name) == nil { sharedNames.insert(name) }
+            if !names.contains(name) { sharedNames.insert(name) }
         }
     }
 }

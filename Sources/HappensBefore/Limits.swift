@@ -1,3 +1,5 @@
+import Causality
+
 /// The limits of one graph.
 package enum Limits {
     /// Events of one process in one graph: positions are 32 bits wide.
@@ -11,6 +13,8 @@ package enum Limits {
     static let lookupsMax = 32
     /// Steps of one process's knowledge after which a sweep keeps what is known, at the least: 16 KB of them.
     static let stepsBetweenCheckpoints = 1_024
+    /// In the place of a number that is known only where all is that an event had seen: no event has it.
+    static let neverCovered = Causality.Limits.sequenceMax
     /// Events between two looks at whether an answer is still wanted: well below a millisecond of work.
     static let rowsBetweenChecks = 1_024
 }

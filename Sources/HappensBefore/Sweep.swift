@@ -135,12 +135,22 @@ struct Sweep {
         logs[process].rise(to: board, at: place.position) { fresh.append($0) }
         for other in fresh { learnOrigins(of: other, at: place) }
         guard isExact else {
-            progress[process].open[source] = max(
-                progress[process].open[source] ?? 0, key.sequence)
+            // The numbers of several processes are not one's: who knows a later one need not know this one, which sent a message.
+            let number = isSenderAmbiguous(key, at: place) ? Limits.neverCovered : key.sequence
+            progress[process].open[source] = max(progress[process].open[source] ?? 0, number)
             return
         }
         progress[process].covered?.rise(to: board) { _, _ in }
         _ = progress[process].covered?.rise(source, to: key.sequence)
+    }
+
+    /// Whether an event sent the message that came at `place`, and is one of several processes' that cannot be told.
+    private func isSenderAmbiguous(_ key: EventKey, at place: EventPosition) -> Bool {
+        switch history.processes[key.process].standIn {
+        case .fork, .name:
+            history.processes[place.process].causes(at: place.position).contains { $0.key == key }
+        case .claim, nil: false
+        }
     }
 
     /// Lays out what an event knew. Returns whether that is known exactly.

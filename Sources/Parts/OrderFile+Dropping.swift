@@ -19,12 +19,10 @@ extension OrderFileContents {
         guard let saved = try floor.resumption(),
             var history = try History(resuming: saved, on: floor)
         else { return nil }
-        try history.keepNames(of: floor)
+        history.keepNames()
         try history.finish(over: floor, check: check)
         guard history.breach == nil, let resumption = history.resumption() else { return nil }
         let (lasts, tally) = try history.lastPutAway(on: floor, floor.tally())
-        var names: [ProcessID] = []
-        for process in 0..<floor.settledCount { names.append(try floor.id(of: process)) }
         let messages = MessageEdges(
             noneOf: lasts.processCount, areAllKnown: floor.areAllKnown)
         let chronicle = try Chronicle(floor, history)
@@ -46,7 +44,8 @@ extension OrderFileContents {
         self.init(
             lasts, messages, HistoryTimes(lasts: times), try floor.defects(), tally: tally,
             resumption,
-            settled: history.settledProcesses(), namesBelow: names, places: [:])
+            settled: history.settledProcesses(),
+            settledBelow: try Self.settled(in: floor, chronicle), places: [:])
         self.tombstone = tombstone
     }
 }

@@ -7,8 +7,8 @@ package struct OrderFileContents: Sendable {
     package let history: History
     /// The processes of which the slice or what is below it tells; none where nothing can stand on it.
     let settled: Set<Int>
-    /// By number of a process that is settled in the files below: what it is called.
-    let namesBelow: [ProcessID]
+    /// By number of a process that is settled in the files below: which it is in the history.
+    let settledBelow: [Int]
     /// Those that arrived in the slice.
     let messages: MessageEdges
     /// When the events of the slice happened in logical time.
@@ -74,7 +74,18 @@ package struct OrderFileContents: Sendable {
         let chronicle = try Chronicle(floor, slice)
         let messages = try MessageEdges(chronicle, check: check)
         let tally = try chronicle.tally(messages, after: floor.tally(), check: check)
-        var names: [ProcessID] = []
+        let below = try Self.settled(in: floor, chronicle)
+        self.init(
+            slice, messages, try HistoryTimes(chronicle, below: floor, messages, check: check),
+            try chronicle.defects(tally), tally: tally, resumption, settled: settled,
+            settledBelow: below, places: places, openFrames: openFrames)
+    }
+
+    /// By number of a process that is settled in some files: which it is in what goes on from them.
+    static func settled(
+        in floor: OrderStack, _ chronicle: Chronicle<OrderStack>
+    ) throws -> [Int] {
+        var below: [Int] = []
         var indices: Set<Int> = []
         for process in 0..<floor.settledCount {
             let index = try chronicle.above(process)
@@ -82,12 +93,9 @@ package struct OrderFileContents: Sendable {
                 throw floor.contradiction(
                     "\(try floor.id(of: process)) is settled, and what goes on lacks it")
             }
-            names.append(slice.id(of: index))
+            below.append(index)
         }
-        self.init(
-            slice, messages, try HistoryTimes(chronicle, below: floor, messages, check: check),
-            try chronicle.defects(tally), tally: tally, resumption, settled: settled,
-            namesBelow: names, places: places, openFrames: openFrames)
+        return below
     }
 
     /// A frame of a segment.
@@ -129,11 +137,11 @@ package struct OrderFileContents: Sendable {
     ///   - resumption: What the history above keeps, in the indexes of this one.
     ///   - openFrames: The frames that have events above the slice.
     ///   - settled: The processes that will not change while what is here and below holds.
-    ///   - namesBelow: What those are called that are settled in the files below, by number.
+    ///   - settledBelow: By number in the files below, which those are that are settled there.
     package init(
         _ history: History, _ messages: MessageEdges, _ times: HistoryTimes, _ defects: [Defect],
         tally: DefectTally, _ resumption: Resumption?, settled: Set<Int> = [],
-        namesBelow: [ProcessID] = [],
+        settledBelow: [Int] = [],
         places: [Int: FrameName], openFrames: Set<Int> = []
     ) {
         self.history = history
@@ -142,7 +150,7 @@ package struct OrderFileContents: Sendable {
         self.tally = tally
         self.resumption = resumption
         self.settled = settled
-        self.namesBelow = namesBelow
+        self.settledBelow = settledBelow
         self.openFrames = openFrames
         self.defects = defects
         self.places = places

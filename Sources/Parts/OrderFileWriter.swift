@@ -98,12 +98,7 @@ package struct OrderFileWriter {
         self.contents = contents
         self.file = file
         let history = contents.history
-        let below = contents.namesBelow.map { name in
-            guard let index = history.index(of: name) else {
-                preconditionFailure("\(name) is known below the slice and not in it")
-            }
-            return index
-        }
+        let below = contents.settledBelow
         indices =
             below
             + Set(history.processes.indices).subtracting(below).sorted { a, b in

@@ -162,3 +162,20 @@ package struct DamagedFrame: Error, CustomStringConvertible {
 
     package init(_ text: String) { self.text = text }
 }
+
+extension HistoryStore {
+    /// Notes which events a frame says are lost, where that may be others' that a history has: whoever has them is another machine. Reads
+    /// what events say only where one may say so.
+    package func noteLosses(
+        in frame: inout HistoryFrame, after history: History, only range: Range<Int>? = nil
+    ) throws {
+        let rows = history.rowsBehindHoles(of: frame, only: range)
+        guard !rows.isEmpty else { return }
+        do {
+            let batch = try events(of: frame.id)
+            for row in rows { frame.lost[row] = LossMarker.lost(by: batch.event(row)) }
+        } catch is DamagedFrame {
+            // What it says is not known: its order is.
+        }
+    }
+}

@@ -242,7 +242,11 @@ struct Incarnation: ~Copyable {
     private mutating func forgetRemovedJournal() {
         let folder = JournalFolder(
             in: settings.spool.journals, run: run, disk: settings.spool.disk)
-        if (try? settings.spool.disk.status(folder.path)) == .some(nil) { journal = nil }
+        do throws(DiskError) {
+            if try settings.spool.disk.status(folder.path) == nil { journal = nil }
+        } catch {
+            // Nobody knows: what is there stays its own, and its lock and numbers with it.
+        }
     }
 
     private mutating func beginChunk(first: UInt64, eventBytes: Int) throws(DiskError) {
@@ -415,7 +419,8 @@ struct Incarnation: ~Copyable {
         // Only tokens that were checked exist.
         let head = TokenHead(bytes)!
         if let origin = head.origin { clock.imply(origin.run, upTo: origin.sequence) }
-        let isListed = raise(head.run, head.sequence)
+        // This process itself has no entry but as a sender: a copy of it may be meant.
+        let isListed = raise(head.run, head.sequence) && clock.index(of: head.run) != nil
         // Without its sender a stamp does not even generate what was seen.
         if !isListed { lose(since: sequence, .clockFull) }
         var offset = head.entriesOffset

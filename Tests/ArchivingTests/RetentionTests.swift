@@ -465,7 +465,8 @@ import Testing
     /// A segment of one process more.
     private static func segment(
         _ name: String, _ key: ProcessKey, _ sequences: ClosedRange<UInt64>, time: WallTime?,
-        clock: ((UInt64) -> VectorClock)? = nil, after before: VectorClock? = nil
+        clock: ((UInt64) -> VectorClock)? = nil, after before: VectorClock? = nil,
+        receiving cause: EventReference? = nil
     ) -> (id: Identity128, bytes: [UInt8]) {
         let header = SegmentHeader(
             agent: Identity128(naming: Array("agent of \(name)".utf8)),
@@ -474,12 +475,47 @@ import Testing
         var batch = EventBatch()
         var last = before
         for sequence in sequences {
-            let event = Event(
+            var event = Event(
                 id: EventID(key.process, sequence), time: time, text: "\(name) \(sequence)",
                 clock: clock?(sequence) ?? VectorClock([key.reference: sequence]))
+            if let cause, sequence == sequences.lowerBound {
+                (event.kind, event.causes) = (.receive, [Cause(cause, .token)])
+            }
             batch.append(event, of: key, after: &last)
         }
         return (header.segment, header.encoded() + writer.commit(batch, Commit()) + writer.footer())
+    }
+
+    /// A run that never reported says that it is called like one of which nothing is dropped: it is told apart from that all the
+    /// same, also where that is not looked at.
+    @Test func whoNeverReportedKeepsTheNameThatTellsItFromOthers() throws {
+        func key(_ name: String, _ run: String) -> ProcessKey {
+            ProcessKey(
+                execution: "main", host: "h", process: ProcessID(name: name),
+                run: Identity128(naming: Array(run.utf8)))
+        }
+        let (p, q, silent) = (key("p", "p"), key("q", "q"), key("q", "silent"))
+        let archive = try grown(
+            [
+                Self.segment(
+                    "p", p, 1...40, time: Self.time(10),
+                    clock: { VectorClock([p.reference: $0, silent.reference: 3]) },
+                    receiving: EventReference(silent.reference, 3, name: silent.process)),
+                Self.segment("q", q, 1...40, time: Self.time(890)),
+            ], on: ArchiveDisk())
+        let store = ArchiveStore(archive)
+        let order = try answer(store, "order", ["a": "q:1", "b": "p:40"])
+        #expect(try answer(store, "gaps", [:]).contains("q@"))
+        #expect(try drop(before: 500, in: store) == (true, nil))
+        #expect(try archive.tombstone(of: "main")?.eventCount == 40)
+        #expect(try answer(store, "gaps", [:]).contains("q@"))
+        #expect(try answer(store, "order", ["a": "q:1", "b": "p:40"]) == order)
+        // It is told so where nothing is kept that may be called like it.
+        let file = try OrderFile(
+            archive.disk.open(
+                archive.orderPath(#require(archive.orders(of: "main").slices.first)), .read))
+        let names = try (0..<file.processCount).map { "\(try file.id(of: $0))" }
+        #expect(names.map { $0.prefix(2) } == ["p", "q@"])
     }
 
     /// What has no wall time, or one that is nobody's, may be of now.

@@ -262,6 +262,45 @@ extension EventOrder {
         #expect(orders[0] == orders[1], "whatever arrived first")
     }
 
+    /// Numbers of two branches are not one's: whoever has a later number of one in its clock has it not from the other, whose message it
+    /// took, and need not tell what that had seen.
+    @Test(arguments: [true, false]) func aLaterNumberOfOneBranchDoesNotCoverTheOther(
+        isComplete: Bool
+    ) {
+        var story = Story()
+        let sends: [(UInt64, EventKind, [String: UInt64])] = [(4, .send, [:]), (5, .send, [:])]
+        story.add("api", "api", [(1, .send, [:]), (2, .send, [:]), (3, .send, [:])] + sends)
+        story.add(
+            "api", "api", [(1, .send, [:]), (2, .receive, ["d": 1]), (3, .send, ["d": 1])],
+            from: [2: [("d", 1)]])
+        story.add("d", "d", [(1, .send, [:])], stamp: [1: .complete])
+        // What the first message told is complete; the second one's token was abbreviated.
+        story.add(
+            "e", "e", [(1, .receive, ["api": 5]), (2, .receive, ["api": 5])],
+            from: [1: [("api", 5)], 2: [("api", 3)]],
+            stamp: [1: .complete, 2: isComplete ? .complete : .generating])
+        var history = History(execution: "main")
+        for frame in story.frames where frame.id > 1 {
+            let left = history.append(frame)
+            #expect(left.isEmpty)
+        }
+        history.rebuild(
+            Story.run("api"), from: Array(story.frames.prefix(2)),
+            fork: Fork(sequence: 2, isOfOneSource: false),
+            branches: [
+                BranchPlace(frame: 0, slot: 0): Identity128(high: 0, low: 1),
+                BranchPlace(frame: 1, slot: 0): Identity128(high: 0, low: 2),
+            ])
+        history.finish()
+        #expect(history.order(id("d:1"), id("e:1")) == .known(.concurrent))
+        let order = history.order(id("d:1"), id("e:2"))
+        if isComplete {
+            #expect(order == .known(.concurrent), "its clock has all that it had seen")
+        } else {
+            #expect(order.lacks == [.fork(id("api:2"), isOfOneSource: false)])
+        }
+    }
+
     /// One receive may take several messages: each is an edge, though one sender had seen the other's send.
     @Test func aReceiveOfSeveralMessagesHasAnEdgeOfEach() {
         var story = Story()
@@ -318,7 +357,7 @@ extension EventOrder {
         let resumption = try #require(history.resumption())
         func resumed(keepsNames: Bool) throws -> History {
             var resumed = try #require(History(resuming: resumption, on: floor))
-            if keepsNames { resumed.keepNames(of: floor) }
+            if keepsNames { resumed.keepNames() }
             resumed.finish(over: floor)
             return resumed
         }

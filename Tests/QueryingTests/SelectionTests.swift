@@ -337,6 +337,50 @@ struct MemoryStore: HistoryStore {
         }
     }
 
+    /// What a run lost nobody has: who has it is a copy of its machine, though the two have no number in common.
+    @Test(arguments: [true, false]) func whoHasWhatARunLostIsACopy(isFirst: Bool) throws {
+        func a(_ numbers: ClosedRange<UInt64>, _ text: String) -> [Event] {
+            numbers.map { Self.event("a", $0, text) }
+        }
+        func lost(_ numbers: ClosedRange<UInt64>) -> Event {
+            let marker = LossMarker(lost: numbers, reason: "no room")
+            var event = Self.event("a", numbers.upperBound + 1, "marker")
+            (event.name, event.attributes) = (LossMarker.name, marker.attributes)
+            return event
+        }
+        func store(_ marker: Event) -> MemoryStore {
+            let original = a(1...2, "original") + [marker] + a(9...10, "original")
+            let copy = a(3...5, "copy")
+            return MemoryStore(
+                events: isFirst ? [original, copy] : [copy, original], segments: [1: 2])
+        }
+        func order(_ store: MemoryStore) throws -> Set<String> {
+            let shown = try Self.ask(store, "timeline")
+                .matches(of: /"id":"([^"]+):(\d+)"[^\n]*?"text":"(\w+)"/)
+            func named(_ text: String, from number: Int) -> [String] {
+                shown.filter { $0.3 == text && Int($0.2)! >= number }.map { "\($0.1):\($0.2)" }
+            }
+            var orders: Set<String> = []
+            for one in named("copy", from: 3) {
+                for other in named("original", from: 9) {
+                    let text = try Self.ask(store, "order", ["a": [one], "b": [other]])
+                    orders.insert(String(text.firstMatch(of: /"order":"(\w+)"/)!.1))
+                }
+            }
+            return orders
+        }
+        #expect(try order(store(lost(3...7))).isDisjoint(with: ["before", "after", "equal"]))
+        #expect(try order(store(lost(4...7))).isDisjoint(with: ["before", "after", "equal"]))
+        // So it is where the copy's come before the marker, in order.
+        let inOrder = MemoryStore(
+            events: [
+                a(1...2, "original"), a(3...5, "copy"), [lost(3...7)] + a(9...10, "original"),
+            ], segments: [0: 1, 1: 2, 2: 3])
+        #expect(try order(inOrder).isDisjoint(with: ["before", "after", "equal"]))
+        // What is here and not said to be lost was the run's own.
+        #expect(try order(store(lost(6...7))) == ["before"])
+    }
+
     @Test func aForkFromTheFirstEventOnIsAmbiguous() throws {
         let store = MemoryStore(
             events: [[Self.event("a", 1, "x")], [Self.event("a", 1, "y")]], segments: [1: 2])

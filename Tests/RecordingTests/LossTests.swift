@@ -174,6 +174,23 @@ import Testing
         #expect(events[3].stamp == .lossy(Loss(since: 4, .clockFull, number: 2)))
     }
 
+    /// A message of the process itself, as far as its token tells, may be one of a copy of it: its sender is named, or it is a loss.
+    @Test(arguments: [2, 3]) func aSenderThatIsCalledLikeTheReceiverIsNamed(room: Int) throws {
+        let spool = try TemporarySpool()
+        let recorder = Recorder(
+            process: "api", host: "host", execution: "main", spool: spool.folder,
+            chunkByteCount: 64 << 10, chunksMax: 10, clockEntriesMax: room)
+        let sent = recorder.send("hello")
+        for other in 1...2 {
+            recorder.receive(spool.recorder("other-\(other)").send("hello"), "hello")
+        }
+        recorder.receive(sent, "hello")
+        let events = try spool.events(of: "api")
+        let isFull = room == 2
+        #expect(events[3].causes.map(\.event.sequence) == (isFull ? [] : [1]))
+        #expect(events[3].stamp == (isFull ? .lossy(Loss(since: 4, .clockFull)) : .complete))
+    }
+
     @Test func aSpoolThatAppearsLaterIsUsed() throws {
         let spool = try TemporarySpool()
         let path = spool.folder.path + "/later"
@@ -205,6 +222,29 @@ import Testing
         }
         #expect(events[0].name == LossMarker.name)
         #expect(events[0].id.sequence > recorder.status.lost)
+    }
+
+    /// Whether a journal is still there may not be found out where its disk fails: then it is, and goes on, whatever call failed.
+    @Test(arguments: 1...6) func aJournalThatCannotBeLookedAtGoesOn(call: Int) throws {
+        let disk = SimulatedDisk()
+        try disk.make(folder: "/data")
+        let folder = SpoolFolder("/spool", durable: "/data/durable", disk: disk)
+        let recorder = Recorder(
+            process: "api", host: "host", execution: "main", spool: folder, chunkByteCount: 4096,
+            chunksMax: 10)
+        recorder.record("event")
+        disk.capacity = disk.usedBytes
+        disk.fail(call: disk.counts.calls + call, with: EIO)
+        while recorder.status.lost == 0 { recorder.record("event") }
+        disk.capacity = nil
+        disk.stopFailing()
+        while recorder.status.problem != nil { recorder.record("event") }
+        recorder.record("last")
+        var reader = JournalReader(
+            try #require(try JournalFolder.all(in: folder.journals, disk: disk).first))
+        let events = try drain(&reader)
+        #expect(events.last?.name == "last")
+        #expect(UInt64(events.count) == recorder.status.events - recorder.status.lost)
     }
 
     @Test func anEventLargerThanAChunkGetsAChunkOfItsSize() throws {

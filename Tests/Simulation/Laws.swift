@@ -51,6 +51,12 @@ struct Laws {
         nameMissing()
     }
 
+    /// What happened of which something is here.
+    var arrived: Set<Truth.Index> {
+        Set(
+            happened.lazy.filter { id, _ in history.position(of: id) != nil }.map(\.value))
+    }
+
     private func isThere(_ place: EventPosition, _ frame: Int, _ row: Int) -> Bool {
         let rows = history.rows(at: place)
         return rows.frame == frame

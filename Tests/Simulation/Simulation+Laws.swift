@@ -49,14 +49,7 @@ extension Simulation {
         var laws = try known ?? Laws(world, evidence, .load(execution, from: evidence))
         let events = laws.sample(4, &checking)
         if !hasDropped {
-            // A copy shows only where something of both is here: until then a message of one may be taken for one of the other.
-            let areCopiesTold = world.copies.allSatisfy { one, other in
-                [one, other].allSatisfy { line in
-                    laws.happened.values.contains { world.truth.events[$0].line == line }
-                        || world.truth.lines[line].isEmpty
-                }
-            }
-            if known == nil, !world.hasClones || isAllHere && areCopiesTold {
+            if known == nil, areCopiesTold(by: laws, isAllHere) {
                 laws.check(events, &checking)
                 // Of two branches of one run either may be meant by what is not here.
                 if !world.hasClones { laws.checkMonotone(orders) }
@@ -74,6 +67,24 @@ extension Simulation {
             try checkSound(execution, events, laws, when)
         }
         note("\(when): \(events) of \(execution)")
+    }
+
+    /// A copy shows only where of both something has arrived that the other does not have: until then a message of one may be taken
+    /// for one of the other.
+    private func areCopiesTold(by laws: Laws, _ isAllHere: Bool) -> Bool {
+        guard world.hasClones else { return true }
+        let arrived = laws.arrived
+        return isAllHere
+            && world.copies.allSatisfy { copy in
+                let (one, other) = (
+                    world.truth.lines[copy.original].dropFirst(copy.shared),
+                    world.truth.lines[copy.copy]
+                )
+                return [Array(one), other].allSatisfy { own in
+                    let real = own.filter { !laws.isMarker($0) }
+                    return real.isEmpty || real.contains(where: arrived.contains)
+                }
+            }
     }
 
     /// What was dropped does not come back: neither by what is repaired or made anew, nor by what is sent again.

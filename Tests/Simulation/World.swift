@@ -121,8 +121,8 @@ final class World {
     var isClean: Bool { faults.areNone && !mixesNames }
     /// True once a running program was copied.
     private(set) var hasClones = false
-    /// Programs that went on twice: as which lines.
-    private(set) var copies: [(Int, Int)] = []
+    /// Programs that went on twice.
+    private(set) var copies: [Copy] = []
     private var segmentsByID: [Identity128: [UInt8]] = [:]
     /// Told before an agent is gone, while its machine can still be asked.
     var onLoss: ((Machine) async -> Void)?
@@ -139,6 +139,13 @@ final class World {
 
     /// What agents have written of a segment, when they were last looked at.
     func segment(_ id: Identity128) -> [UInt8]? { segmentsByID[id] }
+
+    /// A program that went on twice: its line, how many events that had by then, and the line of the copy.
+    struct Copy {
+        var original: Int
+        var shared: Int
+        var copy: Int
+    }
 
     struct Numbered: Hashable {
         var process: ProcessReference
@@ -426,7 +433,9 @@ final class World {
             let last = truth.lines[program.line].last ?? begun[program.line]
             let line = truth.beginLine(execution: program.execution, after: last)
             begun[line] = last
-            copies.append((program.line, line))
+            copies.append(
+                Copy(
+                    original: program.line, shared: truth.lines[program.line].count, copy: line))
             let twin = Program(
                 program.name, program.execution, copy,
                 Recorder(cloning: program.recorder!, into: copy.spool), line: line)
