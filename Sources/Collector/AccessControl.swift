@@ -108,9 +108,16 @@ enum Requester: Sendable {
     case agent(host: String)
     case reader(name: String, scopes: [Scope])
 
-    /// Whose executions may be asked about; nil where all are.
-    var executions: [String]? {
-        guard case .reader(_, let scopes) = self else { return nil }
+    /// Which executions may be asked about; nil where all are. Throws for those who may not ask.
+    func executions() throws(Problem) -> [String]? {
+        switch self {
+        case .local: return nil
+        case .agent, .stranger: throw Problem(.unauthorized, "expected a token")
+        case .reader(_, let scopes): return Self.executions(scopes)
+        }
+    }
+
+    private static func executions(_ scopes: [Scope]) -> [String]? {
         var names: [String] = []
         for scope in scopes {
             guard case .read(let execution?) = scope else { return nil }
@@ -119,10 +126,18 @@ enum Requester: Sendable {
         return names
     }
 
-    /// The host whose events may come; nil where those of all may.
-    var host: String? {
-        guard case .agent(let host) = self else { return nil }
-        return host
+    /// The host whose events may come; nil where those of all may. Throws for those who may not record.
+    func host() throws(Problem) -> String? {
+        switch self {
+        case .local: return nil
+        case .agent(let host): return host
+        case .reader, .stranger:
+            guard isAdmin else {
+                throw Problem(
+                    .forbidden, "segments are taken of agents, and of tokens of the scope admin")
+            }
+            return nil
+        }
     }
 
     var isAdmin: Bool {

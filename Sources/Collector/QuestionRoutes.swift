@@ -121,7 +121,7 @@ struct QuestionRoutes: Sendable {
             execution: try parameters.one("execution"), limit: try parameters.limit())
         let form: AnswerForm =
             request.headers[.accept]?.contains("text/plain") == true ? .text : .json
-        options.executions = context.requester.executions
+        options.executions = try context.requester.executions()
         options.now = now
         options.bytesMax = Limits.answerBytesReadMax
         options.cancellation = run.cancellation

@@ -43,7 +43,7 @@ struct TailRoute: Sendable {
             parameters, lastCursor: request.headers[.init("Last-Event-ID")!])
         let follower = Follower(
             live, form, execution: try parameters.one("execution"),
-            of: context.requester.executions, store, asker, stopping, turns)
+            of: try context.requester.executions(), store, asker, stopping, turns)
         // What cannot be followed is told before the answer begins.
         let first = try await threads.runIfActive { try follower.next() }
         let headers: HTTPFields = [

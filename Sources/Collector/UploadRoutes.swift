@@ -30,6 +30,7 @@ struct UploadRoutes: Sendable {
 
     func add(to router: Router<CollectorContext>) {
         router.head("/v1/segments/{id}") { _, context in
+            _ = try context.requester.host()
             let state = try await self.state(try Self.segment(context))
             var headers: HTTPFields = [
                 .uploadOffset: String(state?.byteCount ?? 0), .cacheControl: "no-store",
@@ -43,7 +44,7 @@ struct UploadRoutes: Sendable {
         router.patch("/v1/segments/{id}") { request, context in
             try await self.append(
                 request, try Self.segment(context), connections[context.channel].peer,
-                from: context.requester.host)
+                from: try context.requester.host())
         }
     }
 

@@ -4,6 +4,10 @@ import HappensBefore
 extension Answering {
     /// How the store is doing. O(gaps · processes · log n) an execution, for as many gaps as `Limits.gapsWeighedMax`.
     func status() throws -> StatusAnswer {
+        guard options.executions == nil else {
+            throw QuestionError(
+                .misuse, "the status is told to those who may ask about all executions")
+        }
         let bytes = try store.shippedBytes()
         let names = options.execution == nil ? try executionNames() : [try execution()]
         var agents = try store.readUpTo().map { host, readUpTo in

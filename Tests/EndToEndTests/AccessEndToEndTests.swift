@@ -177,8 +177,41 @@ import Testing
         let missing = try ask(one, "timeline", "--execution", "third")
         #expect(hidden.status == 1 && missing.status == 1)
         #expect(hidden.errors.replacing("second", with: "third") == missing.errors)
-        #expect(try ask(one, "status", "--execution", "first").status == 3)
+        #expect(try ask(one, "status", "--execution", "first").status == 2)
         #expect(try ask(one, "timeline").status == 2)
+        // However a path is spelt, it is for those who may come.
+        let bearer = try String(contentsOfFile: one, encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        func status(_ path: String, _ more: String...) throws -> String {
+            try Program.run(
+                try #require(Program.find("curl")),
+                [
+                    "-s", "-o", "/dev/null", "-w", "%{http_code}", "--path-as-is", "--cacert",
+                    authority, collector.url + path,
+                ] + more
+            ).output
+        }
+        let segment = String(repeating: "0", count: 32)
+        for path in [
+            "/v1/executions", "//v1/executions", "/v1//executions", "/./v1/executions",
+            "/page/../v1/executions", "/%76%31/executions", "/v1/tail?all=true", "/v1/executions/",
+            "//v1/segments/\(segment)", "/v1/segments/\(segment)", "/V1/executions",
+        ] {
+            #expect(["401", "404"].contains(try status(path)), "\(path)")
+        }
+        let header = "Authorization: Bearer \(bearer)"
+        for path in [
+            "/v1/segments/\(segment)", "//v1/segments/\(segment)", "/v1//segments/\(segment)",
+        ] {
+            let found = try status(
+                path, "-X", "PATCH", "-H", "Upload-Offset: 0", "-d", "x", "-H", header)
+            #expect(["400", "403"].contains(found), "\(path): \(found)")
+            let named = try status(
+                path + "?execution=first", "-X", "PATCH", "-H", "Upload-Offset: 0", "-d", "x",
+                "-H", header)
+            #expect(named == "403", "\(path): \(named)")
+        }
+        #expect(try status("//v1/status?execution=first", "-H", header) == "400")
         // Whoever follows is told no more when his token is revoked.
         let follower = try RunningProgram(
             [
