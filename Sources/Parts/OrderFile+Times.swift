@@ -99,6 +99,9 @@ extension OrderFile: CausalTimes {
         try forEachBlock(of: process, in: positions) { (block) throws(PartError) in
             spans += try adjusted(block).spans.filter { $0.positions.overlaps(positions) }
         }
+        guard let first = spans.first, first.positions.lowerBound <= positions.lowerBound else {
+            throw damaged("process \(process) has no time of position \(positions.lowerBound)")
+        }
         return spans
     }
 
