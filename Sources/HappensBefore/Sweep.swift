@@ -18,6 +18,8 @@ struct Sweep {
     /// By process: the run of stamps at which it is, and the position of the event that comes next.
     private var stampRuns: [Int]
     private var next: [Int]
+    /// By process: its place in an order that does not depend on what processes are called.
+    private let ranks: [Int]
     /// True where some event turned out to know what did not come before it.
     private var isOutOfOrder = false
 
@@ -48,6 +50,7 @@ struct Sweep {
         logs = processes.map(history.knownBelow)
         checkpoints = processes.map { _ in [] }
         board = ClockBoard(count: processes.count)
+        ranks = history.steadyRanks()
         stampRuns = processes.map { _ in 0 }
         next = ranges.map(\.lowerBound)
     }
@@ -227,11 +230,11 @@ struct Sweep {
         .event(EventKey(process: process, sequence: sequence - 1))
     }
 
-    /// The first open entry in the order of listings.
+    /// The first open entry, which it stays whatever processes are called when more has arrived: what is put away tells of it.
     private func openEntry(_ process: Int) -> Uncertainty? {
         progress[process].open
             .map { EventKey(process: $0.key, sequence: $0.value) }
-            .min { listingOrder(history.id($0), history.id($1)) }
+            .min { ranks[$0.process] < ranks[$1.process] }
             .map { .event($0) }
     }
 
@@ -257,5 +260,41 @@ struct Sweep {
         guard floor >= 0 else { return false }
         _ = recall(cause.process, at: floor)
         return board.value(of: event.process) < event.sequence
+    }
+}
+
+extension History {
+    /// By process: its place in an order that holds whatever arrives later. Those that are here come first, by the names that they give
+    /// themselves; then those that are only cited, by what cites them: how they are called is often heard later.
+    /// O(processes · log processes + citations).
+    fileprivate func steadyRanks() -> [Int] {
+        var cited = [Citation?](repeating: nil, count: processes.count)
+        for (citation, target) in zip(citations, targets) {
+            let index =
+                switch target {
+                case .process(let index): index
+                case .forked(base: _, sequence: _, let standIn): standIn
+                }
+            guard cited[index].map({ Citation.isBefore(citation, $0) }) ?? true else { continue }
+            cited[index] = citation
+        }
+        func isBefore(_ a: Int, _ b: Int) -> Bool {
+            let (one, other) = (processes[a], processes[b])
+            switch (one.key, other.key) {
+            case (let x?, let y?):
+                if x.process != y.process { return listingOrder(x.process, y.process) }
+                return listingOrder(one.id, other.id)
+            case (nil, nil):
+                if let x = cited[a], let y = cited[b] { return Citation.isBefore(x, y) }
+                if (cited[a] == nil) != (cited[b] == nil) { return cited[a] != nil }
+                return listingOrder(one.id, other.id)
+            case (let x, _): return x != nil
+            }
+        }
+        var ranks = [Int](repeating: 0, count: processes.count)
+        for (rank, index) in processes.indices.sorted(by: isBefore).enumerated() {
+            ranks[index] = rank
+        }
+        return ranks
     }
 }

@@ -301,6 +301,43 @@ extension EventOrder {
         }
     }
 
+    /// Of several reasons the same is kept, whatever a process turns out to be called: what is put away tells of one.
+    @Test func whyAnEventIsUncertainDoesNotDependOnNamesThatAreHeardLater() throws {
+        var story = Story()
+        story.add(
+            "e", "e", [(1, .receive, ["x": 2, "y": 2])], from: [1: [("x", 2), ("y", 2)]])
+        let before = story.history()
+        func missing(_ history: History) throws -> ProcessReference {
+            let why = history.uncertainty(at: EventPosition(process: 0, position: 0))
+            guard case .event(let key)? = why else {
+                throw NoReason()
+            }
+            return ["x", "y"].map(Story.reference).first { history.index(of: $0) == key.process }!
+        }
+        let first = try missing(before)
+        // The one that was told of gets a name behind that of the other.
+        let other = ["x", "y"].map(Story.reference).first { $0 != first }!
+        let name = ProcessID(name: "zzz")
+        let key = ProcessKey(
+            execution: "main", host: "h", process: ProcessID(name: "f"), run: Story.run("f"))
+        for (named, called) in [(first, name), (other, ProcessID(name: "aaa"))] {
+            story.append(
+                [
+                    Event(
+                        id: EventID(key.process, UInt64(story.frames.count)), kind: .receive,
+                        causes: [Cause(EventReference(named, 2, name: called), .token)],
+                        clock: VectorClock([
+                            named: 2, key.reference: UInt64(story.frames.count),
+                        ]), stamp: .generating)
+                ], of: key)
+        }
+        let after = story.history()
+        #expect(after.name(of: first) == name)
+        #expect(try missing(after) == first)
+    }
+
+    private struct NoReason: Error {}
+
     /// One receive may take several messages: each is an edge, though one sender had seen the other's send.
     @Test func aReceiveOfSeveralMessagesHasAnEdgeOfEach() {
         var story = Story()
