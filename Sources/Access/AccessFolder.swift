@@ -68,19 +68,23 @@ package struct AccessFolder: Sendable {
 
     // MARK: Who may come
 
-    package func registry() throws -> Registry {
-        guard try disk.status(registryPath) != nil else { return Registry() }
+    package func registry() throws -> Registry { try registry(from: registryText()) }
+
+    /// What the file of those who may come says now; nil where there is none.
+    package func registryText() throws -> String? {
+        try disk.status(registryPath) == nil ? nil : secret(registryPath)
+    }
+
+    /// Those who may come, as the file says.
+    package func registry(from text: String?) throws -> Registry {
+        guard let text else { return Registry() }
         do {
-            return try JSONDecoder().decode(
-                Registry.self, from: Data(try secret(registryPath).utf8))
+            return try JSONDecoder().decode(Registry.self, from: Data(text.utf8))
         } catch let error as DecodingError {
             throw AccessError(
                 "\(registryPath): expected who may come, as lightcone wrote it: \(error)")
         }
     }
-
-    /// What tells whether who may come is what it was.
-    package func stamp() throws -> DiskStatus? { try disk.status(registryPath) }
 
     /// Changes who may come, durably: nobody else does meanwhile.
     package func change<Value>(_ body: (inout Registry) throws -> Value) throws -> Value {

@@ -1,6 +1,5 @@
 import Access
 import Causality
-import Disks
 import FoundationEssentials
 import Logging
 import NIOPosix
@@ -17,7 +16,8 @@ final class AccessControl: Sendable {
 
     private struct State {
         var registry: Registry
-        var stamp: DiskStatus?
+        /// What the file said that it comes from.
+        var text: String?
         var looked: ContinuousClock.Instant
         var own: CertifiedKey
         var tls: NIOSSLContext
@@ -30,12 +30,11 @@ final class AccessControl: Sendable {
         self.folder = folder
         self.threads = threads
         self.logger = logger
-        // Before it is read: what changes meanwhile is seen at the next look.
-        let stamp = try folder.stamp()
+        let text = try folder.registryText()
         let own = try folder.collector(now: .now)
         state = Mutex(
             State(
-                registry: try folder.registry(), stamp: stamp, looked: .now, own: own,
+                registry: try folder.registry(from: text), text: text, looked: .now, own: own,
                 tls: try Self.context(own, authority: folder.authorityPEM())))
     }
 
@@ -66,23 +65,24 @@ final class AccessControl: Sendable {
         return try await threads.runIfActive { find(self.look()) }
     }
 
-    /// Who may come now.
+    /// Who may come now. Its text is compared, since a file that takes another's place may look like that one. One at a time, on
+    /// its own thread; nobody waits for the disk.
     private func look() -> Registry {
-        state.withLock { state in
+        let known = state.withLock { state in
             state.looked = .now
-            do {
-                let stamp = try folder.stamp()
-                guard stamp != state.stamp else { return state.registry }
-                state.registry = try folder.registry()
-                state.stamp = stamp
-            } catch {
-                // Whoever was revoked by what cannot be read must not come in by what was read before.
-                logger.error("cannot read who may come: nobody may", metadata: ["why": "\(error)"])
-                state.registry = Registry()
-                state.stamp = nil
-            }
-            return state.registry
+            return (text: state.text, registry: state.registry)
         }
+        var (text, registry): (String?, Registry) = (nil, Registry())
+        do {
+            text = try folder.registryText()
+            registry = text == known.text ? known.registry : try folder.registry(from: text)
+        } catch {
+            // Whoever was revoked by what cannot be read must not come in by what was read before.
+            logger.error("cannot read who may come: nobody may", metadata: ["why": "\(error)"])
+            (text, registry) = (nil, Registry())
+        }
+        state.withLock { ($0.text, $0.registry) = (text, registry) }
+        return registry
     }
 
     /// Has the collector's certificate made anew where it is due, or read anew where it was changed.

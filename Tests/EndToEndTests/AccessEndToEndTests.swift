@@ -228,6 +228,9 @@ import Testing
         #expect(try drop(admin) == 0)
         let revoked = try Program.lightcone("token", "revoke", "all", "--data", collector.data)
         #expect(revoked.status == 0)
+        // Another one of the same name, at once: the file looks as before, and lets other people in.
+        let other = try secret("other", "token", "create", "all", "--scope", "read")
+        #expect(try ask(other, "executions").status == 0)
         try waitUntil("it is revoked", seconds: 10) {
             try ask(all, "executions").errors.contains("was revoked")
         }
