@@ -82,9 +82,16 @@ let package = Package(
             name: "Exporting", dependencies: ["Causality", "HappensBefore", "Querying"],
             swiftSettings: strict),
         .target(
+            name: "Transparency",
+            dependencies: [
+                "Causality", "Disks", "Segments",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "Archiving",
             dependencies: [
-                "Causality", "Disks", "HappensBefore", "Parts", "Segments",
+                "Causality", "Disks", "HappensBefore", "Parts", "Segments", "Transparency",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
@@ -164,7 +171,7 @@ let package = Package(
                 "DemoStore",
                 "Disks", "Exporting", "HappensBefore", "Journals", "LogFormats", "Matching",
                 "Parts",
-                "Querying", "Recording", "Segments", "Shipping",
+                "Querying", "Recording", "Segments", "Shipping", "Transparency",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
@@ -304,8 +311,15 @@ let package = Package(
             dependencies: [
                 "Archiving", "Causality", "Collector", "Disks", "Exporting", "HappensBefore",
                 "Parts",
-                "Querying", "Segments", "SimulatedHistories",
+                "Querying", "Segments", "SimulatedHistories", "Transparency",
                 .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TransparencyTests",
+            dependencies: [
+                "Causality", "Disks", "Segments", "Transparency",
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -4,7 +4,7 @@ import Segments
 
 /// The agent's data folder: the segments that it writes, until the collector has them.
 ///
-///     DATA/lock, DATA/agent-id, DATA/reserve, DATA/segments/<segment id>.lcseg
+///     DATA/lock, DATA/agent-id, DATA/agent-key, DATA/reserve, DATA/segments/<segment id>.lcseg
 ///
 /// A commit is one or more frames, the last of which says how far their sources were read, then one fsync. Only
 /// whole commits are shipped; on restart what lies after the last whole commit is cut off, and read again from its
@@ -12,6 +12,8 @@ import Segments
 ///
 /// The clock of a process's first event in a segment is whole. So a segment is sealed between two commits only, and whoever
 /// appends to the batches then begins with whole clocks.
+///
+/// `agent-key` is the key with which segments are signed when they are sealed: 64 hexadecimal digits, for this user alone.
 ///
 /// `reserve` is room that is given up when the disk is full, for a footer or for the first commit of the next segment: without
 /// either nothing that the collector has could be deleted.
@@ -27,6 +29,7 @@ struct SegmentLog: ~Copyable {
     private let folder: String
     private let path: String
     private var identity: Identity128
+    private let key: SigningKey
     private let lock: any DiskFile
     private var open: OpenSegment?
     private let identities: @Sendable () -> Identity128
@@ -51,9 +54,14 @@ struct SegmentLog: ~Copyable {
         let lock = try disk.open(path + "/lock", .write)
         guard try lock.lock() else { throw AgentError("\(path) is in use by another agent") }
         let identity = try SegmentLog.identity(path + "/agent-id", identities, disk, warn)
+        let key = try SigningKey(at: path + "/agent-key", on: disk) {
+            SigningKey(secret: identities().bytes + identities().bytes)
+        }
         var found: [Recovered] = []
         for name in try disk.names(folder) where name.hasSuffix(".lcseg") {
-            if let recovered = try SegmentLog.recovered("\(folder)/\(name)", path, disk, warn) {
+            if let recovered = try SegmentLog.recovered(
+                "\(folder)/\(name)", path, key, disk, warn)
+            {
                 found.append(recovered)
             }
         }
@@ -71,6 +79,7 @@ struct SegmentLog: ~Copyable {
         self.hostName = hostName
         self.identities = identities
         self.identity = identity
+        self.key = key
         self.index = index
         self.checkpoints = checkpoints
         sourceNumberMax = checkpoints.keys.max() ?? 0
@@ -81,13 +90,14 @@ struct SegmentLog: ~Copyable {
     /// A segment of an earlier run; nil where it holds nothing. Where the disk is full the reserve of the data folder has room for
     /// its footer.
     private static func recovered(
-        _ segment: String, _ path: String, _ disk: any Disk, _ warn: (String) -> Void
+        _ segment: String, _ path: String, _ key: SigningKey, _ disk: any Disk,
+        _ warn: (String) -> Void
     ) throws -> Recovered? {
         do {
-            return try Recovered(segment, disk, warn)
+            return try Recovered(segment, key, disk, warn)
         } catch let error as DiskError {
             guard error.isDiskFull, giveUpReserve(of: path, disk) else { throw error }
-            return try Recovered(segment, disk, warn)
+            return try Recovered(segment, key, disk, warn)
         }
     }
 
@@ -213,7 +223,7 @@ struct SegmentLog: ~Copyable {
         guard let segment = open.take() else { return }
         var writer = segment.writer
         let start = writer.byteCount
-        let footer = writer.footer()
+        let footer = writer.footer(signedBy: key)
         do {
             do {
                 try segment.file.write(footer, at: start)
@@ -296,7 +306,7 @@ struct SegmentLog: ~Copyable {
                 writer = current
             }
             guard var writer else { throw AgentError("\(entry.path) holds no whole frame") }
-            try file.write(writer.footer(), at: offset)
+            try file.write(writer.footer(signedBy: key), at: offset)
             try file.sync()
             try disk.sync(folder: folder)
             return SegmentIndex.Entry(
@@ -325,7 +335,9 @@ private struct Recovered {
     private(set) var checkpoints: [UInt64: SourceCheckpoint] = [:]
 
     /// nil where it holds no whole commit, and was removed.
-    init?(_ path: String, _ disk: any Disk, _ warn: (String) -> Void) throws {
+    init?(
+        _ path: String, _ key: SigningKey, _ disk: any Disk, _ warn: (String) -> Void
+    ) throws {
         var scanner = try SegmentScanner(disk.open(path, .read))
         var pending: [StoredFrame] = []
         var found: SegmentWriter?
@@ -374,7 +386,7 @@ private struct Recovered {
             try file.truncate(to: end)
             // Before the footer says that nothing is left to do: the agent before may have died of a sync that failed.
             try disk.makeDurable(path, from: 0, to: end)
-            let footer = writer.footer()
+            let footer = writer.footer(signedBy: key)
             try file.write(footer, at: end)
             try file.sync()
             end += footer.count

@@ -2,6 +2,7 @@ import Causality
 import Disks
 import Parts
 import Segments
+import Transparency
 
 extension Archive {
     /// Does the next thing that `schedule` wants merged. Returns how many seconds there is nothing more to do, 0 where there may
@@ -74,8 +75,8 @@ extension Archive {
         case .made(let made):
             return try publish(name, instead: inputs.map(\.path), now) { () throws(ArchiveError) in
                 try catalogue.dropped(in: segments) == dropped
-            } replacing: { () throws(ArchiveError) in
-                try catalogue.replace(segments: segments, by: name, made)
+            } replacing: { file throws(ArchiveError) in
+                try catalogue.replace(segments: segments, by: name, made, file)
             }
         }
     }
@@ -104,8 +105,8 @@ extension Archive {
         case .made(let made):
             return try publish(name, instead: paths, now) { () throws(ArchiveError) in
                 try catalogue.dropped(inParts: parts) == dropped
-            } replacing: { () throws(ArchiveError) in
-                try catalogue.replace(parts: parts, by: name, made)
+            } replacing: { file throws(ArchiveError) in
+                try catalogue.replace(parts: parts, by: name, made, file)
             }
         }
     }
@@ -144,25 +145,27 @@ extension Archive {
     private func publish(
         _ name: Identity128, instead paths: [String], _ now: Int,
         ifStill isRight: () throws(ArchiveError) -> Bool,
-        replacing replace: () throws(ArchiveError) -> Void
+        replacing replace: (LoggedFile) throws(ArchiveError) -> Void
     ) throws(ArchiveError) -> MergeSchedule.Outcome {
         guard beginChange() else {
             removeUnfinished()
             return .failed
         }
         defer { endChange() }
+        let file: LoggedFile
         guard try isRight() else {
             removeUnfinished()
             return .failed
         }
         do {
+            file = try LoggedFile(.part, name, at: newPath(name), on: disk)
             try disk.rename(newPath(name), to: partPath(name))
             try disk.sync(folder: path + "/parts")
         } catch {
             removeUnfinished()
             throw Archive.failure(error)
         }
-        try replace()
+        try replace(file)
         try noteOutdated(name)
         replaced.withLock { replaced in
             // One of this name may have been there before, and been damaged.

@@ -4,6 +4,7 @@ import FoundationEssentials
 import GRDB
 import HappensBefore
 import Parts
+import Transparency
 
 // What follows from the events of an execution, kept in files, one for each slice of its history:
 //
@@ -74,8 +75,12 @@ extension Archive {
             name: Identity128(
                 naming: Array("\(execution)\0\(below.count)\0\(taken)\0\(revision)".utf8)),
             taken: taken)
+        let file: LoggedFile
         do {
             try write(order, to: orderPath(slice))
+            file = try LoggedFile(
+                .order, slice.name, at: orderPath(slice), on: disk, execution: execution,
+                slice: below.count)
         } catch {
             try? disk.remove(file: orderPath(slice))
             throw Archive.failure(error)
@@ -93,6 +98,7 @@ extension Archive {
             try database.execute(
                 sql: "INSERT INTO orderFile VALUES (?, ?, ?, ?)",
                 arguments: [execution, below.count, Data(slice.name.bytes), taken])
+            try Catalogue.log(.file(file), database)
             return (true, known.dropFirst(below.count).filter { $0.name != slice.name })
         }
         for stray in strays {

@@ -2,6 +2,7 @@ import Causality
 import Disks
 import Parts
 import Segments
+import Transparency
 
 extension Archive {
     /// Makes the catalogue anew from parts and segments, beside the old one, whatever that is, and puts it in its place; then opens
@@ -36,15 +37,24 @@ extension Archive {
         if let old = try files.current() { memory = CatalogueMemory(reading: old) }
         try files.removeNew()
         let archive = Archive(path, disk, try Catalogue(making: files.new), lock)
-        let problems = try archive.fill(memory)
+        let problems = try archive.fill(memory) + archive.takeOverLog(memory)
         try archive.catalogue.finish()
         try files.replace()
         return memory.problems + problems
     }
 
+    /// What a catalogue would be that is made anew of what is here alone, in memory. Changes nothing. O(bytes of all files).
+    func derivedCatalogue() throws -> Catalogue {
+        let catalogue = try Catalogue(inMemoryFor: path)
+        _ = try Archive(path, disk, catalogue, nil).fill(CatalogueMemory(), isDry: true)
+        return catalogue
+    }
+
     /// Takes everything into an empty catalogue.
-    private func fill(_ memory: CatalogueMemory) throws -> [String] {
-        removeUnfinished()
+    ///
+    /// - Parameter isDry: Whether all files stay as they are.
+    private func fill(_ memory: CatalogueMemory, isDry: Bool = false) throws -> [String] {
+        if !isDry { removeUnfinished() }
         var memory = memory
         var (drops, problems) = try drops(known: memory.drops)
         for drop in drops { memory.apply(drop) }
@@ -52,8 +62,8 @@ extension Archive {
             for drop in drops { try Catalogue.note(drop, database) }
             return try Catalogue.drops(database)
         }
-        if !problems.isEmpty { try write(drops) }
-        problems += try takeTombstones()
+        if !problems.isEmpty, !isDry { try write(drops) }
+        problems += try takeTombstones(isDry: isDry)
         try catalogue.write { try Catalogue.takeOverTombstones(memory, $0) }
         let removed = Set(drops.flatMap(\.parts).filter(\.isRemoved).map(\.name))
         let (damaged, partProblems) = try takeParts(except: removed)
@@ -108,7 +118,8 @@ extension Archive {
         }
         for (part, name) in parts where try isNew(part) {
             try catalogue.note(
-                part, named: name, byteCount: part.byteCount, try droppedNumbers())
+                part, named: name, byteCount: part.byteCount, try droppedNumbers(),
+                LoggedFile(.part, name, at: part.path, on: disk))
         }
         return (damaged, problems)
     }

@@ -2,6 +2,7 @@ import Causality
 import Disks
 import Parts
 import Segments
+import Transparency
 
 extension Archive {
     /// Compares files and catalogue, for whoever opens the archive to write to it: takes into the catalogue what it lacks
@@ -16,8 +17,10 @@ extension Archive {
         var warnings = problems
         do {
             try CatalogueFiles(in: path, on: disk).removeNew()
-            let drops = Drop.path(in: path)
-            for file in disk.matching(drops + ".*") { try disk.remove(file: file) }
+            // What was to replace them.
+            for pattern in [Drop.path(in: path) + ".*", logFolder + "/*.*"] {
+                for file in disk.matching(pattern) { try disk.remove(file: file) }
+            }
             warnings += try finishDrops()
             try finishBurying()
             warnings += try recoverParts()
@@ -147,7 +150,8 @@ extension Archive {
             if try remains.segments.isEmpty || isNeeded(remains) { throw damage }
         } else if try isNeeded(part) {
             return try catalogue.note(
-                part, named: name, byteCount: part.byteCount, try droppedNumbers())
+                part, named: name, byteCount: part.byteCount, try droppedNumbers(),
+                LoggedFile(.part, name, at: part.path, on: disk))
         }
         try disk.remove(file: path)
     }

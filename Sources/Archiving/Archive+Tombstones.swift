@@ -5,6 +5,7 @@ import GRDB
 import HappensBefore
 import Parts
 import Segments
+import Transparency
 
 // What retention drops of an execution: its first events, up to a consistent cut. A tombstone takes the place of the order files
 // below the cut:
@@ -126,7 +127,13 @@ extension Archive {
         let isBuried: Bool
         do throws(ArchiveError) {
             isBuried = try withReserve { () throws(ArchiveError) in
-                do { try write(tombstone, to: unfinished) } catch { throw Archive.failure(error) }
+                let file: LoggedFile
+                do {
+                    try write(tombstone, to: unfinished)
+                    file = try logged(grave, slice, at: unfinished, instead: slices.count)
+                } catch {
+                    throw Archive.failure(error)
+                }
                 return try catalogue.write { database in
                     let known = try Catalogue.orders(of: execution, database)
                     guard revision == self.revision, Array(known.prefix(slices.count)) == slices,
@@ -139,6 +146,7 @@ extension Archive {
                     try Catalogue.note(
                         grave, slice, known: known, slices.count, outdated,
                         uncounted: uncounted, database)
+                    try Catalogue.log(.file(file), database)
                     return true
                 }
             }
@@ -162,6 +170,15 @@ extension Archive {
             throw Archive.failure(error)
         }
         return isBuried
+    }
+
+    /// What the log says of a tombstone in the place of some order files; of one that nothing goes on from, of all.
+    private func logged(
+        _ grave: Grave, _ slice: OrderSlice, at path: String? = nil, instead count: Int
+    ) throws(DiskError) -> LoggedFile {
+        try LoggedFile(
+            .tombstone, slice.name, at: path ?? orderPath(slice), on: disk,
+            execution: grave.execution, slice: grave.isFloor ? count : .max)
     }
 
     /// Notes what of a part that was just made is of what was dropped meanwhile.
@@ -303,10 +320,12 @@ extension Archive {
             for part in try parts(of: grave.execution) {
                 outdated[part] = outdatedBytes(of: grave.execution, in: part, upTo: grave.lasts)
             }
+            let file = try logged(grave, unnoted.slice, instead: replaced)
             try catalogue.write { database in
                 try Catalogue.note(
                     grave, unnoted.slice, known: unnoted.known, replaced, outdated,
                     uncounted: grave.tombstone.eventCount - unnoted.eventCount, database)
+                try Catalogue.log(.file(file), database)
             }
             isBuriedOtherwise()
         }
@@ -321,7 +340,7 @@ extension Archive {
 
     /// Takes the tombstones into an empty catalogue: of each execution the one that tells of most. Returns what is wrong with
     /// others.
-    func takeTombstones() throws -> [String] {
+    func takeTombstones(isDry: Bool) throws -> [String] {
         var graves: [ExactText: (grave: Grave, slice: OrderSlice)] = [:]
         var problems: [String] = []
         for (path, name) in try tombstoneFiles() {
@@ -335,16 +354,18 @@ extension Archive {
                 )
             } catch {
                 // It stays, under another name, for whoever can read it.
-                try disk.rename(path, to: path + ".unreadable")
+                if !isDry { try disk.rename(path, to: path + ".unreadable") }
                 problems.append(
                     "\(path) cannot be read, and is called .unreadable now: of what was dropped only what the old catalogue said is known: \(error)"
                 )
             }
         }
+        let files = try graves.values.map { try logged($0.grave, $0.slice, instead: .max) }
         try catalogue.write { database in
             for (grave, slice) in graves.values {
                 try Catalogue.note(grave, slice, known: [], 0, [:], database)
             }
+            for file in files { try Catalogue.log(.file(file), database) }
         }
         return problems
     }

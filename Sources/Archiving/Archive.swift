@@ -357,7 +357,12 @@ package final class Archive: Sendable {
             throw .failed("\(error)")
         }
         append.digest = scanner.digest ?? digest
-        append.isSealed = scanner.isSealed
+        guard let footer = scanner.footer else { return }
+        do throws(FormatError) {
+            try append.seal(footer)
+        } catch {
+            throw .damaged("segment \(header.segment): \(error)")
+        }
     }
 
     /// Throws where something is not that of a host's own agent: the agent was another host's, or events are of other hosts.

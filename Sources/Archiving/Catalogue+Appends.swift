@@ -3,6 +3,7 @@ import FoundationEssentials
 import GRDB
 import Parts
 import Segments
+import Transparency
 
 // Taking in what was appended to segments.
 extension Catalogue {
@@ -93,6 +94,7 @@ extension Catalogue {
         guard
             let segment = try Int64.fetchOne(find, arguments: [Data(append.header.segment.bytes)])
         else { throw ArchiveError.failed("segment \(append.header.segment) cannot be noted") }
+        if let head = append.head { try Catalogue.log(.head(head), database) }
         if append.isRepair || !append.uncounted.isEmpty {
             try database.execute(
                 sql: "DELETE FROM uncounted WHERE segment = ?", arguments: [segment])
@@ -178,7 +180,8 @@ extension Catalogue {
         try database.execute(
             sql: """
                 INSERT INTO agent (name, host, readUpTo) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
-                SET host = excluded.host, readUpTo = max(ifnull(readUpTo, excluded.readUpTo), excluded.readUpTo)
+                SET host = excluded.host, readUpTo = max(
+                    ifnull(readUpTo, excluded.readUpTo), ifnull(excluded.readUpTo, readUpTo))
                 """,
             arguments: [Data(agent.bytes), host, readUpTo?.nanoseconds])
     }
@@ -259,6 +262,8 @@ extension Catalogue {
         /// How many of its bytes were ever acknowledged, where that is more.
         var acknowledged = 0
         var isSealed = false
+        /// What its footer says of it, once it is sealed.
+        var head: LoggedHead?
         /// Of the last frame before `end`.
         var digest: [UInt8]
         var taken: [ProcessKey: Taken] = [:]
@@ -300,6 +305,19 @@ extension Catalogue {
             self.header = header
             self.end = end
             self.digest = digest
+        }
+
+        /// Takes in the footer that ends at `end`, and with it the word of the agent for all of the segment.
+        mutating func seal(_ footer: [UInt8]) throws(FormatError) {
+            let read = try SegmentFooter(decoding: footer)
+            let head = read.head(of: header, at: end - footer.count)
+            if let signature = read.signature, !signature.isValid(for: head) {
+                throw FormatError(
+                    what: "footer: its signature is not that of what it says",
+                    offset: end - footer.count)
+            }
+            self.head = LoggedHead(head, isSealed: true, signature: read.signature)
+            isSealed = true
         }
 
         /// Takes in a frame and what it holds.

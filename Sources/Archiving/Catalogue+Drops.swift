@@ -2,6 +2,7 @@ import Causality
 import FoundationEssentials
 import GRDB
 import Segments
+import Transparency
 
 // What the catalogue says of executions that were dropped.
 extension Catalogue {
@@ -78,6 +79,13 @@ extension Catalogue {
 
     /// Notes what does not count any more.
     static func note(_ drop: Drop, _ database: Database) throws {
+        try log(
+            .drop(
+                LoggedDrop(
+                    execution: drop.execution,
+                    segments: drop.segments.map {
+                        .init(segment: $0.header.segment, byteCount: $0.byteCount)
+                    }, parts: drop.parts.map(\.name))), database)
         for segment in drop.segments {
             try database.execute(
                 sql: """

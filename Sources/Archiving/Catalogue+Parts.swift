@@ -3,6 +3,7 @@ import FoundationEssentials
 import GRDB
 import Parts
 import Segments
+import Transparency
 
 // What the catalogue says of parts.
 extension Catalogue {
@@ -152,9 +153,10 @@ extension Catalogue {
 
     /// Puts a part in the place of segments, all at once.
     func replace(
-        segments: [Identity128], by name: Identity128, _ made: PartMaking.Made
+        segments: [Identity128], by name: Identity128, _ made: PartMaking.Made, _ file: LoggedFile
     ) throws(ArchiveError) {
         try write { database in
+            try Catalogue.log(.file(file), database)
             let part = try Catalogue.insert(name, made, database)
             for segment in segments {
                 let row = try Catalogue.row(of: segment, in: "segment", database)
@@ -174,9 +176,10 @@ extension Catalogue {
 
     /// Puts a part in the place of parts, all at once.
     func replace(
-        parts: [Identity128], by name: Identity128, _ made: PartMaking.Made
+        parts: [Identity128], by name: Identity128, _ made: PartMaking.Made, _ file: LoggedFile
     ) throws(ArchiveError) {
         try write { database in
+            try Catalogue.log(.file(file), database)
             let part = try Catalogue.insert(name, made, database)
             for old in parts {
                 let row = try Catalogue.row(of: old, in: "part", database)
@@ -230,9 +233,11 @@ extension Catalogue {
     ///
     /// - Parameter numbers: By run, up to which number its events were dropped.
     func note(
-        _ part: PartFile, named name: Identity128, byteCount: Int, _ numbers: DroppedNumbers
+        _ part: PartFile, named name: Identity128, byteCount: Int, _ numbers: DroppedNumbers,
+        _ file: LoggedFile
     ) throws(ArchiveError) {
         try write { database in
+            try Catalogue.log(.file(file), database)
             let dropped = try Catalogue.dropped(inPart: name, database)
             let made = PartMaking.Made(
                 byteCount: byteCount, eventCount: part.footer.eventCount)

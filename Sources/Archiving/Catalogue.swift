@@ -10,7 +10,7 @@ import Segments
 ///     segment   = one row each: whose it is; up to where it is here and intact (`bytes`, which its agent is told), whether it is
 ///                 sealed, the digest of the last frame up to there; how many bytes were ever acknowledged: what lies between is
 ///                 damaged or gone; the part that its events are in, or why it stays as it is; whether its file was removed,
-///                 since all its events were dropped
+///                 since all its events were dropped; up to which byte the log says that it was acknowledged (`logged`)
 ///     part      = one row each: bytes and events, and what is wrong with it: then its segments are asked of their agents again
 ///     process   = execution, host, name, incarnation, run and origin: a row for each that its events say; the highest
 ///                 number, how many events were taken, and up to which number they were dropped
@@ -29,13 +29,15 @@ import Segments
 ///     outdated  = of a part and an execution, the bytes of blocks that have dropped events only
 ///     dropped   = which rows of which executions do not count: those in frames of a segment before a byte
 ///     droppedPart = the same of parts, in which none of their rows counts; and how many bytes these take
+///     logEntry  = what is still to be written to the log, in order: noted with what it tells of, so that neither is without the other
+///     log       = how many entries the log has, but for those that were written and are still in `logEntry`
 struct Catalogue: Sendable {
     let database: any DatabaseWriter
     private let path: String
     /// Nil where others may write.
     private let readings: CatalogueReadings?
 
-    private static let schemaVersion = 8
+    private static let schemaVersion = 9
 
     /// Opens the catalogue at a path. Whoever opens it to write has it checked: O(its size).
     init(path: String, isReadOnly: Bool) throws(ArchiveError) {
@@ -72,6 +74,17 @@ struct Catalogue: Sendable {
         do {
             database = try DatabaseQueue(path: path, configuration: configuration)
             try database.write { try $0.execute(sql: Catalogue.schema) }
+        } catch {
+            throw Catalogue.failure(error, path)
+        }
+    }
+
+    /// Makes an empty one in memory.
+    init(inMemoryFor path: String) throws(ArchiveError) {
+        do {
+            let queue = try DatabaseQueue()
+            try queue.write { try $0.execute(sql: Catalogue.schema) }
+            self.init(queue, path: path)
         } catch {
             throw Catalogue.failure(error, path)
         }
@@ -156,7 +169,7 @@ struct Catalogue: Sendable {
             id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, agent BLOB NOT NULL, created INTEGER NOT NULL,
             bytes INTEGER NOT NULL, acknowledged INTEGER NOT NULL, sealed INTEGER NOT NULL, digest BLOB NOT NULL,
             part INTEGER REFERENCES part, kept TEXT, isChainBroken INTEGER NOT NULL DEFAULT 0,
-            isRemoved INTEGER NOT NULL DEFAULT 0) STRICT;
+            isRemoved INTEGER NOT NULL DEFAULT 0, logged INTEGER NOT NULL DEFAULT 0) STRICT;
         CREATE INDEX segmentByPart ON segment (part);
         CREATE TABLE part (
             id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, bytes INTEGER NOT NULL, events INTEGER NOT NULL,
@@ -204,6 +217,9 @@ struct Catalogue: Sendable {
         CREATE TABLE droppedPart (
             part BLOB NOT NULL, execution TEXT NOT NULL, bytes INTEGER NOT NULL, isRemoved INTEGER NOT NULL,
             PRIMARY KEY (part, execution)) STRICT, WITHOUT ROWID;
+        CREATE TABLE logEntry (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+        CREATE TABLE log (id INTEGER PRIMARY KEY CHECK (id = 1), entries INTEGER NOT NULL) STRICT;
+        INSERT INTO log VALUES (1, 0);
         PRAGMA user_version = \(schemaVersion);
         """
 

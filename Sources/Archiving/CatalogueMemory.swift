@@ -30,6 +30,8 @@ struct CatalogueMemory {
     private(set) var dropped: [ProcessKey: UInt64] = [:]
     /// What was dropped, by execution, and whether what is kept went on from it.
     private(set) var tombstones: [ExactText: (tombstone: Tombstone, isFloor: Bool)] = [:]
+    /// How many entries the log had, at least.
+    private(set) var loggedCount = 0
     private(set) var agents: [(name: Identity128, host: String, readUpTo: WallTime?)] = []
     private(set) var drops: [Drop] = []
     /// What could not be read of it.
@@ -60,6 +62,9 @@ struct CatalogueMemory {
     private mutating func read(_ database: Database, _ path: String) {
         var partNames: [Int64: Identity128] = [:]
         var segmentNames: [Int64: Identity128] = [:]
+        each(database, "log", path) { memory, row in
+            memory.loggedCount = try row.value("entries")
+        }
         each(database, "part", path) { memory, row in
             let name = try row.identity("name")
             partNames[try row.value("id")] = name

@@ -34,6 +34,8 @@ package enum Limits {
     static let reserveBytes = 8 << 20
     /// Bytes below which a disk counts as full.
     static let reserveSpareBytes = 1 << 20
+    /// Bytes of entries that are written to the log at once.
+    static let loggedBytesMax = 8 << 20
     /// Seconds between two looks for what may be merged, and after a merge that failed.
     package static let mergeSeconds = 10
     static let mergeRetrySeconds = 60

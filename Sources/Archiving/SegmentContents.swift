@@ -73,9 +73,15 @@ struct SegmentContents {
         append.acknowledged = max(append.acknowledged, scanner.intactEnd)
         // What lies behind was never acknowledged.
         append.uncounted.removeAll { $0.lowerBound >= append.acknowledged }
-        if isIntact, scanner.isSealed {
+        if isIntact, let footer = scanner.footer {
+            append.header = scanner.header ?? append.header
             append.end = scanner.intactEnd
-            append.isSealed = true
+            do throws(FormatError) {
+                try append.seal(footer)
+            } catch {
+                append.end -= footer.count
+                problems.append("\(error)")
+            }
         }
     }
 

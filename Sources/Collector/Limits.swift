@@ -161,6 +161,9 @@ package enum Limits {
     /// those that merged files stay. A damaged file has many events.
     static let confirmedSeconds: Int64 = 30
 
+    /// Seconds between two entries of the log that say how far a segment has come which grows.
+    static let headsSeconds = 60
+
     /// Seconds between two looks whether commands changed who may come.
     static let accessLookSeconds = 1
     /// Seconds between two looks whether the collector's certificate is due.

@@ -20,6 +20,8 @@ struct MergingService: Service {
     private final class State: Sendable {
         let schedule: Mutex<MergeSchedule>
         let isStopped = Atomic(false)
+        /// When the log is to tell next how far segments have come.
+        let tellsHeadsAt = Mutex(0)
 
         init(pauseSeconds: Int) { schedule = Mutex(MergeSchedule(pauseSeconds: pauseSeconds)) }
     }
@@ -45,7 +47,27 @@ struct MergingService: Service {
         } onCancel: {
             state.isStopped.store(true, ordering: .relaxed)
         }
+        state.tellsHeadsAt.withLock { $0 = 0 }
+        // This task was cancelled: the log still tells what was done last.
+        try await Task { try await thread.runIfActive { extendLog(state, 0) } }.value
         try await thread.shutdownGracefully()
+    }
+
+    /// Has the log tell what was done since.
+    private func extendLog(_ state: State, _ now: Int) {
+        let tellsHeads = state.tellsHeadsAt.withLock { due in
+            guard now >= due else { return false }
+            due = now + Limits.headsSeconds
+            return true
+        }
+        do {
+            if let problem = try archive.extendLog(now: .now, tellsHeads: tellsHeads).problem {
+                logger.error(
+                    "the log of what was done is not as it was", metadata: ["why": "\(problem)"])
+            }
+        } catch {
+            logger.error("cannot write the log of what was done", metadata: ["why": "\(error)"])
+        }
     }
 
     /// Seconds until there may be more to do.
@@ -53,6 +75,7 @@ struct MergingService: Service {
         do {
             return try await thread.runIfActive { [archive, logger] in
                 try archive.removeReplaced(now: now)
+                extendLog(state, now)
                 do { try archive.keepReserve() } catch {
                     logger.warning("no room is kept", metadata: ["why": "\(error)"])
                 }

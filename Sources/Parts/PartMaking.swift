@@ -189,7 +189,7 @@ package struct PartMaking: Sendable {
         merged.byteCount = scanner.intactEnd
         merged.digest = digest
         merged.chains = try PartError.decoding(path, at: scanner.intactEnd - footer.count) {
-            () throws(FormatError) in try SegmentFooter.chains(in: footer)
+            () throws(FormatError) in try SegmentFooter(decoding: footer).chains
         }
         // What is left of a run of which rows are left out is not what its chain was made of.
         merged.chains = merged.chains.filter {

@@ -19,6 +19,8 @@ package struct RunChain: Hashable, Sendable {
     package private(set) var eventCount = 0
     private var hash: Hash
 
+    static let digestByteCount = 32
+
     /// Hashed by nothing: two chains are the same where their steps are.
     private struct Hash: Sendable {
         var value = SHA256()
@@ -358,8 +360,8 @@ extension ByteReader {
                 run: Identity128(bytes: try bytes(16, "run")))
             let events = try count(.max, "events of a chain")
             var steps: [[UInt8]] = []
-            for _ in 0..<(try count(remaining / 32, "steps of a chain")) {
-                steps.append(try bytes(32, "digest"))
+            for _ in 0..<(try count(remaining / RunChain.digestByteCount, "steps of a chain")) {
+                steps.append(try bytes(RunChain.digestByteCount, "digest"))
             }
             let (expected, rest) = events.quotientAndRemainder(
                 dividingBy: Limits.chainStepEvents)

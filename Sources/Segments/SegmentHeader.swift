@@ -13,7 +13,7 @@ package struct SegmentHeader: Hashable, Sendable {
     }
 
     static let magic = Array("LCSEG\r\n\u{1A}".utf8)
-    static let version: UInt16 = 3
+    static let version: UInt16 = 4
     /// magic 8, version 2, reserved 2, agent 16, segment 16, created 8, crc 4
     package static let byteCount = 56
 

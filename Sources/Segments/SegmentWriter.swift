@@ -5,7 +5,7 @@ import Crypto
 /// zigzag maps signed to unsigned; a string is its length in bytes and as much UTF-8.
 ///
 ///     segment     = file header, frame*, [footer]
-///     file header = "LCSEG\r\n\x1A", version u16 = 3, 0 u16, agent id 16, segment id 16,
+///     file header = "LCSEG\r\n\x1A", version u16 = 4, 0 u16, agent id 16, segment id 16,
 ///                   creation time i64 (ns since 1970), crc32 of what precedes
 ///     frame       = frame header, order section, content section, [commit section]
 ///     frame header = "LCFR", flags u8 (1: ends a commit), codec of the order section u8, of the content section u8, 0 u8,
@@ -16,7 +16,7 @@ import Crypto
 ///     sections    = FrameOrder.swift, FrameContent.swift, Commit.swift
 ///     digest      = first 16 bytes of the SHA-256 of the frame before; of the file header for the first
 ///     footer      = "LCFT", 0 u32, frame count, run count, (execution, run 16, events, count, digest 32*)* (RunChain.swift),
-///                   digest 16, crc32 of what precedes u32, offset of the footer u64, "LCND"
+///                   whether it is signed u8, [public key 32, signature 64] (SegmentHead.swift), digest 16, crc32 of what precedes u32, offset of the footer u64, "LCND"
 ///
 /// A group commit is one or more frames; the last one ends it. Only whole commits are shipped. A frame needs no other to be
 /// decoded; the clock of a process's first row in it may go on from an event of the frame before that has the process: that is
@@ -37,6 +37,7 @@ package struct SegmentWriter: Sendable {
     package private(set) var frameCount = 0
     private var digest: [UInt8]
     private var chains: RunChains
+    package static let digestByteCount = 16
     /// The sources that were named.
     private var named: Set<UInt64> = []
 
@@ -53,7 +54,7 @@ package struct SegmentWriter: Sendable {
     package static func digest(_ bytes: some Sequence<UInt8>) -> [UInt8] {
         var hash = SHA256()
         hash.update(data: Array(bytes))
-        return Array(hash.finalize().prefix(16))
+        return Array(hash.finalize().prefix(digestByteCount))
     }
 
     /// The frames of one commit: the events of a batch, and how far their sources were read. The same batch gives the same
@@ -117,10 +118,13 @@ package struct SegmentWriter: Sendable {
     }
 
     /// The footer, after which nothing may follow.
-    package mutating func footer() -> [UInt8] {
-        let bytes = SegmentFooter(
-            frameCount: frameCount, chains: chains.sealed, digest: digest
-        ).encoded(at: byteCount)
+    ///
+    /// - Parameter key: Nil where nobody vouches for what is in it.
+    package mutating func footer(signedBy key: SigningKey? = nil) -> [UInt8] {
+        var footer = SegmentFooter(
+            frameCount: frameCount, chains: chains.sealed, digest: digest)
+        footer.signature = key?.sign(footer.head(of: header, at: byteCount))
+        let bytes = footer.encoded(at: byteCount)
         byteCount += bytes.count
         return bytes
     }
@@ -130,6 +134,7 @@ package struct SegmentWriter: Sendable {
 package struct SegmentFooter: Hashable, Sendable {
     package var frameCount: Int
     package var chains: [ChainedRun: RunChain]
+    package var signature: HeadSignature?
     /// Of the last frame.
     var digest: [UInt8]
 
@@ -143,6 +148,7 @@ package struct SegmentFooter: Hashable, Sendable {
         writer.fixed32(0)
         writer.varint(frameCount)
         writer.chains(chains)
+        writer.signature(signature)
         writer.bytes(digest)
         writer.fixed32(checksum(writer.bytes))
         writer.fixed64(UInt64(offset))
@@ -150,13 +156,26 @@ package struct SegmentFooter: Hashable, Sendable {
         return writer.bytes
     }
 
-    /// The chains that an intact footer holds. O(bytes).
-    package static func chains(
-        in footer: [UInt8]
-    ) throws(FormatError) -> [ChainedRun: RunChain] {
-        var reader = ByteReader(footer, from: 8)
-        _ = try reader.varint("footer")
-        return try reader.chains()
+    /// What the agent signs of the segment that this ends.
+    package func head(of header: SegmentHeader, at offset: Int) -> SegmentHead {
+        SegmentHead(header: header, byteCount: offset, digest: digest, chains: chains)
+    }
+
+    init(frameCount: Int, chains: [ChainedRun: RunChain], digest: [UInt8]) {
+        self.frameCount = frameCount
+        self.chains = chains
+        self.digest = digest
+    }
+
+    /// Reads an intact footer. O(bytes).
+    package init(decoding footer: [UInt8]) throws(FormatError) {
+        var reader = ByteReader(
+            footer, from: 8, to: max(8, footer.count - Self.trailerByteCount))
+        frameCount = try reader.count(.max, "frames")
+        chains = try reader.chains()
+        signature = try reader.signature()
+        digest = try reader.bytes(SegmentWriter.digestByteCount, "digest")
+        try reader.expectEnd("footer")
     }
 
     /// Checks the bytes from `offset` to the end of a segment as the footer of a segment of `frameCount` frames, the last

@@ -224,6 +224,7 @@ struct AskOptions: ParsableArguments {
                 let archive = try Archive(source, .readWrite)
                 guard try archive.state(of: id) == nil else { return }
                 try archive.append(segment, to: id, at: 0)
+                archive.tellLog()
             }
         } catch {
             throw CommandFailure("\(source): \(error)")

@@ -43,6 +43,7 @@ struct CatalogueCommand: ParsableCommand {
             let executions = try archive.executions()
             let store = ArchiveStore(archive)
             for execution in executions { try store.keepOrder(of: execution) }
+            archive.tellLog()
             let processes = try executions.reduce(0) { $0 + (try archive.processes(of: $1).count) }
             Terminal.write(
                 json

@@ -60,6 +60,7 @@ struct DropCommand: AsyncParsableCommand {
             guard let dropped = try archive.drop(execution) else {
                 throw DropAnswer.nothing(execution)
             }
+            archive.tellLog()
             Terminal.write(DropAnswer(dropped).text(isJSON: json))
         }
         Terminal.flush()

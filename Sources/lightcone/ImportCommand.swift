@@ -124,6 +124,7 @@ struct ImportCommand: ParsableCommand {
                 ).run())
         }
         merge(archive)
+        defer { archive.tellLog() }
         try report(results, archive)
     }
 

@@ -49,6 +49,7 @@ struct Lightcone: AsyncParsableCommand {
                 subcommands: [
                     EnrollTokenCommand.self, HostsCommand.self, TokenCommand.self,
                     SegmentCommand.self, PartCommand.self, CatalogueCommand.self, DropCommand.self,
+                    VerifyCommand.self,
                     DemoCommand.self, DemoNodeCommand.self,
                 ]),
         ])

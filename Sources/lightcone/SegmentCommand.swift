@@ -63,6 +63,7 @@ struct SegmentCommand: ParsableCommand {
             var scanner = try SegmentScanner(RealDisk().open(path, .read))
             var (frames, events, problems) = (0, 0, [String]())
             var chains: SegmentWriter?
+            var isSigned = false
             while let item = try scanner.next() {
                 if chains == nil { chains = scanner.header.map { SegmentWriter($0) } }
                 switch item {
@@ -81,13 +82,21 @@ struct SegmentCommand: ParsableCommand {
                 }
             }
             // Damage breaks chains too: it was told already.
-            if problems.isEmpty, let footer = scanner.footer, var chains,
-                chains.footer() != footer
-            {
-                problems.append(
-                    "the chains of its runs are not those of its events: what they say was changed")
+            if problems.isEmpty, let bytes = scanner.footer, var chains {
+                let end = chains.byteCount
+                let footer = try SegmentFooter(decoding: bytes)
+                isSigned = footer.signature != nil
+                if try SegmentFooter(decoding: chains.footer()).chains != footer.chains {
+                    problems.append(
+                        "the chains of its runs are not those of its events: what they say was changed"
+                    )
+                } else if let signature = footer.signature,
+                    !signature.isValid(for: footer.head(of: chains.header, at: end))
+                {
+                    problems.append("its signature is not that of what it says")
+                }
             }
-            let state = scanner.isSealed ? "sealed" : "not sealed"
+            let state = scanner.isSealed ? isSigned ? "sealed and signed" : "sealed" : "not sealed"
             Terminal.write(
                 "\(path): \(problems.isEmpty ? "intact" : "damaged"), \(state), \(count(frames, "frame", "frames")), "
                     + "\(count(events, "event", "events"))\n")

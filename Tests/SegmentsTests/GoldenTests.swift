@@ -8,7 +8,7 @@ import Testing
 /// A fixed segment that has every feature of the format.
 enum Golden {
     static let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("Golden/v3.lcseg")
+        .appendingPathComponent("Golden/v4.lcseg")
 
     static let keys: [ProcessKey] = {
         let (first, second, third) = (Sample.run(1), Sample.run(2), Sample.run(3))
@@ -146,7 +146,7 @@ enum Golden {
 
 @Suite struct GoldenTests {
     /// Version 2 as it was first written: it must be readable for ever, and written the same.
-    @Test func version3() throws {
+    @Test func version4() throws {
         let bytes = Golden.segment()
         if ProcessInfo.processInfo.environment["RECORD_GOLDEN"] == "1" {
             try Data(bytes).write(to: Golden.url)

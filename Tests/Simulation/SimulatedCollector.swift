@@ -18,7 +18,7 @@ import SimulatedSQLite
 final class SimulatedCollector: @unchecked Sendable {
     /// What a collector is doing, as crash points name it.
     enum Operation: String, CaseIterable {
-        case open, recover, append, merge, replace, derive, retain, drop, rebuild
+        case open, recover, append, merge, replace, log, derive, retain, drop, rebuild
     }
 
     /// How it ends.
@@ -66,6 +66,8 @@ final class SimulatedCollector: @unchecked Sendable {
     /// True once a catalogue was taken away or replaced, until one is there: whoever starts next is told, and may not know that the end
     /// of a file was never acknowledged.
     private var isCatalogueOther = false
+    /// True once a catalogue was taken away or replaced.
+    private var isCatalogueForeign = false
     let points: CrashPoints
     private var random: SimulatedDice
     /// Told in the middle of what it does by itself.
@@ -336,6 +338,26 @@ final class SimulatedCollector: @unchecked Sendable {
             }
         }
         if isRunning, parts != before { merges += 1 }
+        extendLog(now: now)
+    }
+
+    /// The log tells what was done.
+    func extendLog(now: Int) {
+        guard let archive else { return }
+        let told = perform(.log) {
+            try archive.extendLog(
+                now: WallTime(nanoseconds: Int64(now) * 1_000_000_000), tellsHeads: now % 5 == 0
+            ) { SigningKey(secret: [UInt8](repeating: 7, count: 32)) }
+        }
+        if let problem = told?.problem, !isCatalogueForeign {
+            violations.append("log: \(problem)")
+        }
+    }
+
+    /// What is not as the log says.
+    func verified() -> [String] {
+        guard let archive else { return [] }
+        do { return try archive.verify().problems } catch { return ["\(error)"] }
     }
 
     private var parts: [String] {
@@ -435,7 +457,7 @@ final class SimulatedCollector: @unchecked Sendable {
     /// Somebody puts a copy of the catalogue in its place, or nothing, while no collector runs.
     func putBack(_ copy: [String: [UInt8]]?) {
         if isRunning { die(.killed) }
-        isCatalogueOther = true
+        (isCatalogueOther, isCatalogueForeign) = (true, true)
         let capacity = disk.capacity
         disk.capacity = nil
         defer { disk.capacity = capacity }

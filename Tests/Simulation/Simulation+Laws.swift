@@ -175,6 +175,20 @@ extension Simulation {
         }
     }
 
+    /// Everything is as the log says.
+    func checkLog() {
+        // What was damaged is not, and what a machine sends again that was set back is something else than what was acknowledged.
+        guard !collector.isDamaged, !world.hasClones, !script.contains(.restored) else { return }
+        collector.untroubled {
+            for when in ["before the log tells all", "when the log has told all"] {
+                for problem in collector.verified().prefix(3) {
+                    violate("verify, \(when): \(problem)")
+                }
+                collector.extendLog(now: Int(world.seconds))
+            }
+        }
+    }
+
     /// Once all has arrived and nothing is waited for any more, what was written holds: nobody has to find it out anew.
     ///
     /// - Parameter isAllWritten: Whether it must be of all that there is; and there once, since all is merged.
@@ -234,6 +248,7 @@ extension Simulation {
     func checkFiles() {
         let known = [
             "catalogue.sqlite", "catalogue.sqlite-wal", "dropped.lcdrops", "lock", "reserve",
+            "log/entries", "log/key", "log/state",
         ]
         for path in collector.disk.files(under: collector.path) {
             let name = path.dropFirst(collector.path.count + 1)

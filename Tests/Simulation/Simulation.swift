@@ -636,6 +636,7 @@ final class Simulation: @unchecked Sendable {
         }
         checkConvergence("at the end, merged", isAllWritten: true)
         check("at the end, merged")
+        checkLog()
         collector.die(.lost)
         collector.start()
         check("at the end, started anew")

@@ -521,6 +521,9 @@ def footer_at(data, at, frames, digest):
         reader.take(16)
         reader.varint()
         reader.take(32 * reader.count(len(data), "digests"))
+    signed = reader.u8()
+    require(signed in (0, 1), "neither signed nor not")
+    reader.take(96 * signed)
     last = reader.take(16)
     require(digest is None or digest == last, "another digest than the footer says")
     body = reader.at
@@ -556,7 +559,7 @@ def read_segment(data):
         head = data[:HEADER]
         require(head[:8] == MAGIC and len(head) == HEADER, "no segment")
         require(struct.unpack("<I", head[-4:])[0] == zlib.crc32(head[:-4]), "the checksum of the header")
-        require(struct.unpack("<H", head[8:10])[0] == 3, "another version")
+        require(struct.unpack("<H", head[8:10])[0] == 4, "another version")
         at, digest = HEADER, digest_of(head)
         has_header = True
     except Malformed:
