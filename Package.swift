@@ -270,7 +270,8 @@ let package = Package(
             ],
             path: "Tests/Simulation", swiftSettings: strict),
         .testTarget(
-            name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
+            name: "SimulationTests", dependencies: ["Causality", "Segments", "Simulation"],
+            swiftSettings: strict),
         .testTarget(
             name: "DemoStoreTests",
             dependencies: ["Causality", "DemoStore", "HappensBefore", "Journals", "Recording"],

@@ -71,10 +71,7 @@ extension Archive {
         try checkRoom()
         let execution = order.history.execution
         let revision = revision ?? self.revision
-        let slice = OrderSlice(
-            name: Identity128(
-                naming: Array("\(execution)\0\(below.count)\0\(taken)\0\(revision)".utf8)),
-            taken: taken)
+        let slice = try unusedSlice(of: execution, on: below, taken: taken, revision)
         let file: LoggedFile
         do {
             try write(order, to: orderPath(slice))
@@ -85,21 +82,13 @@ extension Archive {
             try? disk.remove(file: orderPath(slice))
             throw Archive.failure(error)
         }
-        let (isKept, strays) = try catalogue.write { database -> (Bool, [OrderSlice]) in
-            let known = try Catalogue.orders(of: execution, database)
-            // As many may have come again of what was dropped.
-            guard revision == self.revision, Array(known.prefix(below.count)) == below,
-                known.first?.isTombstone != true || !below.isEmpty,
-                try !isLast || Catalogue.taken(of: execution, database) == taken
-            else { return (false, known.contains(slice) ? [] : [slice]) }
-            try database.execute(
-                sql: "DELETE FROM orderFile WHERE execution = ? AND slice >= ?",
-                arguments: [execution, below.count])
-            try database.execute(
-                sql: "INSERT INTO orderFile VALUES (?, ?, ?, ?)",
-                arguments: [execution, below.count, Data(slice.name.bytes), taken])
-            try Catalogue.log(.file(file), database)
-            return (true, known.dropFirst(below.count).filter { $0.name != slice.name })
+        let (isKept, strays): (Bool, [OrderSlice])
+        do throws(ArchiveError) {
+            (isKept, strays) = try note(
+                slice, file, of: execution, on: below, isLast: isLast, revision)
+        } catch {
+            try? disk.remove(file: orderPath(slice))
+            throw error
         }
         for stray in strays {
             do { try disk.remove(file: orderPath(stray)) } catch {
@@ -107,6 +96,45 @@ extension Archive {
             }
         }
         return isKept ? slice : nil
+    }
+
+    /// Has the catalogue name a file, where that still fits; and gives the files that it does not name, or not any more.
+    private func note(
+        _ slice: OrderSlice, _ file: LoggedFile, of execution: String, on below: [OrderSlice],
+        isLast: Bool, _ revision: Int
+    ) throws(ArchiveError) -> (isKept: Bool, strays: [OrderSlice]) {
+        try catalogue.write { database in
+            let known = try Catalogue.orders(of: execution, database)
+            // As many may have come again of what was dropped.
+            guard revision == self.revision, Array(known.prefix(below.count)) == below,
+                known.first?.isTombstone != true || !below.isEmpty,
+                try !isLast || Catalogue.taken(of: execution, database) == slice.taken
+            else { return (false, [slice]) }
+            try database.execute(
+                sql: "DELETE FROM orderFile WHERE execution = ? AND slice >= ?",
+                arguments: [execution, below.count])
+            try database.execute(
+                sql: "INSERT INTO orderFile VALUES (?, ?, ?, ?)",
+                arguments: [execution, below.count, Data(slice.name.bytes), slice.taken])
+            try Catalogue.log(.file(file), database)
+            return (true, Array(known.dropFirst(below.count)))
+        }
+    }
+
+    /// A slice whose file nobody else writes, and the catalogue does not name: what lies above one that it names goes on from that
+    /// as it is.
+    private func unusedSlice(
+        of execution: String, on below: [OrderSlice], taken: Int, _ revision: Int
+    ) throws(ArchiveError) -> OrderSlice {
+        let names = Set(try orders(of: execution).slices.map(\.name))
+        var name: Identity128
+        repeat {
+            let number = ordersBegun.add(1, ordering: .relaxed).newValue
+            name = Identity128(
+                naming: Array(
+                    "\(execution)\0\(below.count)\0\(taken)\0\(revision)\0\(number)".utf8))
+        } while names.contains(name)
+        return OrderSlice(name: name, taken: taken)
     }
 
     /// Writes a file, durably. One of this name is left from somebody who was killed.

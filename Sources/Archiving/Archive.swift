@@ -40,6 +40,8 @@ package final class Archive: Sendable {
     private let appends = Atomic(0)
     /// Changes with whatever retention drops.
     let burials = Atomic(0)
+    /// Counts the order files that were begun.
+    let ordersBegun = Atomic(0)
     /// What it has dropped, once that was asked for, and when: for whoever writes here.
     let knownDropped = Mutex<(burials: Int, numbers: DroppedNumbers)?>(nil)
     /// The runs of which events are being dropped, and up to which number.

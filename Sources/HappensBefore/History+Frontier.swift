@@ -116,10 +116,12 @@ extension History {
     }
 
     private func firstAwaited(of process: Int, _ awaited: (Gap) -> UInt64?) -> UInt64? {
-        let sealed = footing?.processes[process]?.sealed ?? 0
-        for gap in processes[process].gaps where !gap.isLost && gap.last > sealed {
+        // What was dropped does not come, either.
+        let dropped = processes[process].key.flatMap { droppedUpTo[$0.identity] } ?? 0
+        let settled = max(footing?.processes[process]?.sealed ?? 0, dropped)
+        for gap in processes[process].gaps where !gap.isLost && gap.last > settled {
             let gap = Gap(
-                process: gap.process, first: max(gap.first, sealed + 1), last: gap.last)
+                process: gap.process, first: max(gap.first, settled + 1), last: gap.last)
             guard let first = awaited(gap) else { continue }
             precondition(
                 gap.contains(first), "who waits for an event waits for one that is missing")

@@ -113,7 +113,7 @@ import Testing
         // What is asked of the events again is written again.
         try archive.keep(
             order: try order(archive, "run a"), taken: try archive.taken(of: "run a"))
-        #expect(archive.openOrder(name) != nil)
+        #expect(archive.openOrder(try #require(try archive.currentOrder(of: "run a"))) != nil)
     }
 
     /// Whichever call of the disk fails, the answer is an error, and nothing is left behind that anybody would believe.
@@ -141,6 +141,49 @@ import Testing
         #expect(failures > 5)
         let name = try #require(try archive.currentOrder(of: "run a"))
         #expect(archive.openOrder(name)?.eventCount == 120)
+    }
+
+    /// Another slice of as many events takes the place of two that lie on each other: while it does not, they are as they were.
+    @Test func whatOthersStandOnStaysAsItIs() throws {
+        try RealDisk().make(folder: folder.path)
+        let disk = ArchiveDisk()
+        try disk.make(folder: folder.path)
+        let archive = try Archive(folder.path, .readWrite, disk: disk)
+        let (id, pieces) = ArchiveTests.pieces("a")
+        let end = try archive.append(Array(pieces[..<2].joined()), to: id, at: 0).end
+        let first = try #require(
+            try archive.keep(order: try order(archive, "run a"), taken: 40, isLast: false))
+        try archive.append(Array(pieces[2...].joined()), to: id, at: end)
+        let all = try order(archive, "run a")
+        let second = try #require(
+            try archive.keep(order: all, on: [first], taken: 120, isLast: false))
+        func bytes() throws -> [[UInt8]] {
+            try [first, second].map { slice in
+                let file = try disk.open(archive.orderPath(slice), .read)
+                return try file.read(at: 0, count: file.byteCount())
+            }
+        }
+        let before = try bytes()
+        var failures = 0
+        while try archive.orders(of: "run a").slices == [first, second] {
+            #expect(try bytes() == before, "call \(failures)")
+            #expect(try disk.names(folder.path + "/order").count == 2, "call \(failures)")
+            failures += 1
+            try #require(failures < 100)
+            disk.fail(call: disk.counts.calls + failures, with: ENOSPC)
+            _ = try? archive.keep(order: all, taken: 40, isLast: false)
+            disk.stopFailing()
+        }
+        #expect(failures > 5)
+        let slice = try #require(try archive.orders(of: "run a").slices.last)
+        #expect(archive.openOrder(slice)?.eventCount == 120)
+        // Nor where it is of no use, since it lies on what is not there any more.
+        let third = try #require(
+            try archive.keep(order: all, on: [slice], taken: 120, isLast: false))
+        let names = try disk.names(folder.path + "/order")
+        #expect(try archive.keep(order: all, on: [first], taken: 120, isLast: false) == nil)
+        #expect(archive.openOrder(third)?.eventCount == 120)
+        #expect(try disk.names(folder.path + "/order") == names)
     }
 }
 

@@ -415,6 +415,33 @@ import Testing
         #expect(try archive.tombstone(of: "main")?.eventCount == 80)
     }
 
+    /// What goes on from dropped events that no file tells of is written while more arrives: they are not still to come.
+    @Test func whatWasDroppedIsNotWaitedFor() throws {
+        func key(_ name: String) -> ProcessKey {
+            ProcessKey(execution: "main", host: "h", process: ProcessID(name: name))
+        }
+        let (p, q) = (key("p"), key("q"))
+        let archive = try grown(
+            [
+                Self.segment("p", p, 1...40, time: Self.time(10)),
+                Self.segment("q", q, 1...40, time: Self.time(10)) {
+                    VectorClock([q.reference: $0, p.reference: 45])
+                },
+            ], on: ArchiveDisk())
+        let store = ArchiveStore(archive)
+        #expect(try drop(before: 500, in: store) == (true, nil))
+        try archive.append(
+            Self.segment("late", p, 41...60, time: Self.time(890)) {
+                VectorClock([p.reference: $0, q.reference: 40])
+            })
+        let patience = Patience(
+            now: Self.time(900), readUpTo: [:], eventsMin: 10,
+            tail: .init(eventsMax: 10, learnedMax: .max))
+        try store.keepOrder(of: "main", eventsMin: 1, sliceEventsMax: 100, patience)
+        #expect(try archive.orders(of: "main").slices.map(\.taken) == [20])
+        #expect(try store.filed("main", .never)?.eventCount == 20)
+    }
+
     /// Where no cut is consistent, what is old is dropped all the same: it counts as missing.
     @Test func whatContradictsItselfIsDroppedToo() throws {
         let disk = ArchiveDisk()

@@ -279,9 +279,10 @@ final class SimulatedCollector: @unchecked Sendable {
         if isDamaged, offset < known.count {
             untroubled { isAgain = (try? archive.state(of: id))??.byteCount ?? 0 == offset }
         }
-        if offset == known.count || isAgain {
-            sent[id] = known.prefix(offset) + bytes
-        }
+        let isNext = offset == known.count || isAgain
+        let whole = known.prefix(offset) + bytes
+        // Of an append that failed all may be here: less than that may come again before anybody knows.
+        if isNext, before?.starts(with: whole) != true { sent[id] = Array(whole) }
         var refusal: ShippingError?
         let end = perform(.append) { () throws -> Int? in
             do {
@@ -295,8 +296,8 @@ final class SimulatedCollector: @unchecked Sendable {
         guard isRunning, !isDying else { return nil }
         if let end = end ?? nil {
             // Of a machine that was set back other bytes may come for what was damaged.
-            if offset == known.count || isAgain {
-                arrived[id] = sent[id]
+            if isNext {
+                arrived[id] = Array(whole)
             } else {
                 untroubled { checkArrived() }
             }

@@ -1,3 +1,5 @@
+import Causality
+import Segments
 import SimulatedHistories
 import Testing
 
@@ -37,6 +39,57 @@ import Testing
         shrinking.run()
         #expect(lived <= 30)
         #expect(shrinking.tries == lived)
+    }
+}
+
+@Suite struct SimulatedCollectorTests {
+    /// A segment, and where its first commit ends.
+    private let (id, bytes, end): (Identity128, [UInt8], Int)
+
+    init() {
+        id = Identity128(naming: Array("segment".utf8))
+        let header = SegmentHeader(
+            agent: Identity128(naming: Array("agent".utf8)), segment: id,
+            created: WallTime(nanoseconds: 1))
+        let key = ProcessKey(execution: "main", host: "h", process: ProcessID(name: "p"))
+        var writer = SegmentWriter(header)
+        var clock: VectorClock?
+        let commits = (1...2 as ClosedRange<UInt64>).map { number in
+            var batch = EventBatch()
+            let event = Event(
+                id: EventID(key.process, number), text: "event \(number)",
+                clock: VectorClock([key.reference: number]))
+            batch.append(event, of: key, after: &clock)
+            return writer.commit(batch, Commit())
+        }
+        end = header.encoded().count + commits[0].count
+        bytes = header.encoded() + commits.joined()
+    }
+
+    /// Of an append that fails before the catalogue hears of it all may be there at the next start, also where less than that came again
+    /// before it died.
+    @Test func whatWasSentBeforeArrivesThoughLessOfItCameLast() throws {
+        var arrivedAll = 0
+        for call in 1...40 {
+            let collector = SimulatedCollector(
+                "/simulated-collector/\(call)/", points: CrashPoints(), seed: 1, seconds: { 0 })
+            defer { collector.end() }
+            collector.start()
+            collector.troubles += 1
+            collector.fail(call: collector.disk.counts.calls + call, with: 28)
+            _ = collector.answer(.append(bytes, id, 0))
+            collector.stopFailing()
+            // It dies before it changes anything.
+            collector.disk.fail(fromCall: collector.disk.counts.calls + 1, with: 5)
+            _ = collector.answer(.append(Array(bytes[..<end]), id, 0))
+            collector.die(.killed)
+            collector.start()
+            let count = try collector.archive?.state(of: id)?.byteCount ?? 0
+            let isAsSent = bytes[..<count].elementsEqual(collector.arrived[id] ?? [])
+            #expect(isAsSent, "call \(call)")
+            if count == bytes.count { arrivedAll += 1 }
+        }
+        #expect(arrivedAll > 0)
     }
 }
 
