@@ -6,7 +6,7 @@ import FoundationEssentials
 /// collector's user alone, and is refused otherwise.
 package struct AccessFolder: Sendable {
     package let path: String
-    private let disk: any Disk
+    let disk: any Disk
 
     /// - Parameter data: The collector's data folder.
     package init(data: String, disk: any Disk = RealDisk()) {
@@ -36,6 +36,7 @@ package struct AccessFolder: Sendable {
         let (authority, key) = try Authority.make(now: now)
         try issueCollector(authority, names, now)
         try write(authorityKeyPath, key)
+        try makeTokenKey(now)
         // The last one: with it the folder is there.
         try disk.replace(authorityPath, with: Array(try authority.pem().utf8), permissions: 0o644)
     }
@@ -98,7 +99,7 @@ package struct AccessFolder: Sendable {
         }
     }
 
-    private func locked<Value>(_ body: () throws -> Value) throws -> Value {
+    func locked<Value>(_ body: () throws -> Value) throws -> Value {
         guard try disk.status(authorityPath) != nil else {
             throw AccessError(
                 "\(path): no authority is here: make it with lightcone collector init")
@@ -111,7 +112,7 @@ package struct AccessFolder: Sendable {
 
     // MARK: Files
 
-    private func write(_ path: String, _ text: String) throws {
+    func write(_ path: String, _ text: String) throws {
         try disk.replace(path, with: Array(text.utf8), permissions: 0o600)
     }
 
@@ -119,7 +120,7 @@ package struct AccessFolder: Sendable {
         try SecretFile.text(path, isSecret: false, on: disk)
     }
 
-    private func secret(_ path: String) throws -> String {
+    func secret(_ path: String) throws -> String {
         try SecretFile.text(path, isSecret: true, on: disk)
     }
 }

@@ -15,6 +15,7 @@ package struct AgentFolder: Sendable {
 
     private var authorityPath: String { path + "/authority.pem" }
     private var agentPath: String { path + "/agent.pem" }
+    private var tokenKeysPath: String { path + "/token-keys" }
 
     /// What an agent trusts, and shows of itself, as PEM.
     package struct Kept: Hashable, Sendable {
@@ -33,6 +34,17 @@ package struct AgentFolder: Sendable {
         return Kept(
             authority: try SecretFile.text(authorityPath, isSecret: false, on: disk),
             own: try CertifiedKey(agentPath, on: disk))
+    }
+
+    /// The keys that the collector gave last; nil where it gave none.
+    package func tokenKeys() throws -> TokenKeys? {
+        guard try disk.status(tokenKeysPath) != nil else { return nil }
+        return TokenKeys(text: try SecretFile.text(tokenKeysPath, isSecret: true, on: disk))
+    }
+
+    /// Keeps the keys in the place of those that are there, durably.
+    package func keep(_ keys: TokenKeys) throws {
+        try disk.replace(tokenKeysPath, with: Array(keys.text.utf8), permissions: 0o600)
     }
 
     /// Puts it in the place of what is there, durably.

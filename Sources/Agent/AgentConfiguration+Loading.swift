@@ -26,6 +26,8 @@ extension AgentConfiguration {
     ///     spool: /dev/shm/lightcone            # shared with the programs of this host
     ///     data: /var/lib/lightcone/data        # what the collector does not have yet
     ///     listen: 127.0.0.1:4781               # the local interface, beside its socket in the spool
+    ///     listenUser: nobody                   # as whom programs record that come by that port
+    ///     users: [api:www-data, job-*:1002]    # names that are kept for users; others are of who comes first
     ///     execution: main                      # of what names none
     ///     follow: [govector:/var/log/a/*.log, access:/var/log/access.log]
     ///     formats:                             # formats with settings, by a name of your own
@@ -39,7 +41,8 @@ extension AgentConfiguration {
     ///     segmentSecondsMax: 600
     ///     dataBytesMax: 10737418240
     private static let keys = [
-        "collector", "host", "spool", "data", "listen", "execution", "follow", "formats",
+        "collector", "host", "spool", "data", "listen", "listenUser", "users", "execution",
+        "follow", "formats",
         "commitMilliseconds", "localIdleSeconds", "segmentBytesMax", "segmentSecondsMax",
         "dataBytesMax",
     ]
@@ -95,6 +98,13 @@ extension AgentConfiguration {
             follow: followed, disk: disk)
         configuration.data = flags.data ?? reader.string(forKey: "data")
         configuration.listen = flags.listen ?? reader.string(forKey: "listen")
+        let listenUser =
+            reader.string(forKey: "listenUser")
+            ?? reader.int(forKey: "listenUser").map(String.init)
+        if let user = listenUser {
+            configuration.listenUser = try self.user(user, "listenUser")
+        }
+        configuration.users = try (reader.stringArray(forKey: "users") ?? []).map(NameRule.init)
         configuration.execution = execution
         configuration.times = try LocalZone.times(environment["TZ"], disk: disk)
         func number(_ key: ConfigKey, _ value: inout Int) throws {
@@ -233,10 +243,11 @@ extension AgentConfiguration {
                     }
                     for (key, _) in settings { try check(key, among: formatKeys, path) }
                 }
-            } else if key.string == "follow" {
+            } else if let name = key.string, name == "follow" || name == "users" {
                 guard value.sequence != nil else {
+                    let what = name == "follow" ? "FORMAT:PATH" : "NAME:USER"
                     throw AgentError(
-                        "\(path), line \(key.mark?.line ?? 1): follow: expected a list of FORMAT:PATH"
+                        "\(path), line \(key.mark?.line ?? 1): \(name): expected a list of \(what)"
                     )
                 }
             } else if numberKeys.contains(key.string ?? "") {

@@ -19,6 +19,10 @@ package struct AgentConfiguration: Sendable {
     package var data: String?
     /// `HOST:PORT` on loopback, where the local interface listens too; nil: on its socket in the spool only.
     package var listen: String?
+    /// The user as whom programs record that come by that port, which does not tell who they are.
+    package var listenUser = Limits.listenUser
+    /// Names that are kept for users; of all others, whoever comes first has it.
+    package var users: [NameRule] = []
     package var follow: [Follow]
     /// What the times of followed files leave unsaid.
     package var times = LogTimes()

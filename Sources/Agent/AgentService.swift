@@ -1,4 +1,5 @@
 import Causality
+import Disks
 import FoundationEssentials
 import Logging
 import ServiceLifecycle
@@ -23,6 +24,14 @@ package struct AgentService: Sendable {
         let recorder = try SourceRecorder(configuration, logger: logger)
         let keeper = try CertificateKeeper(
             configuration, data: configuration.makeDataFolder(), logger: logger)
+        let keys = try keeper?.tokenKeys()
+        do throws(DiskError) {
+            try configuration.spool.leave(tokenKeys: keys)
+        } catch {
+            guard error.isDiskFull else { throw error }
+            logger.warning(
+                "programs have no keys for message tokens", metadata: ["why": "\(error)"])
+        }
         let transport = HTTPTransport(
             collector: configuration.collector,
             client: { keeper?.client ?? HTTPTransport.client })
@@ -51,7 +60,7 @@ package struct AgentService: Sendable {
             configuration: .init(
                 services: [
                     shipper, Following(recorder: recorder),
-                    LocalInterface(configuration, logger: logger),
+                    LocalInterface(configuration, logger: logger, owners: recorder.owners),
                 ] + (keeper.map { [$0] } ?? []),
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()

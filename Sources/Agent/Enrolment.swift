@@ -2,6 +2,7 @@ import Access
 import AsyncHTTPClient
 import Causality
 import FoundationEssentials
+import Journals
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -49,9 +50,10 @@ package struct Enrolment: Sendable {
                     "enroll",
                     ["request": request, "token": secret.text(Registry.enrolmentPrefix)]), client)
         }
-        try folder.keep(
-            AgentFolder.Kept(
-                authority: authority, own: CertifiedKey(certificates: answer.body, key: key)))
+        let kept = AgentFolder.Kept(
+            authority: authority, own: CertifiedKey(certificates: answer.body, key: key))
+        try folder.keep(kept)
+        try await folder.keep(tokenKeys(kept))
         guard let host = try Authority.host(ofPEM: answer.body) else {
             throw AgentError("\(collector) has given a certificate that is none of a host")
         }
@@ -67,6 +69,17 @@ package struct Enrolment: Sendable {
         try folder.keep(
             AgentFolder.Kept(
                 authority: kept.authority, own: CertifiedKey(certificates: answer.body, key: key)))
+    }
+
+    /// What programs of this host seal the tokens of messages with.
+    func tokenKeys(_ kept: AgentFolder.Kept) async throws -> TokenKeys {
+        let answer = try await asking(Credentials(kept)) { client in
+            try await text(of: HTTPClientRequest(url: collector + "/v1/token-keys"), client)
+        }
+        guard let keys = TokenKeys(text: answer.body) else {
+            throw AgentError("\(collector) has given something else than keys of tokens")
+        }
+        return keys
     }
 
     private func post(_ path: String, _ body: [String: String]) throws -> HTTPClientRequest {
@@ -121,15 +134,18 @@ extension Credentials {
     }
 }
 
-/// The client of an agent whose host was enrolled, with the certificate that it has now; renews that in time.
+/// The client of an agent whose host was enrolled, with the certificate that it has now; renews that in time, and sees to it that
+/// programs have the keys of tokens.
 final class CertificateKeeper: Service {
     private let enrolment: Enrolment
+    private let spool: SpoolFolder
     private let logger: Logger
     private let state: Mutex<(kept: AgentFolder.Kept, client: HTTPClient)>
 
     /// Nil where the host was not enrolled, or TLS is not spoken: then anybody's client will do.
     init?(_ configuration: AgentConfiguration, data: String, logger: Logger) throws {
         enrolment = Enrolment(collector: configuration.collector, data: data)
+        spool = configuration.spool
         self.logger = logger
         guard configuration.collector.hasPrefix("https://"),
             let kept = try enrolment.folder.kept()
@@ -150,8 +166,24 @@ final class CertificateKeeper: Service {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 await self.look()
+                await self.lookForTokenKeys()
                 try? await Task.sleep(for: .seconds(Limits.certificateLookSeconds))
             }
+        }
+    }
+
+    /// The keys that the collector gave last.
+    func tokenKeys() throws -> TokenKeys? { try enrolment.folder.tokenKeys() }
+
+    private func lookForTokenKeys() async {
+        do {
+            let keys = try await enrolment.tokenKeys(state.withLock { $0.kept })
+            if try tokenKeys() != keys { try enrolment.folder.keep(keys) }
+            try spool.leave(tokenKeys: keys)
+        } catch {
+            logger.warning(
+                "cannot get the keys of message tokens: the ones before go on",
+                metadata: ["why": "\(error)"])
         }
     }
 

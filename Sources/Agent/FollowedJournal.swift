@@ -31,9 +31,11 @@ final class FollowedJournal {
     ///
     /// - Parameter known: The checkpoint of the journal with this lock, if there is one; else a number for a new source.
     init?(
-        _ folder: JournalFolder, _ known: (DiskStatus) -> (UInt64, SourceCheckpoint?)
+        _ found: JournalFolder, _ known: (DiskStatus) -> (UInt64, SourceCheckpoint?)
     ) throws {
-        guard let status = try folder.lockStatus() else { return nil }
+        guard let folder = try found.owned(), let status = try folder.lockStatus() else {
+            return nil
+        }
         self.folder = folder
         self.status = status
         let (number, checkpoint) = known(status)
@@ -73,18 +75,38 @@ final class FollowedJournal {
     func isDue(_ now: Double) -> Bool { now >= nextLookSeconds }
 
     /// Reads what is new, up to `Limits.readBytesMax` bytes. False where there is nothing.
-    func read(_ now: Double, into batch: inout EventBatch) throws -> Bool {
+    ///
+    /// - Parameter refusal: Why whoever the journal says it is may not record, if so: asked before its first event is read. Throws that then.
+    func read(
+        _ now: Double, into batch: inout EventBatch,
+        refusal: (ProcessKey) throws -> String? = { _ in nil }
+    ) throws -> Bool {
         guard !isFinished else { return false }
         var defects: [String] = []
         var hasRead = false
         let before = batch.count
         defer { schedule(now, hasEvents: batch.count > before) }
+        if reader.key == nil {
+            // A chunk begins with who its process is, and no event comes before that.
+            var nothing = EventBatch()
+            hasRead = try reader.read(bytesMax: 1, into: &nothing) { defects.append($0) }
+            for text in defects { note(text) }
+            if hasRead { isDirty = true }
+            if let key = reader.key, let refusal = try refusal(key) { throw Refused(why: refusal) }
+            return hasRead
+        }
         hasRead = try reader.read(bytesMax: Limits.readBytesMax, into: &batch) {
             defects.append($0)
         }
         for text in defects { note(text) }
         if hasRead { isDirty = true }
         return hasRead
+    }
+
+    /// The journal's user may not record what it says.
+    struct Refused: Error, CustomStringConvertible {
+        let why: String
+        var description: String { why }
     }
 
     /// A journal that has events is looked at each time; one that was quiet for a while less often; one that never had any,
@@ -205,7 +227,8 @@ final class FollowedJournal {
         if let key = reader.key {
             // What the program calls its process is what its numbers are kept by: the name without the host in front.
             let name = Name.withoutHost(key.process.name, on: key.host)
-            let incarnations = Incarnations(spool, execution: key.execution, process: name)
+            let incarnations = Incarnations(
+                spool, execution: key.execution, process: name, user: owner)
             try incarnations.note(
                 Incarnations.Last(reader, key, marker: marker, isEndKnown: isWhole), in: spool)
         }

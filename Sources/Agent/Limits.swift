@@ -33,6 +33,10 @@ enum Limits {
     static let quietEndSeconds = 2.0
     /// Seconds between two looks at a journal that never had an event.
     static let hopelessSecondsMax = 20.0
+    /// The user of whoever comes by the loopback port: nobody.
+    static let listenUser: UInt32 = 65_534
+    /// Names that one user may take.
+    static let namesOfUserMax = 1_000
     /// Journals of one user: a stranger must not take the room of all the others.
     static let journalsOfUserMax = 2_000
     /// Journals whose chunk is kept open from one look to the next: less than half of what systems let a program have open
@@ -81,6 +85,8 @@ enum Limits {
     static let numberRetryNanoseconds: Int64 = 1_000_000_000
     /// Processes that the local interface keeps the clocks of.
     static let localProcessesMax = 1_000
+    /// Those of one user: a stranger must not take the room of all the others.
+    static let localProcessesOfUserMax = 250
     /// Seconds after which a process of the local interface that recorded nothing is closed.
     static let localIdleSecondsMax = 600
     /// Bytes of a chunk of their journals: they record less than programs do, and there may be many.

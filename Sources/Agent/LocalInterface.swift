@@ -13,7 +13,9 @@ import Shipping
 ///     POST /v1/events   a line of JSON for each event (see `EventRequest`), at most 1,000 lines and 1 MiB
 ///                       → 200, a line {"id": …} for each, for sends {"id": …, "token": …}
 ///                       → 400 {"title", "status", "detail", "line", "field"}: nothing was recorded
-///                         403 a browser's page asks (it sends an Origin): pages of strangers must not write what others believe
+///                         403 a browser's page asks (it sends an Origin): pages of strangers must not write what others believe;
+///                             or the process is another user's (see `NameOwners`)
+///                         429 as many processes as one user may have: come again after Retry-After
 ///                         413 too large · 503 too many processes, no room, or stopping: come again after Retry-After
 ///     GET /healthz      → 200
 package struct LocalInterface: Service {
@@ -21,13 +23,16 @@ package struct LocalInterface: Service {
     private let processes: LocalProcesses
     private let logger: Logger
 
-    /// - Parameter processes: Nil: those that it opens itself.
+    /// - Parameters:
+    ///   - owners: Who may record under which name; nil: all may.
+    ///   - processes: Nil: those that it opens itself.
     package init(
-        _ configuration: AgentConfiguration, logger: Logger, processes: LocalProcesses? = nil
+        _ configuration: AgentConfiguration, logger: Logger, owners: NameOwners? = nil,
+        processes: LocalProcesses? = nil
     ) {
         self.configuration = configuration
         self.logger = logger
-        self.processes = processes ?? LocalProcesses(configuration)
+        self.processes = processes ?? LocalProcesses(configuration, owners: owners)
     }
 
     package func run() async throws {
@@ -81,14 +86,16 @@ package struct LocalInterface: Service {
     }
 
     /// What answers a request, whichever way it came.
-    package func responder() -> RouterResponder<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+    package func responder() -> RouterResponder<LocalContext> {
+        let router = Router(context: LocalContext.self)
         router.get("/healthz") { _, _ in "ok\n" }
-        router.post("/v1/events") { request, _ in await record(request) }
+        router.post("/v1/events") { request, context in
+            await record(request, of: try await context.user() ?? configuration.listenUser)
+        }
         return router.buildResponder()
     }
 
-    private func record(_ request: Request) async -> Response {
+    private func record(_ request: Request, of user: UInt32) async -> Response {
         if let origin = request.headers[.origin] {
             return problem(
                 .forbidden, "events are taken of programs, and this is a page of \(origin)")
@@ -113,13 +120,24 @@ package struct LocalInterface: Service {
                 "\(lines.count) lines: expected at most \(Limits.requestLinesMax)")
         }
         do throws(LocalProcesses.Refusal) {
-            let replies = try await processes.record(lines)
+            let replies = try await processes.record(lines, of: user)
             return respond(.ok, "application/x-ndjson", replies.map { $0.json ?? json($0) })
         } catch {
             switch error {
             case .line(let line, let defect):
                 return problem(
                     .badRequest, "line \(line): \(defect)", line: line, field: defect.field)
+            case .refused(let line, let reason):
+                logger.warning(
+                    "an event is refused",
+                    metadata: ["user": "\(user)", "why": "\(reason)"])
+                return problem(
+                    .forbidden, "line \(line): \(reason)", line: line, field: "process")
+            case .tooManyOfUser:
+                return problem(
+                    .tooManyRequests,
+                    "more than \(Limits.localProcessesOfUserMax) processes of user \(user)",
+                    retryAfterSeconds: configuration.localIdleSeconds)
             case .tooManyProcesses:
                 return problem(
                     .serviceUnavailable, "more than \(Limits.localProcessesMax) processes",

@@ -1,4 +1,5 @@
 import Causality
+import Glibc
 import LogFormats
 import Recording
 
@@ -7,6 +8,7 @@ import Recording
 package actor LocalProcesses {
     private let configuration: AgentConfiguration
     private let execution: String
+    private let owners: NameOwners?
     private let executor: any SerialExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
         executor.asUnownedSerialExecutor()
@@ -23,6 +25,8 @@ package actor LocalProcesses {
 
     private struct Open {
         let recorder: Recorder
+        /// Who opened it; nil: the agent itself.
+        let user: UInt32?
         var used: ContinuousClock.Instant
     }
 
@@ -46,6 +50,10 @@ package actor LocalProcesses {
         /// The line, from 1 on, and what is wrong with it.
         case line(Int, EventRequest.Defect)
         case tooManyProcesses
+        /// As many as one user may have.
+        case tooManyOfUser
+        /// The line, from 1 on, and why its user may not record under that name.
+        case refused(Int, String)
         /// So many of the lines could not be written, and why; they are counted in a later event.
         case lost(Int, String)
         /// A process that is not open cannot become a new incarnation, and why: after the agent's end nobody would find it.
@@ -53,8 +61,14 @@ package actor LocalProcesses {
         case closed
     }
 
-    /// - Parameter executor: Where it runs; nil: on a thread of its own.
-    package init(_ configuration: AgentConfiguration, on executor: (any SerialExecutor)? = nil) {
+    /// - Parameters:
+    ///   - owners: Who may record under which name; nil: all may.
+    ///   - executor: Where it runs; nil: on a thread of its own.
+    package init(
+        _ configuration: AgentConfiguration, owners: NameOwners? = nil,
+        on executor: (any SerialExecutor)? = nil
+    ) {
+        self.owners = owners
         self.executor = executor ?? QueueExecutor(label: "lightcone.local")
         self.configuration = configuration
         execution = configuration.execution
@@ -62,7 +76,9 @@ package actor LocalProcesses {
 
     /// Records the lines of a request, all or none. A process that is not open becomes a new incarnation, which has seen what
     /// the one before had.
-    package func record(_ lines: [[UInt8]]) throws(Refusal) -> [Reply] {
+    ///
+    /// - Parameter user: Who asks; nil: the agent itself.
+    package func record(_ lines: [[UInt8]], of user: UInt32? = nil) throws(Refusal) -> [Reply] {
         guard !isClosed else { throw .closed }
         var requests: [(EventRequest, [Token])] = []
         for (index, line) in lines.enumerated() {
@@ -74,11 +90,14 @@ package actor LocalProcesses {
             }
         }
         let names = Set(requests.map { key($0.0) })
-        guard
-            processes.count + names.filter({ processes[$0] == nil }).count
-                <= Limits.localProcessesMax
-        else { throw .tooManyProcesses }
-        for (request, _) in requests { try open(request) }
+        let new = names.count { processes[$0] == nil }
+        guard processes.count + new <= Limits.localProcessesMax else { throw .tooManyProcesses }
+        if let user, new > 0, user != 0 {
+            let others = processes.values.count { $0.user == user }
+            guard others + new <= Limits.localProcessesOfUserMax else { throw .tooManyOfUser }
+        }
+        if let user { try admit(user, requests.map(\.0)) }
+        for (request, _) in requests { try open(request, user) }
         let before = names.compactMap { processes[$0]?.recorder.status.lost }.reduce(0, +)
         let replies = requests.map { record($0.0, $0.1) }
         let after = names.compactMap { processes[$0]?.recorder.status }
@@ -87,6 +106,22 @@ package actor LocalProcesses {
             throw .lost(Int(lost), after.compactMap(\.problem).first ?? "the spool was full")
         }
         return replies
+    }
+
+    /// Sees to it that a user records under names that are its own.
+    private func admit(_ user: UInt32, _ requests: [EventRequest]) throws(Refusal) {
+        guard let owners else { return }
+        for (index, request) in requests.enumerated() {
+            let name = NameOwners.Name(
+                execution: request.execution ?? execution, process: Name.process(request.process))
+            let refusal: String?
+            do {
+                refusal = try owners.refusal(of: user, name)
+            } catch {
+                throw .unnumbered("\(error)")
+            }
+            if let refusal { throw .refused(index + 1, refusal) }
+        }
     }
 
     private static func tokens(of request: EventRequest) throws(EventRequest.Defect) -> [Token] {
@@ -139,7 +174,7 @@ package actor LocalProcesses {
         return Reply(id: "\(id)")
     }
 
-    private func open(_ request: EventRequest) throws(Refusal) {
+    private func open(_ request: EventRequest, _ user: UInt32?) throws(Refusal) {
         let key = key(request)
         guard processes[key] == nil else {
             processes[key]!.used = .now
@@ -150,13 +185,14 @@ package actor LocalProcesses {
         let recorder = Recorder(
             process: request.process, host: configuration.host,
             execution: request.execution ?? execution, spool: configuration.spool,
-            isKeptByName: true, chunkByteCount: Limits.localChunkBytes,
+            user: geteuid() == 0 ? user : nil, isKeptByName: true,
+            chunkByteCount: Limits.localChunkBytes,
             chunksMax: Limits.localChunksMax, surroundings: configuration.surroundings)
         if let problem = recorder.numberProblem {
             unnumbered = (problem, now + Limits.numberRetryNanoseconds)
             throw .unnumbered(problem)
         }
-        processes[key] = Open(recorder: recorder, used: .now)
+        processes[key] = Open(recorder: recorder, user: user, used: .now)
     }
 
     /// Closes processes that recorded nothing for long.

@@ -1,5 +1,6 @@
 import Causality
 import Disks
+import Glibc
 import Journals
 import Segments
 
@@ -8,6 +9,7 @@ extension SourceRecorder {
     /// Looks for journals that appeared, and forgets those that are gone.
     func discoverJournals(_ now: Double, _ wall: WallTime) {
         do {
+            try owners.reload()
             guard try mayHaveNewJournals(wall) else { return }
             let found = try JournalFolder.all(
                 in: configuration.spool.journals, disk: configuration.disk)
@@ -99,26 +101,68 @@ extension SourceRecorder {
         // Begins with another one each time: none keeps the others waiting.
         let all = Array(journals)
         firstJournal = all.isEmpty ? 0 : (firstJournal + 1) % all.count
+        if sink.batch.isEmpty { costOfUser = [:] }
+        // Of what one commit takes each user has its share: many journals of one keep none of another's waiting.
+        let share = Limits.commitCostMax / max(Set(journals.values.map(\.owner)).count, 1)
         for (run, journal) in all[firstJournal...] + all[..<firstJournal]
         where journal.isDue(now) && sink.batch.cost < Limits.commitCostMax {
+            guard costOfUser[journal.owner, default: 0] < share else { continue }
             let wasOpen = journal.isFileOpen
+            let before = sink.batch.cost
             do {
                 let isNew = journal.key == nil
-                if try journal.read(now, into: &sink.batch) { hasRead = true }
+                let isAny = try journal.read(now, into: &sink.batch) { key in
+                    try refusal(of: journal.owner, key)
+                }
+                if isAny { hasRead = true }
                 if isNew, let key = journal.key {
                     logger.info(
                         "reading the journal",
                         metadata: ["process": "\(key.process)", "run": "\(run)"])
                 }
                 if !reported.isEmpty { reported.remove("\(run)") }
+            } catch let error as FollowedJournal.Refused {
+                refuse(journal, error, now)
+                continue
             } catch {
                 report("cannot read the journal", "\(run)", error)
             }
+            costOfUser[journal.owner, default: 0] += sink.batch.cost - before
             if !wasOpen, openFiles >= Limits.journalFilesOpenMax { journal.closeFile() }
             openFiles += (journal.isFileOpen ? 1 : 0) - (wasOpen ? 1 : 0)
             note(journal.takeCheckpoint())
         }
         return hasRead
+    }
+
+    /// Why a journal of a user may not be what it says; nil where it may.
+    private func refusal(of user: UInt32, _ key: ProcessKey) throws -> String? {
+        // Whoever runs the agent may name the host: of one that is enrolled the collector takes no other name.
+        guard user != 0, user != geteuid() else { return nil }
+        guard ExactText.isSame(key.host, configuration.host) else {
+            return "it names host “\(printable(key.host))”, and this is \(configuration.host)"
+        }
+        let process = Name.withoutHost(key.process.name, on: key.host)
+        let name = NameOwners.Name(execution: key.execution, process: process)
+        if let refusal = try owners.refusal(of: user, name) { return refusal }
+        try Incarnations(
+            configuration.spool, execution: key.execution, process: process, user: user
+        ).removeStrangers()
+        return nil
+    }
+
+    /// Takes nothing of a journal. It is looked at again later: a name may have been released.
+    private func refuse(_ journal: FollowedJournal, _ why: FollowedJournal.Refused, _ now: Double) {
+        journals[journal.folder.run] = nil
+        ignored[journal.folder.run] = now + Limits.hopelessSecondsMax
+        guard reported.insert(journal.folder.path).inserted else { return }
+        refusedCount += 1
+        logger.error(
+            "a journal is refused: nothing of it is taken",
+            metadata: [
+                "path": "\(journal.folder.path)", "user": "\(journal.owner)", "why": "\(why)",
+                "refused": "\(refusedCount)",
+            ])
     }
 
     func finishJournals(_ now: Double, _ wall: WallTime) {

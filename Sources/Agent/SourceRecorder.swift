@@ -26,6 +26,12 @@ package actor SourceRecorder {
     var journalsLooked: JournalsLook?
     /// Journals that were not taken, and when they are looked at again.
     var ignored: [Identity128: Double] = [:]
+    /// Who may record under which name.
+    package nonisolated let owners: NameOwners
+    /// Journals that were refused since the agent started.
+    var refusedCount = 0
+    /// What was read of each user's journals since the last commit, as `EventCost` has it.
+    var costOfUser: [UInt32: Int] = [:]
     /// Where the next round of journals begins.
     var firstJournal = 0
     /// What was read and is not durable yet.
@@ -76,8 +82,10 @@ package actor SourceRecorder {
         guard try lock.lock() else {
             throw AgentError("\(configuration.spool.path) is in use by another agent")
         }
+        let data = try configuration.makeDataFolder()
+        owners = try NameOwners(data: data, rules: configuration.users, disk: configuration.disk)
         segments = try SegmentLog(
-            configuration.makeDataFolder(), host: configuration.host,
+            data, host: configuration.host,
             identities: { configuration.surroundings.identity() }, disk: configuration.disk
         ) {
             logger.warning("data folder", metadata: ["what": "\($0)"])

@@ -59,8 +59,13 @@ enum RecordBenchmark {
         recorder.level = .trace
     }
 
-    /// A message from one of 16 processes to another, with the token's way to text and back.
+    /// A message from one of 16 processes to another, with the token's way to text and back: sealed, as on a host that was enrolled.
     private static func messages(_ folder: String, _ text: String) {
+        do throws(DiskError) {
+            try SpoolFolder(folder).leave(tokenKeys: TokenKeys([Identity128(high: 1, low: 2)]))
+        } catch {
+            print("# cannot leave a key: tokens have no seals")
+        }
         let recorders = (0..<16).map {
             Recorder(process: "web-\($0)/api", spool: folder)
         }

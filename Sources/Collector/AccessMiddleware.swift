@@ -42,7 +42,8 @@ struct AccessMiddleware: RouterMiddleware {
         }
         do {
             let isUpload = path.hasPrefix("/v1/segments/")
-            if (isUpload && request.headers[.authorization] == nil) || path == "/v1/renew" {
+            let isAgents = path == "/v1/renew" || path == "/v1/token-keys"
+            if (isUpload && request.headers[.authorization] == nil) || isAgents {
                 context.requester = .agent(host: try await host(context, control))
             } else {
                 context.requester = try await reader(request, &context, control)

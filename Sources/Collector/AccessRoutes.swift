@@ -6,12 +6,14 @@ import Hummingbird
 import Logging
 import NIOCore
 
-/// `GET /v1/authority`, `POST /v1/enroll` and `POST /v1/renew`: how agents get their certificates.
+/// `GET /v1/authority`, `POST /v1/enroll` and `POST /v1/renew`: how agents get their certificates; `GET /v1/token-keys`: what their
+/// programs seal the tokens of messages with.
 struct AccessRoutes: Sendable {
     let control: AccessControl
     let logger: Logger
 
     func add(to router: Router<CollectorContext>) {
+        addTokenKeys(to: router)
         router.get("/v1/authority") { [control] _, _ in
             let pem = try await control.threads.runIfActive { try control.folder.authorityPEM() }
             return pemResponse(pem)
@@ -37,6 +39,21 @@ struct AccessRoutes: Sendable {
             let bytes = try await request.body.collect(upTo: Limits.accessRequestBytesMax)
             let body = try Self.decode(Renewal.self, bytes)
             return try await issue(body.request, of: context, renewing: host) { _ in host }
+        }
+    }
+
+    private func addTokenKeys(to router: Router<CollectorContext>) {
+        router.get("/v1/token-keys") { [control] _, context in
+            guard case .agent = context.requester else {
+                throw Problem(.unauthorized, "expected the certificate of an agent")
+            }
+            let keys = try await control.threads.runIfActive {
+                try control.folder.tokenKeys(now: .now)
+            }
+            return Response(
+                status: .ok,
+                headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: keys.text)))
         }
     }
 

@@ -19,9 +19,15 @@ package struct Incarnations: Sendable {
     private let folders: [String]
     private let name: String
     private let disk: any Disk
+    /// Whose numbers count.
+    private let user: UInt32
 
-    package init(_ spool: SpoolFolder, execution: String, process: String) {
+    /// - Parameter user: Who records, where this is root who does so for another; nil: the user that this program runs as.
+    package init(
+        _ spool: SpoolFolder, execution: String, process: String, user: UInt32? = nil
+    ) {
         disk = spool.disk
+        self.user = user ?? geteuid()
         folders = spool.durableFolders.map { $0 + "/incarnations" }
         name =
             Identity128(naming: Array(execution.utf8) + [0] + Array(process.utf8)).description
@@ -91,13 +97,28 @@ package struct Incarnations: Sendable {
 
     /// The file of the numbers, which nobody else writes meanwhile.
     private func openLocked(_ path: String) throws(DiskError) -> any DiskFile {
-        if try disk.status(path) == nil { _ = try? disk.open(path, .create) }
+        if try disk.status(path) == nil, (try? disk.open(path, .create)) != nil, user != geteuid() {
+            // Its own programs go on with these numbers.
+            try disk.set(owner: user, group: .max, of: path)
+        }
         let file = try disk.open(path, .writeUntrusted)
-        guard let owner = try disk.status(path)?.owner, owner == geteuid() || owner == 0 else {
+        guard [0, user, geteuid()].contains(try file.status().owner) else {
             throw .otherUser(path)
         }
         try file.lockWaiting()
         return file
+    }
+
+    /// Removes numbers that a stranger has put there, who has not the name: for root, who may. Then the one who has it keeps its own.
+    package func removeStrangers() throws(DiskError) {
+        for folder in folders {
+            for path in ["\(folder)/\(name)", "\(folder)/\(name).last"] {
+                guard let owner = try disk.status(path)?.owner, owner != 0, owner != user else {
+                    continue
+                }
+                try disk.remove(file: path)
+            }
+        }
     }
 
     /// Numbers from here on are drawn at random where none can be made durable.
@@ -118,6 +139,9 @@ package struct Incarnations: Sendable {
     private func read(_ path: String, bytesMax: Int) throws(DiskError) -> [UInt8]? {
         do throws(DiskError) {
             let file = try disk.open(path, .readUntrusted)
+            // Anybody may add to the folder: what a stranger has put there is as if it were not there.
+            let owners = [0, user, try disk.status(parentFolder(path))?.owner]
+            guard owners.contains(try file.status().owner) else { return nil }
             return try file.read(at: 0, count: min(file.status().byteCount, bytesMax))
         } catch {
             let isNone =

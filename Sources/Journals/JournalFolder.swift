@@ -6,6 +6,8 @@ package struct JournalFolder: Sendable {
     package let path: String
     package let run: Identity128
     let disk: any Disk
+    /// The user whose files count; nil: those of all do, for who reads what is its own.
+    package var owner: UInt32?
 
     package static let lockName = "lock"
 
@@ -38,11 +40,30 @@ package struct JournalFolder: Sendable {
     /// The lock; nil where there is none.
     private func openLock() throws(DiskError) -> (any DiskFile)? {
         do throws(DiskError) {
-            return try disk.open("\(path)/\(JournalFolder.lockName)", .readUntrusted)
+            return try open(JournalFolder.lockName, .readUntrusted)
         } catch {
             guard error.isMissing else { throw error }
             return nil
         }
+    }
+
+    /// Opens a file of the journal, which must be its owner's.
+    func open(_ name: String, _ mode: DiskMode) throws(DiskError) -> any DiskFile {
+        let file = try disk.open("\(path)/\(name)", mode)
+        if let owner, try file.status().owner != owner { throw .otherUser(file.path) }
+        return file
+    }
+
+    /// The same journal, of which the files of its folder's user alone count. Throws where that is not the user of its lock: whoever
+    /// puts another's file or folder there has no journal.
+    package func owned() throws(DiskError) -> JournalFolder? {
+        guard let status = try lockStatus() else { return nil }
+        guard try disk.isFolder(path), try disk.status(path)?.owner == status.owner else {
+            throw .otherUser(path)
+        }
+        var folder = self
+        folder.owner = status.owner
+        return folder
     }
 
     /// What the file system says of the lock, which stands for the journal; nil where there is none.
@@ -64,7 +85,7 @@ package struct JournalFolder: Sendable {
     package func lastChunkNumber() throws(DiskError) -> UInt64 {
         var last: UInt64 = 0
         for name in try chunkNames() {
-            if let found = try? header("\(path)/\(name)") {
+            if let found = try? header(name) {
                 last = max(last, found.header.number)
             }
         }
@@ -80,6 +101,8 @@ package struct JournalFolder: Sendable {
 
     /// Removes the journal, the lock last.
     package func remove() throws(DiskError) {
+        // A link to another's may have taken its place.
+        if owner != nil, try owned()?.owner != owner { throw .otherUser(path) }
         for name in try chunkNames() { try disk.remove(file: "\(path)/\(name)") }
         try disk.remove(file: "\(path)/\(JournalFolder.lockName)")
         // What else is there is not ours.

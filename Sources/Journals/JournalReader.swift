@@ -20,7 +20,7 @@ package struct JournalReader: Sendable {
     private var isProgramGone = false
 
     private struct Chunk {
-        let path: String
+        let name: String
         let header: ChunkHeader
         var offset: Int
         /// True where the rest cannot be read.
@@ -94,7 +94,7 @@ package struct JournalReader: Sendable {
     /// The file of the chunk that is read.
     private mutating func openFile() throws(DiskError) -> any DiskFile {
         if let file { return file }
-        let opened = try folder.disk.open(chunk!.path, .readUntrusted)
+        let opened = try folder.open(chunk!.name, .readUntrusted)
         file = opened
         return opened
     }
@@ -131,10 +131,12 @@ package struct JournalReader: Sendable {
             let path = "\(folder.path)/\(name)"
             let found: (header: ChunkHeader, state: ChunkState, given: UInt64)
             do throws(JournalError) {
-                guard let header = try folder.header(path) else { continue }
+                guard let header = try folder.header(name) else { continue }
                 found = header
             } catch {
-                if case .disk(let failure) = error, !failure.isNotRegular { throw failure }
+                if case .disk(let failure) = error, !failure.isNotRegular, !failure.isOtherUser {
+                    throw failure
+                }
                 if reported.insert(path).inserted { defect("\(path): \(error)") }
                 continue
             }
@@ -142,7 +144,7 @@ package struct JournalReader: Sendable {
             records.note(given: found.given)
             guard found.header.number >= number else { continue }
             if next == nil || found.header.number < next!.header.number {
-                next = Chunk(path: path, header: found.header, offset: ChunkHeader.byteCount)
+                next = Chunk(name: name, header: found.header, offset: ChunkHeader.byteCount)
             }
         }
         guard let next else { return false }
@@ -183,7 +185,8 @@ package struct JournalReader: Sendable {
         if reader.remaining == 0, defect == nil { defect = end.defect }
         if let defect {
             current.isDamaged = true
-            report("\(current.path): \(defect); what follows in this chunk is left out")
+            let path = "\(folder.path)/\(current.name)"
+            report("\(path): \(defect); what follows in this chunk is left out")
         }
         chunk = current
         return true
@@ -250,12 +253,12 @@ extension ChunkHeader {
 }
 
 extension JournalFolder {
-    /// What the chunk at a path says of itself, as `ChunkHeader.decode` has it; nil too where there is none.
-    func header(_ path: String) throws(JournalError) -> (
+    /// What a chunk says of itself, as `ChunkHeader.decode` has it; nil too where there is none.
+    func header(_ name: String) throws(JournalError) -> (
         header: ChunkHeader, state: ChunkState, given: UInt64
     )? {
         let file = try JournalError.using { () throws(DiskError) in
-            try disk.status(path) == nil ? nil : disk.open(path, .readUntrusted)
+            try disk.status("\(path)/\(name)") == nil ? nil : open(name, .readUntrusted)
         }
         guard let file else { return nil }
         return try ChunkHeader.read(file)
@@ -265,7 +268,7 @@ extension JournalFolder {
     /// their events are durable.
     package func free(chunksBelow number: UInt64) throws(DiskError) {
         for name in try chunkNames() {
-            guard let file = try? disk.open("\(path)/\(name)", .writeUntrusted) else {
+            guard let file = try? open(name, .writeUntrusted) else {
                 continue
             }
             let found = try? ChunkHeader.read(file)

@@ -6,6 +6,7 @@ import Glibc
 ///
 ///     SPOOL/journals/<run>/     a journal each; SPOOL/agent.sock: the agent's local interface
 ///     SPOOL/host, DURABLE/host  what the agent calls this machine
+///     …/token-keys              what programs seal the tokens of messages with, where the host was enrolled (see `TokenKeys`)
 ///     DURABLE/incarnations/     the last incarnation of each process, and its last event
 ///
 /// DURABLE is the spool itself; where that lies on a memory file system, which a restart of the machine empties, a folder
@@ -97,13 +98,45 @@ package struct SpoolFolder: Sendable {
         return nil
     }
 
+    /// Where a program looks whether the keys have changed.
+    package var tokenKeysPath: String { path + "/token-keys" }
+
+    /// The keys of tokens, as the agent of this machine has left them; nil where it has none.
+    package var tokenKeys: TokenKeys? {
+        for folder in [path] + durableFolders {
+            if let keys = tokenKeys(in: folder) { return keys }
+        }
+        return nil
+    }
+
+    private func tokenKeys(in folder: String) -> TokenKeys? {
+        text(folder + "/token-keys", in: folder, bytesMax: TokenKeys.textBytesMax)
+            .flatMap { TokenKeys(text: $0) }
+    }
+
+    /// Leaves the keys of tokens for the programs that record here, also for those that start before the agent; takes away what is
+    /// there where there are none. Writes nothing where they stand there already.
+    package func leave(tokenKeys keys: TokenKeys?) throws(DiskError) {
+        for folder in try folders() where tokenKeys(in: folder) != keys {
+            let path = folder + "/token-keys"
+            guard let keys else {
+                try disk.remove(file: path)
+                continue
+            }
+            try disk.replace(path, with: Array(keys.text.utf8), permissions: 0o644)
+        }
+    }
+
+    /// The spool and the durable folder, which may be the same.
+    private func folders() throws(DiskError) -> [String] {
+        let durable = try makeDurable()
+        return durable == path ? [path] : [path, durable]
+    }
+
     /// Leaves the name of this machine for the programs that record here, also for those that start before the agent. Writes
     /// nothing where it stands there already.
     package func leave(hostName name: String) throws(DiskError) {
-        var folders = [path]
-        let durable = try makeDurable()
-        if durable != path { folders.append(durable) }
-        for folder in folders {
+        for folder in try folders() {
             // Names that only look alike are two, as everywhere.
             if let known = self.name(in: folder), ExactText.isSame(known, name) { continue }
             try disk.replace(
@@ -113,13 +146,18 @@ package struct SpoolFolder: Sendable {
 
     /// What a folder says that this machine is called; nil where it says nothing, or a stranger does.
     private func name(in folder: String) -> String? {
-        guard let file = try? disk.open(folder + "/host", .readUntrusted),
-            let status = try? file.status(),
+        let text = text(
+            folder + "/host", in: folder, bytesMax: Causality.Limits.nameBytesMax + 1)
+        return text.flatMap { try? Name(String($0.prefix { $0 != "\n" })) }?.text
+    }
+
+    /// What a file says that the agent has left; nil where a stranger did.
+    private func text(_ path: String, in folder: String, bytesMax: Int) -> String? {
+        guard let file = try? disk.open(path, .readUntrusted), let status = try? file.status(),
             [0, geteuid(), (try? disk.status(folder))??.owner].contains(status.owner),
-            let bytes = try? file.read(at: 0, count: Causality.Limits.nameBytesMax + 1)
+            let bytes = try? file.read(at: 0, count: bytesMax)
         else { return nil }
-        let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-        return (try? Name(text))?.text
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The system's name for this machine.
@@ -203,7 +241,10 @@ package struct SpoolFolder: Sendable {
 
 extension DiskError {
     /// Something of another user's stands where only one of this user or root will do.
+    private static let otherUserCall = "trust another user's"
+    package var isOtherUser: Bool { call == DiskError.otherUserCall }
+
     static func otherUser(_ path: String) -> DiskError {
-        DiskError(call: "trust another user's", path: path, code: EPERM)
+        DiskError(call: otherUserCall, path: path, code: EPERM)
     }
 }

@@ -28,6 +28,9 @@ struct Incarnation: ~Copyable {
     /// Why its number is not durable, so that nobody who comes next under its name finds it; nil where it is.
     let numberProblem: String?
     private(set) var lostCount: UInt64 = 0
+    private var seals: Seals
+    /// Tokens that came without a seal of a key that this program has.
+    private(set) var refusedCount: UInt64 = 0
 
     struct Settings: Sendable {
         /// What the program calls its process.
@@ -36,6 +39,8 @@ struct Incarnation: ~Copyable {
         var host: String
         var execution: String
         var spool: SpoolFolder
+        /// For whom root records; nil: the user that this program runs as.
+        var user: UInt32?
         /// True where the process is whoever records under the name, by an agent or a command, and not this program.
         var isKeptByName = false
         var chunkByteCount = Limits.chunkBytes
@@ -86,6 +91,7 @@ struct Incarnation: ~Copyable {
         numberProblem = other.numberProblem
         beginning = other.beginning
         clock = other.clock.copy()
+        seals = Seals(settings.spool)
         self.journal = consume journal
         do throws(DiskError) {
             try beginChunk(first: sequence + 1, eventBytes: 0)
@@ -100,7 +106,8 @@ struct Incarnation: ~Copyable {
         var random = settings.surroundings
         let run = chosen ?? random.identity()
         let incarnations = Incarnations(
-            settings.spool, execution: settings.execution, process: settings.process)
+            settings.spool, execution: settings.execution, process: settings.process,
+            user: settings.user)
         // Its lock first: whoever gets the next number finds that this one lives.
         var opened: JournalWriter?
         var failure: DiskError?
@@ -129,6 +136,7 @@ struct Incarnation: ~Copyable {
         }
         self.settings = settings
         self.run = run
+        seals = Seals(settings.spool)
         let process = ProcessID(
             name: Name.recorded(settings.process, on: settings.host), incarnation: incarnation)
         key = ProcessKey(
@@ -302,12 +310,13 @@ struct Incarnation: ~Copyable {
     // MARK: Messages
 
     /// The token of the event that was written last.
-    func token() -> Token {
+    mutating func token(at nanoseconds: Int64) -> Token {
+        seals.refresh(at: nanoseconds)
         let mark = Token.mark(of: key.execution)
         let bytes = [UInt8](unsafeUninitializedCapacity: settings.tokenBytesMax) { out, count in
             var writer = TokenWriter(
                 UnsafeMutableRawBufferPointer(out), executionMark: mark, sender: senderBytes,
-                sequence: sequence, origin: key.origin)
+                sequence: sequence, origin: key.origin, seal: seals.hashes.first)
             var isWhole = clock.isComplete && stampLoss == nil
             clock.forEachNewestFirst { run, value in
                 let hasRoom = writer.append(run, value)
@@ -366,7 +375,30 @@ struct Incarnation: ~Copyable {
         _ tokens: some Collection<Token>, _ name: UnsafeRawBufferPointer,
         _ text: UnsafeRawBufferPointer, _ level: UInt8, _ attributes: Attributes, time: Int64?
     ) -> UInt64 {
+        let nanoseconds = time ?? Incarnation.now()
+        seals.refresh(at: nanoseconds)
         let taken = tokens.prefix(Limits.tokensMax)
+        let refused = seals.hashes.isEmpty ? 0 : taken.count { !seals.take($0) }
+        guard refused > 0 else {
+            return receive(
+                taken, isLossy: taken.count < tokens.count, name, text, level, attributes,
+                nanoseconds)
+        }
+        // Nobody with a key of this collector has made them: they order nothing, whatever they say.
+        refusedCount += UInt64(refused)
+        var attributes = attributes
+        attributes.add("lightcone.refused", .integer(Int64(refused)))
+        return receive(
+            taken.filter { seals.take($0) }, isLossy: true, name, text, level, attributes,
+            nanoseconds)
+    }
+
+    /// Of tokens that are taken; `isLossy` where there were others too.
+    private mutating func receive(
+        _ taken: some Collection<Token>, isLossy: Bool, _ name: UnsafeRawBufferPointer,
+        _ text: UnsafeRawBufferPointer, _ level: UInt8, _ attributes: Attributes,
+        _ nanoseconds: Int64
+    ) -> UInt64 {
         let mark = Token.mark(of: key.execution)
         let own = taken.count { $0.isOf(mark) }
         var attributes = attributes
@@ -375,12 +407,16 @@ struct Incarnation: ~Copyable {
             let foreign = taken.lazy.filter { !$0.isOf(mark) }.map { "\($0.event)" }
             attributes.add("lightcone.foreign", .text(foreign.joined(separator: ", ")))
         }
-        guard own > 0 else { return append(.local, name, text, level, attributes, time: time) }
-        let nanoseconds = time ?? Incarnation.now()
+        guard own > 0 else {
+            guard isLossy else {
+                return append(.local, name, text, level, attributes, time: nanoseconds)
+            }
+            return receiveUnreadable(name, text, level, attributes, time: nanoseconds)
+        }
         if unwritten != nil { recover() }
         let known = clock.count
         sequence += 1
-        if taken.count < tokens.count { lose(since: sequence, .unreadableToken) }
+        if isLossy { lose(since: sequence, .unreadableToken) }
         changes.removeAll(keepingCapacity: true)
         causes.removeAll(keepingCapacity: true)
         for token in taken where token.isOf(mark) {

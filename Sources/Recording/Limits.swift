@@ -18,4 +18,6 @@ enum Limits {
     static let lostEventsMax: UInt64 = 1 << 40
     /// Nanoseconds after which a program looks again whether it can write, when it could not.
     static let retryNanoseconds: Int64 = 100_000_000
+    /// Nanoseconds between two looks at the keys of tokens, while messages come and go.
+    static let keyLookNanoseconds: Int64 = 1_000_000_000
 }

@@ -63,6 +63,7 @@ public final class Recorder: Sendable {
     ///
     /// - Parameters:
     ///   - host: The name of this machine, where the caller knows better: an agent, a test.
+    ///   - user: For whom root records; nil: the user that this program runs as.
     ///   - isKeptByName: The process is whoever records under the name, by an agent or a command, and not this program.
     ///   - run: The run that this is; nil: drawn at random.
     ///   - tokenBytesMax, clockEntriesMax: Less than a token and a clock may have.
@@ -70,7 +71,8 @@ public final class Recorder: Sendable {
     ///   - surroundings: Another machine than this one.
     package init(
         process: String, host: String?, execution: String, spool: SpoolFolder,
-        level: Level = .trace, isKeptByName: Bool = false, run: Identity128? = nil,
+        level: Level = .trace, user: UInt32? = nil, isKeptByName: Bool = false,
+        run: Identity128? = nil,
         chunkByteCount: Int, chunksMax: Int, tokenBytesMax: Int? = nil,
         clockEntriesMax: Int? = nil, isLockOnHeap: Bool = false,
         surroundings: Surroundings = Surroundings()
@@ -83,6 +85,7 @@ public final class Recorder: Sendable {
             process: Name.process(process), host: Name.host(host ?? Recorder.hostName(spool)),
             execution: Name.execution(execution), spool: spool, chunkByteCount: chunkByteCount,
             chunksMax: chunksMax)
+        settings.user = user
         settings.isKeptByName = isKeptByName
         settings.surroundings = surroundings
         if let tokenBytesMax { settings.tokenBytesMax = tokenBytesMax }
@@ -134,7 +137,11 @@ public final class Recorder: Sendable {
 
     /// How recording goes.
     public var status: Status {
-        withIncarnation { Status(events: $0.sequence, lost: $0.lostCount, problem: $0.problem) }
+        withIncarnation {
+            Status(
+                events: $0.sequence, lost: $0.lostCount, refused: $0.refusedCount,
+                problem: $0.problem)
+        }
     }
 
     /// How recording goes.
@@ -143,6 +150,8 @@ public final class Recorder: Sendable {
         public let events: UInt64
         /// Those of them that could not be written.
         public let lost: UInt64
+        /// Tokens that were given to `receive` and order nothing, since no program of this collector has made them.
+        public let refused: UInt64
         /// Why nothing can be written now; nil where it can.
         public let problem: String?
     }
@@ -189,7 +198,9 @@ extension Recorder {
     /// Records that a message arrived, and takes in what its sender had seen. Its id.
     ///
     /// As with `send`, a level that is filtered out leaves out text and attributes. A token of another execution orders nothing: the
-    /// event is local then, and the attribute `lightcone.foreign` names the sender. O(bytes + clock entries in the token).
+    /// event is local then, and the attribute `lightcone.foreign` names the sender. Where the host was enrolled, a token that no
+    /// program of the same collector has made counts as unreadable (see `receiveUnreadable`), and the attribute `lightcone.refused`
+    /// says so. O(bytes + clock entries in the token).
     @discardableResult
     public func receive(
         _ token: Token, _ name: EventName, _ text: @autoclosure () -> String = "",
@@ -258,9 +269,11 @@ extension Recorder {
     ) -> (id: EventID, token: Token) {
         withBytes(name, text, attributes) { name, text, attributes in
             withIncarnation { incarnation in
+                let nanoseconds = time ?? Incarnation.now()
                 let sequence = incarnation.append(
-                    .send, name, text, level.rawValue, attributes, time: time)
-                return (EventID(incarnation.key.process, sequence), incarnation.token())
+                    .send, name, text, level.rawValue, attributes, time: nanoseconds)
+                let token = incarnation.token(at: nanoseconds)
+                return (EventID(incarnation.key.process, sequence), token)
             }
         }
     }

@@ -6,14 +6,23 @@ import Causality
 /// that text again and hand it to `Recorder.receive`. A clock with too many entries is abbreviated: the sender and the entries that
 /// changed last travel, and the rest follows from what their events had seen when the histories are joined.
 ///
-///     token     = version u8 = 2, flags u8, check u32, [execution u64], sender, [origin], (run key u64, entry)*
-///     flags     = 1 the clock is not all that was seen, 2 has an execution (other than “main”), 4 has an origin
-///     check     = a hash of all that follows it, and of the two bytes before it
+///     token     = version u8 = 2, flags u8, check u32, [seal u64], body
+///     body      = [execution u64], sender, [origin], (run key u64, entry)*
+///     flags     = 1 the clock is not all that was seen, 2 has an execution (other than “main”), 4 has an origin, 8 has a seal
+///     check     = a hash of all that follows it, and of the two bytes before it: tells what was damaged
+///     seal      = SipHash-2-4 of version, flags, six bytes of 0 and the body, under a key that programs of one collector share
 ///     execution = a hash of its name
 ///     sender    = run key u64, name length, name, incarnation, sequence number
 ///     origin    = run key u64, sequence number: what the sender's run goes on from, which nobody needs an entry for
 ///
 /// Run keys and hashes are little-endian, all other numbers LEB128. Runs are named by their keys: only the sender's name travels.
+///
+/// Who seals and who refuses what (see `Seals`):
+///
+/// | receiver | no seal | seal of a key that it has | another seal |
+/// |---|---|---|---|
+/// | has no keys: its host was not enrolled | taken | | taken |
+/// | has keys | refused | taken | refused |
 public struct Token: Sendable, Hashable {
     let bytes: [UInt8]
 
@@ -21,8 +30,10 @@ public struct Token: Sendable, Hashable {
     static let abbreviatedFlag: UInt8 = 1
     static let executionFlag: UInt8 = 2
     static let originFlag: UInt8 = 4
+    static let sealFlag: UInt8 = 8
     static let checkOffset = 2
     static let headByteCount = 6
+    static let sealByteCount = 8
 
     /// The name of the message header that carries a token.
     public static let headerName = "lightcone"
@@ -35,7 +46,7 @@ public struct Token: Sendable, Hashable {
             let writer = TokenWriter(
                 UnsafeMutableRawBufferPointer(out), executionMark: 0,
                 sender: TokenWriter.senderBytes(sender, process), sequence: sequence,
-                origin: .nothing)
+                origin: .nothing, seal: nil)
             count = writer.finish(isAbbreviated: false)
         }
     }
@@ -43,8 +54,7 @@ public struct Token: Sendable, Hashable {
     /// Reads a token's text, from whoever sent it. O(length), which is limited to 512.
     ///
     /// Throws where the text is no token of a version that this program knows, or was changed or cut on its way: then
-    /// `Recorder.receiveUnreadable` notes that a message came. What a token says is believed, as a message's content is: it
-    /// can make clocks wrong, never a program.
+    /// `Recorder.receiveUnreadable` notes that a message came. Who made it, the recorder finds out that receives it.
     public init(_ text: String) throws(TokenError) {
         let count = text.utf8.count
         guard count <= Limits.tokenCharactersMax else {
@@ -71,7 +81,7 @@ public struct Token: Sendable, Hashable {
         guard
             check(bytes)
                 == bytes.loadUnaligned(fromByteOffset: checkOffset, as: UInt32.self).littleEndian,
-            bytes[1] & ~(abbreviatedFlag | executionFlag | originFlag) == 0
+            bytes[1] & ~(abbreviatedFlag | executionFlag | originFlag | sealFlag) == 0
         else { return TokenError(.damaged, "the check is wrong: it was changed or cut on its way") }
         guard let head = TokenHead(bytes), head.hasName(in: bytes) else {
             return TokenError(.malformed, "no sender")
@@ -97,6 +107,32 @@ public struct Token: Sendable, Hashable {
         return (RunKey(bits: bits), value)
     }
 
+    /// Where the body begins.
+    @inline(__always)
+    static func bodyOffset(_ bytes: UnsafeRawBufferPointer) -> Int {
+        headByteCount + (bytes[1] & sealFlag == 0 ? 0 : sealByteCount)
+    }
+
+    /// The seal that a token has under a key.
+    @inline(__always)
+    static func seal(_ bytes: UnsafeRawBufferPointer, _ hash: SipHash) -> UInt64 {
+        hash.hash(
+            UInt64(bytes[0]) | UInt64(bytes[1]) << 8,
+            UnsafeRawBufferPointer(rebasing: bytes[bodyOffset(bytes)...]))
+    }
+
+    /// Whether the token has the seal of one of these keys. O(length).
+    func isSealed(by hashes: [SipHash]) -> Bool {
+        bytes.withUnsafeBytes { bytes in
+            guard bytes[1] & Token.sealFlag != 0, bytes.count > Token.bodyOffset(bytes) else {
+                return false
+            }
+            let found = bytes.loadUnaligned(
+                fromByteOffset: Token.headByteCount, as: UInt64.self)
+            return hashes.contains { Token.seal(bytes, $0) == found.littleEndian }
+        }
+    }
+
     /// A hash of all but the check itself.
     static func check(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         let rest = UnsafeRawBufferPointer(rebasing: bytes[headByteCount...])
@@ -116,8 +152,9 @@ public struct Token: Sendable, Hashable {
     func isOf(_ mark: UInt64) -> Bool { bytes.withUnsafeBytes { Token.executionMark($0) == mark } }
 
     static func executionMark(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-        guard bytes[1] & executionFlag != 0, bytes.count >= headByteCount + 8 else { return 0 }
-        return bytes.loadUnaligned(fromByteOffset: headByteCount, as: UInt64.self).littleEndian
+        let start = bodyOffset(bytes)
+        guard bytes[1] & executionFlag != 0, bytes.count >= start + 8 else { return 0 }
+        return bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self).littleEndian
     }
 
     /// The token as text, for a message header. O(length).
@@ -151,7 +188,7 @@ struct TokenHead {
 
     /// nil where the bytes hold no sender.
     init?(_ bytes: UnsafeRawBufferPointer) {
-        let start = Token.headByteCount + (bytes[1] & Token.executionFlag == 0 ? 0 : 8)
+        let start = Token.bodyOffset(bytes) + (bytes[1] & Token.executionFlag == 0 ? 0 : 8)
         guard start + 8 < bytes.count else { return nil }
         run = RunKey(
             bits: bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self).littleEndian)

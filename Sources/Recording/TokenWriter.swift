@@ -5,16 +5,20 @@ import Glibc
 struct TokenWriter {
     private let out: UnsafeMutableRawBufferPointer
     private var count: Int
+    private let seal: SipHash?
 
-    /// Begins with the sender; `sender` is its run key, name and incarnation, as `senderBytes` packs them.
+    /// Begins with the sender; `sender` is its run key, name and incarnation, as `senderBytes` packs them. Without `seal` the token
+    /// has none.
     init(
         _ out: UnsafeMutableRawBufferPointer, executionMark: UInt64, sender: [UInt8],
-        sequence: UInt64, origin: Origin
+        sequence: UInt64, origin: Origin, seal: SipHash?
     ) {
         self.out = out
         out[0] = Token.version
-        out[1] = executionMark == 0 ? 0 : Token.executionFlag
-        count = Token.headByteCount
+        out[1] =
+            (executionMark == 0 ? 0 : Token.executionFlag) | (seal == nil ? 0 : Token.sealFlag)
+        self.seal = seal
+        count = Token.headByteCount + (seal == nil ? 0 : Token.sealByteCount)
         if executionMark != 0 { word(executionMark) }
         sender.withUnsafeBytes { _ = memcpy(out.baseAddress! + count, $0.baseAddress!, $0.count) }
         count += sender.count
@@ -58,7 +62,13 @@ struct TokenWriter {
     /// The bytes of the whole token.
     func finish(isAbbreviated: Bool) -> Int {
         if isAbbreviated { out[1] |= Token.abbreviatedFlag }
-        let check = Token.check(UnsafeRawBufferPointer(rebasing: out[..<count]))
+        let bytes = UnsafeRawBufferPointer(rebasing: out[..<count])
+        if let seal {
+            out.storeBytes(
+                of: Token.seal(bytes, seal).littleEndian, toByteOffset: Token.headByteCount,
+                as: UInt64.self)
+        }
+        let check = Token.check(bytes)
         out.storeBytes(of: check.littleEndian, toByteOffset: Token.checkOffset, as: UInt32.self)
         return count
     }

@@ -76,6 +76,37 @@ extension CollectorCommand {
     }
 }
 
+extension CollectorCommand {
+    struct RotateTokenKey: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rotate-token-key",
+            abstract: "Makes another key for the tokens of messages.",
+            discussion: """
+                Programs of enrolled hosts seal the tokens that travel with their messages, and take no others. The new key seals after \
+                an hour, when all agents have it, which ask every ten minutes; the one that it follows is accepted until the next \
+                change. So after a key became known, change it twice, an hour apart.
+
+                --data names the collector's data folder.
+
+                Example:
+                  lightcone collector rotate-token-key --data /var/lib/lightcone/data
+                """)
+
+        @ParentCommand var parent: CollectorCommand
+
+        func run() throws {
+            guard let data = parent.data else {
+                throw ValidationError("--data: expected the collector's data folder")
+            }
+            try telling {
+                let time = try AccessFolder(data: data).rotateTokenKey(now: .now)
+                Terminal.write("made a key: it seals from \(time) on\n")
+                Terminal.flush()
+            }
+        }
+    }
+}
+
 struct EnrollTokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enroll-token",

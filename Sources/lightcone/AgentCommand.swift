@@ -1,5 +1,6 @@
 import Agent
 import ArgumentParser
+import Causality
 import FoundationEssentials
 import Logging
 
@@ -24,7 +25,7 @@ struct AgentCommand: AsyncParsableCommand {
               lightcone agent --collector http://127.0.0.1:4780 --host web-1 \\
                 --follow 'text:/var/log/*.log'
             """,
-        subcommands: [Enroll.self])
+        subcommands: [Enroll.self, Names.self])
 
     @Option(help: "A configuration file, YAML.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
@@ -95,6 +96,53 @@ struct AgentCommand: AsyncParsableCommand {
             return
         }
         try await AgentService(configuration, logger: logger).run()
+    }
+}
+
+extension AgentCommand {
+    struct Names: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "names",
+            abstract: "Shows which user of this machine records under which name, or releases one.",
+            discussion: """
+                Of an agent that root runs. A name is of the user that recorded under it first, and events of others under it are refused; \
+                `users:` in the agent's configuration goes before. Released, it is of whoever comes next. --data names the agent's data folder.
+
+                Example:
+                  lightcone agent names --data /var/lib/lightcone/agent
+                  lightcone agent names --data /var/lib/lightcone/agent --release api
+                """)
+
+        @Option(help: ArgumentHelp("The name to release.", valueName: "name"))
+        var release: String?
+
+        @ParentCommand var parent: AgentCommand
+
+        func run() throws {
+            guard let data = parent.data else {
+                throw ValidationError("--data: expected the agent's data folder")
+            }
+            do {
+                let owners = try NameOwners(data: data)
+                if let release {
+                    guard try owners.release(release) else {
+                        Terminal.complain("nobody has the name “\(printable(release))”")
+                        throw Ended(exit: .no)
+                    }
+                    Terminal.write("released \(printable(release))\n")
+                } else {
+                    for (name, user) in owners.all {
+                        Terminal.write(
+                            "\(printable(name.process.text))  \(printable(name.execution.text))  user \(user)\n"
+                        )
+                    }
+                }
+                Terminal.flush()
+            } catch let error as AgentError {
+                Terminal.complain("\(error)")
+                throw Ended(exit: .failure)
+            }
+        }
     }
 }
 

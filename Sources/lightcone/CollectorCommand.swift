@@ -21,7 +21,7 @@ struct CollectorCommand: AsyncParsableCommand {
             Example:
               lightcone collector --data /var/lib/lightcone/data --listen 127.0.0.1:4780
             """,
-        subcommands: [Init.self])
+        subcommands: [Init.self, RotateTokenKey.self])
 
     @Option(help: "A configuration file, YAML.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String?

@@ -167,7 +167,10 @@ import Testing
             guard !isPublic else { continue }
             try disk.set(permissions: 0o640, of: path)
             #expect(throws: AccessError.self) {
-                _ = try (folder.collector(now: Self.now), folder.registry(), folder.authority())
+                _ = try (
+                    folder.collector(now: Self.now), folder.registry(), folder.authority(),
+                    folder.tokenKeys(now: Self.now)
+                )
             }
             try disk.set(permissions: 0o600, of: path)
         }
@@ -212,5 +215,54 @@ import Testing
         #expect(try folder.kept() == kept)
         try RealDisk().set(permissions: 0o604, of: folder.path + "/agent.pem")
         #expect(throws: AccessError.self) { try folder.kept() }
+    }
+
+    // MARK: Keys of message tokens
+
+    @Test func aNewTokenKeySealsAfterAnHour() throws {
+        let (folder, path) = Self.folder()
+        defer { withExtendedLifetime(path) {} }
+        try folder.make(names: ["localhost"], now: Self.now)
+        func keys(_ seconds: Int64) throws -> [Identity128] {
+            try folder.tokenKeys(
+                now: WallTime(nanoseconds: Self.now.nanoseconds + seconds * 1_000_000_000)
+            ).keys
+        }
+        let first = try keys(0)
+        #expect(first.count == 1)
+        _ = try folder.rotateTokenKey(now: Self.now)
+        let both = try keys(3_599)
+        #expect(both.count == 2 && both[0] == first[0], "all agents have to know it first")
+        #expect(try keys(3_600) == [both[1], first[0]])
+        #expect(throws: AccessError.self) { try folder.rotateTokenKey(now: Self.now) }
+        _ = try folder.rotateTokenKey(now: Self.later(days: 1))
+        let third = try keys(86_400)
+        #expect(third[0] == both[1] && !third.contains(first[0]), "the oldest is gone")
+        #expect(Set(third + both).count == 3)
+        // For the collector's user alone; whoever finds another's text there is told.
+        let kept = folder.path + "/token-keys"
+        #expect(try RealDisk().status(kept)?.permissions == 0o600)
+        try RealDisk().set(permissions: 0o640, of: kept)
+        #expect(throws: AccessError.self) { try keys(0) }
+        try RealDisk().replace(kept, with: Array("x\n".utf8), permissions: 0o600)
+        #expect(throws: AccessError.self) { try keys(0) }
+        // A folder of a version without keys gets one.
+        try RealDisk().remove(file: kept)
+        #expect(try keys(0).count == 1)
+    }
+
+    @Test func anAgentKeepsTheKeysOfTokens() throws {
+        let path = TemporaryPath()
+        let folder = AgentFolder(data: path.path)
+        #expect(try folder.tokenKeys() == nil)
+        try folder.keep(
+            AgentFolder.Kept(
+                authority: "a",
+                own: CertifiedKey(certificates: "c\n", key: "-----BEGIN PRIVATE KEY-----\nk\n")))
+        let keys = try #require(TokenKeys([Identity128(high: 1, low: 2)]))
+        try folder.keep(keys)
+        #expect(try folder.tokenKeys() == keys)
+        try RealDisk().set(permissions: 0o604, of: folder.path + "/token-keys")
+        #expect(throws: AccessError.self) { try folder.tokenKeys() }
     }
 }

@@ -81,6 +81,61 @@ import Testing
         #expect(later.stop() == 0)
     }
 
+    /// Programs of two enrolled hosts join; who has not the collector's key orders nothing. The key may change.
+    @Test func aTokenOrdersOnlyWhereThisCollectorsHostsMadeIt() throws {
+        func start(_ host: String) throws -> RunningProgram {
+            let token = try secret("\(host)-token", "enroll-token", "--host", host)
+            try #require(try enrol(token, as: host).status == 0)
+            let keys = "\(folder.path)/\(host)/access/token-keys"
+            let mode = try FileManager.default.attributesOfItem(atPath: keys)[.posixPermissions]
+            #expect(mode as? Int == 0o600)
+            return try agent(host, host: host, follow: "govector:\(folder.path)/none.txt")
+        }
+        func record(_ host: String, _ arguments: String...) throws -> String {
+            let result = try Program.lightcone(
+                ["record", "--spool", "\(folder.path)/\(host)-spool", "--process", "p"] + arguments)
+            try #require(result.status == 0, "\(result)")
+            return result.output.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        let agents = [try start("web-1"), try start("web-2")]
+        for host in ["web-1", "web-2"] {
+            try waitUntil("it answers") {
+                FileManager.default.fileExists(atPath: "\(folder.path)/\(host)-spool/agent.sock")
+            }
+        }
+        // Nobody's: from a spool without an agent.
+        try FileManager.default.createDirectory(
+            atPath: "\(folder.path)/x-spool", withIntermediateDirectories: true)
+        let forged = try record("x", "--send", "--name", "forged")
+        let sent = try record("web-1", "--send", "--name", "sent")
+        _ = try record("web-2", "--receive", sent, "--name", "joined")
+        _ = try record("web-2", "--receive", forged, "--name", "refused")
+        let reader = try secret("reader", "token", "create", "me", "--scope", "read")
+        try waitUntil("the events arrived") {
+            try ask(reader, "executions", "--json").objects.first?["events"] as? Int == 3
+        }
+        let joined = try ask(reader, "show", "web-2/p:1")
+        #expect(joined.output.contains("web-1/p:1"), "\(joined)")
+        let refused = try ask(reader, "show", "web-2/p:2")
+        #expect(refused.output.contains("lightcone.refused"), "\(refused)")
+        #expect(!refused.output.contains("forged"), "\(refused)")
+        let rotated = try Program.lightcone(
+            "collector", "rotate-token-key", "--data", collector.data)
+        #expect(rotated.status == 0 && rotated.output.contains("it seals from"), "\(rotated)")
+        let again = try Program.lightcone("collector", "rotate-token-key", "--data", collector.data)
+        #expect(again.status == 3 && again.errors.contains("wait until then"), "\(again)")
+        // A stranger asks for the keys, and a reader does.
+        let bearer = try String(contentsOfFile: reader, encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        for more in [[], ["-H", "Authorization: Bearer \(bearer)"]] {
+            let answer = try Program.run(
+                try #require(Program.find("curl")),
+                ["-sS", "--cacert", authority, "\(collector.url)/v1/token-keys"] + more)
+            #expect(answer.output.contains("expected the certificate of an agent"), "\(answer)")
+        }
+        for agent in agents { #expect(agent.stop() == 0) }
+    }
+
     /// A host says nothing for another.
     @Test func aHostIsItselfAlone() throws {
         let token = try secret("token", "enroll-token", "--host", "web-1")

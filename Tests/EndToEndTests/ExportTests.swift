@@ -314,7 +314,8 @@ import Testing
 
 @Suite struct CommandLineTests {
     static let commands = [
-        ["agent"], ["agent", "enroll"], ["collector"], ["collector", "init"], ["enroll-token"],
+        ["agent"], ["agent", "enroll"], ["agent", "names"], ["collector"], ["collector", "init"],
+        ["collector", "rotate-token-key"], ["enroll-token"],
         ["hosts"], ["hosts", "list"], ["hosts", "revoke"], ["token"], ["token", "create"],
         ["token", "list"], ["token", "revoke"], ["import"], ["executions"], ["processes"], ["gaps"],
         ["defects"],

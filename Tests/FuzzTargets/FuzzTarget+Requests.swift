@@ -132,13 +132,13 @@ extension FuzzTarget {
     }
 
     private static func answer(
-        _ head: HTTPRequest, _ body: ByteBuffer, _ responder: RouterResponder<BasicRequestContext>,
+        _ head: HTTPRequest, _ body: ByteBuffer, _ responder: RouterResponder<LocalContext>,
         _ logger: Logger, _ disk: SimulatedDisk
     ) async throws {
         let channel = EmbeddedChannel()
         // Else channel and pipeline keep each other.
         defer { _ = try? channel.finish() }
-        let context = BasicRequestContext(
+        let context = LocalContext(
             source: ApplicationRequestContextSource(channel: channel, logger: logger))
         let before = disk.usedBytes
         let request = Request(head: head, body: RequestBody(buffer: body))
