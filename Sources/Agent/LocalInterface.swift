@@ -15,6 +15,8 @@ import Shipping
 ///                       → 400 {"title", "status", "detail", "line", "field"}: nothing was recorded
 ///                         403 a browser's page asks (it sends an Origin): pages of strangers must not write what others believe
 ///                         413 too large · 503 too many processes, no room, or stopping: come again after Retry-After
+///     GET /v1/redaction → 200, {"rule", "count"} for each rule of what is not recorded: how often it found something since
+///                       the agent began
 ///     GET /healthz      → 200
 package struct LocalInterface: Service {
     private let configuration: AgentConfiguration
@@ -84,8 +86,21 @@ package struct LocalInterface: Service {
     package func responder() -> RouterResponder<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self)
         router.get("/healthz") { _, _ in "ok\n" }
+        router.get("/v1/redaction") { _, _ in redactionCounts() }
         router.post("/v1/events") { request, _ in await record(request) }
         return router.buildResponder()
+    }
+
+    private struct RedactionCount: Encodable {
+        var rule: String
+        var count: Int
+    }
+
+    private func redactionCounts() -> Response {
+        let hits = configuration.redaction?.hits ?? []
+        return respond(
+            .ok, "application/x-ndjson",
+            hits.map { json(RedactionCount(rule: $0.rule, count: $0.count)) })
     }
 
     private func record(_ request: Request) async -> Response {

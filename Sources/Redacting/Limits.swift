@@ -6,6 +6,8 @@ package enum Limits {
     package static let policyBytesMax = 1 << 20
     /// Bytes of the key of hashes: fewer can be guessed, and more are no safer.
     package static let keyBytes = 16...4_096
+    /// Bytes by which a text may grow: with 128 attributes an event stays well below what a frame takes.
+    static let growthBytesMax = 4_096
     /// Digits of a card's number (ISO/IEC 7812), and of its groups where it is written in several.
     static let cardDigits = 13...19
     static let cardGroupDigitsMin = 3

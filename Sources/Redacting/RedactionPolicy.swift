@@ -71,6 +71,14 @@ package struct RedactionPolicy: Hashable, Sendable {
         }
     }
 
+    /// The key that a file holds: all of it but white space at its ends.
+    package static func key(_ file: [UInt8]) -> [UInt8] {
+        guard let first = file.firstIndex(where: { $0 > 0x20 }),
+            let last = file.lastIndex(where: { $0 > 0x20 })
+        else { return [] }
+        return Array(file[first...last])
+    }
+
     /// As programs read it.
     package var text: [UInt8] {
         var bytes: [UInt8] = []

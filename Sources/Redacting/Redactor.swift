@@ -86,7 +86,23 @@ package struct Redactor: Sendable {
         }
         guard !matches.isEmpty else { return nil }
         for match in matches { counts[match.rule] += 1 }
-        return replaced(text, joined(matches))
+        return grown(replaced(text, joined(matches)), from: text)
+    }
+
+    /// What replaces short secrets is longer than they are: a text that is full of them would exceed an event's limit.
+    private func grown(_ redacted: [UInt8], from text: Span<UInt8>) -> [UInt8] {
+        redacted.count - text.count > Limits.growthBytesMax ? Redactor.redacted : redacted
+    }
+
+    package func redact(_ text: String, _ counts: inout [Int]) -> String {
+        redact(Array(text.utf8).span, &counts).map { String(decoding: $0, as: UTF8.self) } ?? text
+    }
+
+    /// As a text, for what has the limits of a name: an event's name, an attribute's key.
+    package func word(_ text: Span<UInt8>, _ counts: inout [Int]) -> [UInt8]? {
+        redact(text, &counts).map {
+            $0.count > Causality.Limits.nameBytesMax ? Redactor.redacted : $0
+        }
     }
 
     private func joined(_ matches: [Match]) -> [Match] {
@@ -157,7 +173,10 @@ package struct Redactor: Sendable {
             var bytes: [UInt8] = []
             bytes.append(from: value, 0..<value.count)
             if JSONScanner.isValue(bytes) {
-                return redactJSON(bytes, &counts).map { ($0, true) }
+                return redactJSON(bytes, &counts).map { redacted in
+                    let isTooLong = redacted.count - value.count > Limits.growthBytesMax
+                    return isTooLong ? (Redactor.redacted, false) : (redacted, true)
+                }
             }
         }
         return redact(value, &counts).map { ($0, false) }
