@@ -190,7 +190,7 @@ let package = Package(
             name: "Benchmarks",
             dependencies: [
                 "CAllocations", "Causality", "CZlib", "Disks", "HappensBefore", "HostileInputs",
-                "Journals", "Recording", "Segments",
+                "Journals", "Recording", "Redacting", "Segments",
                 "SimulatedHistories",
             ],
             swiftSettings: strict),
