@@ -65,12 +65,8 @@ private struct SHA256: Sendable {
     }
 
     private mutating func compress(_ block: [UInt8], _ start: Int) {
-        var w = [UInt32](repeating: 0, count: 64)
-        for index in 0..<16 {
-            for byte in block[(start + 4 * index)..<(start + 4 * index + 4)] {
-                w[index] = w[index] << 8 | UInt32(byte)
-            }
-        }
+        var w = InlineArray<64, UInt32>(repeating: 0)
+        for index in 0..<64 { w[index / 4] = w[index / 4] << 8 | UInt32(block[start + index]) }
         func rotated(_ word: UInt32, _ by: UInt32) -> UInt32 { word >> by | word << (32 - by) }
         for index in 16..<64 {
             let (a, b) = (w[index - 15], w[index - 2])
@@ -78,17 +74,19 @@ private struct SHA256: Sendable {
             let second = rotated(b, 17) ^ rotated(b, 19) ^ b >> 10
             w[index] = w[index - 16] &+ first &+ w[index - 7] &+ second
         }
-        var s = state
+        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+        let constants = SHA256.constants
         for index in 0..<64 {
-            let (a, e) = (s[0], s[4])
-            let choice = e & s[5] ^ ~e & s[6]
+            let choice = e & f ^ ~e & g
             let sum = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
-            let one = s[7] &+ sum &+ choice &+ SHA256.constants[index] &+ w[index]
-            let majority = a & s[1] ^ a & s[2] ^ s[1] & s[2]
+            let one = h &+ sum &+ choice &+ constants[index] &+ w[index]
+            let majority = a & b ^ a & c ^ b & c
             let two = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) &+ majority
-            s = [one &+ two, a, s[1], s[2], s[3] &+ one, e, s[5], s[6]]
+            (h, g, f, e) = (g, f, e, d &+ one)
+            (d, c, b, a) = (c, b, a, one &+ two)
         }
-        for index in 0..<8 { state[index] &+= s[index] }
+        for (index, word) in [a, b, c, d, e, f, g, h].enumerated() { state[index] &+= word }
     }
 
     /// The first 32 bits of the fractions of the cube roots of the first 64 primes.
