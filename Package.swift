@@ -50,6 +50,7 @@ let package = Package(
         .target(name: "Disks", swiftSettings: strict),
         .target(
             name: "Journals", dependencies: ["Causality", "Disks"], swiftSettings: strict),
+        .target(name: "Redacting", dependencies: ["Causality"], swiftSettings: strict),
         .target(name: "Matching", dependencies: ["CRE2"], swiftSettings: strict),
         .target(name: "HappensBefore", dependencies: ["Causality"], swiftSettings: strict),
         .target(
@@ -60,7 +61,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "Recording", dependencies: ["Causality", "Disks", "Journals"],
+            name: "Recording", dependencies: ["Causality", "Disks", "Journals", "Redacting"],
             swiftSettings: strict),
         .target(
             name: "LightconeInstrumentation",
@@ -124,7 +125,8 @@ let package = Package(
         .target(
             name: "Agent",
             dependencies: [
-                "Access", "Causality", "Disks", "Journals", "Segments", "Recording", "LogFormats",
+                "Access", "Causality", "Disks", "Journals", "Matching", "Redacting", "Segments",
+                "Recording", "LogFormats",
                 "Shipping",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -195,7 +197,7 @@ let package = Package(
             name: "Benchmarks",
             dependencies: [
                 "CAllocations", "Causality", "CZlib", "Disks", "HappensBefore", "HostileInputs",
-                "Journals", "Recording", "Segments",
+                "Journals", "Recording", "Redacting", "Segments",
                 "SimulatedHistories",
             ],
             swiftSettings: strict),
@@ -206,6 +208,9 @@ let package = Package(
         .testTarget(
             name: "CausalityTests", dependencies: ["Causality", "SimulatedHistories"],
             swiftSettings: strict),
+        .testTarget(
+            name: "RedactingTests", dependencies: ["Causality", "Matching", "Redacting"],
+            exclude: ["cases.jsonl"], swiftSettings: strict),
         .testTarget(name: "DisksTests", dependencies: ["Disks"], swiftSettings: strict),
         .testTarget(
             name: "AccessTests", dependencies: ["Access", "Causality", "Disks"],
@@ -326,8 +331,8 @@ let package = Package(
         .testTarget(
             name: "AgentTests",
             dependencies: [
-                "Agent", "Causality", "Disks", "Journals", "LogFormats", "Segments", "Shipping",
-                "SimulatedHistories",
+                "Agent", "Causality", "Disks", "Journals", "LogFormats", "Redacting", "Segments",
+                "Shipping", "SimulatedHistories",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -2,6 +2,7 @@ import Causality
 import Configuration
 import Disks
 import LogFormats
+import Redacting
 import Yams
 
 /// What the command line says of an agent: each value that is given goes before the environment and the file.
@@ -35,6 +36,10 @@ extension AgentConfiguration {
     ///       events: {format: jsonl, fields: 'process=host,clock=vc,text=msg'}
     ///       jobs: {format: jsonl, clocks: complete}   # its lines tell of every message
     ///       app: {format: text, multiline: '^\d{4}-'}  # an event begins at a line that matches
+    ///     redaction:                           # what is not recorded: attribute KEY, kind KIND or pattern RE2
+    ///       redact: [attribute password, 'attribute auth*', kind card]
+    ///       hash: [kind email, 'pattern cust-\d+']
+    ///       key: /etc/lightcone/redaction.key  # of the hashes: a file for its owner alone
     ///     commitMilliseconds: 100
     ///     localIdleSeconds: 600
     ///     segmentBytesMax: 67108864
@@ -42,7 +47,7 @@ extension AgentConfiguration {
     ///     dataBytesMax: 10737418240
     private static let keys = [
         "collector", "host", "spool", "data", "listen", "listenUser", "users", "execution",
-        "follow", "formats",
+        "follow", "formats", "redaction",
         "commitMilliseconds", "localIdleSeconds", "segmentBytesMax", "segmentSecondsMax",
         "dataBytesMax",
     ]
@@ -53,6 +58,8 @@ extension AgentConfiguration {
     private static let formatKeys = [
         "format", "pattern", "delimiter", "fields", "clocks", "multiline", "execution",
     ]
+
+    private static let redactionKeys = ["redact", "hash", "key"]
 
     /// Reads a configuration: flags, then the environment (`LIGHTCONE_HOST` and so on; empty is not set), then the file, then defaults.
     package static func load(
@@ -68,8 +75,9 @@ extension AgentConfiguration {
             }
         ]
         var formatNames: [String] = []
+        var policy: RedactionPolicy?
         if let file {
-            formatNames = try checkKeys(file, disk)
+            (formatNames, policy) = try checkKeys(file, disk)
             do {
                 providers.append(try await FileProvider<YAMLSnapshot>(filePath: .init(file)))
             } catch {
@@ -106,6 +114,7 @@ extension AgentConfiguration {
         }
         configuration.users = try (reader.stringArray(forKey: "users") ?? []).map(NameRule.init)
         configuration.execution = execution
+        configuration.redaction = try policy.map { try Redaction($0, disk: disk) }
         configuration.times = try LocalZone.times(environment["TZ"], disk: disk)
         func number(_ key: ConfigKey, _ value: inout Int) throws {
             guard let text = reader.string(forKey: key) ?? reader.int(forKey: key).map(String.init)
@@ -204,8 +213,10 @@ extension AgentConfiguration {
         return fields
     }
 
-    /// Checks the keys of a file, and returns the names under `formats`. Errors name the line.
-    private static func checkKeys(_ path: String, _ disk: any Disk) throws -> [String] {
+    /// Checks the keys of a file, and returns the names under `formats` and what stands under `redaction`. Errors name the line.
+    private static func checkKeys(
+        _ path: String, _ disk: any Disk
+    ) throws -> ([String], RedactionPolicy?) {
         let text: String
         do {
             let file = try disk.open(path, .read)
@@ -226,8 +237,13 @@ extension AgentConfiguration {
             throw AgentError("\(path), line \(root.mark?.line ?? 1): expected keys and values")
         }
         var names: [String] = []
+        var policy: RedactionPolicy?
         for (key, value) in mapping {
             try check(key, among: keys, path)
+            if key.string == "redaction" {
+                policy = try redaction(value, path)
+                continue
+            }
             if key.string == "formats" {
                 guard let formats = value.mapping else {
                     throw AgentError(
@@ -262,7 +278,52 @@ extension AgentConfiguration {
                 )
             }
         }
-        return names
+        return (names, policy)
+    }
+
+    private static func redaction(_ node: Node, _ path: String) throws -> RedactionPolicy {
+        func fail(_ node: Node, _ message: String) -> AgentError {
+            AgentError("\(path), line \(node.mark?.line ?? 1): redaction: \(message)")
+        }
+        guard let settings = node.mapping else { throw fail(node, "expected redact, hash and key") }
+        var policy = RedactionPolicy([])
+        for (key, value) in settings {
+            try check(key, among: redactionKeys, path)
+            let word = key.string ?? ""
+            guard word != "key" else {
+                guard let path = value.scalar?.string, !path.isEmpty else {
+                    throw fail(value, "key: expected the path of a file")
+                }
+                policy.keyPath = path
+                continue
+            }
+            guard let rules = value.sequence else {
+                throw fail(key, "\(word): expected a list such as [attribute password, kind card]")
+            }
+            for rule in rules {
+                let parts = (rule.scalar?.string ?? "").split(separator: " ", maxSplits: 1)
+                guard parts.count == 2 else {
+                    throw fail(
+                        rule,
+                        "\(word): expected attribute KEY, kind KIND or pattern RE2, found “\(rule.scalar?.string ?? "")”"
+                    )
+                }
+                do throws(RedactionError) {
+                    let read = try RedactionRule(
+                        String(parts[0]), String(parts[1]),
+                        to: word == "hash" ? "hash" : "redacted")
+                    policy.rules.append(read)
+                } catch {
+                    throw fail(rule, "\(word): \(error)")
+                }
+            }
+        }
+        do throws(RedactionError) {
+            try policy.check()
+        } catch {
+            throw fail(node, "\(error)")
+        }
+        return policy
     }
 
     private static func check(_ key: Node, among known: [String], _ path: String) throws(AgentError)

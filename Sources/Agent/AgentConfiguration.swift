@@ -28,6 +28,8 @@ package struct AgentConfiguration: Sendable {
     package var times = LogTimes()
     /// The execution of what names none.
     package var execution = ProcessKey.executionDefault
+    /// What must not be recorded; nil: nothing is taken out.
+    package var redaction: Redaction?
     package var commitMilliseconds = 100
     /// Seconds after which a process of the local interface that recorded nothing is closed.
     package var localIdleSeconds = Limits.localIdleSecondsMax

@@ -17,6 +17,8 @@ import Shipping
 ///                             or the process is another user's (see `NameOwners`)
 ///                         429 as many processes as one user may have: come again after Retry-After
 ///                         413 too large · 503 too many processes, no room, or stopping: come again after Retry-After
+///     GET /v1/redaction → 200, {"rule", "count"} for each rule of what is not recorded: how often it found something since
+///                       the agent began
 ///     GET /healthz      → 200
 package struct LocalInterface: Service {
     private let configuration: AgentConfiguration
@@ -89,10 +91,23 @@ package struct LocalInterface: Service {
     package func responder() -> RouterResponder<LocalContext> {
         let router = Router(context: LocalContext.self)
         router.get("/healthz") { _, _ in "ok\n" }
+        router.get("/v1/redaction") { _, _ in redactionCounts() }
         router.post("/v1/events") { request, context in
             await record(request, of: try await context.user() ?? configuration.listenUser)
         }
         return router.buildResponder()
+    }
+
+    private struct RedactionCount: Encodable {
+        var rule: String
+        var count: Int
+    }
+
+    private func redactionCounts() -> Response {
+        let hits = configuration.redaction?.hits ?? []
+        return respond(
+            .ok, "application/x-ndjson",
+            hits.map { json(RedactionCount(rule: $0.rule, count: $0.count)) })
     }
 
     private func record(_ request: Request, of user: UInt32) async -> Response {

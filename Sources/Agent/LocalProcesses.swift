@@ -83,7 +83,8 @@ package actor LocalProcesses {
         var requests: [(EventRequest, [Token])] = []
         for (index, line) in lines.enumerated() {
             do throws(EventRequest.Defect) {
-                let request = try EventRequest(line)
+                var request = try EventRequest(line)
+                configuration.redaction?.redact(&request)
                 requests.append((request, try LocalProcesses.tokens(of: request)))
             } catch {
                 throw .line(index + 1, error)

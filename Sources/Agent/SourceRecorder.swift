@@ -37,6 +37,8 @@ package actor SourceRecorder {
     /// What was read and is not durable yet.
     var sink = LogSink()
     var pending: [UInt64: SourceCheckpoint] = [:]
+    /// Rows of the sink's batch that were redacted, in a commit that failed.
+    private var redactedRows = 0
     /// The highest number that a source was given.
     private var sourceNumberMax: UInt64
     private var schedule: CommitSchedule
@@ -55,16 +57,19 @@ package actor SourceRecorder {
 
     var disk: any Disk { configuration.disk }
 
-    /// Where the disk is full, programs are not told: room comes only when the agent ships what it has.
-    private static func leaveHostName(
+    /// Leaves for the programs what this host is called and what it does not record. Where the disk is full, they are not told: room
+    /// comes only when the agent ships what it has.
+    private static func tellPrograms(
         _ configuration: AgentConfiguration, _ logger: Logger
     ) throws(DiskError) {
         do throws(DiskError) {
+            try configuration.spool.leave(redaction: configuration.redaction?.policy.text)
             try configuration.spool.leave(hostName: configuration.host)
         } catch {
             guard error.isDiskFull else { throw error }
             logger.warning(
-                "programs are not told what this host is called", metadata: ["why": "\(error)"])
+                "programs are not told what this host is called, and what it does not record",
+                metadata: ["why": "\(error)"])
         }
     }
 
@@ -77,7 +82,7 @@ package actor SourceRecorder {
         self.configuration = configuration
         self.logger = logger
         try configuration.spool.own()
-        try SourceRecorder.leaveHostName(configuration, logger)
+        try SourceRecorder.tellPrograms(configuration, logger)
         lock = try configuration.disk.open(configuration.spool.path + "/agent.lock", .write)
         guard try lock.lock() else {
             throw AgentError("\(configuration.spool.path) is in use by another agent")
@@ -199,6 +204,11 @@ package actor SourceRecorder {
 
     func note(_ checkpoint: SourceCheckpoint?) {
         guard var checkpoint else { return }
+        if let redaction = configuration.redaction {
+            for index in checkpoint.unmatched.indices {
+                redaction.redact(&checkpoint.unmatched[index])
+            }
+        }
         for line in checkpoint.unmatched.prefix(Limits.unmatchedLoggedMax) {
             logger.warning(
                 "a line is no event",
@@ -218,11 +228,16 @@ package actor SourceRecorder {
     }
 
     private func commit(_ now: Double, _ wall: WallTime) {
+        if let redaction = configuration.redaction {
+            redaction.redact(&sink.batch, from: redactedRows)
+            redactedRows = sink.batch.count
+        }
         do throws(DiskError) {
             try segments.commit(
                 sink.batch, pending.values.sorted { $0.number < $1.number }, readUpTo: readUpTo,
                 now: wall)
             sink.batch.removeAll()
+            redactedRows = 0
             pending = [:]
             reported.remove("commit")
             schedule.handle(
@@ -252,6 +267,7 @@ package actor SourceRecorder {
     /// Gives up what was read and is not durable, to read it again: as if the agent had been killed and started anew.
     private func readAgain() {
         sink = LogSink()
+        redactedRows = 0
         pending = [:]
         files = []
         journals = [:]

@@ -14,12 +14,13 @@ enum Main {
         case "generate": GenerateBenchmark.run(arguments)
         case "deflate": DeflateBenchmark.run(arguments)
         case "journals": JournalLoad.run(arguments)
+        case "redact": RedactionBenchmark.run()
         case "live": LiveLoad.run(arguments)
         case "limits": LimitsBenchmark.run(arguments)
         default:
             complain(
                 "usage: lightcone-bench history-memory | segments | record | generate | deflate "
-                    + "| journals | live | limits")
+                    + "| journals | live | limits | redact")
             exit(2)
         }
     }

@@ -346,6 +346,88 @@ extension EventBatch {
     }
 }
 
+// Rewriting.
+extension EventBatch {
+    /// Puts other content into the place of what rows say: who says it, and in which order, stays. O(content of the rows).
+    ///
+    /// - Parameters:
+    ///   - first: The row from which on texts and values are rewritten. Names and keys are rewritten in all rows: what they were is kept
+    ///     nowhere.
+    ///   - word: What becomes of an event's name, or of an attribute's key; nil where it stays. Called once for each.
+    ///   - text: What becomes of a text; nil where it stays.
+    ///   - value: What becomes of an attribute's value, by its key as it was, and whether it is JSON; nil where it stays.
+    package mutating func rewrite(
+        from first: Int, word: (Span<UInt8>) -> [UInt8]?, text: (Span<UInt8>) -> [UInt8]?,
+        value: (_ key: Span<UInt8>, _ isJSON: Bool, Span<UInt8>) -> (value: [UInt8], isJSON: Bool)?
+    ) {
+        let oldKeys = keys
+        if let (table, numbers) = EventBatch.rewritten(names, word) {
+            names = table
+            for row in nameNumbers.indices { nameNumbers[row] = numbers[Int(nameNumbers[row])] }
+        }
+        var keyNumbers: [UInt32]?
+        if let (table, numbers) = EventBatch.rewritten(keys, word) {
+            keys = table
+            keyNumbers = numbers
+        }
+        guard first < count || keyNumbers != nil else { return }
+        let start = contentStarts[min(first, count)]
+        let content = content
+        var (fresh, copied, shift) = ([UInt8](), start, 0)
+        var attributes: [BatchAttribute] = []
+        swap(&attributes, &self.attributes)
+        defer { swap(&attributes, &self.attributes) }
+        func replace(_ range: Range<Int>, _ bytes: [UInt8]) {
+            fresh += content[copied..<range.lowerBound]
+            fresh += bytes
+            copied = range.upperBound
+            shift += bytes.count - range.count
+        }
+        for row in first..<max(first, count) {
+            let before = shift
+            let (own, textEnd) = (contentStarts[row], contentStarts[row] + textCounts[row])
+            contentStarts[row] = own + before
+            if let bytes = text(content.span.extracting(own..<textEnd)) {
+                replace(own..<textEnd, bytes)
+                textCounts[row] = bytes.count
+            }
+            var valueStart = textEnd
+            for index in attributeIndexes(row) {
+                var attribute = attributes[index]
+                let (end, key) = (attribute.end, oldKeys[Int(attribute.key)])
+                let old = content.span.extracting(valueStart..<end)
+                if let (bytes, isJSON) = value(key.span, attribute.isJSON, old) {
+                    replace(valueStart..<end, bytes)
+                    attribute.isJSON = isJSON
+                }
+                attribute.end = end + shift
+                attributes[index] = attribute
+                valueStart = end
+            }
+            cost += shift - before
+        }
+        if first <= count { contentStarts[count] = contentStarts[count] + shift }
+        if copied > start { self.content = content[..<start] + fresh + content[copied...] }
+        guard let keyNumbers else { return }
+        for index in attributes.indices {
+            attributes[index].key = keyNumbers[Int(attributes[index].key)]
+        }
+    }
+
+    /// A table with other words, and by number in the old one the number in it; nil where nothing changes.
+    private static func rewritten(
+        _ table: ByteTable, _ word: (Span<UInt8>) -> [UInt8]?
+    ) -> (ByteTable, [UInt32])? {
+        let words = (0..<table.count).map { word(table[$0].span) }
+        guard words.contains(where: { $0 != nil }) else { return nil }
+        var fresh = ByteTable()
+        let numbers = words.enumerated().map { index, word in
+            UInt32(word.map { fresh.intern($0.span) } ?? fresh.intern(table[index].span))
+        }
+        return (fresh, numbers)
+    }
+}
+
 // Reading.
 extension EventBatch {
     @inlinable

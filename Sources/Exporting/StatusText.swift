@@ -102,7 +102,7 @@ extension StatusAnswer {
     }
 
     /// Columns that are as wide as what is in them; numbers stand at their right end.
-    static func table(_ rows: [[String]], numbersFrom first: Int) -> [String] {
+    package static func table(_ rows: [[String]], numbersFrom first: Int) -> [String] {
         let widths = rows[0].indices.map { column in
             rows.map { TextWidth.columns($0[column]) }.max() ?? 0
         }

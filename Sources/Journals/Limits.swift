@@ -12,4 +12,6 @@ enum Limits {
     static let expansionMax = 8
     /// Chunk files of one journal that are looked at: programs make a few hundred at the most.
     static let chunkFilesMax = 4_096
+    /// Bytes of the policy of what is not recorded: one more than it may have.
+    static let redactionBytesMax = (1 << 20) + 1
 }

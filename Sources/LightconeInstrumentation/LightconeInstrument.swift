@@ -21,14 +21,21 @@ import Tracing
 /// `span_id` are those of the `traceparent`: the one that came with a message, and the one that goes with it.
 public struct LightconeInstrument: Instrument {
     private let recorder: Recorder
+    private let hosts: TokenHosts
     private let tracer: (any Instrument)?
 
     /// - Parameters:
     ///   - recorder: The process whose messages these are.
     ///   - tracer: Where the messages have a `traceparent`, the tracer that writes it. It is asked what it would send, once a
     ///     message, and nothing is forwarded to it.
-    public init(recorder: Recorder, traceIDsOf tracer: (any Instrument)? = nil) {
+    ///   - hosts: To which hosts tokens may travel; without it as `LIGHTCONE_TOKEN_HOSTS` says, else to all. Which one a message goes to is
+    ///     what its context has as `lightconeDestination`.
+    public init(
+        recorder: Recorder, traceIDsOf tracer: (any Instrument)? = nil,
+        tokenHosts hosts: TokenHosts = .environment
+    ) {
         self.recorder = recorder
+        self.hosts = hosts
         self.tracer = tracer
     }
 
@@ -47,6 +54,6 @@ public struct LightconeInstrument: Instrument {
     ) where Inject.Carrier == Carrier {
         recorder.send(
             from: context, traceparent: tracer.flatMap { Traceparent(of: context, by: $0) },
-            into: &carrier, using: injector)
+            to: hosts, into: &carrier, using: injector)
     }
 }

@@ -42,13 +42,20 @@ import Tracing
 /// where nobody uses it, one is recorded when the context goes.
 public struct LightconeTracer: Tracer {
     private let recorder: Recorder
+    private let hosts: TokenHosts
     private let other: (any Tracer)?
 
     /// - Parameters:
     ///   - recorder: The process whose spans these are.
     ///   - other: The tracer that the program had before. Once a span it is asked, by an injection, for the span's `traceparent`.
-    public init(recorder: Recorder, beside other: (any Tracer)? = nil) {
+    ///   - hosts: To which hosts tokens may travel; without it as `LIGHTCONE_TOKEN_HOSTS` says, else to all. Which one a message goes to is
+    ///     what its context has as `lightconeDestination`.
+    public init(
+        recorder: Recorder, beside other: (any Tracer)? = nil,
+        tokenHosts hosts: TokenHosts = .environment
+    ) {
         self.recorder = recorder
+        self.hosts = hosts
         self.other = other
     }
 
@@ -117,7 +124,7 @@ public struct LightconeTracer: Tracer {
         _ context: ServiceContext, into carrier: inout Carrier, using injector: Inject
     ) where Inject.Carrier == Carrier {
         other?.inject(context, into: &carrier, using: injector)
-        recorder.send(from: context, into: &carrier, using: injector)
+        recorder.send(from: context, to: hosts, into: &carrier, using: injector)
     }
 
     /// Has the other tracer flush; what is recorded here needs none.

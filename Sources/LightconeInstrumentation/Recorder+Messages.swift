@@ -27,18 +27,24 @@ extension Recorder {
         }
     }
 
-    /// Records that a message leaves `context`, and writes its token into the carrier.
+    /// Records that a message leaves `context`, and writes its token into the carrier, where it may travel to the context's destination.
     func send<Carrier, Inject: Injector>(
-        from context: ServiceContext, traceparent: Traceparent? = nil, into carrier: inout Carrier,
-        using injector: Inject
+        from context: ServiceContext, traceparent: Traceparent? = nil, to hosts: TokenHosts,
+        into carrier: inout Carrier, using injector: Inject
     ) where Inject.Carrier == Carrier {
         var scope = context.enter()
         if let traceparent { scope.traceparent = traceparent }
         var attributes: Attributes = ["phase": "send"]
         scope.describe(&attributes)
+        let destination = context.lightconeDestination
+        let isAllowed = destination.map(hosts.allows) ?? hosts.allowsUnknown
+        if !isAllowed {
+            attributes.add("lightcone.withheld", .text(destination ?? "a host that is not known"))
+        }
         let token = send(
             scope.span.map { EventName($0.operationName) } ?? "message", "sent",
             attributes: attributes)
+        guard isAllowed else { return }
         injector.inject(token.text, forKey: Token.headerName, into: &carrier)
     }
 }

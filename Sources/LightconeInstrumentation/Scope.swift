@@ -30,6 +30,13 @@ extension ServiceContext {
         if let arrival { arrival.event } else { scope?.event }
     }
 
+    /// The host to which messages go from here, where somebody says so: `inject` is not told. Where tokens may travel to some hosts only
+    /// (`TokenHosts`), messages carry none without it.
+    public var lightconeDestination: String? {
+        get { self[DestinationKey.self] }
+        set { self[DestinationKey.self] = newValue }
+    }
+
     /// The span that this context is of.
     var scope: Scope? {
         get { self[ScopeKey.self] }
@@ -46,6 +53,11 @@ extension ServiceContext {
     func enter() -> Scope {
         guard let arrival else { return scope ?? Scope() }
         return Scope(event: arrival.settle(), traceparent: arrival.traceparent)
+    }
+
+    private enum DestinationKey: ServiceContextKey {
+        typealias Value = String
+        static let nameOverride: String? = "lightcone-destination"
     }
 
     private enum ScopeKey: ServiceContextKey {

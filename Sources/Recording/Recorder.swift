@@ -41,6 +41,7 @@ import Synchronization
 public final class Recorder: Sendable {
     @usableFromInline let threshold: Atomic<UInt8>
     private let incarnation: ForkSafeLock<Incarnation>
+    private let redaction: RecorderRedaction?
 
     /// Begins an incarnation. Costs a few system calls, one of them an fsync.
     ///
@@ -50,13 +51,17 @@ public final class Recorder: Sendable {
     ///   - spool: The folder that the programs of a host share with its agent; without it `LIGHTCONE_SPOOL`, else
     ///     `/dev/shm/lightcone`.
     ///   - level: The lowest level that is recorded.
+    ///   - patterns: Makes a search of a pattern (RE2) of the host's policy of what is not recorded, which knows no other library; without
+    ///     it, and where it gives nil, the agent searches for it.
     public convenience init(
-        process: String, execution: String = "main", spool: String? = nil, level: Level = .trace
+        process: String, execution: String = "main", spool: String? = nil, level: Level = .trace,
+        patterns: (@Sendable (_ pattern: String) -> PatternSearch?)? = nil
     ) {
+        let spool = SpoolFolder(spool)
         self.init(
-            process: process, host: nil, execution: execution, spool: SpoolFolder(spool),
-            level: level,
-            chunkByteCount: Limits.chunkBytes, chunksMax: Limits.chunksMax)
+            process: process, host: nil, execution: execution, spool: spool, level: level,
+            chunkByteCount: Limits.chunkBytes, chunksMax: Limits.chunksMax,
+            redaction: RecorderRedaction.of(spool, patterns: patterns))
     }
 
     /// As above, with chunks of another size: at least 4,096 bytes, and a multiple of them.
@@ -75,8 +80,9 @@ public final class Recorder: Sendable {
         run: Identity128? = nil,
         chunkByteCount: Int, chunksMax: Int, tokenBytesMax: Int? = nil,
         clockEntriesMax: Int? = nil, isLockOnHeap: Bool = false,
-        surroundings: Surroundings = Surroundings()
+        surroundings: Surroundings = Surroundings(), redaction: RecorderRedaction? = nil
     ) {
+        self.redaction = redaction
         precondition(
             chunkByteCount >= 4096 && chunkByteCount % 4096 == 0 && chunksMax > 0,
             "a chunk is made of whole pages")
@@ -96,6 +102,7 @@ public final class Recorder: Sendable {
     /// What a child that this program forks goes on with: for tests, which do not fork.
     package init(forkedFrom parent: Recorder) {
         threshold = Atomic(parent.threshold.load(ordering: .relaxed))
+        redaction = parent.redaction
         incarnation = ForkSafeLock(parent.withIncarnation { $0.child() })
     }
 
@@ -104,6 +111,7 @@ public final class Recorder: Sendable {
     /// Traps where the spool cannot be written.
     package init(cloning other: Recorder, into spool: SpoolFolder) {
         threshold = Atomic(other.threshold.load(ordering: .relaxed))
+        redaction = other.redaction
         incarnation = ForkSafeLock(
             other.withIncarnation { incarnation in
                 do {
@@ -140,7 +148,7 @@ public final class Recorder: Sendable {
         withIncarnation {
             Status(
                 events: $0.sequence, lost: $0.lostCount, refused: $0.refusedCount,
-                problem: $0.problem)
+                problem: $0.problem ?? redaction?.problem)
         }
     }
 
@@ -152,7 +160,7 @@ public final class Recorder: Sendable {
         public let lost: UInt64
         /// Tokens that were given to `receive` and order nothing, since no program of this collector has made them.
         public let refused: UInt64
-        /// Why nothing can be written now; nil where it can.
+        /// Why nothing can be written now, or nothing but the order of events; nil where all can.
         public let problem: String?
     }
 
@@ -321,6 +329,29 @@ extension Recorder {
     /// The bytes of a name and a text, cut to their limits; a name without NUL.
     @inline(__always)
     private func withBytes<Result>(
+        _ name: EventName, _ text: String, _ attributes: Attributes,
+        _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, Attributes) -> Result
+    ) -> Result {
+        guard redaction == nil else { return withRedacted(name, text, attributes, body) }
+        return withWholeBytes(name, text, attributes, body)
+    }
+
+    @inline(never)
+    private func withRedacted<Result>(
+        _ name: EventName, _ text: String, _ attributes: Attributes,
+        _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, Attributes) -> Result
+    ) -> Result {
+        // Before anything is cut: half a secret is one that no rule knows.
+        guard
+            let redacted = redaction?.redact(
+                name.withBytes { String(decoding: $0, as: UTF8.self) }, text, attributes)
+        else { return withWholeBytes(name, text, attributes, body) }
+        return withWholeBytes(
+            EventName(redacted.name), redacted.text, redacted.attributes, body)
+    }
+
+    @inline(__always)
+    private func withWholeBytes<Result>(
         _ name: EventName, _ text: String, _ attributes: Attributes,
         _ body: (UnsafeRawBufferPointer, UnsafeRawBufferPointer, Attributes) -> Result
     ) -> Result {

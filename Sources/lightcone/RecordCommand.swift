@@ -163,7 +163,8 @@ struct RecordCommand: AsyncParsableCommand {
         return reply.token ?? reply.id
     }
 
-    private static func escaped(_ path: String) -> String {
+    /// The path of a socket as a URL's host.
+    static func escaped(_ path: String) -> String {
         PercentEscaping.escape(path) { byte in
             !(UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte
                 || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
@@ -207,7 +208,8 @@ struct RecordCommand: AsyncParsableCommand {
     private func recordHere(_ folder: SpoolFolder) throws -> String {
         let recorder = Recorder(
             process: process, host: nil, execution: execution ?? ProcessKey.executionDefault,
-            spool: folder, isKeptByName: true, chunkByteCount: 64 << 10, chunksMax: 64)
+            spool: folder, isKeptByName: true, chunkByteCount: 64 << 10, chunksMax: 64,
+            redaction: RecorderRedaction.of(folder, patterns: nil))
         // Who records under the name next must know of this.
         if let problem = recorder.numberProblem { throw CommandFailure("not recorded: \(problem)") }
         let level = Level(text: level)!

@@ -11,6 +11,47 @@ import Testing
             run: index == 2 ? Identity128(high: 9, low: 9) : nil)
     }
 
+    /// What a batch is rewritten to is the batch of the events that say so; and what they said before is nowhere in it.
+    @Test(arguments: 0..<20 as Range<UInt64>) func rewrittenIsWhatItSays(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let events = Self.random(&random)
+        let first = Int.random(in: 0...events.count, using: &random)
+        func changed(_ text: String) -> String? {
+            text.contains("x") ? text.replacing("x", with: "longer") : nil
+        }
+        func bytes(_ text: Span<UInt8>) -> [UInt8]? {
+            changed(text.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) })
+                .map { Array($0.utf8) }
+        }
+        var batch = EventBatch(events)
+        batch.rewrite(from: first, word: bytes, text: bytes) { _, isJSON, value in
+            bytes(value).map { ($0, isJSON) }
+        }
+        var expected = events
+        for index in events.indices {
+            expected[index].event.name =
+                changed(events[index].event.name) ?? events[index].event.name
+            for place in events[index].event.attributes.indices {
+                let key = events[index].event.attributes[place].key
+                expected[index].event.attributes[place].key = changed(key) ?? key
+            }
+            guard index >= first else { continue }
+            expected[index].event.text =
+                changed(events[index].event.text) ?? events[index].event.text
+            for place in events[index].event.attributes.indices {
+                switch events[index].event.attributes[place].value {
+                case .text(let text):
+                    expected[index].event.attributes[place].value = .text(changed(text) ?? text)
+                case .json(let text):
+                    expected[index].event.attributes[place].value = .json(changed(text) ?? text)
+                }
+            }
+        }
+        #expect(batch.events().map(\.event) == expected.map(\.event))
+        #expect(batch.content.count == EventBatch(expected).content.count)
+        #expect(batch.cost >= EventBatch(expected).cost - 200)
+    }
+
     /// Events of several processes, with everything that an event may have; some go back to a lower number.
     static func random(_ random: inout SeededGenerator, count: Int = 60) -> [(
         key: ProcessKey, event: Event

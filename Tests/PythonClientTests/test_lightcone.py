@@ -35,7 +35,7 @@ sys.path.insert(0, str(HERE / "../../Scripts/clients/python"))
 
 import lightcone  # noqa: E402
 from lightcone import (LightconeError, LightconeProcessor, LogHandler, Recorder,  # noqa: E402
-                       WSGIMiddleware, instrument_requests)
+                       TokenHosts, WSGIMiddleware, instrument_requests)
 
 try:
     import requests
@@ -1085,6 +1085,14 @@ class URLLibTests(HTTPTestCase):
         self.assertEqual(self.story(), self.ROUND_TRIP)
         self.assertEqual([token is None for token in shop.tokens], [False, True])
 
+    def test_only_where_tokens_may_travel(self):
+        shop = self.start_shop()
+        for hosts, travels in (("127.0.0.0/8", True), ("*.internal", False), ("a b", False),
+                               ("", True)):
+            with mock.patch.dict(os.environ, LIGHTCONE_TOKEN_HOSTS=hosts):
+                self.opener().open(f"{shop.url}/here").close()
+            self.assertEqual(shop.tokens[-1] is not None, travels, hosts)
+
     def test_an_answer_from_where_it_is_not_wanted(self):
         answer = mock.Mock(headers={"lightcone": token_of("stranger:1")}, status=200)
         request = urllib.request.Request("http://stranger/")
@@ -1134,6 +1142,27 @@ class RequestsTests(HTTPTestCase):
         self.agent.stop()
         self.assertEqual(self.session().get(shop.url).text, "ok")
         self.assertEqual(shop.tokens, [None])
+
+
+class TokenHostsTests(unittest.TestCase):
+    """The same cases as TokenHostsTests.swift has."""
+
+    def test_hosts_are_allowed_by_their_names(self):
+        for hosts, host, is_allowed in (
+                ("*", "x", True), ("orders.internal", "Orders.INTERNAL.", True),
+                ("orders.internal", "x.orders.internal", False),
+                ("*.internal", "orders.internal", True), ("*.internal", "internal", False),
+                ("*.internal", "xinternal", False), ("10.0.0.0/8", "10.255.0.1", True),
+                ("10.0.0.0/8", "11.0.0.1", False), ("10.0.0.0/8", "10.example.org", False),
+                ("a, fd00::/8", "[fd12::1]", True), ("fd00::/8", "fe00::1", False),
+                ("10.0.0.7", "10.0.0.7", True), ("10.0.0.7", "10.0.0.8", False),
+                ("*.0.0.7", "10.0.0.7", False)):
+            self.assertEqual(TokenHosts(hosts).allows(host), is_allowed, (hosts, host))
+
+    def test_what_is_no_list_is_refused(self):
+        for hosts in ("", "a,", "10.0.0.0/33", "a/8", "*x", "a b"):
+            with self.assertRaises(ValueError):
+                TokenHosts(hosts)
 
 
 class ModuleTests(unittest.TestCase):

@@ -46,7 +46,7 @@ from typing import Any, Callable, Iterable, Mapping, NamedTuple, Optional, Seque
 from urllib.parse import urlsplit
 
 __all__ = ["HEADER", "LightconeError", "LightconeProcessor", "LogHandler", "Recorder", "Sent",
-           "WSGIMiddleware", "instrument_requests"]
+           "TokenHosts", "WSGIMiddleware", "instrument_requests"]
 
 HEADER = "lightcone"  # the message header in which a token travels
 
@@ -453,13 +453,14 @@ class LightconeProcessor(urllib.request.BaseHandler):
     """For `urllib.request.build_opener`: a token leaves with every HTTP request, and that of an
     answer is received. Each step of a redirection is a message of its own.
 
-    `where` decides by the URL which servers take part: a token tells the names of processes.
+    `where` decides by the URL which servers take part: a token tells the names of processes. Without
+    it LIGHTCONE_TOKEN_HOSTS does (see `TokenHosts`).
     """
 
     handler_order = 900  # late for requests; for answers before the one that raises HTTPError
 
-    def __init__(self, recorder: Recorder, where: Callable[[str], bool] = lambda url: True):
-        self._recorder, self._where = recorder, where
+    def __init__(self, recorder: Recorder, where: Callable[[str], bool] | None = None):
+        self._recorder, self._where = recorder, where or TokenHosts.environment().allows_url
 
     def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
         for headers in (request.headers, request.unredirected_hdrs):
@@ -479,14 +480,78 @@ class LightconeProcessor(urllib.request.BaseHandler):
     https_request, https_response = http_request, http_response
 
 
+class TokenHosts:
+    """To which hosts tokens may travel: a list with commas between, as LIGHTCONE_TOKEN_HOSTS has it.
+
+    Names (`orders.internal`), domains with all names below them (`*.internal`), addresses
+    (`10.0.0.7`, `fd00::7`), networks (`10.0.0.0/8`, `fd00::/8`), or `*`. Names are compared without
+    regard to case, and never looked up: a network allows hosts that are called by their addresses.
+
+    Raises ValueError if a part of the list is none of these.
+    """
+
+    def __init__(self, hosts: str):
+        self._all, self._names, self._domains = False, set(), []
+        self._networks: list[Any] = []
+        for part in hosts.lower().split(","):
+            part = part.strip(" ")
+            if part == "*":
+                self._all = True
+            elif re.fullmatch(r"\*\.[\w.-]+", part):
+                self._domains.append(part[1:])
+            elif (network := _network(part)) is not None:
+                self._networks.append(network)
+            elif re.fullmatch(r"[\w.-]+", part):
+                self._names.add(part)
+            else:
+                raise ValueError(f"expected a host, a domain or a network, found {part!r}")
+
+    @classmethod
+    def environment(cls) -> TokenHosts:
+        """What LIGHTCONE_TOKEN_HOSTS says: all hosts where it is not set, none where it is no list."""
+        try:
+            return cls(os.environ.get("LIGHTCONE_TOKEN_HOSTS") or "*")
+        except ValueError:
+            nowhere = cls("*")
+            nowhere._all = False
+            return nowhere
+
+    def allows(self, host: str) -> bool:
+        """Whether tokens may travel to a host: a name or an address, without a port."""
+        if self._all:
+            return True
+        host = host.lower().strip("[]")
+        host = host[:-1] if host.endswith(".") else host
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return host in self._names or any(host.endswith(one) for one in self._domains)
+        return any(address in network for network in self._networks)
+
+    def allows_url(self, url: str) -> bool:
+        try:
+            return self.allows(urlsplit(url).hostname or "")
+        except ValueError:
+            return self._all
+
+
+def _network(text: str) -> Any:
+    """The network, or the one address, of a text; None where it is none."""
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
 def instrument_requests(session: Any, recorder: Recorder,
-                        where: Callable[[str], bool] = lambda url: True) -> None:
+                        where: Callable[[str], bool] | None = None) -> None:
     """Does for a `requests.Session` what LightconeProcessor does for urllib, at the adapters that
     are mounted for HTTP now; so each step of a redirection is a message of its own. A second call
     for the same session changes nothing."""
     for prefix, adapter in session.adapters.items():
         if prefix.startswith("http") and not hasattr(adapter.send, "is_lightcone"):
-            adapter.send = _carrying(adapter.send, recorder, where)
+            adapter.send = _carrying(adapter.send, recorder,
+                                     where or TokenHosts.environment().allows_url)
 
 
 def _carrying(send: Any, recorder: Recorder, where: Callable[[str], bool]) -> Any:
@@ -511,11 +576,12 @@ class WSGIMiddleware:
     `answer`, sends one back with the answer to such a request.
 
     A token tells the names of processes, and any client can invent one: use `answer=False` where
-    strangers may call.
+    strangers may call. Where LIGHTCONE_TOKEN_HOSTS is set, only clients whose address is in it get one.
     """
 
     def __init__(self, app: Any, recorder: Recorder, answer: bool = True):
         self._app, self._recorder, self._answer = app, recorder, answer
+        self._hosts = TokenHosts.environment()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         token = environ.get("HTTP_LIGHTCONE")
@@ -524,7 +590,7 @@ class WSGIMiddleware:
         path = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")
         attributes = {"method": environ.get("REQUEST_METHOD", ""), "path": path}
         self._recorder.receive_headers({HEADER: token}, name="request", attributes=attributes)
-        if not self._answer:
+        if not self._answer or not self._hosts.allows(environ.get("REMOTE_ADDR", "")):
             return self._app(environ, start_response)
         answers: list[dict[str, str]] = []  # an application may start its response twice
 
