@@ -143,7 +143,7 @@ let package = Package(
             dependencies: [
                 "Access", "CMalloc", "Causality", "Disks", "Segments", "Archiving", "HappensBefore",
                 "Page",
-                "Parts", "Querying", "Exporting", "Shipping",
+                "Parts", "Querying", "Exporting", "Shipping", "Transparency",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -360,7 +360,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Access", "Causality", "LogFormats", "Segments", "lightcone", "RecordingProbe",
+                "Access", "Causality", "Disks", "LogFormats", "Segments", "lightcone",
+                "RecordingProbe",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ],
             swiftSettings: strict),

@@ -24,6 +24,8 @@ package struct Registry: Codable, Sendable {
         package var name: String
         /// Those of its certificates that are let in.
         package var certificates: [Issued] = []
+        /// The keys with which its agents sign what they record: hexadecimal digits.
+        package var signers: [String] = []
         /// When it was revoked; nil while it may come.
         package var revoked: Int64?
     }
@@ -112,15 +114,22 @@ extension Registry {
         return enrolments[index].host
     }
 
-    /// Notes a certificate that a host got, by its enrolment or in the place of one that it has.
+    /// A host may have so many keys to sign with: of an agent each.
+    package static let signersMax = 8
+
+    /// Notes a certificate that a host got, by its enrolment or in the place of one that it has, and the key with which its agent
+    /// signs.
     package mutating func note(
-        serial: String, of host: String, expires: WallTime, isEnrolment: Bool, now: WallTime
+        serial: String, of host: String, expires: WallTime, signer: String, isEnrolment: Bool,
+        now: WallTime
     ) {
         var entry = hosts.first { ExactText.isSame($0.name, host) } ?? Host(name: host)
         if isEnrolment { entry.revoked = nil }
         guard entry.revoked == nil else { return }
         entry.certificates.removeAll { $0.expires <= Self.seconds(now) }
         entry.certificates.append(Issued(serial: serial, expires: Self.seconds(expires)))
+        entry.signers.removeAll { $0 == signer }
+        entry.signers = entry.signers.suffix(Self.signersMax - 1) + [signer]
         hosts.removeAll { ExactText.isSame($0.name, host) }
         hosts.append(entry)
         hosts.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
@@ -139,13 +148,18 @@ extension Registry {
             ? nil : "the certificate of \(printable(host)) has expired"
     }
 
+    /// The keys of a host's agents.
+    package func signers(of host: String) -> [String] {
+        hosts.first { ExactText.isSame($0.name, host) }?.signers ?? []
+    }
+
     /// Lets nothing of a host in any more. False where there is no such host.
     package mutating func revoke(host: String, now: WallTime) -> Bool {
         enrolments.removeAll { ExactText.isSame($0.host, host) }
         guard let index = hosts.firstIndex(where: { ExactText.isSame($0.name, host) }) else {
             return false
         }
-        hosts[index].certificates = []
+        (hosts[index].certificates, hosts[index].signers) = ([], [])
         hosts[index].revoked = Self.seconds(now)
         return true
     }

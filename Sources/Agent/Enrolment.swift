@@ -1,6 +1,7 @@
 import Access
 import AsyncHTTPClient
 import Causality
+import Disks
 import FoundationEssentials
 import Journals
 import Logging
@@ -14,6 +15,7 @@ import Synchronization
 package struct Enrolment: Sendable {
     let collector: String
     let folder: AgentFolder
+    private let data: String
 
     /// - Parameters:
     ///   - collector: Its URL.
@@ -21,6 +23,13 @@ package struct Enrolment: Sendable {
     package init(collector: String, data: String) {
         self.collector = collector.hasSuffix("/") ? String(collector.dropLast()) : collector
         folder = AgentFolder(data: data)
+        self.data = data
+    }
+
+    /// The key with which the agent signs, which its certificate's request names.
+    private func signer() throws -> String {
+        try RealDisk().make(folder: data)
+        return hexadecimal(try SegmentLog.key(in: data, on: RealDisk()).publicKey)
     }
 
     /// Gets the certificate of a host with a token of `lightcone enroll-token`, which names the host, and the authority that the
@@ -48,7 +57,10 @@ package struct Enrolment: Sendable {
             try await text(
                 of: post(
                     "enroll",
-                    ["request": request, "token": secret.text(Registry.enrolmentPrefix)]), client)
+                    [
+                        "request": request, "token": secret.text(Registry.enrolmentPrefix),
+                        "signer": try signer(),
+                    ]), client)
         }
         let kept = AgentFolder.Kept(
             authority: authority, own: CertifiedKey(certificates: answer.body, key: key))
@@ -64,7 +76,7 @@ package struct Enrolment: Sendable {
     func renew(_ kept: AgentFolder.Kept) async throws {
         let (request, key) = try Authority.request()
         let answer = try await asking(Credentials(kept)) { client in
-            try await text(of: post("renew", ["request": request]), client)
+            try await text(of: post("renew", ["request": request, "signer": try signer()]), client)
         }
         try folder.keep(
             AgentFolder.Kept(

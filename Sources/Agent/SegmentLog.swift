@@ -54,7 +54,7 @@ struct SegmentLog: ~Copyable {
         let lock = try disk.open(path + "/lock", .write)
         guard try lock.lock() else { throw AgentError("\(path) is in use by another agent") }
         let identity = try SegmentLog.identity(path + "/agent-id", identities, disk, warn)
-        let key = try SigningKey(at: path + "/agent-key", on: disk) {
+        let key = try SegmentLog.key(in: path, on: disk) {
             SigningKey(secret: identities().bytes + identities().bytes)
         }
         var found: [Recovered] = []
@@ -85,6 +85,13 @@ struct SegmentLog: ~Copyable {
         sourceNumberMax = checkpoints.keys.max() ?? 0
         lastCreated = found.last?.created ?? WallTime(nanoseconds: 0)
         keepReserve()
+    }
+
+    /// The key with which the agent of a data folder signs.
+    static func key(
+        in path: String, on disk: any Disk, making make: () -> SigningKey? = { SigningKey() }
+    ) throws -> SigningKey {
+        try SigningKey(at: path + "/agent-key", on: disk, making: make)
     }
 
     /// A segment of an earlier run; nil where it holds nothing. Where the disk is full the reserve of the data folder has room for

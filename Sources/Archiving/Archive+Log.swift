@@ -63,6 +63,26 @@ extension Archive {
 }
 
 extension Archive {
+    /// Has the log tell which hosts may ship, and with which keys their agents sign, where that is not as it was told.
+    package func log(hosts: [LoggedHost]) throws(ArchiveError) {
+        let entries = hosts.map { host in
+            (host, Data(LogEntry(.host(host), at: WallTime(nanoseconds: 0)).encoded()))
+        }
+        let known = try catalogue.read { database in
+            try Set(Data.fetchAll(database, sql: "SELECT entry FROM host"))
+        }
+        let changed = entries.filter { !known.contains($0.1) }
+        guard !changed.isEmpty else { return }
+        try catalogue.write { database in
+            for (host, entry) in changed {
+                try database.execute(
+                    sql: "INSERT OR REPLACE INTO host VALUES (?, ?)",
+                    arguments: [host.host, entry])
+                try Catalogue.log(.host(host), database)
+            }
+        }
+    }
+
     /// Has a catalogue that is made anew go on with the log that is here. Returns what is wrong with it.
     func takeOverLog(_ memory: CatalogueMemory) throws -> [String] {
         let count: Int

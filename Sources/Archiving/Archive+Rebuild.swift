@@ -43,17 +43,23 @@ extension Archive {
         return memory.problems + problems
     }
 
-    /// What a catalogue would be that is made anew of what is here alone, in memory. Changes nothing. O(bytes of all files).
+    /// What a catalogue would be that is made anew of the parts that this one names, and the segments, in memory. Changes nothing.
+    /// O(bytes of all files).
     func derivedCatalogue() throws -> Catalogue {
         let catalogue = try Catalogue(inMemoryFor: path)
-        _ = try Archive(path, disk, catalogue, nil).fill(CatalogueMemory(), isDry: true)
+        // A merge that failed may have left a part beside what it was made of.
+        let parts = Set(try self.catalogue.parts().map(\.name))
+        _ = try Archive(path, disk, catalogue, nil).fill(CatalogueMemory(), only: parts)
         return catalogue
     }
 
     /// Takes everything into an empty catalogue.
     ///
-    /// - Parameter isDry: Whether all files stay as they are.
-    private func fill(_ memory: CatalogueMemory, isDry: Bool = false) throws -> [String] {
+    /// - Parameter parts: The parts that count, and all files stay as they are; nil: those that are here.
+    private func fill(
+        _ memory: CatalogueMemory, only parts: Set<Identity128>? = nil
+    ) throws -> [String] {
+        let isDry = parts != nil
         if !isDry { removeUnfinished() }
         var memory = memory
         var (drops, problems) = try drops(known: memory.drops)
@@ -66,7 +72,9 @@ extension Archive {
         problems += try takeTombstones(isDry: isDry)
         try catalogue.write { try Catalogue.takeOverTombstones(memory, $0) }
         let removed = Set(drops.flatMap(\.parts).filter(\.isRemoved).map(\.name))
-        let (damaged, partProblems) = try takeParts(except: removed)
+        let (damaged, partProblems) = try takeParts { name in
+            !removed.contains(name) && parts?.contains(name) ?? true
+        }
         problems += partProblems
         let merged = try catalogue.mergedSegments()
         problems += try forEachSegment { path, place in
@@ -91,13 +99,13 @@ extension Archive {
 
     /// Of parts that hold the same segments, the one counts that replaced the others: it has more of them.
     private func takeParts(
-        except removed: Set<Identity128>
+        _ counts: (Identity128) -> Bool
     ) throws -> (damaged: [DamagedPart], problems: [String]) {
         var damaged: [DamagedPart] = []
         var parts: [(part: PartFile, name: Identity128)] = []
         let (files, strangers) = try partFiles()
         var problems = strangers
-        for (path, name) in files where !removed.contains(name) {
+        for (path, name) in files where counts(name) {
             do throws(PartError) {
                 let part = try PartFile(path, on: disk)
                 let found = try PartVerification(part).damage()

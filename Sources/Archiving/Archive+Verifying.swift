@@ -15,6 +15,8 @@ package struct VerifiedArchive: Sendable {
     package var segmentCount = 0
     /// The sealed segments whose agents signed them.
     package var signedCount = 0
+    /// Those of them whose agents are of no host that was enrolled: they came before that, or were imported.
+    package var strangerCount = 0
     package var partCount = 0
     package var orderFileCount = 0
     package var eventCount = 0
@@ -293,6 +295,9 @@ private struct Verification {
             if let signature = logged.signature {
                 if signature.isValid(for: head) {
                     result.signedCount += 1
+                    if !fold.signers.isEmpty, !fold.signers.contains(signature.publicKey) {
+                        result.strangerCount += 1
+                    }
                 } else {
                     note("segment \(segment): the signature in the log is not that of its head")
                 }
@@ -387,8 +392,8 @@ private struct Verification {
             query: """
                 SELECT execution, hex(name) FROM partPresence JOIN part ON part.id = partPresence.part
                 """, mayBeMore: true),
-        Rows(
-            what: "agents", query: "SELECT hex(name), host, readUpTo FROM agent", isOfDropped: true),
+        // An agent whose host was called otherwise once has the name that came last.
+        Rows(what: "agents", query: "SELECT hex(name), readUpTo FROM agent", isOfDropped: true),
         Rows(
             what: "lines that are no events",
             query: """

@@ -208,12 +208,12 @@ package final class Archive: Sendable {
     /// - Parameters:
     ///   - isOwn: True where this program has just made the frames: then what they say is not decoded again, only whose
     ///   events they are, and of how many executions they are does not matter.
-    ///   - host: The host whose agent sent it; nil where anybody may be any host. What is another's is refused, and nothing of
+    ///   - owner: The host whose agent sent it; nil where anybody may be any host. What is another's is refused, and nothing of
     ///   it is kept.
     @discardableResult
     package func append(
         _ bytes: [UInt8], to segment: Identity128, at offset: Int, isOwn: Bool = false,
-        from host: String? = nil
+        from owner: SegmentOwner? = nil
     ) throws(ArchiveError) -> Appended {
         guard underWay.withLock({ $0.insert(segment).inserted }) else { throw .busy }
         defer { _ = underWay.withLock { $0.remove(segment) } }
@@ -248,7 +248,7 @@ package final class Archive: Sendable {
         append.droppedNumbers = try droppedNumbers()
         try check(bytes, &append, at: offset, after: state?.digest, isOwn: isOwn)
         if !isOwn { try catalogue.checkExecutions(of: append) }
-        if let host { try check(append, isFrom: host) }
+        if let owner { try check(append, isFrom: owner) }
         do {
             if append.isRepair {
                 try rewrite(bytes, append, at: offset, before: acknowledged)
@@ -369,8 +369,16 @@ package final class Archive: Sendable {
 
     /// Throws where something is not that of a host's own agent: the agent was another host's, or events are of other hosts.
     private func check(
-        _ append: Catalogue.Append, isFrom host: String
+        _ append: Catalogue.Append, isFrom owner: SegmentOwner
     ) throws(ArchiveError) {
+        let host = owner.host
+        if let head = append.head,
+            !owner.signers.contains(where: { $0 == head.signature?.publicKey })
+        {
+            throw .foreign(
+                "segment \(append.header.segment): expected it signed with the key that an agent of host \(printable(host)) was enrolled with, found \(head.signature == nil ? "no signature" : "another key")"
+            )
+        }
         let agents = try catalogue.host(ofAgent: append.header.agent)
         let others = [agents, append.host].filter { !$0.isEmpty } + append.taken.keys.map(\.host)
         guard let other = others.first(where: { !ExactText.isSame($0, host) }) else { return }
@@ -467,6 +475,18 @@ package final class Archive: Sendable {
         let path = segmentPath(agent: place.agent, segment: place.segment)
         return .damaged(
             "\(path), byte \(place.offset): \(error) (lightcone segment verify \(path))")
+    }
+}
+
+/// Whose segments may come.
+package struct SegmentOwner: Sendable {
+    package var host: String
+    /// The keys with which its agents sign what they seal.
+    package var signers: [[UInt8]]
+
+    package init(host: String, signers: [[UInt8]]) {
+        self.host = host
+        self.signers = signers
     }
 }
 

@@ -30,6 +30,7 @@ import Segments
 ///     dropped   = which rows of which executions do not count: those in frames of a segment before a byte
 ///     droppedPart = the same of parts, in which none of their rows counts; and how many bytes these take
 ///     logEntry  = what is still to be written to the log, in order: noted with what it tells of, so that neither is without the other
+///     host      = what the log was told last of each host: whether it may ship, and its keys
 ///     log       = how many entries the log has, but for those that were written and are still in `logEntry`
 struct Catalogue: Sendable {
     let database: any DatabaseWriter
@@ -220,6 +221,7 @@ struct Catalogue: Sendable {
         CREATE TABLE logEntry (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
         CREATE TABLE log (id INTEGER PRIMARY KEY CHECK (id = 1), entries INTEGER NOT NULL) STRICT;
         INSERT INTO log VALUES (1, 0);
+        CREATE TABLE host (name TEXT PRIMARY KEY, entry BLOB NOT NULL) STRICT, WITHOUT ROWID;
         PRAGMA user_version = \(schemaVersion);
         """
 

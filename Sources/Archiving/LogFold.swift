@@ -15,6 +15,8 @@ struct LogFold {
     private(set) var orders: [ExactText: [Int: LoggedFile]] = [:]
     /// By execution that was dropped: the segments that had events of it.
     private(set) var drops: [ExactText: Set<Identity128>] = [:]
+    /// The keys with which agents of hosts sign that were admitted; none where anybody may be any host.
+    private(set) var signers: Set<[UInt8]> = []
     /// What the log itself contradicts.
     private(set) var problems: [String] = []
 
@@ -27,7 +29,7 @@ struct LogFold {
             drops[execution, default: []].formUnion(drop.segments.map(\.segment))
             orders[execution] = nil
             tombstones[execution] = nil
-        case .host: break
+        case .host(let host): signers.formUnion(host.publicKeys)
         }
     }
 

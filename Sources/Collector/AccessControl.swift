@@ -4,7 +4,9 @@ import FoundationEssentials
 import Logging
 import NIOPosix
 import NIOSSL
+import Segments
 import Synchronization
+import Transparency
 
 /// Who may come to a collector that speaks TLS, and with which certificate it does. What commands change in the folder counts
 /// within `Limits.accessLookSeconds`.
@@ -63,6 +65,15 @@ final class AccessControl: Sendable {
         }
         if let known { return known }
         return try await threads.runIfActive { find(self.look()) }
+    }
+
+    /// The hosts that may ship, and those that may not any more, for the log.
+    func hosts() -> [LoggedHost] {
+        look().hosts.map { host in
+            LoggedHost(
+                host: host.name, isAdmitted: host.revoked == nil,
+                publicKeys: host.signers.compactMap { HeadSignature.key(hex: $0) })
+        }
     }
 
     /// Who may come now. Its text is compared, since a file that takes another's place may look like that one. One at a time, on

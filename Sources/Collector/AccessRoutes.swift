@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import Segments
 
 /// `GET /v1/authority`, `POST /v1/enroll` and `POST /v1/renew`: how agents get their certificates; `GET /v1/token-keys`: what their
 /// programs seal the tokens of messages with.
@@ -28,7 +29,8 @@ struct AccessRoutes: Sendable {
             guard try await control.find({ $0.has(secret) ? true : nil }) != nil else {
                 throw Problem(.forbidden, "there is no such enrolment token")
             }
-            return try await issue(body.request, of: context) { registry throws(AccessError) in
+            return try await issue(body.request, body.signer, of: context) {
+                registry throws(AccessError) in
                 try registry.enrol(secret, now: .now)
             }
         }
@@ -38,7 +40,9 @@ struct AccessRoutes: Sendable {
             }
             let bytes = try await request.body.collect(upTo: Limits.accessRequestBytesMax)
             let body = try Self.decode(Renewal.self, bytes)
-            return try await issue(body.request, of: context, renewing: host) { _ in host }
+            return try await issue(body.request, body.signer, of: context, renewing: host) { _ in
+                host
+            }
         }
     }
 
@@ -60,25 +64,31 @@ struct AccessRoutes: Sendable {
     private struct Enrolment: Decodable {
         var token: String
         var request: String
+        var signer: String
     }
 
     private struct Renewal: Decodable {
         var request: String
+        /// The key with which the agent signs what it records, in hexadecimal digits.
+        var signer: String
     }
 
     private static func decode<Body: Decodable>(_: Body.Type, _ bytes: ByteBuffer) throws -> Body {
         do {
             return try JSONDecoder().decode(Body.self, from: Data(bytes.readableBytesView))
         } catch {
-            throw Problem(.badRequest, "expected a JSON object with token and request")
+            throw Problem(.badRequest, "expected a JSON object with token, request and signer")
         }
     }
 
     /// Issues a certificate for the host that `admit` names, and notes it: both or neither.
     private func issue(
-        _ request: String, of context: CollectorContext, renewing: String? = nil,
+        _ request: String, _ signer: String, of context: CollectorContext, renewing: String? = nil,
         _ admit: @escaping @Sendable (inout Registry) throws(AccessError) -> String
     ) async throws -> Response {
+        guard HeadSignature.key(hex: signer) != nil else {
+            throw Problem(.badRequest, "signer: expected an Ed25519 key of 64 hexadecimal digits")
+        }
         do {
             let (pem, host) = try await control.threads.runIfActive { [control] in
                 try control.folder.change { registry in
@@ -86,7 +96,7 @@ struct AccessRoutes: Sendable {
                     let issued = try control.folder.authority().issue(
                         host: host, request: request, now: .now)
                     registry.note(
-                        serial: issued.serial, of: host, expires: issued.expires,
+                        serial: issued.serial, of: host, expires: issued.expires, signer: signer,
                         isEnrolment: renewing == nil, now: .now)
                     return (issued.pem, host)
                 }

@@ -89,7 +89,8 @@ package struct CollectorService: Sendable {
                     OrderKeeper(
                         store: store, threads: pools.order, stopping: stopping, logger: logger),
                     MergingService(
-                        archive, pauseSeconds: configuration.mergeSeconds, logger: logger),
+                        archive, pauseSeconds: configuration.mergeSeconds, control: control,
+                        logger: logger),
                     RetentionService(
                         store: store, policy: configuration.retention,
                         pauseSeconds: configuration.retentionSeconds, threads: pools.order,
@@ -135,7 +136,8 @@ package struct CollectorService: Sendable {
             return "ready\n"
         }
         UploadRoutes(
-            archive: store.archive, connections: connections, threads: pools.uploads, logger: logger
+            archive: store.archive, connections: connections, threads: pools.uploads,
+            control: control, logger: logger
         ).add(to: router)
         DropRoute(
             archive: store.archive, connections: connections, threads: pools.uploads, logger: logger

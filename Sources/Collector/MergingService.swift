@@ -8,9 +8,11 @@ import Synchronization
 struct MergingService: Service {
     private let archive: Archive
     private let pauseSeconds: Int
+    private let control: AccessControl?
     private let logger: Logger
 
-    init(_ archive: Archive, pauseSeconds: Int, logger: Logger) {
+    init(_ archive: Archive, pauseSeconds: Int, control: AccessControl?, logger: Logger) {
+        self.control = control
         self.archive = archive
         self.pauseSeconds = pauseSeconds
         self.logger = logger
@@ -61,6 +63,7 @@ struct MergingService: Service {
             return true
         }
         do {
+            if let control { try archive.log(hosts: control.hosts()) }
             if let problem = try archive.extendLog(now: .now, tellsHeads: tellsHeads).problem {
                 logger.error(
                     "the log of what was done is not as it was", metadata: ["why": "\(problem)"])

@@ -18,10 +18,16 @@ struct UploadRoutes: Sendable {
     let archive: Archive
     let connections: Connections
     let threads: NIOThreadPool
+    /// Nil where anybody may be any host.
+    let control: AccessControl?
     let logger: Logger
     private let underWay = Quota(max: Limits.uploadsMax, peerMax: Limits.uploadsOfPeerMax)
 
-    init(archive: Archive, connections: Connections, threads: NIOThreadPool, logger: Logger) {
+    init(
+        archive: Archive, connections: Connections, threads: NIOThreadPool,
+        control: AccessControl?, logger: Logger
+    ) {
+        self.control = control
         self.archive = archive
         self.connections = connections
         self.threads = threads
@@ -60,9 +66,22 @@ struct UploadRoutes: Sendable {
         try await threads.runIfActive { [archive] in try archive.state(of: segment) }
     }
 
+    /// A host, and the keys with which its agents sign; nil where anybody may be any host.
+    private func owner(_ host: String?) async throws -> SegmentOwner? {
+        guard let host, let control else { return nil }
+        // Somebody may just have been enrolled.
+        let signers = try await control.find { registry in
+            let signers = registry.signers(of: host)
+            return signers.isEmpty ? nil : signers
+        }
+        return SegmentOwner(
+            host: host, signers: (signers ?? []).compactMap { HeadSignature.key(hex: $0) })
+    }
+
     private func append(
         _ request: Request, _ segment: Identity128, _ peer: String, from host: String?
     ) async throws -> Response {
+        let owner = try await owner(host)
         guard let text = request.headers[.uploadOffset], let offset = Int(text), offset >= 0 else {
             throw Problem(.badRequest, "expected a header Upload-Offset with a number of bytes")
         }
@@ -87,7 +106,7 @@ struct UploadRoutes: Sendable {
         let bytes = Array(body.readableBytesView)
         do {
             let appended = try await threads.runIfActive { [archive] in
-                try archive.append(bytes, to: segment, at: offset, from: host)
+                try archive.append(bytes, to: segment, at: offset, from: owner)
             }
             var headers: HTTPFields = [.uploadOffset: String(appended.end)]
             for key in appended.namesakes.prefix(Limits.namesakesToldMax) {

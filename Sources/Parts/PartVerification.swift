@@ -164,20 +164,7 @@ package struct PartVerification {
             }
         for (segment, all) in sorted {
             var chains = RunChains(segment: segment)
-            var next = 0
-            for place in all {
-                if open?.block != place.block {
-                    open = (place.block, try part.events(of: try part.block(place.block)))
-                }
-                let source = open!.events.sources.all[place.source]
-                guard place.ordinal == next else { break }
-                next += source.rows.count
-                var first: [(ProcessReference, UInt64)]?
-                if case .completed(_, let changes) = source.start {
-                    first = changes.map { ($0.process, $0.value) }
-                }
-                chains.append(open!.events.batch, rows: source.rows, first: first)
-            }
+            let next = try append(all, to: &chains, &open)
             let found = chains.sealed[run]
             if let chain = expected[segment]?.removeValue(forKey: run), chain != found {
                 broken.append(
@@ -188,6 +175,69 @@ package struct PartVerification {
             }
         }
         return broken
+    }
+
+    /// Takes the rows at some places, which follow on one another, into a chain. Returns how many events these are.
+    private func append(
+        _ places: [Place], to chains: inout RunChains,
+        _ open: inout (block: Int, events: BlockEvents)?
+    ) throws(PartError) -> Int {
+        var next = 0
+        for place in places {
+            if open?.block != place.block {
+                open = (place.block, try part.events(of: try part.block(place.block)))
+            }
+            let source = open!.events.sources.all[place.source]
+            guard place.ordinal == next else { break }
+            next += source.rows.count
+            var first: [(ProcessReference, UInt64)]?
+            if case .completed(_, let changes) = source.start {
+                first = changes.map { ($0.process, $0.value) }
+            }
+            chains.append(open!.events.batch, rows: source.rows, first: first)
+        }
+        return next
+    }
+
+    /// The segments of which the part has an event of a run, each with the step of its chain that the event is in. O(events that the
+    /// run has in these segments).
+    package func steps(
+        of key: ProcessKey, at sequence: UInt64
+    ) throws(PartError) -> [(segment: SegmentHeader, step: ChainStep)] {
+        var runs: [PartRun] = []
+        for run in try part.runs(of: key.execution, identity: key.identity) { runs.append(run) }
+        var places: [Identity128: [Place]] = [:]
+        var found: [(segment: SegmentHeader, ordinal: Int)] = []
+        for block in runs.flatMap(\.blocks) {
+            let entry = try part.block(block)
+            let sources = try part.decode(try part.read(entry, .sources)) {
+                block throws(FormatError) in try block.sources()
+            }
+            for (number, source) in sources.all.enumerated() {
+                places[source.segment.segment, default: []].append(
+                    Place(ordinal: source.ordinal, block: block, source: number))
+            }
+            guard entry.first <= sequence, sequence <= entry.last else { continue }
+            let batch = try part.events(of: entry).batch
+            for source in sources.all {
+                for row in source.rows where batch.sequences[row] == sequence {
+                    found.append((source.segment, source.ordinal + row - source.rows.lowerBound))
+                }
+            }
+        }
+        let run = ChainedRun(key)
+        var steps: [(segment: SegmentHeader, step: ChainStep)] = []
+        for (segment, ordinal) in found {
+            let index = ordinal / Segments.Limits.chainStepEvents
+            var chains = RunChains(segment: segment.segment, keeping: (run, index))
+            var open: (block: Int, events: BlockEvents)?
+            let sorted = places[segment.segment]!.sorted { $0.ordinal < $1.ordinal }
+            _ = try append(sorted, to: &chains, &open)
+            if let chain = chains.sealed[run] {
+                steps.append((segment, ChainStep(run, chain, index)))
+            }
+        }
+        return steps
     }
 }
 

@@ -18,6 +18,9 @@ package struct RunChain: Hashable, Sendable {
     package private(set) var steps: [[UInt8]] = []
     package private(set) var eventCount = 0
     private var hash: Hash
+    /// The step whose rows are kept, and these: what its digest can be computed of again.
+    private let keptStep: Int?
+    package private(set) var keptRows: [UInt8] = []
 
     static let digestByteCount = 32
 
@@ -32,13 +35,15 @@ package struct RunChain: Hashable, Sendable {
 
     package func hash(into hasher: inout Hasher) { hasher.combine(steps) }
 
-    init(segment: Identity128) {
+    init(segment: Identity128, keepingStep keptStep: Int? = nil) {
+        self.keptStep = keptStep
         hash = Hash()
         hash.value.update(data: segment.bytes)
     }
 
     /// One as it was written: nothing is added to it any more.
     init(eventCount: Int, steps: [[UInt8]]) {
+        keptStep = nil
         hash = Hash()
         self.eventCount = eventCount
         self.steps = steps
@@ -51,6 +56,7 @@ package struct RunChain: Hashable, Sendable {
     mutating func append(_ rows: [UInt8], events: Int) {
         precondition(events <= roomInStep)
         rows.withUnsafeBytes { hash.value.update(bufferPointer: $0) }
+        if steps.count == keptStep { keptRows += rows }
         eventCount += events
         if eventCount % Limits.chainStepEvents == 0, events > 0 { step() }
     }
@@ -103,7 +109,17 @@ package struct RunChains: Sendable {
     private(set) var chains: [ChainedRun: RunChain] = [:]
     private var canonical = ByteWriter()
 
-    package init(segment: Identity128) { self.segment = segment }
+    private let keeping: (run: ChainedRun, step: Int)?
+
+    /// - Parameter keeping: A step of a run whose rows are kept.
+    package init(segment: Identity128, keeping: (run: ChainedRun, step: Int)? = nil) {
+        self.segment = segment
+        self.keeping = keeping
+    }
+
+    private func begin(_ run: ChainedRun) -> RunChain {
+        RunChain(segment: segment, keepingStep: keeping?.run == run ? keeping?.step : nil)
+    }
 
     /// The chains, each with a last step of what is left.
     package var sealed: [ChainedRun: RunChain] { chains.mapValues { $0.sealed() } }
@@ -123,7 +139,7 @@ package struct RunChains: Sendable {
     ) {
         let key = batch.processes[0]
         let run = ChainedRun(execution: key.execution, run: key.identity)
-        var chain = chains.removeValue(forKey: run) ?? RunChain(segment: segment)
+        var chain = chains.removeValue(forKey: run) ?? begin(run)
         let references = CanonicalReferences(batch, Array(batch.references.indices))
         var pending = Pending(writer: canonical)
         let wholes = batch.wholes
@@ -207,7 +223,7 @@ package struct RunChains: Sendable {
         for (slot, count) in zip(frame.slots, frame.counts) {
             let key = batch.processes[slot]
             let run = ChainedRun(execution: key.execution, run: key.identity)
-            var chain = chains.removeValue(forKey: run) ?? RunChain(segment: segment)
+            var chain = chains.removeValue(forKey: run) ?? begin(run)
             for index in place..<place + count {
                 let row = frame.rows[index]
                 let isWhole =

@@ -12,14 +12,32 @@ package struct SegmentHead: Hashable, Sendable {
     package var byteCount: Int
     /// Of the last frame; of the header where there is none.
     package var digest: [UInt8]
-    /// Of one that is sealed: the ends of its chains, in their order.
+    /// Of one that is sealed: its chains, in their order.
     package var runs: [Run]
 
     package struct Run: Hashable, Sendable {
         package var run: ChainedRun
         package var eventCount: Int
-        /// The chain's last step.
+        /// SHA-256 of the digests of the chain's steps, one after another.
         package var digest: [UInt8]
+
+        package init(run: ChainedRun, chain: RunChain) {
+            self.run = run
+            eventCount = chain.eventCount
+            digest = Self.digest(of: chain.steps)
+        }
+
+        init(run: ChainedRun, eventCount: Int, digest: [UInt8]) {
+            self.run = run
+            self.eventCount = eventCount
+            self.digest = digest
+        }
+
+        package static func digest(of steps: [[UInt8]]) -> [UInt8] {
+            var hash = SHA256()
+            for step in steps { hash.update(data: step) }
+            return Array(hash.finalize())
+        }
     }
 
     /// - Parameter chains: Sealed ones.
@@ -30,8 +48,8 @@ package struct SegmentHead: Hashable, Sendable {
         self.header = header
         self.byteCount = byteCount
         self.digest = digest
-        runs = chains.sorted { ChainedRun.isBefore($0.key, $1.key) }.compactMap { run, chain in
-            chain.steps.last.map { Run(run: run, eventCount: chain.eventCount, digest: $0) }
+        runs = chains.sorted { ChainedRun.isBefore($0.key, $1.key) }.map { run, chain in
+            Run(run: run, chain: chain)
         }
     }
 
@@ -55,6 +73,14 @@ package struct HeadSignature: Hashable, Sendable {
     package init(publicKey: [UInt8], bytes: [UInt8]) {
         self.publicKey = publicKey
         self.bytes = bytes
+    }
+
+    /// A public key from 64 hexadecimal digits; nil where these are none.
+    package static func key(hex text: String) -> [UInt8]? {
+        let halves = [text.prefix(32), text.dropFirst(32)].compactMap { Identity128(hex: $0) }
+        guard halves.count == 2 else { return nil }
+        let bytes = halves.flatMap(\.bytes)
+        return (try? Curve25519.Signing.PublicKey(rawRepresentation: bytes)) == nil ? nil : bytes
     }
 
     package func isValid(for head: SegmentHead) -> Bool {

@@ -9,7 +9,7 @@ import Segments
 ///     1 head    = is sealed u8, head, signature (SegmentHead.swift)
 ///     2 file    = kind u8 (1 part, 2 order file, 3 tombstone), name 16, bytes, SHA-256 32, execution, slice
 ///     3 drop    = execution, count, (segment 16, bytes)*, count, part 16*
-///     4 host    = host, is admitted u8, public key 32
+///     4 host    = host, is admitted u8, count, public key 32*
 package struct LogEntry: Hashable, Sendable {
     /// When it was done, by the collector's clock.
     package var time: WallTime
@@ -97,18 +97,17 @@ package struct LoggedDrop: Hashable, Sendable {
     }
 }
 
-/// A host that was admitted, with the key of its agent, or revoked.
+/// A host that was admitted, with the keys with which its agents sign, or revoked.
 package struct LoggedHost: Hashable, Sendable {
     package var host: String
     package var isAdmitted: Bool
-    /// Ed25519; zeros where none is known.
-    package var publicKey: [UInt8]
+    /// Ed25519.
+    package var publicKeys: [[UInt8]]
 
-    package init(host: String, isAdmitted: Bool, publicKey: [UInt8]?) {
+    package init(host: String, isAdmitted: Bool, publicKeys: [[UInt8]]) {
         self.host = host
         self.isAdmitted = isAdmitted
-        self.publicKey =
-            publicKey ?? [UInt8](repeating: 0, count: HeadSignature.keyByteCount)
+        self.publicKeys = publicKeys
     }
 }
 
@@ -147,7 +146,8 @@ extension LogEntry {
             begin(4)
             writer.string(host.host)
             writer.byte(host.isAdmitted ? 1 : 0)
-            writer.bytes(host.publicKey)
+            writer.varint(host.publicKeys.count)
+            for key in host.publicKeys { writer.bytes(key) }
         }
         return writer.bytes
     }
@@ -167,10 +167,12 @@ extension LogEntry {
         case 3: content = .drop(try reader.drop())
         case 4:
             let host = try reader.string(Causality.Limits.nameBytesMax, "host")
-            content = .host(
-                LoggedHost(
-                    host: host, isAdmitted: try reader.flag("whether it is admitted"),
-                    publicKey: try reader.bytes(HeadSignature.keyByteCount, "key")))
+            var logged = LoggedHost(
+                host: host, isAdmitted: try reader.flag("whether it is admitted"), publicKeys: [])
+            for _ in 0..<(try reader.count(reader.remaining, "keys")) {
+                logged.publicKeys.append(try reader.bytes(HeadSignature.keyByteCount, "key"))
+            }
+            content = .host(logged)
         default: throw reader.malformed("kind of entry: expected 1 to 4, found \(kind)")
         }
         try reader.expectEnd("entry")

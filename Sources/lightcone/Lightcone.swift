@@ -49,7 +49,7 @@ struct Lightcone: AsyncParsableCommand {
                 subcommands: [
                     EnrollTokenCommand.self, HostsCommand.self, TokenCommand.self,
                     SegmentCommand.self, PartCommand.self, CatalogueCommand.self, DropCommand.self,
-                    VerifyCommand.self,
+                    VerifyCommand.self, ProveCommand.self, VerifyProofCommand.self,
                     DemoCommand.self, DemoNodeCommand.self,
                 ]),
         ])

@@ -53,7 +53,7 @@ struct VerifyCommand: ParsableCommand {
         try RealDisk().replace(output, with: Array(checkpoint.text.utf8), permissions: 0o644)
     }
 
-    private static func read(_ path: String) throws -> Checkpoint {
+    static func read(_ path: String) throws -> Checkpoint {
         let bytes = try RealDisk().open(path, .read).read(
             at: 0, count: Transparency.Limits.checkpointBytesMax + 1)
         do {
@@ -75,6 +75,9 @@ struct VerifyCommand: ParsableCommand {
         text +=
             "\(count(verified.eventCount, "event", "events")) in \(files.joined(separator: ", "))\n"
         text += "\(count(verified.signedCount, "segment", "segments")) signed by agents\n"
+        if verified.strangerCount > 0 {
+            text += "\(verified.strangerCount) of them by agents of no enrolled host\n"
+        }
         if let checkpoint = verified.checkpoint {
             text +=
                 "log of \(count(checkpoint.count, "entry", "entries")), signed at \(checkpoint.time) by \(checkpoint.origin)\n"
@@ -94,6 +97,7 @@ struct VerifyCommand: ParsableCommand {
             object.member("segments", verified.segmentCount)
             object.member("orderFiles", verified.orderFileCount)
             object.member("signed", verified.signedCount)
+            object.member("signedByStrangers", verified.strangerCount)
             object.member("waiting", verified.waitingCount)
             if let checkpoint = verified.checkpoint { object.member("checkpoint", checkpoint.text) }
         } + "\n"

@@ -87,8 +87,8 @@ import Testing
                 host: host, request: Authority.request().pem, now: Self.now)
             #expect(try Authority.host(ofPEM: issued.pem) == host)
             registry.note(
-                serial: issued.serial, of: host, expires: issued.expires, isEnrolment: isEnrolment,
-                now: Self.now)
+                serial: issued.serial, of: host, expires: issued.expires, signer: "ab",
+                isEnrolment: isEnrolment, now: Self.now)
             return issued.serial
         }
         let host = "wéb 1/%"

@@ -187,6 +187,74 @@ private struct VerifiedWorld {
         #expect(shorter.count == 1 && shorter[0].contains("it had"), "\(shorter)")
     }
 
+    /// An event in a part, and one in a segment: each alone, at the checkpoint now and at one before.
+    @Test func anEventIsProvedWithoutItsArchive() throws {
+        let world = try VerifiedWorld()
+        let archive = try Archive(world.folder.path, .readOnly)
+        let grown = try #require(try archive.processes(of: "main").first)
+        let ids = [
+            ("main", EventID(grown.process.process, 1)),
+            ("second", EventID(ProcessID(name: "p"), 7)),
+            ("sealed", EventID(ProcessID(name: "p"), 20)),
+        ]
+        for (execution, id) in ids {
+            let proof = try EventProof(reading: archive.proof(of: id, in: execution).json())
+            let proved = try proof.check()
+            #expect(proved.row.sequence == id.sequence)
+            if execution != "main" {
+                #expect(proved.row.text == "\(execution) \(id.sequence)")
+                let signer = SigningKey(secret: [UInt8](repeating: 8, count: 32))
+                #expect(proved.signer == signer?.publicKey)
+            }
+        }
+        let earlier = try archive.proof(of: ids[0].1, in: "main", at: world.earlier)
+        #expect(earlier.checkpoint == world.earlier && (try? earlier.check()) != nil)
+        for (execution, id, checkpoint) in [
+            ("sealed", ids[2].1, world.earlier), ("open", EventID(ProcessID(name: "p"), 1), nil),
+            ("main", EventID(ProcessID(name: "nobody"), 1), nil),
+        ] {
+            #expect(throws: ArchiveError.self) {
+                try archive.proof(of: id, in: execution, at: checkpoint)
+            }
+        }
+    }
+
+    /// Nothing in a proof can be other than it is.
+    @Test func aProofThatWasChangedProvesNothing() throws {
+        let world = try VerifiedWorld()
+        let archive = try Archive(world.folder.path, .readOnly)
+        let proof = try archive.proof(of: EventID(ProcessID(name: "p"), 7), in: "second")
+        let other = try archive.proof(of: EventID(ProcessID(name: "p"), 7), in: "sealed")
+        func expect(_ change: (inout EventProof) -> Void) {
+            var changed = proof
+            change(&changed)
+            #expect(throws: TransparencyError.self) { try changed.check() }
+        }
+        expect { $0.step.rows[$0.step.rows.count / 2] ^= 1 }
+        expect { $0.step.rows = other.step.rows }
+        expect { $0.step = other.step }
+        expect { $0.step.index = 1 }
+        expect { $0.step.index = -1 }
+        expect { $0.step.eventCount += 1 }
+        expect { $0.step.steps.append($0.step.steps[0]) }
+        expect { $0.step.run.execution = "other" }
+        expect { $0.entry[20] ^= 1 }
+        expect { $0.entry = other.entry }
+        expect { $0.index += 1 }
+        expect { $0.index = -1 }
+        expect { $0.path.removeLast() }
+        expect { $0.path[0][3] ^= 1 }
+        expect { $0.checkpoint = world.earlier }
+        expect { $0.event = EventID($0.event.process, 21) }
+        let json = try proof.json()
+        for end in stride(from: 0, to: json.count - 2, by: 97) {
+            #expect(throws: TransparencyError.self) { try EventProof(reading: Array(json[..<end])) }
+        }
+        let claims = String(decoding: json, as: UTF8.self).replacing(
+            "\"rowBytes\" : ", with: "\"rowBytes\" : 99999999999")
+        #expect(throws: TransparencyError.self) { try EventProof(reading: Array(claims.utf8)) }
+    }
+
     @Test func aSignatureMustBeThatOfWhatWasSealed() throws {
         let folder = ArchiveFolder()
         let archive = try Archive(folder.path, .readWrite)
@@ -220,6 +288,41 @@ private struct VerifiedWorld {
             try archive.append(frames + forged, to: id, at: 0)
         } throws: { "\($0)".contains("its signature is not that of what it says") }
         #expect(try archive.state(of: id) == nil)
-        try archive.append(frames + footer, to: id, at: 0)
+        // Nor is what another key signed taken of a host's agent, nor what none did.
+        let key = SigningKey(secret: [UInt8](repeating: 2, count: 32))!
+        for (host, signers) in [
+            ("h", [[UInt8](repeating: 1, count: 32)]), ("h", []), ("other", [key.publicKey]),
+        ] {
+            let owner = SegmentOwner(host: host, signers: signers)
+            #expect(throws: ArchiveError.self) {
+                try archive.append(frames + footer, to: id, at: 0, from: owner)
+            }
+            #expect(try archive.state(of: id) == nil)
+        }
+        let owner = SegmentOwner(host: "h", signers: [[0], key.publicKey])
+        try archive.append(frames + footer, to: id, at: 0, from: owner)
+    }
+
+    /// A host is told of when it comes, when its keys change, and when it is revoked: once each.
+    @Test func theLogTellsOfHosts() throws {
+        let folder = ArchiveFolder()
+        let archive = try Archive(folder.path, .readWrite)
+        let key = [UInt8](repeating: 1, count: 32)
+        var host = LoggedHost(host: "web-1", isAdmitted: true, publicKeys: [key])
+        var expected: [LoggedHost] = []
+        for change in 0..<3 {
+            if change == 1 { host.publicKeys.append([UInt8](repeating: 2, count: 32)) }
+            if change == 2 { host = LoggedHost(host: "web-1", isAdmitted: false, publicKeys: []) }
+            expected.append(host)
+            for _ in 0..<2 {
+                try archive.log(hosts: [host])
+                try archive.extendLog(now: VerifiedWorld.now)
+            }
+        }
+        var found: [LoggedHost] = []
+        try LogFile(archive.logFolder, on: RealDisk()).forEach { bytes in
+            if case .host(let host) = try LogEntry(decoding: bytes).content { found.append(host) }
+        }
+        #expect(found == expected)
     }
 }

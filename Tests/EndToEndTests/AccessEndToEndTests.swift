@@ -1,5 +1,8 @@
 import Access
+import Causality
+import Disks
 import Foundation
+import Segments
 import Testing
 
 /// A collector that speaks TLS, agents with certificates, and readers with tokens, as programs.
@@ -186,8 +189,11 @@ import Testing
         #expect(try upload("-H", "Authorization: Bearer \(bearer)").contains("of the scope admin"))
         #expect(try ask(reader, "executions", "--json").objects.isEmpty)
         // Who has a certificate gets another, and nobody else does.
-        func renew(_ more: String...) throws -> String {
-            let request = try JSONEncoder().encode(["request": Authority.request().pem])
+        let key = try SigningKey(at: "\(folder.path)/one/agent-key", on: RealDisk()).publicKey
+        func renew(_ more: String..., signer: String? = nil) throws -> String {
+            let request = try JSONEncoder().encode([
+                "request": Authority.request().pem, "signer": signer ?? hexadecimal(key),
+            ])
             return try Program.run(
                 try #require(Program.find("curl")),
                 [
@@ -200,6 +206,8 @@ import Testing
         let renewed = try renew("--cert", own, "--key", own)
         #expect(try Authority.host(ofPEM: renewed) == "web-1", "\(renewed)")
         #expect(try renew().contains("expected the certificate of an agent"))
+        let keyless = try renew("--cert", own, "--key", own, signer: "12")
+        #expect(keyless.contains("expected an Ed25519 key"), "\(keyless)")
         // Without a certificate, and without TLS.
         let stranger = try agent("three", host: "web-3", follow: "govector:\(folder.path)/a.txt")
         try waitUntil("it is not believed") { stranger.text.contains("is not trusted") }

@@ -325,7 +325,7 @@ import Testing
         ["export"],
         ["segment"], ["part"], ["catalogue"], ["segment", "inspect"],
         ["segment", "verify"], ["part", "inspect"], ["part", "verify"], ["catalogue", "rebuild"],
-        ["drop"], ["verify"], ["demo"], ["record"], ["rule-out"],
+        ["drop"], ["verify"], ["prove"], ["verify-proof"], ["demo"], ["record"], ["rule-out"],
     ]
 
     /// The parser wraps what is wider than the terminal, and a wrapped example is another command.

@@ -181,8 +181,9 @@ extension Simulation {
         guard !collector.isDamaged, !world.hasClones, !script.contains(.restored) else { return }
         collector.untroubled {
             for when in ["before the log tells all", "when the log has told all"] {
-                for problem in collector.verified().prefix(3) {
-                    violate("verify, \(when): \(problem)")
+                let problems = collector.verified()
+                if !problems.isEmpty {
+                    violate("verify, \(when): \(problems.prefix(3).joined(separator: "; "))")
                 }
                 collector.extendLog(now: Int(world.seconds))
             }

@@ -146,7 +146,7 @@ import Testing
             .drop(
                 LoggedDrop(
                     execution: "main", segments: [.init(segment: id, byteCount: 1)], parts: [id])),
-            .host(LoggedHost(host: "web-1", isAdmitted: true, publicKey: nil)),
+            .host(LoggedHost(host: "web-1", isAdmitted: true, publicKeys: [digest])),
         ]
         for content in contents {
             let entry = LogEntry(content, at: Self.now)
