@@ -344,6 +344,7 @@ let package = Package(
                 "Agent", "Archiving", "Causality", "Collector", "Disks", "Exporting",
                 "HappensBefore", "Journals", "LogFormats", "Matching", "Parts", "Querying",
                 "Recording", "Segments", "Shipping", "SimulatedHistories", "SimulatedSQLite",
+                "Transparency",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

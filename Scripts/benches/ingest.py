@@ -5,7 +5,8 @@ import time
 
 import peers
 from lightcone import (
-    Agent, Binaries, Collector, expect_events, merged_events, nobodys_address)
+    Agent, Binaries, Collector, enrol, expect_events, make_authority, merged_events,
+    nobodys_address)
 from programs import (
     BenchError, Unavailable, part_bytes, part_files, run, say, segment_bytes, settle)
 from report import Figure
@@ -13,7 +14,7 @@ from report import Figure
 MB = 1e6
 SEED = 20260101
 NAMES = ("agent-text", "agent-jsonl", "collector", "import", "import-large", "clocks", "both",
-         "merging", "deflate", "rsyslog", "clickhouse")
+         "tls", "merging", "deflate", "rsyslog", "clickhouse")
 AHEAD_BYTES = 256 << 20  # of a log that grows: what the agent has not read yet
 
 
@@ -34,6 +35,9 @@ class Ingest:
         self.receiver = Figure("collector, checked and durable", rate, goal=0.8e6)
         self.imported = Figure("import, JSON lines with causes", rate, goal=0.35e6)
         self.both = Figure("agent and collector, both durable", "events/s of wall", goal=0.35e6)
+        self.secured = Figure(
+            "agent and collector over TLS, the host enrolled", "CPU µs/event", ratio_goal=1.1,
+            is_less_better=True)
         self.sustained = Figure(
             f"the same with merging, for {options.seconds} s", "events/s of wall", goal=0.25e6)
         self.merging = Figure("merging", "µs of CPU/event", goal=3, is_less_better=True)
@@ -51,7 +55,7 @@ class Ingest:
     def figures(self):
         return [figure for figure in (
             self.sender, self.agent_jsonl, self.receiver, self.imported, self.both,
-            self.sustained, self.merging, self.memory_merging, self.memory,
+            self.secured, self.sustained, self.merging, self.memory_merging, self.memory,
             self.memory_large, *self.clocks, self.stored_text, self.stored, *self.limit.values(),
         ) if figure.ours or figure.theirs]
 
@@ -165,6 +169,26 @@ class Ingest:
         collector.stop()
         expect_events(self.binaries.lightcone, collector.data, self.events)
         self.both.add(self.events / (done.at - began))
+
+    def do_tls(self):
+        """The same twice: with and without TLS, an enrolled host and its certificate."""
+        for is_secure in (False, True):
+            folder = self.work.folder("tls")
+            if is_secure:
+                make_authority(self.binaries.lightcone, folder / "collected")
+            collector = Collector(self.binaries.lightcone, folder)
+            if is_secure:
+                enrol(self.binaries.lightcone, collector, folder)
+            agent = Agent(self.binaries.lightcone, folder, collector.url, [f"text:{self.text}"])
+            done = settle([agent, collector], lambda: segment_bytes(collector.data))
+            agent.stop()
+            collector.stop()
+            expect_events(self.binaries.lightcone, collector.data, self.events)
+            cost = sum(done.cpu_seconds) * 1e6 / self.events
+            if is_secure:
+                self.secured.add(cost)
+            else:
+                self.secured.add_peer("plain HTTP", cost)
 
     def once_merging(self):
         """An agent that has always more to read, and a collector that merges what it gets."""

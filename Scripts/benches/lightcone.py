@@ -10,7 +10,7 @@ import time
 
 from programs import ROOT, BenchError, Program, part_files, run, segment_files
 
-LISTENS = re.compile(r"listen=http://127\.0\.0\.1:(\d+)")
+LISTENS = re.compile(r"listen=(https?://127\.0\.0\.1:\d+)")
 EVENTS = re.compile(r"([\d,]+) events?\b")
 
 
@@ -49,6 +49,23 @@ def nobodys_address():
     return f"http://127.0.0.1:{kept.getsockname()[1]}"
 
 
+def make_authority(lightcone, data):
+    """Has a collector's folder speak TLS, and take enrolled hosts alone."""
+    subprocess.run(
+        [lightcone, "collector", "init", "--data", data, "--name", "127.0.0.1"],
+        stdout=subprocess.DEVNULL, check=True)
+
+
+def enrol(lightcone, collector, folder, host="bench"):
+    """Has the agent of a folder get its certificate."""
+    token = subprocess.run(
+        [lightcone, "enroll-token", "--data", collector.data, "--host", host],
+        stdout=subprocess.PIPE, check=True)
+    subprocess.run(
+        [lightcone, "agent", "enroll", "--collector", collector.url, "--data", folder / "data",
+         "--spool", folder / "spool"], input=token.stdout, stdout=subprocess.DEVNULL, check=True)
+
+
 class Agent(Program):
     def __init__(self, lightcone, folder, collector, follow=(), spool=None, host="bench"):
         self.data = folder / "data"
@@ -79,7 +96,7 @@ class Collector(Program):
         log = folder / f"collector-{len(list(folder.glob('collector-*')))}.log"
         super().__init__(
             [lightcone, "collector", "--data", self.data, "--listen", "127.0.0.1:0", *more], log)
-        self.url = f"http://127.0.0.1:{self.wait_for_log(LISTENS).group(1)}"
+        self.url = self.wait_for_log(LISTENS).group(1)
 
     def event_count(self):
         """How many events were acknowledged, by the catalogue: a question would be work for it."""

@@ -150,17 +150,22 @@ extension Catalogue {
 
     /// How many entries the log has, and the next ones that it may lack, in order.
     func logEntries() throws(ArchiveError) -> (known: Int, waiting: [(id: Int64, bytes: [UInt8])]) {
-        try read { database in
-            let known = try Int.fetchOne(database, sql: "SELECT entries FROM log")
-            var (waiting, size): ([(id: Int64, bytes: [UInt8])], Int) = ([], 0)
-            let rows = try Row.fetchCursor(database, sql: "SELECT * FROM logEntry ORDER BY id")
-            while size < Limits.loggedBytesMax, let row = try rows.next() {
-                let bytes: Data = try row.value("bytes")
-                waiting.append((try row.value("id"), [UInt8](bytes)))
-                size += bytes.count
-            }
-            return (known ?? 0, waiting)
+        try read { try Catalogue.logEntries($0, bytesMax: Limits.loggedBytesMax) }
+    }
+
+    /// - Parameter bytesMax: Of those that wait, no more are read once they have so many bytes.
+    static func logEntries(
+        _ database: Database, bytesMax: Int
+    ) throws -> (known: Int, waiting: [(id: Int64, bytes: [UInt8])]) {
+        let known = try Int.fetchOne(database, sql: "SELECT entries FROM log")
+        var (waiting, size): ([(id: Int64, bytes: [UInt8])], Int) = ([], 0)
+        let rows = try Row.fetchCursor(database, sql: "SELECT * FROM logEntry ORDER BY id")
+        while size < bytesMax, let row = try rows.next() {
+            let bytes: Data = try row.value("bytes")
+            waiting.append((try row.value("id"), [UInt8](bytes)))
+            size += bytes.count
         }
+        return (known ?? 0, waiting)
     }
 
     fileprivate func noteLogged(upTo id: Int64?, entries: Int) throws(ArchiveError) {

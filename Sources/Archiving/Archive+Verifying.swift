@@ -20,6 +20,8 @@ package struct VerifiedArchive: Sendable {
     package var partCount = 0
     package var orderFileCount = 0
     package var eventCount = 0
+    /// Whether another process may have written here: then what the catalogue says of the files was not compared.
+    package var isLive = false
     /// What is not as the log says, each with its place.
     package var problems: [String] = []
 }
@@ -27,18 +29,36 @@ package struct VerifiedArchive: Sendable {
 extension Archive {
     /// Compares everything that is here with the log: that the log is what its checkpoint was signed for; that it goes on from an
     /// earlier checkpoint; that each file is the one that was put in place; that whatever was acknowledged is here, as its agent
-    /// wrote it, or was dropped as the log says; and that the catalogue names these files and no others. Nothing is changed.
-    /// O(bytes of all files); memory: about 1 kB for each segment that the log names.
+    /// wrote it, or was dropped as the log says; and that the catalogue names these files, and says of them what they say. Nothing is
+    /// changed. O(bytes of all files); memory: about 1 kB for each segment that the log names.
+    ///
+    /// Another process may write here meanwhile: then what the catalogue says of the files is not compared, and where a file was
+    /// replaced before it was read, all begins anew, some times.
     ///
     /// - Parameter earlier: What the log had come to once, as somebody kept it.
     package func verify(since earlier: Checkpoint? = nil) throws(ArchiveError) -> VerifiedArchive {
         do {
+            for _ in 1..<Limits.verifyingTries {
+                var verification = Verification(self)
+                try verification.run(since: earlier)
+                if verification.result.problems.isEmpty { return verification.result }
+                let named = try catalogue.read { try NamedFiles($0) }.names
+                if named == verification.names { return verification.result }
+            }
             var verification = Verification(self)
             try verification.run(since: earlier)
             return verification.result
         } catch {
             throw Archive.failure(error)
         }
+    }
+
+    /// Whether another process may write here.
+    fileprivate func isOpenElsewhere() -> Bool {
+        guard !isWriter else { return false }
+        // Given back at once.
+        guard let lock = try? disk.open(path + "/lock", .read) else { return false }
+        return (try? lock.lock(shared: true)) == false
     }
 }
 
@@ -50,73 +70,99 @@ private struct Verification {
     private var found: [Identity128: [ChainedRun: SegmentHead.Run]] = [:]
     /// By execution and run: up to which number events were dropped, as tombstones say.
     private var dropped: DroppedNumbers = [:]
+    /// Of the files that the catalogue named.
+    private(set) var names: Set<Identity128> = []
 
     init(_ archive: Archive) { self.archive = archive }
 
     private mutating func note(_ problem: String) { result.problems.append(problem) }
 
     mutating func run(since earlier: Checkpoint?) throws {
-        guard try readLog(since: earlier) else { return }
-        let catalogue = try archive.catalogue.read { try CatalogueFilesNamed($0) }
-        try checkTombstones(catalogue)
-        try checkParts(catalogue)
-        try checkOrders(catalogue)
-        try checkSegments(catalogue)
-        checkHeads(catalogue)
-        try checkRows()
+        result.isLive = archive.isOpenElsewhere()
+        guard let files = try readLog(since: earlier) else { return }
+        names = files.names
+        try checkTombstones(files)
+        try checkSegments(files)
+        try checkParts(files)
+        try checkOrders(files)
+        checkHeads(files)
+        if !result.isLive { try checkRows() }
     }
 
     // MARK: The log
 
-    /// False where the log cannot be believed: then nothing can be compared with it.
-    private mutating func readLog(since earlier: Checkpoint?) throws -> Bool {
+    /// What the catalogue names; nil where the log cannot be believed: then nothing can be compared with it.
+    private mutating func readLog(since earlier: Checkpoint?) throws -> NamedFiles? {
+        let files: NamedFiles
         let log: LogFile
         var tree = MerkleTree()
         var earlierRoot: [UInt8]?
+        var isWaitingWritten = true
         do {
+            // What is in the log now, the catalogue knows of from now on.
+            let atFirst = try LogFile(archive.logFolder, on: archive.disk).tree.count
+            files = try archive.catalogue.read { try NamedFiles($0) }
             log = try LogFile(archive.logFolder, on: archive.disk)
+            let end = files.loggedCount + files.waiting.count
+            if atFirst > end || log.tree.count < files.loggedCount {
+                note(
+                    "\(log.entriesPath) has \(log.tree.count) entries: the catalogue knows of \(files.loggedCount): one of them was put back or cut"
+                )
+            }
             if earlier?.count == 0 { earlierRoot = tree.root }
             try log.forEach { bytes in
+                let index = tree.count
                 tree.append(entry: bytes)
                 if tree.count == earlier?.count { earlierRoot = tree.root }
-                fold.take(try LogEntry(decoding: bytes))
+                let entry = try LogEntry(decoding: bytes)
+                // What is told of what was done since then is left alone.
+                guard index < end || atFirst > end else { return }
+                fold.take(entry)
+                guard files.loggedCount..<end ~= index else { return }
+                let waiting = try LogEntry(decoding: files.waiting[index - files.loggedCount])
+                isWaitingWritten = isWaitingWritten && waiting.content == entry.content
             }
         } catch let error as DiskError {
             throw error
+        } catch let error as ArchiveError {
+            throw error
         } catch {
             note("\(archive.logFolder): \(error)")
-            return false
+            return nil
         }
         guard tree == log.tree else {
             note("\(log.entriesPath): its entries are not those that its checkpoint was signed for")
-            return false
+            return nil
         }
         result.checkpoint = log.checkpoint
-        if let earlier {
-            if let origin = log.checkpoint?.origin, origin != earlier.origin {
-                note("the log is of \(origin): the earlier checkpoint is of \(earlier.origin)")
-            } else if earlier.count > log.tree.count {
-                note(
-                    "the log has \(log.tree.count) entries: it had \(earlier.count) at \(earlier.time), when the earlier checkpoint was signed"
-                )
-            } else if earlierRoot != earlier.root {
-                note(
-                    "the first \(earlier.count) entries of the log are not those that the earlier checkpoint was signed for at \(earlier.time): it was rewritten"
-                )
-            }
+        if let earlier { compare(log, with: earlier, earlierRoot) }
+        if !isWaitingWritten {
+            note("\(log.entriesPath): its last entries are not those that the catalogue knows of")
         }
-        let (known, waiting) = try archive.catalogue.logEntries()
-        let written = log.tree.count - known
-        guard try log.ends(written, of: waiting.map(\.bytes)) else {
-            note(
-                "\(log.entriesPath) has \(log.tree.count) entries: the catalogue knows of \(known): one of them was put back or cut"
-            )
-            return true
-        }
-        for (_, bytes) in waiting.dropFirst(written) { fold.take(try LogEntry(decoding: bytes)) }
-        result.waitingCount = waiting.count - written
+        let written = min(max(log.tree.count - files.loggedCount, 0), files.waiting.count)
+        for bytes in files.waiting.dropFirst(written) { fold.take(try LogEntry(decoding: bytes)) }
+        result.waitingCount = files.waiting.count - written
         result.problems += fold.problems
-        return true
+        return files
+    }
+
+    /// Whether the log goes on from what it was.
+    ///
+    /// - Parameter root: Of its first entries, as many as it had.
+    private mutating func compare(
+        _ log: LogFile, with earlier: Checkpoint, _ root: [UInt8]?
+    ) {
+        if let origin = log.checkpoint?.origin, origin != earlier.origin {
+            note("the log is of \(origin): the earlier checkpoint is of \(earlier.origin)")
+        } else if earlier.count > log.tree.count {
+            note(
+                "the log has \(log.tree.count) entries: it had \(earlier.count) at \(earlier.time), when the earlier checkpoint was signed"
+            )
+        } else if root != earlier.root {
+            note(
+                "the first \(earlier.count) entries of the log are not those that the earlier checkpoint was signed for at \(earlier.time): it was rewritten"
+            )
+        }
     }
 
     // MARK: Files
@@ -143,8 +189,8 @@ private struct Verification {
         return true
     }
 
-    private mutating func checkTombstones(_ catalogue: CatalogueFilesNamed) throws {
-        for (execution, name) in catalogue.tombstones {
+    private mutating func checkTombstones(_ files: NamedFiles) throws {
+        for (execution, name) in files.tombstones {
             let slice = OrderSlice(name: name, taken: 0, isTombstone: true)
             let path = archive.orderPath(slice)
             let logged = fold.tombstones[execution].flatMap { $0.name == name ? $0 : nil }
@@ -152,21 +198,21 @@ private struct Verification {
             let grave = try Grave(OrderFile(archive.disk.open(path, .read)))
             dropped[execution] = grave.lasts
             for (run, last) in grave.lasts
-            where catalogue.dropped[execution]?[run] ?? 0 > last {
+            where files.dropped[execution]?[run] ?? 0 > last {
                 note(
-                    "the catalogue says that events of run \(run) of \(printable(execution.text)) were dropped up to \(catalogue.dropped[execution]![run]!): the tombstone says up to \(last)"
+                    "the catalogue says that events of run \(run) of \(printable(execution.text)) were dropped up to \(files.dropped[execution]![run]!): the tombstone says up to \(last)"
                 )
             }
         }
-        for execution in fold.tombstones.keys where catalogue.tombstones[execution] == nil {
+        for execution in fold.tombstones.keys where files.tombstones[execution] == nil {
             note(
                 "the catalogue does not say that something of execution \(printable(execution.text)) was dropped: the log does"
             )
         }
     }
 
-    private mutating func checkParts(_ catalogue: CatalogueFilesNamed) throws {
-        for (name, damage) in catalogue.parts.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+    private mutating func checkParts(_ files: NamedFiles) throws {
+        for (name, damage) in files.parts.sorted(by: { "\($0.key)" < "\($1.key)" }) {
             let path = archive.partPath(name)
             if let damage { note("\(path) is damaged: \(damage)") }
             guard try isAsLogged(path, fold.parts[name], .part, name) else { continue }
@@ -195,8 +241,8 @@ private struct Verification {
         for run in head.runs { found[head.header.segment, default: [:]][run.run] = run }
     }
 
-    private mutating func checkOrders(_ catalogue: CatalogueFilesNamed) throws {
-        for order in catalogue.orders {
+    private mutating func checkOrders(_ files: NamedFiles) throws {
+        for order in files.orders {
             let path = archive.orderPath(OrderSlice(name: order.name, taken: 0))
             let logged = fold.orders[order.execution]?[order.slice]
             if try isAsLogged(
@@ -209,8 +255,8 @@ private struct Verification {
 
     // MARK: Segments
 
-    private mutating func checkSegments(_ catalogue: CatalogueFilesNamed) throws {
-        for segment in catalogue.segments {
+    private mutating func checkSegments(_ files: NamedFiles) throws {
+        for segment in files.segments {
             let header = SegmentHeader(
                 agent: segment.state.agent, segment: segment.name, created: segment.state.created)
             if let head = fold.heads[segment.name]?.head, head.header != header {
@@ -230,7 +276,7 @@ private struct Verification {
     }
 
     /// Checks the file of a segment that is in no part.
-    private mutating func check(_ segment: CatalogueFilesNamed.Segment) throws {
+    private mutating func check(_ segment: NamedFiles.Segment) throws {
         let path = archive.segmentPath(agent: segment.state.agent, segment: segment.name)
         guard try archive.disk.status(path) != nil else { return note("\(path) is gone") }
         // By where a frame ends: its digest.
@@ -288,8 +334,8 @@ private struct Verification {
     }
 
     /// Everything that was acknowledged is here, or was dropped.
-    private mutating func checkHeads(_ catalogue: CatalogueFilesNamed) {
-        let names = Set(catalogue.segments.map(\.name))
+    private mutating func checkHeads(_ files: NamedFiles) {
+        let names = Set(files.segments.map(\.name))
         for (segment, logged) in fold.heads.sorted(by: { "\($0.key)" < "\($1.key)" }) {
             let head = logged.head
             if let signature = logged.signature {
@@ -419,8 +465,8 @@ private struct Verification {
     }
 }
 
-/// Which files a catalogue names.
-private struct CatalogueFilesNamed {
+/// Which files a catalogue names, and how far the log was told.
+private struct NamedFiles {
     struct Segment {
         var name: Identity128
         var state: SegmentState
@@ -440,8 +486,18 @@ private struct CatalogueFilesNamed {
     var orders: [Order] = []
     var tombstones: [ExactText: Identity128] = [:]
     var dropped: DroppedNumbers
+    /// How many entries the log has, and those that may be in it already or not.
+    var loggedCount: Int
+    var waiting: [[UInt8]]
+
+    var names: Set<Identity128> {
+        Set(parts.keys).union(segments.filter { $0.part == nil && !$0.isRemoved }.map(\.name))
+            .union(orders.map(\.name)).union(tombstones.values)
+    }
 
     init(_ database: Database) throws {
+        let entries = try Catalogue.logEntries(database, bytesMax: .max)
+        (loggedCount, waiting) = (entries.known, entries.waiting.map(\.bytes))
         for row in try Row.fetchAll(database, sql: "SELECT * FROM segment ORDER BY name") {
             segments.append(
                 Segment(

@@ -189,6 +189,9 @@ package final class Archive: Sendable {
         }
     }
 
+    /// Whether this is who writes here.
+    var isWriter: Bool { lock != nil }
+
     func segmentPath(agent: Identity128, segment: Identity128) -> String {
         "\(path)/segments/\(agent)/\(segment).lcseg"
     }

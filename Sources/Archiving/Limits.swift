@@ -34,6 +34,8 @@ package enum Limits {
     static let reserveBytes = 8 << 20
     /// Bytes below which a disk counts as full.
     static let reserveSpareBytes = 1 << 20
+    /// How often an archive is read to compare it with its log, where it changes meanwhile.
+    static let verifyingTries = 5
     /// Bytes of entries that are written to the log at once.
     static let loggedBytesMax = 8 << 20
     /// Seconds between two looks for what may be merged, and after a merge that failed.

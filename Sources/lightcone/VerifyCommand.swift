@@ -16,7 +16,7 @@ struct VerifyCommand: ParsableCommand {
             them, which files it made of them, and what it dropped. The log is a Merkle tree (RFC 6962), so that no entry can be \
             changed or taken out without changing its root, which is signed. All files are read and compared with it. \
             Who can write the folder can also make a new log: keep what -o writes in another place, and give it with --checkpoint \
-            the next time. Nothing is changed, and a collector may be running. Exit codes: 0 all is as it was, 1 something is not, \
+            the next time. Nothing is changed. While a collector is at work all but its catalogue's rows is compared. Exit codes: 0 all is as it was, 1 something is not, \
             2 misuse, 3 failure.
 
             Example:
@@ -82,6 +82,10 @@ struct VerifyCommand: ParsableCommand {
             text +=
                 "log of \(count(checkpoint.count, "entry", "entries")), signed at \(checkpoint.time) by \(checkpoint.origin)\n"
         }
+        if verified.isLive {
+            text +=
+                "a collector is at work: what its catalogue says of the files was not compared\n"
+        }
         if verified.waitingCount > 0 {
             text +=
                 "\(count(verified.waitingCount, "entry is", "entries are")) still to be written to it\n"
@@ -99,6 +103,7 @@ struct VerifyCommand: ParsableCommand {
             object.member("signed", verified.signedCount)
             object.member("signedByStrangers", verified.strangerCount)
             object.member("waiting", verified.waitingCount)
+            object.member("isLive", verified.isLive)
             if let checkpoint = verified.checkpoint { object.member("checkpoint", checkpoint.text) }
         } + "\n"
     }

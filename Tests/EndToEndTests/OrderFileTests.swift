@@ -163,7 +163,9 @@ import Testing
         try collector.start()
         #expect(try Self.answers(collector.url) == answers)
         try waitUntil("the order file is whole again") {
-            (try? Data(contentsOf: URL(fileURLWithPath: path))) == whole
+            let files = Self.orderFiles(collector.data)
+            return files.count == 1
+                && (try? Data(contentsOf: URL(fileURLWithPath: files[0]))) == whole
         }
         #expect(try Self.answers(collector.url) == answers)
     }

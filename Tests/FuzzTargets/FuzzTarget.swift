@@ -41,6 +41,7 @@ extension FuzzTarget {
         frame, commit, segment, token, journal, part, block, order, json, time, selection, pattern,
         question, query, jsonLines, mappedLines, goVector, shiViz, regexLog, plainText, logState,
         event,
+        logEntry, proof,
         catalogue, upload, request, localInterface, agentConfiguration, collectorConfiguration,
     ]
 }
