@@ -127,11 +127,13 @@ private struct Verification {
         } catch let error as ArchiveError {
             throw error
         } catch {
-            note("\(archive.logFolder): \(error)")
+            note("\(archive.logFolder): \(error): nothing else was compared with it")
             return nil
         }
         guard tree == log.tree else {
-            note("\(log.entriesPath): its entries are not those that its checkpoint was signed for")
+            note(
+                "\(log.entriesPath): its entries are not those that its checkpoint was signed for: nothing else was compared with them"
+            )
             return nil
         }
         result.checkpoint = log.checkpoint
